@@ -1,0 +1,118 @@
+"""The compiled kernel that carries one lane over many steps.
+
+A lane's input is a list of row events (tick, row, label); a row event adds the weights of all synapses in the row whose label matches to the synaptic lines of
+the row's hemisphere. It acts at its own time: the kick is shared between the start and the end of the step with weights that are exact for
+the lane's median synaptic time constant (:func:`neckar.dynamics._propagators.kick_shares`), and kicks there are propagated exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from neckar.dynamics import _layout as L
+from neckar.dynamics._elementary import select
+from neckar.dynamics._jit import inline, kernel, kernel_part
+from neckar.dynamics._noise import mix
+from neckar.dynamics._step import circuit_step
+
+F = np.float32
+STRIDE = L.STRIDE
+U = np.uint32
+EXCITATORY, INHIBITORY, BOTH = 1, 2, 3  # receptor of a row: which synaptic lines it drives; 0: none
+LAST_LINE = np.array([0, 0, 1, 1], np.int64)
+
+
+@inline
+def add_row(w, m, label, at_start, at_end, start, end, n):  # type: ignore[no-untyped-def]
+    """Add the synapses of one row whose label matches to the kicks of one synaptic line."""
+    for c in range(n):
+        hit = select(m[c] == label, w[c], F(0))
+        start[c] += at_start * hit
+        end[c] += at_end * hit
+
+
+@kernel_part
+def deliver(ev_tick, ev_row, ev_label, e, begin, end, n, B, weights, labels, receptor, share):  # type: ignore[no-untyped-def]
+    """Add the row events of one step, `begin` to `end`, to the kicks, from event `e` on; returns the first event of the next step."""
+    while e < ev_tick.size and ev_tick[e] < end:
+        row, offset = ev_row[e], ev_tick[e] - begin
+        line = LAST_LINE[receptor[row]]  # a table instead of a branch: the sign of the next row is hard to predict
+        b = (L.EXC_START + 2 * line) * STRIDE
+        add_row(weights[row], labels[row], ev_label[e], share[line, 0, offset], share[line, 1, offset], B[b : b + n], B[b + STRIDE : b + STRIDE + n], n)
+        if receptor[row] == BOTH:
+            b = L.EXC_START * STRIDE
+            add_row(weights[row], labels[row], ev_label[e], share[0, 0, offset], share[0, 1, offset], B[b : b + n], B[b + STRIDE : b + STRIDE + n], n)
+        e += 1
+    return e
+
+
+@kernel_part
+def collect(B, words, busy, step, out_step, out_time, out_circuit, n_out):  # type: ignore[no-untyped-def]
+    """Append the circuits that fired in this step to the output; `words` holds one byte per circuit, eight to a word. Returns the output's new length."""
+    n_busy = 0
+    for k in range(words.size):  # both loops are branch-free: always write, advance where someone fired
+        busy[n_busy] = k
+        n_busy += np.int64(words[k] != np.uint64(0))
+    for i in range(n_busy):
+        k = busy[i]
+        word = words[k]
+        for c in range(8):
+            out_step[n_out], out_time[n_out], out_circuit[n_out] = step, B[L.FIRED * STRIDE + 8 * k + c], 8 * k + c
+            n_out += np.int64((word >> np.uint64(8 * c)) & np.uint64(1))
+    return n_out
+
+
+@inline
+def log_kicks(row, label, time, weights, labels, receptor, observed, log_slot, log_line, log_time, log_kick, n_log):  # type: ignore[no-untyped-def]
+    """Note the kicks of observed circuits with their own time, for the dense output. Returns the new length of the log."""
+    for k in range(observed.size):
+        kick = weights[row, observed[k]]
+        if labels[row, observed[k]] == label and kick != F(0):
+            for line in range(2):
+                if receptor[row] & (1 << line):
+                    log_slot[n_log], log_line[n_log], log_time[n_log], log_kick[n_log] = k, line, time, kick
+                    n_log += 1
+    return n_log
+
+
+@cache
+def lane_kernel(saturating: bool, exponential: bool, noisy: bool) -> Callable[..., Any]:
+    """Return the compiled lane kernel for these features."""
+    step = circuit_step(saturating, exponential, noisy)
+
+    def advance_lane(  # type: ignore[no-untyped-def]
+        B, flags, n, h, h_ticks, first_step, n_steps, origin_tick, constants, ev_tick, ev_row, ev_label, weights, labels, receptor, share,
+        noise_key, noise_seed, observed, trace, log_slot, log_line, log_time, log_kick, out_step, out_time, out_circuit,
+    ):  # fmt: skip
+        """Advance one lane by `n_steps` steps; returns the numbers of spikes, logged kicks and consumed events."""
+        n_out, n_log, e = 0, 0, 0
+        inv_h = F(1) / h
+        busy = np.empty(n // 8 + 1, np.int64)
+        words = flags[:n].view(np.uint64)
+        salt, dirty = U(0), True
+        for k in range(n_steps):
+            begin = origin_tick + (first_step + k) * h_ticks
+            for o in range(observed.size):
+                for field in range(L.N_STATE):
+                    trace[k, field, o] = B[field * STRIDE + observed[o]]
+            first = e
+            e = deliver(ev_tick, ev_row, ev_label, e, begin, begin + h_ticks, n, B, weights, labels, receptor, share)
+            if observed.size:
+                for q in range(first, e):
+                    n_log = log_kicks(ev_row[q], ev_label[q], ev_tick[q], weights, labels, receptor, observed, log_slot, log_line, log_time, log_kick, n_log)
+            dirty = dirty or e > first
+            if noisy:
+                clock = np.uint64(first_step + k) ^ noise_seed
+                salt = mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
+            step(B, flags, n, h, inv_h, constants, noise_key, salt)
+            if dirty:
+                B[L.EXC_START * STRIDE : (L.INH_END + 1) * STRIDE] = F(0)
+                dirty = False
+            n_out = collect(B, words, busy, k, out_step, out_time, out_circuit, n_out)
+        return n_out, n_log, e
+
+    return kernel(advance_lane)

@@ -1,0 +1,46 @@
+"""How kernels are compiled and where their machine code is kept.
+
+Numba's disk cache is keyed on the source file of the compiled function only, not on helpers in other files; a changed helper would silently keep old machine code alive.
+So the cache directory carries a hash over all sources that flow into kernels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from platformdirs import user_cache_path
+
+FAST = {"contract", "arcp", "nsz"}  # fused multiply-add and reciprocal of loop constants; no reassociation, NaN and infinity stay correct
+
+
+def cache_directory() -> Path:
+    """Return the directory of compiled kernels for the current sources."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    here = Path(__file__).resolve().parent
+    for source in sorted([*here.glob("*.py"), *(here.parent / "equations").glob("*.py")]):
+        digest.update(source.name.encode() + source.read_bytes())
+    return user_cache_path("neckar") / "kernels" / digest.hexdigest()[:16]
+
+
+def inline(function: Callable[..., Any]) -> Any:
+    """Compile a scalar helper that is inlined into the kernels that call it."""
+    return numba.njit(fastmath=FAST, inline="always", error_model="numpy")(function)
+
+
+def kernel_part(function: Callable[..., Any]) -> Any:
+    """Compile one vectorisable loop of a kernel as a function of its own; it is compiled into the kernel that calls it."""
+    return numba.njit(fastmath=FAST, error_model="numpy", forceinline=True)(function)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a kernel with a disk cache; it releases the GIL, so lanes run in threads."""
+    previous = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_directory())
+    try:
+        return numba.njit(fastmath=FAST, cache=True, nogil=True, error_model="numpy", boundscheck=False)(function)
+    finally:
+        numba.config.CACHE_DIR = previous

@@ -1,0 +1,28 @@
+"""Random numbers of the compiled engine: a pure function of (key, step), never a stream, so that results do not depend on threads or cuts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neckar.dynamics._jit import inline
+
+F = np.float32
+U = np.uint32
+
+
+@inline
+def mix(x):  # type: ignore[no-untyped-def]
+    """Hash 32 bits to 32 bits (Wellons' lowbias32)."""
+    x = U(x)
+    x = U(x ^ U(x >> U(16)))
+    x = U(x * U(0x7FEB352D))
+    x = U(x ^ U(x >> U(15)))
+    x = U(x * U(0x846CA68B))
+    return U(x ^ U(x >> U(16)))
+
+
+@inline
+def normal(x):  # type: ignore[no-untyped-def]
+    """Return a variate of unit variance and zero mean from 32 random bits: the sum of their four bytes (bounded by 3.4)."""
+    total = np.int32(x & U(255)) + np.int32((x >> U(8)) & U(255)) + np.int32((x >> U(16)) & U(255)) + np.int32(x >> U(24))
+    return (F(np.int32(total)) - F(510)) * F(0.0067658)

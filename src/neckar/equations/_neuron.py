@@ -1,0 +1,80 @@
+"""The neuron circuit of BrainScaleS-2: right-hand side of its state equations.
+
+The circuit is a capacitor with transconductance amplifiers (OTAs) around it. The leak pulls the membrane towards a potential with a current that saturates;
+during the reset phase the same amplifier, with other bias and reference, is the reset. Two synaptic lines recover exponentially towards their rest and are
+converted to currents; the inhibitory current vanishes near a floor because the OTA leaves its range there. An exponential and an adaptation term complete the AdEx model::
+
+    C dv/dt       = I_ota + I_exp - I_adapt + I_exc - I_inh + I_offset
+    I_ota         = g v_sat tanh((e - v) / v_sat)                     leak: (g_l, e_l); reset phase: (g_r, e_r)
+    I_exp         = i_t exp((v - v_t) / delta_t)
+    I_adapt       = g_w (w - w_0)
+    tau_w dw/dt   = a (v - v_a) - (w - w_0)
+    I_exc         = gm_e s_e,            tau_e ds_e/dt = -s_e
+    I_inh         = gm_i s_i gate(v),    tau_i ds_i/dt = -s_i
+    gate(v)       = 1 - exp(-max(v - v_floor, 0) / v_width)
+
+Sources: AdEx form, Billaudelle et al. 2022; switches and shared OTA, haldls ``v3/neuron.h``; tanh form, gate and all constants are fitted by us
+(docs/explanation/ledger.md). Any consistent set of units works; the engine uses V, us, pF, uA.
+
+Not modelled: slew-rate limits, the finite bandwidth of the OTAs, the voltage dependence of the membrane capacitance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Function = Callable[..., Any]
+
+
+class NeuronEquations(NamedTuple):
+    """The equations of one neuron circuit, bound to one numerical library. See the module's text for the symbols."""
+
+    ota_current: Function
+    exponential_current: Function
+    adaptation_current: Function
+    inhibition_gate: Function
+    adaptation_slope: Function
+    membrane_slope: Function
+
+
+def neuron_equations(exp: Function, tanh: Function, maximum: Function, zero: Any = 0.0, one: Any = 1.0, bind: Function = lambda f: f) -> NeuronEquations:
+    """Bind the equations to a numerical library.
+
+    Parameters
+    ----------
+    exp, tanh, maximum : callable
+        Elementwise functions of the library. ``tanh=lambda x: x`` gives the circuit without OTA saturation.
+    zero, one : scalar
+        Constants in the working precision (a compiled float32 engine must not see double literals).
+    bind : callable
+        Applied to each function, e.g. a compiler's decorator.
+
+    Returns
+    -------
+    NeuronEquations
+        Elementwise functions; arguments broadcast and share one consistent set of units.
+    """
+
+    def ota_current(v, e, g, v_sat):  # type: ignore[no-untyped-def]
+        return g * v_sat * tanh((e - v) / v_sat)
+
+    def exponential_current(v, i_t, v_t, delta_t):  # type: ignore[no-untyped-def]
+        return i_t * exp((v - v_t) / delta_t)
+
+    def adaptation_current(w, w_0, g_w):  # type: ignore[no-untyped-def]
+        return g_w * (w - w_0)
+
+    def inhibition_gate(v, v_floor, v_width):  # type: ignore[no-untyped-def]
+        return one - exp(-maximum(v - v_floor, zero) / v_width)
+
+    def adaptation_slope(v, w, a, v_a, w_0, tau_w):  # type: ignore[no-untyped-def]
+        return (a * (v - v_a) - (w - w_0)) / tau_w
+
+    ota, exponential, adaptation, gate = bind(ota_current), bind(exponential_current), bind(adaptation_current), bind(inhibition_gate)
+
+    def membrane_slope(v, w, s_e, s_i, c, e, g, v_sat, i_t, v_t, delta_t, g_w, w_0, gm_e, gm_i, v_floor, v_width, i_offset):  # type: ignore[no-untyped-def]
+        current = ota(v, e, g, v_sat) + exponential(v, i_t, v_t, delta_t) - adaptation(w, w_0, g_w)
+        return (current + gm_e * s_e - gm_i * s_i * gate(v, v_floor, v_width) + i_offset) / c
+
+    return NeuronEquations(ota, exponential, adaptation, gate, bind(adaptation_slope), bind(membrane_slope))

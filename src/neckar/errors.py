@@ -1,0 +1,86 @@
+"""Every exception that Neckar raises.
+
+::
+
+    NeckarError
+    |-- ConfigurationError (ValueError)
+    |   |-- ParameterRangeError
+    |   |-- UnknownNameError (KeyError)
+    |   `-- ProgramError
+    |-- UnsupportedFeatureError (NotImplementedError)
+    |-- MappingError (RuntimeError)
+    |   `-- CapacityError
+    |-- MemoryLimitError (MemoryError)
+    |-- ConservationError (RuntimeError)
+    `-- FileFormatError (ValueError)
+        |-- CorruptFileError
+        `-- SchemaVersionError
+
+Texts say what was asked, what is allowed, where, and what to do. Front ends raise subclasses that are also upstream's types.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NeckarError(Exception):
+    """Base of all errors raised by Neckar."""
+
+
+class ConfigurationError(NeckarError, ValueError):
+    """Something asked for does not make sense."""
+
+
+class ParameterRangeError(ConfigurationError):
+    """A value lies outside its range."""
+
+
+class UnknownNameError(ConfigurationError, KeyError):
+    """A name that does not exist; the text lists the nearest ones."""
+
+    def __str__(self) -> str:  # KeyError would print the repr of the message
+        return str(self.args[0]) if self.args else ""
+
+
+class ProgramError(ConfigurationError):
+    """A Program or Recording contradicts itself or the machine it is meant for."""
+
+
+class UnsupportedFeatureError(NeckarError, NotImplementedError):
+    """Valid, but no machine of this version executes it."""
+
+
+class MappingError(NeckarError, RuntimeError):
+    """A network cannot be brought onto the machine."""
+
+
+class CapacityError(MappingError):
+    """A resource of the machine is exhausted."""
+
+
+class MemoryLimitError(NeckarError, MemoryError):
+    """A recording would not fit into memory; the text names its size in bytes."""
+
+
+class ConservationError(NeckarError, RuntimeError):
+    """Events vanished uncounted: a defect of Neckar, not of the experiment."""
+
+
+class FileFormatError(NeckarError, ValueError):
+    """A file is not a Neckar file."""
+
+
+class CorruptFileError(FileFormatError):
+    """A Neckar file is incomplete or damaged."""
+
+
+class SchemaVersionError(FileFormatError):
+    """A file was written with a schema this version cannot read."""
+
+
+def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
+    """Return ``"; did you mean a, b?"`` for the names in `known` nearest to `name`, or an empty string."""
+    hits = difflib.get_close_matches(str(name), list(known), n=n, cutoff=0.5)
+    return f"; did you mean {', '.join(hits)}?" if hits else ""

@@ -1,0 +1,68 @@
+"""Losses: every event that was sent was delivered or is counted here, with reason and place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from neckar.errors import ConservationError, ProgramError
+from neckar.program._plain import FrozenDict, Plain, integer, mapping_of, string
+from neckar.program._record import check_name
+
+LOSS_REASONS = ("link_loss", "fifo_overflow", "no_route", "no_receiver", "after_end")
+"""Why an event was lost; ``no_receiver`` counts input events that no driver row answers."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Losses(Plain):
+    """Events sent, delivered and lost at each link, summed over the entries.
+
+    Parameters
+    ----------
+    sent, delivered : mapping of str to int
+        Link (``fpga_to_chip``, ``chip_to_fpga``, ``madc``, ``crossbar.0`` ...) to number of events.
+    lost : mapping of (reason, place) to int
+        Reason (one of `LOSS_REASONS`) and link to number of events.
+
+    Raises
+    ------
+    ParameterRangeError
+        If a number is negative.
+    UnknownNameError
+        If a reason does not exist.
+    """
+
+    sent: Mapping[str, int] = field(default_factory=FrozenDict)
+    delivered: Mapping[str, int] = field(default_factory=FrozenDict)
+    lost: Mapping[tuple[str, str], int] = field(default_factory=FrozenDict)
+
+    def __post_init__(self) -> None:
+        self._set(sent=mapping_of(self.sent, "Losses.sent", _count), delivered=mapping_of(self.delivered, "Losses.delivered", _count))
+        lost = {}
+        for key, number in self.lost.items():
+            if not isinstance(key, tuple) or len(key) != 2:
+                raise ProgramError(f"a key of Losses.lost is {key!r}; allowed is (reason, place). Write for instance ('link_loss', 'madc').")
+            check_name(key[0], LOSS_REASONS, f"reason of Losses.lost[{key}]", "reason")
+            lost[key[0], string(key[1], f"place of Losses.lost[{key}]")] = _count(number, f"Losses.lost[{key}]")
+        self._set(lost=FrozenDict(lost))
+
+    def check(self) -> None:
+        """Check that at every link ``sent = delivered + sum of lost at that place``.
+
+        Raises
+        ------
+        ConservationError
+            Names the link, the three numbers and the difference.
+        """
+        for link in sorted({*self.sent, *self.delivered, *(place for _, place in self.lost)}):
+            here = {reason: number for (reason, place), number in self.lost.items() if place == link}
+            sent, delivered, lost = self.sent.get(link, 0), self.delivered.get(link, 0), sum(here.values())
+            if sent != delivered + lost:
+                raise ConservationError(
+                    f"at link {link!r} {sent} events were sent, {delivered} delivered and {lost} lost {here}: {abs(sent - delivered - lost)} events "
+                    f"{'vanished' if sent > delivered + lost else 'appeared'} uncounted. Allowed is sent = delivered + lost; report this as a defect of Neckar."
+                )
+
+
+def _count(value: object, where: str) -> int:
+    return integer(value, where, low=0, unit="events")

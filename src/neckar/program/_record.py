@@ -1,0 +1,171 @@
+"""What to record: spikes, MADC, CADC, and the open probe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.errors import ProgramError, UnknownNameError, nearest
+from neckar.program._plain import Plain, check_distinct, check_range, int_tuple, integer, integers, string, tuple_of
+
+Source = Literal["membrane", "exc_synin", "inh_synin", "adaptation"]
+SOURCES: tuple[str, ...] = get_args(Source)
+"""Voltages of a circuit that its readout amplifier can pass on."""
+
+Signal = Literal["v", "w", "s_exc", "s_inh", "i_leak", "i_exp", "i_adapt", "i_exc", "i_inh", "i_offset", "refractory"]
+PROBE_SIGNALS: tuple[str, ...] = get_args(Signal)
+"""Signals that the open probe can read."""
+
+
+def check_name(name: object, known: Iterable[str], where: str, what: str) -> str:
+    """Return `name` if it is one of `known`; otherwise raise `UnknownNameError`, nearest names first."""
+    known = tuple(known)
+    if name not in known:
+        raise UnknownNameError(f"{where} is {name!r}; a {what} is one of {', '.join(map(str, known))}{nearest(str(name), known) or '.'} Choose one of these.")
+    return string(name, where)
+
+
+@dataclass(frozen=True, repr=False)
+class MadcChannel(Plain):
+    """One circuit's voltage on the fast converter (MADC).
+
+    Parameters
+    ----------
+    circuit : int
+        Atomic neuron circuit.
+    source : str, default "membrane"
+        One of `SOURCES`.
+
+    Raises
+    ------
+    UnknownNameError
+        If the source does not exist.
+    """
+
+    circuit: int
+    source: Source = "membrane"
+
+    def __post_init__(self) -> None:
+        check_name(self.source, SOURCES, "MadcChannel.source", "source")
+        self._set(circuit=integer(self.circuit, "MadcChannel.circuit", low=0))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CadcRecord(Plain):
+    """Samples of many circuits with the parallel converter (CADC), periodic or at given ticks.
+
+    Parameters
+    ----------
+    circuits : sequence of int
+        Atomic neuron circuits.
+    source : str, default "membrane"
+        One of `SOURCES`.
+    period : int, optional
+        Ticks between samples, at least 1. Exactly one of `period` and `ticks` is given.
+    ticks : array_like of int64, shape (sample,), optional
+        Ticks of the samples in the entry, at least 0, rising.
+
+    Raises
+    ------
+    ProgramError
+        If both or none of `period` and `ticks` are given, or the ticks do not rise.
+    ParameterRangeError
+        If the period is below 1 or a tick negative.
+    UnknownNameError
+        If the source does not exist.
+    """
+
+    circuits: tuple[int, ...]
+    source: Source = "membrane"
+    period: int | None = None
+    ticks: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.source, SOURCES, "CadcRecord.source", "source")
+        self._set(circuits=int_tuple(self.circuits, "CadcRecord.circuits"))
+        if (self.period is None) == (self.ticks is None):
+            raise ProgramError("CadcRecord has both or none of period and ticks; allowed is exactly one. Give period=... or ticks=[...].")
+        if self.period is not None:
+            self._set(period=integer(self.period, "CadcRecord.period", low=1, unit="ticks"))
+        if self.ticks is not None:
+            ticks = integers(self.ticks, np.int64, "CadcRecord.ticks")
+            check_range(ticks, 0, 2**63 - 1, "CadcRecord.ticks", "Tick 0 is the start of the entry.")
+            if ticks.ndim != 1 or (ticks[1:] <= ticks[:-1]).any():
+                raise ProgramError("CadcRecord.ticks does not rise; allowed is a flat array of rising ticks. Sort it and remove repetitions with numpy.unique.")
+            self._set(ticks=ticks)
+
+
+@dataclass(frozen=True, repr=False)
+class Probe(Plain):
+    """The open instrument: signals of circuits in SI units, without noise or quantisation.
+
+    Parameters
+    ----------
+    signals : sequence of str
+        From `PROBE_SIGNALS`.
+    circuits : sequence of int
+        Atomic neuron circuits.
+    interval : int
+        Ticks between samples, at least 1. Samples lie at ticks 0, interval, 2 interval, ...
+
+    Raises
+    ------
+    UnknownNameError
+        If a signal does not exist.
+    ParameterRangeError
+        If the interval is below 1.
+    """
+
+    signals: tuple[str, ...]
+    circuits: tuple[int, ...]
+    interval: int
+
+    def __post_init__(self) -> None:
+        signals = (self.signals,) if isinstance(self.signals, str) else tuple(self.signals)
+        self._set(
+            signals=tuple(check_name(name, PROBE_SIGNALS, f"Probe.signals[{i}]", "signal") for i, name in enumerate(signals)),
+            circuits=int_tuple(self.circuits, "Probe.circuits"),
+            interval=integer(self.interval, "Probe.interval", low=1, unit="ticks"),
+        )
+        check_distinct(self.signals, "Probe.signals")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Record(Plain):
+    """What to record. Recording never changes a spike.
+
+    Parameters
+    ----------
+    spikes : sequence of int, or "all", default "all"
+        Circuits whose output spikes reach the host; ``()`` records none.
+    madc : sequence of MadcChannel
+        On silicon at most two, one on an even and one on an odd column.
+    cadc : sequence of CadcRecord
+    probe : sequence of Probe
+
+    Raises
+    ------
+    ProgramError
+        If a circuit or a MADC channel is named twice, or an element has the wrong type.
+    """
+
+    spikes: tuple[int, ...] | Literal["all"] = "all"
+    madc: tuple[MadcChannel, ...] = ()
+    cadc: tuple[CadcRecord, ...] = ()
+    probe: tuple[Probe, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.spikes, str):
+            check_name(self.spikes, ("all",), "Record.spikes", "choice besides a sequence of circuits")
+        else:
+            self._set(spikes=int_tuple(self.spikes, "Record.spikes"))
+        self._set(
+            madc=tuple_of(MadcChannel, self.madc, "Record.madc"),
+            cadc=tuple_of(CadcRecord, self.cadc, "Record.cadc"),
+            probe=tuple_of(Probe, self.probe, "Record.probe"),
+        )
+        check_distinct(self.madc, "Record.madc")

@@ -1,0 +1,249 @@
+"""The Recording: everything that comes back from a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.errors import ProgramError
+from neckar.program._cost import Cost
+from neckar.program._events import Spikes, check_csr, entry_slice
+from neckar.program._losses import Losses
+from neckar.program._plain import FrozenDict, Plain, frozen, int_tuple, integer, integers, mapping_of, string, tuple_of
+from neckar.program._provenance import Provenance
+from neckar.program._record import PROBE_SIGNALS, SOURCES, Signal, Source, check_name
+from neckar.program._schema import SCHEMA_VERSION
+from neckar.program._validate import MACHINES
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Samples(Plain):
+    """Samples of one MADC channel.
+
+    Parameters
+    ----------
+    source : str
+        One of `SOURCES`.
+    circuit : int
+    entry_ptr : ndarray of int64, shape (E + 1,)
+    tick : ndarray of int64, shape (sample,)
+        Time stamps on the 8 ns grid of the recorder, sorted inside each entry.
+    value : ndarray of uint16, shape (sample,)
+        Codes, 0 to 1023.
+
+    Raises
+    ------
+    ProgramError
+        If the columns disagree or are not sorted.
+    """
+
+    source: Source
+    circuit: int
+    entry_ptr: NDArray[np.int64]
+    tick: NDArray[np.int64]
+    value: NDArray[np.uint16]
+
+    def __post_init__(self) -> None:
+        check_name(self.source, SOURCES, "Samples.source", "source")
+        self._set(
+            circuit=integer(self.circuit, "Samples.circuit", low=0),
+            entry_ptr=integers(self.entry_ptr, np.int64, "Samples.entry_ptr"),
+            tick=integers(self.tick, np.int64, "Samples.tick"),
+            value=integers(self.value, np.uint16, "Samples.value"),
+        )
+        check_csr("Samples", self.entry_ptr, self.tick)
+        _check_shape("Samples.value", self.value, (len(self.tick),))
+
+    @property
+    def n_entries(self) -> int:
+        """Number of entries E."""
+        return len(self.entry_ptr) - 1
+
+    def entry(self, e: int) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        """Return the ticks and values of entry `e` (views)."""
+        part = entry_slice(self.entry_ptr, e)
+        return self.tick[part], self.value[part]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CadcSamples(Plain):
+    """Samples of many circuits with the CADC.
+
+    Parameters
+    ----------
+    source : str
+        One of `SOURCES`.
+    circuits : sequence of int
+    entry_ptr : ndarray of int64, shape (E + 1,)
+    tick : ndarray of int64, shape (sample,)
+        Sorted inside each entry.
+    value : ndarray of uint8, shape (sample, circuit)
+        Codes, 0 to 255.
+
+    Raises
+    ------
+    ProgramError
+        If the columns disagree or are not sorted.
+    """
+
+    source: Source
+    circuits: tuple[int, ...]
+    entry_ptr: NDArray[np.int64]
+    tick: NDArray[np.int64]
+    value: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        check_name(self.source, SOURCES, "CadcSamples.source", "source")
+        self._set(
+            circuits=int_tuple(self.circuits, "CadcSamples.circuits"),
+            entry_ptr=integers(self.entry_ptr, np.int64, "CadcSamples.entry_ptr"),
+            tick=integers(self.tick, np.int64, "CadcSamples.tick"),
+            value=integers(self.value, np.uint8, "CadcSamples.value"),
+        )
+        check_csr("CadcSamples", self.entry_ptr, self.tick)
+        _check_shape("CadcSamples.value", self.value, (len(self.tick), len(self.circuits)))
+
+    @property
+    def n_entries(self) -> int:
+        """Number of entries E."""
+        return len(self.entry_ptr) - 1
+
+    def entry(self, e: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Return the ticks, shape (sample,), and values, shape (sample, circuit), of entry `e` (views)."""
+        part = entry_slice(self.entry_ptr, e)
+        return self.tick[part], self.value[part]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ProbeSamples(Plain):
+    """What an open probe saw, in SI units.
+
+    Parameters
+    ----------
+    signals, units : sequence of str
+        Signal names and the unit of each.
+    circuits : sequence of int
+    tick : ndarray of int64, shape (sample,)
+        The same in every entry.
+    value : ndarray of float32, shape (entry, signal, sample, circuit)
+
+    Raises
+    ------
+    ProgramError
+        If shapes or dtype disagree.
+    """
+
+    signals: tuple[Signal, ...]
+    units: tuple[str, ...]
+    circuits: tuple[int, ...]
+    tick: NDArray[np.int64]
+    value: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        self._set(
+            signals=tuple(check_name(name, PROBE_SIGNALS, f"ProbeSamples.signals[{i}]", "signal") for i, name in enumerate(self.signals)),
+            units=tuple(string(unit, f"ProbeSamples.units[{i}]") for i, unit in enumerate(self.units)),
+            circuits=int_tuple(self.circuits, "ProbeSamples.circuits"),
+            tick=integers(self.tick, np.int64, "ProbeSamples.tick"),
+            value=frozen(self.value, "ProbeSamples.value"),
+        )
+        if len(self.units) != len(self.signals):
+            raise ProgramError(f"ProbeSamples has {len(self.signals)} signals and {len(self.units)} units; allowed is one unit per signal. Name each unit.")
+        if self.value.dtype != np.float32:
+            raise ProgramError(f"ProbeSamples.value has dtype {self.value.dtype}; allowed is float32. Convert it with .astype('float32').")
+        _check_shape("ProbeSamples.tick", self.tick, (self.tick.size,))
+        _check_shape("ProbeSamples.value", self.value, (*self.value.shape[:1], len(self.signals), len(self.tick), len(self.circuits)))
+
+    @property
+    def n_entries(self) -> int:
+        """Number of entries E."""
+        return int(self.value.shape[0])
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Recording(Plain):
+    """What a machine measured and counted while it executed a Program.
+
+    Parameters
+    ----------
+    machine : str
+    schema_version : int
+    duration : int
+        Ticks of one entry.
+    spikes : Spikes
+    madc : sequence of Samples
+    cadc : sequence of CadcSamples
+    probe : sequence of ProbeSamples
+    reads : mapping of str to ndarray, shape (entry,) + indexed shape
+    observables : mapping of task to mapping of name to ndarray
+    losses : Losses
+    cost : Cost
+    chip_ticks : int
+        Hardware ticks of all entries, with lead-in.
+    provenance : Provenance
+    final_state : mapping of str to ndarray, optional
+    wall : mapping of str to float
+        Wall-clock seconds of this execution. Not part of equality.
+
+    Raises
+    ------
+    ProgramError
+        If the parts disagree about the number of entries or have the wrong type.
+    """
+
+    machine: str
+    schema_version: int = SCHEMA_VERSION
+    duration: int
+    spikes: Spikes
+    madc: tuple[Samples, ...] = ()
+    cadc: tuple[CadcSamples, ...] = ()
+    probe: tuple[ProbeSamples, ...] = ()
+    reads: Mapping[str, NDArray[Any]] = field(default_factory=FrozenDict)
+    observables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=FrozenDict)
+    losses: Losses
+    cost: Cost
+    chip_ticks: int
+    provenance: Provenance
+    final_state: Mapping[str, NDArray[Any]] | None = None
+    wall: Mapping[str, float] = field(default_factory=FrozenDict, compare=False)
+
+    def __post_init__(self) -> None:
+        check_name(self.machine, MACHINES, "Recording.machine", "machine")
+        for cls, name in ((Spikes, "spikes"), (Losses, "losses"), (Cost, "cost"), (Provenance, "provenance")):
+            tuple_of(cls, (getattr(self, name),), f"Recording.{name}")
+        self._set(
+            schema_version=integer(self.schema_version, "Recording.schema_version", low=1),
+            duration=integer(self.duration, "Recording.duration", low=1, unit="ticks"),
+            madc=tuple_of(Samples, self.madc, "Recording.madc"),
+            cadc=tuple_of(CadcSamples, self.cadc, "Recording.cadc"),
+            probe=tuple_of(ProbeSamples, self.probe, "Recording.probe"),
+            reads=mapping_of(self.reads, "Recording.reads", frozen),
+            observables=mapping_of(self.observables, "Recording.observables", lambda arrays, where: mapping_of(arrays, where, frozen)),
+            chip_ticks=integer(self.chip_ticks, "Recording.chip_ticks", low=0, unit="ticks"),
+            final_state=None if self.final_state is None else mapping_of(self.final_state, "Recording.final_state", frozen),
+            wall=mapping_of(self.wall, "Recording.wall", lambda seconds, _: float(seconds)),
+        )
+        self._check_entries()
+
+    @property
+    def n_entries(self) -> int:
+        """Number of entries E."""
+        return self.spikes.n_entries
+
+    def _check_entries(self) -> None:
+        """Check that every part has the spikes' number of entries."""
+        found = {f"{kind}[{i}]": part.n_entries for kind in ("madc", "cadc", "probe") for i, part in enumerate(getattr(self, kind))}
+        found |= {f"reads[{name!r}]": array.shape[0] if array.ndim else 0 for name, array in self.reads.items()}
+        for where, n_entries in found.items():
+            if n_entries != self.n_entries:
+                raise ProgramError(f"Recording.{where} has {n_entries} entries; allowed is {self.n_entries}, as for the spikes. Give all the same.")
+
+
+def _check_shape(where: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Check the shape of an array against the other parts of its type."""
+    if array.shape != shape:
+        raise ProgramError(f"{where} has shape {array.shape}; allowed is {shape}, which follows from the other fields. Reshape it.")

@@ -41,11 +41,11 @@ def deliver(ev_tick, ev_row, ev_label, e, begin, end, n, B, weights, labels, rec
     while e < ev_tick.size and ev_tick[e] < end:
         row, offset = ev_row[e], ev_tick[e] - begin
         line = LAST_LINE[receptor[row]]  # a table instead of a branch: the sign of the next row is hard to predict
-        b = (L.EXC_START + 2 * line) * STRIDE
-        add_row(weights[row], labels[row], ev_label[e], share[line, 0, offset], share[line, 1, offset], B[b : b + n], B[b + STRIDE : b + STRIDE + n], n)
+        s, q = (L.S_EXC + line) * STRIDE, (L.KICK_EXC + line) * STRIDE
+        add_row(weights[row], labels[row], ev_label[e], share[line, 0, offset], share[line, 1, offset], B[s : s + n], B[q : q + n], n)
         if receptor[row] == BOTH:
-            b = L.EXC_START * STRIDE
-            add_row(weights[row], labels[row], ev_label[e], share[0, 0, offset], share[0, 1, offset], B[b : b + n], B[b + STRIDE : b + STRIDE + n], n)
+            s, q = L.S_EXC * STRIDE, L.KICK_EXC * STRIDE
+            add_row(weights[row], labels[row], ev_label[e], share[0, 0, offset], share[0, 1, offset], B[s : s + n], B[q : q + n], n)
         e += 1
     return e
 
@@ -67,14 +67,14 @@ def collect(B, words, busy, step, out_step, out_time, out_circuit, n_out):  # ty
 
 
 @inline
-def log_kicks(row, label, time, weights, labels, receptor, observed, log_slot, log_line, log_time, log_kick, n_log):  # type: ignore[no-untyped-def]
+def log_kicks(row, label, tick, weights, labels, receptor, observed, log_slot, log_line, log_tick, log_kick, n_log):  # type: ignore[no-untyped-def]
     """Note the kicks of observed circuits with their own time, for the dense output. Returns the new length of the log."""
     for k in range(observed.size):
         kick = weights[row, observed[k]]
         if labels[row, observed[k]] == label and kick != F(0):
             for line in range(2):
                 if receptor[row] & (1 << line):
-                    log_slot[n_log], log_line[n_log], log_time[n_log], log_kick[n_log] = k, line, time, kick
+                    log_slot[n_log], log_line[n_log], log_tick[n_log], log_kick[n_log] = k, line, tick, kick
                     n_log += 1
     return n_log
 
@@ -85,34 +85,33 @@ def lane_kernel(saturating: bool, exponential: bool, noisy: bool) -> Callable[..
     step = circuit_step(saturating, exponential, noisy)
 
     def advance_lane(  # type: ignore[no-untyped-def]
-        B, flags, n, h, h_ticks, first_step, n_steps, origin_tick, constants, ev_tick, ev_row, ev_label, weights, labels, receptor, share,
-        noise_key, noise_seed, observed, trace, log_slot, log_line, log_time, log_kick, out_step, out_time, out_circuit,
+        B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, weights, labels, receptor, share,
+        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, out_step, out_time, out_circuit,
     ):  # fmt: skip
-        """Advance one lane by `n_steps` steps; returns the numbers of spikes, logged kicks and consumed events."""
+        """Take `n_steps` whole steps, then add the events before tick `until` to the step that follows. Returns the numbers of spikes and of logged kicks."""
         n_out, n_log, e = 0, 0, 0
         inv_h = F(1) / h
         busy = np.empty(n // 8 + 1, np.int64)
         words = flags[:n].view(np.uint64)
-        salt, dirty = U(0), True
-        for k in range(n_steps):
+        salt = U(0)
+        for k in range(n_steps + 1):
             begin = origin_tick + (first_step + k) * h_ticks
-            for o in range(observed.size):
-                for field in range(L.N_STATE):
-                    trace[k, field, o] = B[field * STRIDE + observed[o]]
+            if k > 0 or not resumed:
+                for o in range(observed.size):
+                    for field in range(L.N_STATE):
+                        trace[k, field, o] = B[field * STRIDE + observed[o]]
             first = e
-            e = deliver(ev_tick, ev_row, ev_label, e, begin, begin + h_ticks, n, B, weights, labels, receptor, share)
+            e = deliver(ev_tick, ev_row, ev_label, e, begin, min(begin + h_ticks, until), n, B, weights, labels, receptor, share)
             if observed.size:
                 for q in range(first, e):
-                    n_log = log_kicks(ev_row[q], ev_label[q], ev_tick[q], weights, labels, receptor, observed, log_slot, log_line, log_time, log_kick, n_log)
-            dirty = dirty or e > first
+                    n_log = log_kicks(ev_row[q], ev_label[q], ev_tick[q], weights, labels, receptor, observed, log_slot, log_line, log_tick, log_kick, n_log)
+            if k == n_steps:
+                break
             if noisy:
-                clock = np.uint64(first_step + k) ^ noise_seed
+                clock = np.uint64(begin) ^ noise_seed
                 salt = mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
             step(B, flags, n, h, inv_h, constants, noise_key, salt)
-            if dirty:
-                B[L.EXC_START * STRIDE : (L.INH_END + 1) * STRIDE] = F(0)
-                dirty = False
             n_out = collect(B, words, busy, k, out_step, out_time, out_circuit, n_out)
-        return n_out, n_log, e
+        return n_out, n_log
 
     return kernel(advance_lane)

@@ -17,48 +17,43 @@ CACHE_LINE = 64
 
 # State. The membrane of a circuit may lag behind the step grid: `V` is its value LAG microseconds before the grid time (zero except shortly
 # after a spike or a release from reset, see `_step`). `REFRACTORY` counts down to the moment from which spikes are accepted and goes on below zero.
-V, W, S_EXC, S_INH, REFRACTORY, LAG, ARMED = range(7)
-N_STATE = 7
-STATE_NAMES = ("v", "w", "s_exc", "s_inh", "refractory", "lag", "armed")
+# `BENT` is the non-linear part of the last step's slope, the next step's first guess.
+V, W, S_EXC, S_INH, REFRACTORY, LAG, ARMED, BENT = range(8)
+N_STATE = 8
+STATE_NAMES = ("v", "w", "s_exc", "s_inh", "refractory", "lag", "armed", "bent")
 
-# Kicks collected for the current step, acting at its start and at its end. They are part of the state between two calls.
-EXC_START, EXC_END, INH_START, INH_END = range(7, 11)
-N_DYNAMIC = 11
+# Kicks of the current step that act at its end (those that act at its start go to the synaptic lines at once). They are state between two calls.
+KICK_EXC, KICK_INH = 8, 9
+N_DYNAMIC = 10
 
 # What one pass over the circuits hands to the next within a step, and the spike times of the step.
-X_LINEAR, X_RATE, X_PHI, X_TIME, X_CURRENT, X_S_INH, X_SLOPE, X_FREE, FIRED = range(11, 20)
+X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_S_INH, X_GAIN, FIRED = range(10, 19)
 
 # Parameters that do not depend on the step ...
 (
-    E_LEAK,  # V
+    E_LEAK,  # V, with the constant offset current's share
     K_LEAK,  # 1/us
     LEAK_GAIN,  # us, 1 / K_LEAK
-    E_RESET,  # V
+    E_RESET,  # V, with the constant offset current's share
     K_RESET,  # 1/us
     RESET_GAIN,  # us, 1 / K_RESET, zero if the inputs pause during reset
     V_THRESHOLD,  # V, +inf without comparator
-    T_RESET,  # us
+    T_REFRACTORY,  # us, reset and hold-off
     T_HOLDOFF,  # us
     I_OFFSET,  # V/us, source minus sink
     I_SINK,  # V/us
-    GM_EXC,  # 1/us
-    GM_INH,  # 1/us
     I_EXP,  # V/us
     V_EXP,  # V
-    DELTA_EXP,  # V
+    SHARPNESS,  # 1/V
     K_ADAPT,  # 1/us
     W_REST,  # V
     A_ADAPT,
     V_ADAPT,  # V
     B_ADAPT,  # V
-    RATE_EXC,  # 1/us
-    RATE_INH,  # 1/us
-    RATE_ADAPT,  # 1/us
-    NOISE,  # V / sqrt(us)
-) = range(20, 45)
-# ... and propagators over one step, functions of these and of the step (:mod:`neckar.dynamics._propagators`).
-P_LEAK, DRIFT, P_EXC, P_INH, TO_V_EXC, TO_V_INH, P_ADAPT, NOISE_STEP = range(45, 53)
-N_ROWS = 53
+) = range(19, 38)
+# ... and functions of the circuit and the step (:mod:`neckar.dynamics._propagators`).
+GM_EXC, GM_INH, P_EXC, P_INH, P_ADAPT, NOISE_STEP = range(38, 44)
+N_ROWS = 44
 
 
 def aligned(n: int, dtype: Any = np.float32) -> NDArray[Any]:

@@ -22,6 +22,14 @@ def mix(x):  # type: ignore[no-untyped-def]
 
 
 @inline
+def scramble(key, salt):  # type: ignore[no-untyped-def]
+    """Combine a circuit's key and a step's salt, both already well mixed, to 32 random bits."""
+    x = U(U(key ^ salt) * U(0x7FEB352D))
+    x = U(U(x ^ U(x >> U(15))) * U(0x846CA68B))
+    return U(x ^ U(x >> U(16)))
+
+
+@inline
 def normal(x):  # type: ignore[no-untyped-def]
     """Return a variate of unit variance and zero mean from 32 random bits: the sum of their four bytes (bounded by 3.4)."""
     total = np.int32(x & U(255)) + np.int32((x >> U(8)) & U(255)) + np.int32((x >> U(16)) & U(255)) + np.int32(x >> U(24))

@@ -21,15 +21,13 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
-from neckar.dynamics._elementary import decay32, exp32, identity, maximum, select, tanh32
+from neckar.dynamics._elementary import approach32, exp32, identity, maximum, select, tanh32
 from neckar.dynamics._jit import inline, kernel_part
-from neckar.dynamics._noise import mix, normal
+from neckar.dynamics._noise import normal, scramble
 from neckar.equations import neuron_equations
 
 F = np.float32
 ZERO, HALF, ONE, TINY = F(0), F(0.5), F(1), F(1e-30)
-V_SUPPLY = F(1.2)
-FLOOR = F(-1e3)  # us; the refractory clock stops there
 STRIDE = L.STRIDE
 EDGE = F(1e-4)  # us; shorter rests of a reset phase are rounding errors
 
@@ -43,108 +41,94 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
     eq = SATURATING if saturating else LINEAR
     ota, gate, expo, adaptation, adaptation_slope = eq.ota_current, eq.inhibition_gate, eq.exponential_current, eq.adaptation_current, eq.adaptation_slope
 
-    @inline
-    def bent(v, e, k, v_sat):  # type: ignore[no-untyped-def]
-        """Return what the linear amplifier gets wrong at `v`, in V/us."""
-        return ota(v, e, k, v_sat) - k * (e - v)
-
     @kernel_part
     def drive(B, n, h, inv_h):  # type: ignore[no-untyped-def]
         """First pass: mode and local length of the step, synaptic lines, linear solution."""
         for j in range(n):
             v, r, lag = B[L.V * STRIDE + j], B[L.REFRACTORY * STRIDE + j], B[L.LAG * STRIDE + j]
-            s_e = B[L.S_EXC * STRIDE + j] + B[L.EXC_START * STRIDE + j]
-            s_i = B[L.S_INH * STRIDE + j] + B[L.INH_START * STRIDE + j]
-            kick_e, kick_i = B[L.EXC_END * STRIDE + j], B[L.INH_END * STRIDE + j]
-
+            s_e, s_i, kick_e, kick_i = B[L.S_EXC * STRIDE + j], B[L.S_INH * STRIDE + j], B[L.KICK_EXC * STRIDE + j], B[L.KICK_INH * STRIDE + j]
             rest = r - B[L.T_HOLDOFF * STRIDE + j] + lag  # local time left in the reset phase
             free = rest <= EDGE
             d = select(free, h + lag, min(rest, h + lag))
             k = select(free, B[L.K_LEAK * STRIDE + j], B[L.K_RESET * STRIDE + j])
             e = select(free, B[L.E_LEAK * STRIDE + j], B[L.E_RESET * STRIDE + j])
             gain = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_GAIN * STRIDE + j])
-
-            gm_e, gm_i, offset = B[L.GM_EXC * STRIDE + j], B[L.GM_INH * STRIDE + j], B[L.I_OFFSET * STRIDE + j]
+            gm_e, gm_i = B[L.GM_EXC * STRIDE + j], B[L.GM_INH * STRIDE + j]
             end_e, end_i = B[L.P_EXC * STRIDE + j] * s_e, B[L.P_INH * STRIDE + j] * s_i
-            i_start = gm_e * s_e - gm_i * s_i + offset
-            i_end = gm_e * end_e - gm_i * end_i + offset
-            i_mean = i_start + (i_end - i_start) * ((HALF * d - lag) * inv_h)
-            p = decay32(k * d)
-            phi = gain * (ONE - p)
-            late = e + (v - e) * p + phi * i_mean
-            exact = B[L.DRIFT * STRIDE + j] + v * B[L.P_LEAK * STRIDE + j] + B[L.TO_V_EXC * STRIDE + j] * s_e - B[L.TO_V_INH * STRIDE + j] * s_i
+            i_start = gm_e * s_e - gm_i * s_i
+            i_mean = i_start + (gm_e * end_e - gm_i * end_i - i_start) * ((HALF * d - lag) * inv_h)
+            share = approach32(k * d)
+            B[L.X_END * STRIDE + j] = v + share * (e + gain * i_mean - v)
+            B[L.X_LENGTH * STRIDE + j] = d
+            B[L.LAG * STRIDE + j] = h + lag - d
             B[L.S_EXC * STRIDE + j] = end_e + kick_e
             B[L.S_INH * STRIDE + j] = end_i + kick_i
-            B[L.X_LINEAR * STRIDE + j] = select(free & (lag <= ZERO), exact, late)
-            B[L.X_TIME * STRIDE + j] = d
-            B[L.X_RATE * STRIDE + j] = k
+            B[L.KICK_EXC * STRIDE + j] = ZERO
+            B[L.KICK_INH * STRIDE + j] = ZERO
             if saturating or exponential:
-                B[L.X_PHI * STRIDE + j] = phi
-                B[L.X_FREE * STRIDE + j] = select(free, ONE, ZERO)
+                B[L.X_RATE * STRIDE + j] = k
+                B[L.X_SHARE * STRIDE + j] = gain * share
+                B[L.X_POTENTIAL * STRIDE + j] = e
+                B[L.X_GAIN * STRIDE + j] = gain
                 B[L.X_S_INH * STRIDE + j] = HALF * (s_i + end_i)
+            if exponential:
                 B[L.X_CURRENT * STRIDE + j] = i_start
 
     @kernel_part
     def bend(B, n, constants):  # type: ignore[no-untyped-def]
         """Second pass: what is not linear, and the adaptation."""
-        v_sat, v_floor, v_width = constants[0], constants[1], constants[2]
+        v_sat, v_floor, v_width, v_supply = constants[0], constants[1], constants[2], constants[3]
         for j in range(n):
-            v, v_e, k, phi, free = B[L.V * STRIDE + j], B[L.X_LINEAR * STRIDE + j], B[L.X_RATE * STRIDE + j], B[L.X_PHI * STRIDE + j], B[L.X_FREE * STRIDE + j]
-            e = select(free > HALF, B[L.E_LEAK * STRIDE + j], B[L.E_RESET * STRIDE + j])
+            v, v_e, k, phi, e = B[L.V * STRIDE + j], B[L.X_END * STRIDE + j], B[L.X_RATE * STRIDE + j], B[L.X_SHARE * STRIDE + j], B[L.X_POTENTIAL * STRIDE + j]
+            before = B[L.BENT * STRIDE + j]
+            middle = HALF * (v + v_e + phi * before)
+            bent = ZERO
             if saturating:
+                pull = e - B[L.X_GAIN * STRIDE + j] * B[L.I_OFFSET * STRIDE + j]  # the amplifier's own potential
                 floored = B[L.GM_INH * STRIDE + j] * B[L.X_S_INH * STRIDE + j] + B[L.I_SINK * STRIDE + j]
+                bent = ota(middle, pull, k, v_sat) - k * (pull - middle) + floored * (ONE - gate(middle, v_floor, v_width))
             if exponential:
                 w, w_0, g_w = B[L.W * STRIDE + j], B[L.W_REST * STRIDE + j], B[L.K_ADAPT * STRIDE + j]
-                i_t, v_t, delta, theta = B[L.I_EXP * STRIDE + j], B[L.V_EXP * STRIDE + j], B[L.DELTA_EXP * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
-                a, v_a, p_w = B[L.A_ADAPT * STRIDE + j], B[L.V_ADAPT * STRIDE + j], B[L.P_ADAPT * STRIDE + j]
-                i_start = B[L.X_CURRENT * STRIDE + j]
-                cap = min(theta, V_SUPPLY)
-                n_0 = free * expo(min(v, cap), i_t, v_t, delta) - adaptation(w, w_0, g_w)
-                both = ZERO
-                if saturating:
-                    both = floored * (ONE - gate(HALF * (v + v_e), v_floor, v_width))
-                    n_0 += bent(v, e, k, v_sat) + both
-                v_e += phi * n_0
-                target = w + adaptation_slope(HALF * (v + min(v_e, cap)), w, a, v_a, w_0, ONE)  # its fixed point while the membrane stays at its mean
+                i_t, v_t, sharpness, theta = B[L.I_EXP * STRIDE + j], B[L.V_EXP * STRIDE + j], B[L.SHARPNESS * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
+                a, v_a, p_w, i_start = B[L.A_ADAPT * STRIDE + j], B[L.V_ADAPT * STRIDE + j], B[L.P_ADAPT * STRIDE + j], B[L.X_CURRENT * STRIDE + j]
+                seen = min(middle, min(theta, v_supply))
+                target = w + adaptation_slope(seen, w, a, v_a, w_0, ONE)  # the fixed point of w while the membrane stays where it is
                 w_e = target + (w - target) * p_w
-                n_1 = free * expo(min(v_e, cap), i_t, v_t, delta) - adaptation(w_e, w_0, g_w) + both
-                if saturating:
-                    n_1 += bent(v_e, e, k, v_sat)
-                v_e += HALF * phi * (n_1 - n_0)
+                bent += expo(seen, i_t, v_t, sharpness) - adaptation(HALF * (w + w_e), w_0, g_w)
                 B[L.W * STRIDE + j] = w_e
-                B[L.X_SLOPE * STRIDE + j] = k * (e - v) + i_start + n_0
-            else:
-                middle = HALF * (v + v_e)
-                v_e += phi * (bent(middle, e, k, v_sat) + floored * (ONE - gate(middle, v_floor, v_width)))
-            B[L.X_LINEAR * STRIDE + j] = v_e
+                B[L.X_CURRENT * STRIDE + j] = k * (e - v) + i_start + before  # from here on: the start slope
+            B[L.X_END * STRIDE + j] = v_e + phi * bent
+            B[L.BENT * STRIDE + j] = bent
 
     @kernel_part
-    def cross(B, flags, n, h, noise_key, salt):  # type: ignore[no-untyped-def]
+    def cross(B, flags, n, h, constants, noise_key, salt):  # type: ignore[no-untyped-def]
         """Last pass: noise and rails, threshold crossings, refractory clock. `flags` marks who fired, row FIRED holds the times relative to the step's start."""
         for j in range(n):
-            v, r, lag, armed = B[L.V * STRIDE + j], B[L.REFRACTORY * STRIDE + j], B[L.LAG * STRIDE + j], B[L.ARMED * STRIDE + j]
-            v_e, d = B[L.X_LINEAR * STRIDE + j], B[L.X_TIME * STRIDE + j]
-            theta, t_reset, t_hold = B[L.V_THRESHOLD * STRIDE + j], B[L.T_RESET * STRIDE + j], B[L.T_HOLDOFF * STRIDE + j]
-            free = r - t_hold + lag <= EDGE
+            v, v_e, d, armed = B[L.V * STRIDE + j], B[L.X_END * STRIDE + j], B[L.X_LENGTH * STRIDE + j], B[L.ARMED * STRIDE + j]
+            r, lag, theta = B[L.REFRACTORY * STRIDE + j], B[L.LAG * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
             if noisy:
-                v_e += select(free, normal(mix(noise_key[j] ^ salt)) * B[L.NOISE_STEP * STRIDE + j], ZERO)
+                v_e += normal(scramble(noise_key[j], salt)) * B[L.NOISE_STEP * STRIDE + j]
             if saturating:
-                v_e = min(max(v_e, ZERO), V_SUPPLY)
+                v_e = min(max(v_e, ZERO), constants[3])
             armed = select(v < theta, ONE, armed)
             rise = ONE / max(v_e - v, TINY)
             chord = (theta - v) * rise
             if exponential:
-                bow = ONE - B[L.X_SLOPE * STRIDE + j] * d * rise
+                bow = ONE - B[L.X_CURRENT * STRIDE + j] * d * rise
             else:
-                bow = -HALF * min(B[L.X_RATE * STRIDE + j] * d, ONE)
-            t_c = max(d * min(max(chord + bow * chord * (ONE - chord), ZERO), ONE) - lag, r)
-            fires = free & (v_e >= theta) & (armed > ZERO) & (t_c < h)
+                bow = -HALF * min(B[L.K_LEAK * STRIDE + j] * d, ONE)
+            part = min(max(chord + bow * (chord - chord * chord), ZERO), ONE)
+            t_c = max(h - d * (ONE - part), r)
+            fires = (v_e >= theta) & (armed > ZERO) & (t_c < h)
             B[L.V * STRIDE + j] = select(fires, theta, v_e)
-            B[L.LAG * STRIDE + j] = select(fires, h - t_c, h + lag - d)
-            B[L.REFRACTORY * STRIDE + j] = max(select(fires, t_reset + t_hold + t_c, r) - h, FLOOR)
+            B[L.LAG * STRIDE + j] = select(fires, h - t_c, lag)
+            B[L.REFRACTORY * STRIDE + j] = select(fires, B[L.T_REFRACTORY * STRIDE + j] + t_c, r) - h
             B[L.ARMED * STRIDE + j] = select(fires, ZERO, armed)
             B[L.FIRED * STRIDE + j] = t_c
             flags[j] = np.uint8(fires)
+            if saturating or exponential:
+                bent = B[L.BENT * STRIDE + j]
+                B[L.BENT * STRIDE + j] = select(fires | (lag > ZERO), ZERO, bent)  # another mode begins without a guess
             if exponential:
                 w, jump = B[L.W * STRIDE + j], B[L.B_ADAPT * STRIDE + j]
                 B[L.W * STRIDE + j] = w + select(fires, jump, ZERO)
@@ -155,7 +139,6 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
         drive(B, n, h, inv_h)
         if saturating or exponential:
             bend(B, n, constants)
-        cross(B, flags, n, h, noise_key, salt)
+        cross(B, flags, n, h, constants, noise_key, salt)
 
-    step.parts = (drive, bend, cross)
     return step

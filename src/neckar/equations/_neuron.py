@@ -6,7 +6,7 @@ converted to currents; the inhibitory current vanishes near a floor because the 
 
     C dv/dt       = I_ota + I_exp - I_adapt + I_exc - I_inh + I_offset
     I_ota         = g v_sat tanh((e - v) / v_sat)                     leak: (g_l, e_l); reset phase: (g_r, e_r)
-    I_exp         = i_t exp((v - v_t) / delta_t)
+    I_exp         = i_t exp((v - v_t) sharpness)                    sharpness = 1 / delta_t
     I_adapt       = g_w (w - w_0)
     tau_w dw/dt   = a (v - v_a) - (w - w_0)
     I_exc         = gm_e s_e,            tau_e ds_e/dt = -s_e
@@ -59,8 +59,8 @@ def neuron_equations(exp: Function, tanh: Function, maximum: Function, zero: Any
     def ota_current(v, e, g, v_sat):  # type: ignore[no-untyped-def]
         return g * v_sat * tanh((e - v) / v_sat)
 
-    def exponential_current(v, i_t, v_t, delta_t):  # type: ignore[no-untyped-def]
-        return i_t * exp((v - v_t) / delta_t)
+    def exponential_current(v, i_t, v_t, sharpness):  # type: ignore[no-untyped-def]
+        return i_t * exp((v - v_t) * sharpness)
 
     def adaptation_current(w, w_0, g_w):  # type: ignore[no-untyped-def]
         return g_w * (w - w_0)
@@ -73,8 +73,8 @@ def neuron_equations(exp: Function, tanh: Function, maximum: Function, zero: Any
 
     ota, exponential, adaptation, gate = bind(ota_current), bind(exponential_current), bind(adaptation_current), bind(inhibition_gate)
 
-    def membrane_slope(v, w, s_e, s_i, c, e, g, v_sat, i_t, v_t, delta_t, g_w, w_0, gm_e, gm_i, v_floor, v_width, i_offset):  # type: ignore[no-untyped-def]
-        current = ota(v, e, g, v_sat) + exponential(v, i_t, v_t, delta_t) - adaptation(w, w_0, g_w)
+    def membrane_slope(v, w, s_e, s_i, c, e, g, v_sat, i_t, v_t, sharpness, g_w, w_0, gm_e, gm_i, v_floor, v_width, i_offset):  # type: ignore[no-untyped-def]
+        current = ota(v, e, g, v_sat) + exponential(v, i_t, v_t, sharpness) - adaptation(w, w_0, g_w)
         return (current + gm_e * s_e - gm_i * s_i * gate(v, v_floor, v_width) + i_offset) / c
 
     return NeuronEquations(ota, exponential, adaptation, gate, bind(adaptation_slope), bind(membrane_slope))

@@ -1,0 +1,156 @@
+"""Cost: what an experiment takes on silicon.
+
+The time is that of the software of the real system: each entry has margins and a neuron reset, a configuration waits until the analog parameter
+cells have settled, events and samples pass the links. The energy is that of the chip alone, during the hardware time, without FPGA, host and configuration, because
+that is what publications report. Public figures differ by a factor of four, so it is a range: our power model beside each published power times the hardware time.
+
+Names of the items are ``"<group>: <what>"``. Each of the totals is the sum of its group's items (:func:`totals`): ``hardware``, ``configuration``,
+``transfer`` in seconds, and one group per estimate of the energy, ``energy by ...``, in joules, whose least and greatest sum are the range.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from neckar.facts import AXES, brainscales2, registers
+from neckar.facts import cost_brainscales2 as facts
+from neckar.facts._fact import Fact
+from neckar.program import Cost, CostItem, EnergyRange, Program, Record, TimedRead, TimedWrite, seconds
+
+_MODEL = "energy by our power model"
+_CIRCUITS_PER_PPU = AXES["circuit"] // AXES["hemisphere"]
+
+
+def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int, synaptic_events: int) -> Cost:
+    """Return time and energy that a program takes on silicon.
+
+    Parameters
+    ----------
+    program : Program
+    n_spikes_in, n_spikes_out : int
+        Events sent to the chip, and spikes that leave it, summed over the entries.
+    n_madc_samples : int
+        Samples of the MADC, summed over channels and entries.
+    synaptic_events : int
+        Events that reached a synapse with a matching label, summed over synapses and entries.
+
+    Returns
+    -------
+    Cost
+        Its items hold each contribution with its source.
+
+    Notes
+    -----
+    Not modelled: the host and its network, packing of several events or codes into one instruction, overlap of transfer and real-time section.
+    """
+    items = [*_hardware(program), *_configuration(program), *_transfer(program, n_spikes_in, n_spikes_out, n_madc_samples)]
+    time_s, transfer_s = _sum(items, "hardware"), _sum(items, "transfer")
+    return totals([*items, *_energy(program, time_s, transfer_s, synaptic_events)])
+
+
+def totals(items: Iterable[CostItem]) -> Cost:
+    """Return the cost whose totals follow from `items`.
+
+    Raises
+    ------
+    ValueError
+        If no item estimates the energy.
+    """
+    items = tuple(items)
+    estimates = [_sum(items, group) for group in groups(items) if group.startswith("energy by ")]
+    return Cost(
+        hardware_s=_sum(items, "hardware"),
+        configuration_s=_sum(items, "configuration"),
+        transfer_s=_sum(items, "transfer"),
+        energy_j=EnergyRange(min(estimates), max(estimates)),
+        items=items,
+    )
+
+
+def groups(items: Iterable[CostItem]) -> Mapping[str, tuple[CostItem, ...]]:
+    """Return the items by group, in order."""
+    found: defaultdict[str, list[CostItem]] = defaultdict(list)
+    for item in items:
+        found[item.name.partition(":")[0]].append(item)
+    return {group: tuple(members) for group, members in found.items()}
+
+
+def _sum(items: Iterable[CostItem], group: str) -> float:
+    return math.fsum(item.value for item in items if item.name.startswith(f"{group}:"))
+
+
+def _item(name: str, amount: float, fact: Fact, unit: str = "s") -> CostItem:
+    """Return `amount` times a fact."""
+    text = f"{fact.value:g} {fact.unit}: {fact.source}"
+    return CostItem(name, amount * fact.value, unit, f"{text}; {fact.note}" if fact.note else text)
+
+
+def _hardware(program: Program) -> list[CostItem]:
+    """Return the time in which the chip runs."""
+    n = program.n_entries
+    return [
+        CostItem("hardware: real-time sections", seconds(n * program.duration), "s", "the program"),
+        _item("hardware: margins before", n, facts.MARGIN_BEFORE),
+        _item("hardware: margins after", n, facts.MARGIN_AFTER),
+        _item("hardware: neuron resets", min(n, 1) if program.sequential else n, facts.RESET_LEAD),
+    ]
+
+
+def _configuration(program: Program) -> list[CostItem]:
+    """Return the time for writing registers and waiting for the analog parameter cells. A program that sets all of them waits longest."""
+    table = registers(program.machine)
+    capmem = {name for name, register in table.items() if register.kind in ("capmem_voltage", "capmem_current")}
+    settling = []
+    if capmem and capmem <= program.config.keys():
+        settling = [_item("configuration: CapMem settling", 1, facts.CAPMEM_SETTLING_WHOLE)]
+    elif capmem & program.config.keys():
+        settling = [_item("configuration: CapMem settling", 1, facts.CAPMEM_SETTLING_PART)]
+    codes = sum(array.size for array in program.config.values())
+    per_entry = sum(array.size for snippet in program.snippets for array in snippet.config.values())
+    timed = sum(_codes(program, write) * (program.n_entries if write.entry is None else 1) for write in program.writes)
+    return [*settling, _item("configuration: register writes", codes + per_entry * program.n_entries + timed, facts.REGISTER_ACCESS)]
+
+
+def _transfer(program: Program, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int) -> list[CostItem]:
+    """Return the time in which the links are busy."""
+    reads = program.n_entries * sum(_codes(program, read) for read in program.reads)
+    return [
+        _item("transfer: events to the chip", n_spikes_in, facts.FPGA_TO_CHIP_EVENT),
+        _item("transfer: spikes from the chip", n_spikes_out, facts.CHIP_TO_FPGA_EVENT),
+        _item("transfer: MADC samples", n_madc_samples, facts.CHIP_TO_FPGA_EVENT),
+        _item("transfer: register reads", reads, facts.REGISTER_ACCESS),
+    ]
+
+
+def _energy(program: Program, time_s: float, transfer_s: float, synaptic_events: int) -> list[CostItem]:
+    """Return the items of our power model and, beside them, what the published powers give."""
+    uses_madc = any(record.madc for record in _records(program))
+    model = [
+        _item(f"{_MODEL}: static", time_s, brainscales2.POWER_STATIC, "J"),
+        _item(f"{_MODEL}: plasticity processors", time_s * len(_active_ppus(program)), brainscales2.POWER_PPU, "J"),
+        _item(f"{_MODEL}: idle links", time_s, brainscales2.POWER_LINKS_IDLE, "J"),
+        _item(f"{_MODEL}: streaming links", min(time_s, transfer_s), brainscales2.POWER_LINKS_STREAMING, "J"),
+        _item(f"{_MODEL}: MADC", time_s if uses_madc else 0.0, brainscales2.POWER_MADC, "J"),
+        _item(f"{_MODEL}: synaptic events", synaptic_events, brainscales2.ENERGY_SYNAPTIC_EVENT, "J"),
+    ]
+    return [*model, *(_item(f"energy by {power.source}: {name}", time_s, power, "J") for name, power in brainscales2.POWER_PUBLISHED.items())]
+
+
+def _records(program: Program) -> list[Record]:
+    return [program.record, *(snippet.record for snippet in program.snippets if snippet.record is not None)]
+
+
+def _active_ppus(program: Program) -> set[int]:
+    """Return the hemispheres whose plasticity processor works: it reads the CADC and runs plasticity."""
+    circuits = [circuit for record in _records(program) for cadc in record.cadc for circuit in cadc.circuits]
+    circuits += [circuit for task in program.plasticity for circuit in task.neurons]
+    return {circuit // _CIRCUITS_PER_PPU for circuit in circuits} | {view.hemisphere for task in program.plasticity for view in task.views}
+
+
+def _codes(program: Program, access: TimedWrite | TimedRead) -> int:
+    """Return the number of codes that a write or read addresses."""
+    shape = registers(program.machine)[access.field].shape
+    parts = [part[1] - part[0] if isinstance(part, tuple) else 1 for part in access.index]
+    return math.prod([*parts, *shape[len(parts) :]])

@@ -1,0 +1,323 @@
+"""One virtual chip: which random deviations it has from the mean of all chips.
+
+A specimen is a name for numbers, not the numbers: every deviation is a pure function of (seed, statistics version, parameter, coordinate), so a chip is the same in every
+process and on every machine, chips differ, and a parameter that a later version adds leaves the others as they are. There is spread between chips and spread between the
+circuits of a chip; how far is the table :data:`neckar.facts.brainscales2.SPREAD`. Seed 0 is the *reference* chip: it deviates from the population by fixed transfer lines
+of its own instead of by chance; its circuits scatter like those of any chip.
+
+The normal variates are made from the words of numpy's Philox generator, whose stream numpy guarantees, by the transform of Box and Muller.
+
+Not modelled: correlations between neighbouring circuits, except for a slow gradient over the synapse array; defective circuits; temperature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neckar.errors import ConfigurationError, ParameterRangeError, UnknownNameError, nearest
+from neckar.facts import AXES
+from neckar.facts import brainscales2 as facts
+
+REFERENCE = "reference"
+REFERENCE_SEED = 0
+STATISTICS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class MismatchParameter:
+    """One array of deviations that every chip draws.
+
+    Attributes
+    ----------
+    name : str
+        Key of :func:`mismatch_parameters` and of overrides; those that start with ``chip_`` or belong to quadrants are chip level.
+    axes : tuple of str
+        Axes of the array; empty for one number per chip.
+    row : str
+        Row of :data:`neckar.facts.brainscales2.SPREAD` that it is drawn from.
+    sigma : float
+        Standard deviation, of the logarithm if `is_factor`.
+    unit : str
+        Unit of the array's values.
+    is_factor : bool
+        The values are factors with median 1; otherwise they add and have mean 0.
+    is_chip_level : bool
+        Fixed to no deviation on the reference chip.
+    """
+
+    name: str
+    axes: tuple[str, ...]
+    row: str
+    sigma: float
+    unit: str
+    is_factor: bool
+    is_chip_level: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return tuple(_LENGTHS[axis] for axis in self.axes)
+
+
+_LENGTHS = {**AXES, "direction": 2}
+_SYNAPTIC = {f"synaptic_{row}_{sign}": f"synaptic_{row}" for row in ("time", "gm", "shift") for sign in ("exc", "inh")}
+_CIRCUIT_ROWS = {
+    **{row: row for row in ("leak_offset", "reset_offset", "threshold_offset", "leak_time", "reset_time", "offset_current", "intrinsic_capacitance")},
+    **dict.fromkeys(("exponential_offset", "adaptation_ref_offset", "adaptation_leak_offset"), "leak_offset"),
+    **{row: row for row in ("adaptation_time", "adaptation_jump", "adaptation_conductance")},
+    **_SYNAPTIC,
+}
+_CHIP_ROWS = {
+    **{row: row for row in ("madc_offset", "madc_gain", "follower_offset", "leak_offset", "reset_offset", "threshold_offset")},
+    **{row: row for row in ("leak_slope", "reset_slope", "threshold_slope", "leak_time", "reset_time", "offset_current", "intrinsic_capacitance")},
+    **{row: row for row in ("synaptic_time", "adaptation_time", "adaptation_jump", "adaptation_conductance")},
+    **{name: row for name, row in _SYNAPTIC.items() if row == "synaptic_gm"},
+}
+_ARRAY_ROWS = {"synapse": ("hemisphere", "row", "column"), "synapse_gradient": ("direction",), "driver_pulse": ("hemisphere", "driver")}
+
+
+def _parameter(name: str, row: str, axes: tuple[str, ...], is_chip_level: bool) -> MismatchParameter:
+    spread = facts.SPREAD[row]
+    sigma = spread.chip if is_chip_level else spread.circuit
+    return MismatchParameter(name, axes, row, sigma, spread.unit, spread.shape == "lognormal", is_chip_level)
+
+
+def _parameters() -> Mapping[str, MismatchParameter]:
+    rows = [_parameter(f"chip_{name}", row, (), True) for name, row in _CHIP_ROWS.items()]
+    rows += [_parameter("dac_bias", "dac_bias", ("quadrant",), True)]
+    rows += [_parameter(name, row, ("circuit",), False) for name, row in _CIRCUIT_ROWS.items()]
+    rows += [_parameter(name, name, axes, False) for name, axes in _ARRAY_ROWS.items()]
+    return MappingProxyType({row.name: row for row in rows})
+
+
+_PARAMETERS = _parameters()
+
+
+def mismatch_parameters() -> Mapping[str, MismatchParameter]:
+    """Return everything that a chip draws, by name: shape, unit and spread. These are the names of overrides."""
+    return _PARAMETERS
+
+
+def _chip_id(seed: int) -> str:
+    return REFERENCE if seed == REFERENCE_SEED else f"chip-{seed}"
+
+
+@dataclass(frozen=True, eq=False)
+class Specimen:
+    """One virtual chip, by what determines it.
+
+    Attributes
+    ----------
+    id : str
+        Label for people and provenance; no influence on the numbers.
+    seed : int
+        0 to 2**64 - 1. 0 is the reference chip.
+    statistics_version : int
+        Version of the way in which deviations are drawn.
+    age_h : float
+        Age in hours of operation, >= 0; potentials drift with it (:meth:`drift`).
+    overrides : mapping str -> array
+        Deviations that replace the drawn ones, in the shape and unit of :func:`mismatch_parameters` (factors for relative ones).
+
+    Raises
+    ------
+    UnknownNameError
+        If an override has no such parameter.
+    ConfigurationError
+        If an override has the wrong shape, is not finite, or a factor is not positive.
+    ParameterRangeError
+        If seed, version or age are outside their ranges.
+
+    Examples
+    --------
+    >>> Specimen.from_seed(7).deviation("leak_offset").shape
+    (512,)
+    >>> Specimen.reference() == Specimen.named("reference")
+    True
+    """
+
+    id: str
+    seed: int
+    statistics_version: int = STATISTICS_VERSION
+    age_h: float = 0.0
+    overrides: Mapping[str, ArrayLike] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**64:
+            raise ParameterRangeError(f"seed of a specimen is {self.seed}; allowed: 0 to 2**64 - 1.")
+        if self.statistics_version != STATISTICS_VERSION:
+            raise ParameterRangeError(f"statistics version {self.statistics_version} is not known; this Neckar draws chips by version {STATISTICS_VERSION}.")
+        if not (math.isfinite(self.age_h) and self.age_h >= 0):
+            raise ParameterRangeError(f"age of a specimen is {self.age_h} h; allowed: 0 or more.")
+        checked = {name: _checked_override(name, self.overrides[name]) for name in sorted(self.overrides)}
+        object.__setattr__(self, "overrides", MappingProxyType(checked))
+        object.__setattr__(self, "_digest", _digest(checked))
+
+    @classmethod
+    def reference(cls, age_h: float = 0.0) -> Self:
+        """Return the default chip, on which the public tutorials' codes work."""
+        return cls(REFERENCE, REFERENCE_SEED, age_h=age_h)
+
+    @classmethod
+    def from_seed(cls, seed: int) -> Self:
+        """Return the chip with a seed; seed 0 is the reference chip."""
+        return cls(_chip_id(int(seed)), int(seed))
+
+    @classmethod
+    def named(cls, name_or_seed: str | int) -> Self:
+        """Return a chip by name: ``"reference"``, ``"chip-7"``, or a seed such as ``7`` or ``"7"``.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such chip; lists the names.
+        """
+        match = re.fullmatch(r"(?:chip-)?(\d+)", str(name_or_seed))
+        if match is not None:
+            return cls.from_seed(int(match[1]))
+        if name_or_seed != REFERENCE:
+            hint = nearest(str(name_or_seed), [REFERENCE]) or "."
+            raise UnknownNameError(f"no virtual chip is called {name_or_seed!r}{hint} Names: {REFERENCE}, or chip-<seed> or <seed> with any seed, e.g. chip-7.")
+        return cls.reference()
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the chip has the reference chip's own transfer lines."""
+        return self.seed == REFERENCE_SEED
+
+    @property
+    def overrides_digest(self) -> str:
+        """Hash of the overrides, for provenance; empty without overrides."""
+        digest: str = self.__dict__["_digest"]
+        return digest
+
+    def deviation(self, name: str) -> NDArray[np.float64]:
+        """Return the deviations of a parameter: overridden, or drawn.
+
+        Parameters
+        ----------
+        name : str
+            Key of :func:`mismatch_parameters`.
+
+        Returns
+        -------
+        ndarray, float64
+            Shape and unit of the parameter; summands with mean 0, or factors with median 1. Drawn anew at each call (30 us for 512 values).
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such parameter.
+        """
+        parameter = _known(name)
+        if name in self.overrides:
+            return np.asarray(self.overrides[name])
+        if parameter.is_chip_level and self.is_reference:
+            variates = np.zeros(parameter.shape)
+        else:
+            variates = keyed_normals(math.prod(parameter.shape), "mismatch", self.statistics_version, self.seed, name).reshape(parameter.shape)
+        return np.exp(parameter.sigma * variates) if parameter.is_factor else parameter.sigma * variates
+
+    def drift(self, name: str) -> NDArray[np.float64]:
+        """Return how far a potential of each circuit has moved since age zero.
+
+        A sum of three sinusoids of the age with fixed periods (5, 24 and 60 h) and keyed phases, equal shares of the rate, zero at age zero. The rate has a
+        standard deviation of 0.9 mV/h, that is 0.2 CADC LSB per hour (our estimate). Circuits and potentials are independent.
+
+        Parameters
+        ----------
+        name : str
+            Any key, by convention the register of the potential, e.g. ``"leak_v_leak"``.
+
+        Returns
+        -------
+        ndarray, shape (circuit,)
+            V.
+
+        Notes
+        -----
+        Not modelled: drift of conductances, time constants and converters, common drift of all circuits, temperature.
+        """
+        moved = np.zeros(AXES["circuit"])
+        for number, period in enumerate(facts.DRIFT_PERIODS):
+            omega = 2 * math.pi / period.value
+            amplitude = facts.DRIFT_RATE.value * math.sqrt(2 / len(facts.DRIFT_PERIODS)) / omega
+            phase = 2 * math.pi * _keyed_uniforms(moved.size, "drift", self.statistics_version, self.seed, name, number)
+            moved += amplitude * (np.sin(omega * self.age_h + phase) - np.sin(phase))
+        return moved
+
+    def _key(self) -> tuple[Any, ...]:
+        return (self.id, self.seed, self.statistics_version, self.age_h, self.overrides_digest)
+
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, Specimen) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.id, self.seed, self.statistics_version, self.age_h, dict(self.overrides))
+
+
+def keyed_normals(n: int, *key: str | int) -> NDArray[np.float64]:
+    """Return `n` standard normal variates that depend on the key alone.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    *key : str or int
+        Words that name the stream. Different keys give independent streams. Streams of different length with the same key share their beginning.
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+        About 20 ns each, and 30 us to start.
+    """
+    first, second = _keyed_uniforms(n + n % 2, *key).reshape(-1, 2).T
+    radius, angle = np.sqrt(-2 * np.log(first)), 2 * np.pi * second
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)[:n]
+
+
+def _keyed_uniforms(n: int, *key: str | int) -> NDArray[np.float64]:
+    """Return `n` numbers between 0 and 1, both excluded, that depend on the key alone."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
+    words: NDArray[np.uint64] = np.random.Philox(key=np.frombuffer(digest, "<u8").astype(np.uint64)).random_raw(n)
+    return ((words >> np.uint64(11)) + 0.5) * 2.0**-53
+
+
+def _known(name: str) -> MismatchParameter:
+    if name not in _PARAMETERS:
+        raise UnknownNameError(f"a specimen has no mismatch parameter {name!r}{nearest(name, _PARAMETERS)} Names: {', '.join(_PARAMETERS)}.")
+    return _PARAMETERS[name]
+
+
+def _checked_override(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return a read-only copy of an override after checking it."""
+    parameter = _known(name)
+    array = np.array(values, dtype=np.float64)
+    if array.shape != parameter.shape:
+        raise ConfigurationError(f"override {name} has shape {array.shape}; its shape is {parameter.shape}, axes ({', '.join(parameter.axes)}).")
+    if not np.isfinite(array).all() or (parameter.is_factor and (array <= 0).any()):
+        need = "finite and positive, because they are factors" if parameter.is_factor else f"finite, in {parameter.unit}"
+        raise ConfigurationError(f"override {name} holds values that are no deviations; they must be {need}.")
+    array.flags.writeable = False
+    return array
+
+
+def _digest(overrides: Mapping[str, NDArray[np.float64]]) -> str:
+    if not overrides:
+        return ""
+    digest = hashlib.sha256()
+    for name, array in overrides.items():
+        digest.update(name.encode() + b"\0" + array.tobytes())
+    return digest.hexdigest()

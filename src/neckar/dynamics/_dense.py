@@ -1,0 +1,87 @@
+"""Dense output: the state of observed circuits at any tick, recomputed from the stored states at the steps' starts.
+
+The engine stores, for observed circuits only, the state at the start of each step and the kicks with their own times. Between these, the same step as in the engine is taken from sample to
+sample (and from kick to kick), so a recorded trace shows synaptic events, the threshold crossing and the reset where they happened. What noise added during a step is spread over it linearly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from neckar.dynamics import _layout as L
+from neckar.dynamics._elementary import approach32, exp32
+from neckar.dynamics._jit import kernel, kernel_part
+from neckar.dynamics._step import EDGE, circuit_step
+
+F = np.float32
+STRIDE = L.STRIDE
+ZERO, ONE, HALF = F(0), F(1), F(0.5)
+N_SIGNALS = 5  # v, w, s_exc, s_inh, refractory
+
+
+@kernel_part
+def read_out(B, out, row):  # type: ignore[no-untyped-def]
+    """Write the signals of the circuit in column 0 at its grid time; the lag of the membrane is made up for."""
+    free = B[L.REFRACTORY * STRIDE] - B[L.T_HOLDOFF * STRIDE] + B[L.LAG * STRIDE] <= EDGE
+    k = B[L.K_LEAK * STRIDE] if free else B[L.K_RESET * STRIDE]
+    e = B[L.E_LEAK * STRIDE] if free else B[L.E_RESET * STRIDE]
+    out[row, 0] = B[L.V * STRIDE] + approach32(k * B[L.LAG * STRIDE]) * (e - B[L.V * STRIDE])
+    out[row, 1] = B[L.W * STRIDE]
+    out[row, 2] = B[L.S_EXC * STRIDE]
+    out[row, 3] = B[L.S_INH * STRIDE]
+    out[row, 4] = max(B[L.REFRACTORY * STRIDE], ZERO)
+
+
+@cache
+def dense_kernel(saturating: bool, exponential: bool) -> Callable[..., Any]:
+    """Return the compiled dense output for these features."""
+    step = circuit_step(saturating, exponential, False)
+
+    @kernel_part
+    def move(B, flags, dt, rates, constants, noise_key):  # type: ignore[no-untyped-def]
+        """Advance the circuit in column 0 by `dt` us."""
+        if dt > F(1e-6):
+            B[L.P_EXC * STRIDE], B[L.P_INH * STRIDE], B[L.P_ADAPT * STRIDE] = exp32(-dt * rates[0]), exp32(-dt * rates[1]), exp32(-dt * rates[2])
+            step(B, flags, 1, dt, ONE / dt, constants, noise_key, np.uint32(0))
+
+    def dense(B, flags, rates, constants, noise_key, trace, n_steps, origin_tick, h_ticks, kick_tick, kick_line, kick, ticks, out):  # type: ignore[no-untyped-def]
+        """Fill `out` (sample, signal) at the ascending `ticks`; `trace` (step, field) holds the states at the steps' starts and at the end."""
+        us = F(2e-3)
+        s, q = 0, 0
+        for k in range(n_steps):
+            begin = origin_tick + k * h_ticks
+            end = begin + h_ticks
+            if s >= ticks.size:
+                break
+            if ticks[s] >= end:
+                while q < kick_tick.size and kick_tick[q] < end:
+                    q += 1
+                continue
+            for field in range(L.N_STATE):
+                B[field * STRIDE] = trace[k, field]
+            now, first = begin, s
+            while now < end:
+                until = end
+                if s < ticks.size and ticks[s] < until:
+                    until = ticks[s]
+                if q < kick_tick.size and kick_tick[q] < until:
+                    until = kick_tick[q]
+                move(B, flags, F(until - now) * us, rates, constants, noise_key)
+                now = until
+                while q < kick_tick.size and kick_tick[q] == now and now < end:
+                    B[(L.S_EXC + kick_line[q]) * STRIDE] += kick[q]
+                    q += 1
+                while s < ticks.size and ticks[s] == now and now < end:
+                    read_out(B, out, s)
+                    s += 1
+            if trace[k, L.LAG] == ZERO and trace[k + 1, L.LAG] == ZERO and B[L.LAG * STRIDE] == ZERO:
+                missed = trace[k + 1, L.V] - B[L.V * STRIDE]
+                for i in range(first, s):
+                    out[i, 0] += missed * F(ticks[i] - begin) / F(h_ticks)
+        return s
+
+    return kernel(dense)

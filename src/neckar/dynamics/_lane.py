@@ -1,0 +1,244 @@
+"""Lanes: the circuits of one hemisphere in one trial on one chip, their state, synapses and observed circuits.
+
+A lane keeps only *active* circuits: those that are observed or can influence something observed. Every circuit is computed from its own numbers alone, so
+the choice of active circuits and their order do not change a bit of the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.dynamics import _layout as L
+from neckar.dynamics._advance import lane_kernel
+from neckar.dynamics._dense import N_SIGNALS, dense_kernel
+from neckar.dynamics._parameters import CircuitParameters
+from neckar.dynamics._propagators import constants, kick_shares, lane_rows
+
+WIDTH = 256
+VECTOR = 16
+CHUNK = 256  # steps per call of the kernel; bounds the memory of spikes and traces
+
+Ticks = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Synapses:
+    """The synapse array of one hemisphere.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (row, column), float32
+        Step of the synaptic line per event, V; mismatch included.
+    labels : ndarray, shape (row, column), uint8
+        An event acts on the synapses that hold its label.
+    receptor : ndarray, shape (row,), uint8
+        1: excitatory line, 2: inhibitory line, 3: both. Rows with 0 must not receive events.
+    """
+
+    weights: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    receptor: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class RowEvents:
+    """Events on synapse rows, ascending in tick: `tick` int64, `row` int32 (within the hemisphere), `label` uint8."""
+
+    tick: Ticks
+    row: NDArray[np.int32]
+    label: NDArray[np.uint8]
+
+    def between(self, t0: int, t1: int) -> RowEvents:
+        """Return the events with ``t0 <= tick < t1`` (views)."""
+        a, b = np.searchsorted(self.tick, (t0, t1))
+        return RowEvents(self.tick[a:b], self.row[a:b], self.label[a:b])
+
+
+NO_EVENTS = RowEvents(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.uint8))
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A stretch of constant circuit parameters, from tick `start` to tick `end`.
+
+    Steps of `step_ticks` are anchored at its start; the last one is shorter if the length is no multiple. `tau` are the reference time constants of the
+    synaptic lines (see :func:`neckar.dynamics.reference_tau`), the same for all lanes of a chip.
+    """
+
+    parameters: CircuitParameters
+    start: int
+    end: int
+    step_ticks: int
+    tau: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        p = self.parameters
+        object.__setattr__(self, "features", (bool(p.saturating), bool((p.i_exp > 0).any() or (p.g_adapt > 0).any()), bool((p.noise > 0).any())))
+
+    features: tuple[bool, bool, bool] = field(init=False)
+
+    @property
+    def whole_steps(self) -> int:
+        """Number of steps of full length."""
+        return (self.end - self.start) // self.step_ticks
+
+    @property
+    def last_ticks(self) -> int:
+        """Length of the shorter last step, or 0."""
+        return (self.end - self.start) % self.step_ticks
+
+
+@dataclass(eq=False)
+class Trace:
+    """What a lane stored of its observed circuits during one call: the input of the dense output."""
+
+    start: int
+    h_ticks: int
+    states: NDArray[np.float32]  # (step + 1, field, slot)
+    slot: NDArray[np.int32]
+    line: NDArray[np.int32]
+    tick: Ticks
+    kick: NDArray[np.float32]
+
+
+class Lane:
+    """State and synapses of the active circuits of one hemisphere.
+
+    Parameters
+    ----------
+    columns : ndarray of int
+        Active columns, ascending.
+    observed : ndarray of int
+        Columns whose trace is stored; a subset of `columns`.
+    synapses : Synapses
+        Of the whole hemisphere; copied when a row is written.
+    keys : ndarray, shape (256,), uint32
+        Noise key of each column.
+    seed : int
+        Seed of the noise in this trial, 64 bit.
+    """
+
+    def __init__(self, columns: NDArray[np.int64], observed: NDArray[np.int64], synapses: Synapses, keys: NDArray[np.uint32], seed: int) -> None:
+        self.columns = columns
+        self.n = -(-len(columns) // VECTOR) * VECTOR
+        self.observed = np.searchsorted(columns, observed).astype(np.int32)
+        self.block = L.aligned(L.N_ROWS * L.STRIDE)
+        self.rows = self.block.reshape(L.N_ROWS, L.STRIDE)
+        self._flags = L.aligned(WIDTH, np.uint8)
+        self._keys = np.zeros(L.STRIDE, np.uint32)
+        self._keys[: len(columns)] = keys[columns]
+        self._seed = np.uint64(seed & (2**64 - 1))
+        self._receptor = synapses.receptor
+        self._weights = self._gather(synapses.weights, np.float32)
+        self._labels = self._gather(synapses.labels, np.uint8)
+        self._owned = len(columns) < WIDTH
+        self._configured: tuple[Segment, int] | None = None
+        self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet
+        self._out = (np.empty(CHUNK * self.n + 8, np.int32), np.empty(CHUNK * self.n + 8, np.float32), np.empty(CHUNK * self.n + 8, np.int16))
+
+    def _gather(self, plane: NDArray, dtype: type) -> NDArray:
+        if len(self.columns) == WIDTH:
+            return plane
+        out = L.aligned(plane.shape[0] * self.n, dtype).reshape(plane.shape[0], self.n)
+        out[:, : len(self.columns)] = plane[:, self.columns]
+        return out
+
+    def write_row(self, row: int, weights: NDArray[np.float32], labels: NDArray[np.uint8] | None = None) -> None:
+        """Replace weights (V, shape (column,)) and labels of one row for all events delivered from now on."""
+        if not self._owned:
+            self._weights, self._labels, self._owned = self._weights.copy(), self._labels.copy(), True
+        self._weights[row, : len(self.columns)] = weights[self.columns]
+        if labels is not None:
+            self._labels[row, : len(self.columns)] = labels[self.columns]
+
+    def load(self, state: NDArray[np.float32]) -> None:
+        """Take over the state, shape (field, column)."""
+        self.rows[: L.N_DYNAMIC, : len(self.columns)] = state[:, self.columns]
+
+    def store(self, state: NDArray[np.float32]) -> None:
+        """Write the state of the active circuits into `state`, shape (field, column)."""
+        state[:, self.columns] = self.rows[: L.N_DYNAMIC, : len(self.columns)]
+
+    def _configure(self, segment: Segment, h_ticks: int) -> None:
+        if self._configured == (segment, h_ticks):
+            return
+        values = lane_rows(segment.parameters.take(self.columns), h_ticks)
+        self.rows[L.E_LEAK :, : len(self.columns)] = values
+        self._constants = constants(segment.parameters)
+        self._share = kick_shares(segment.tau, h_ticks)
+        decay = values[[L.P_EXC - L.E_LEAK, L.P_INH - L.E_LEAK, L.P_ADAPT - L.E_LEAK]]
+        self._rates = np.ascontiguousarray((-np.log(np.maximum(decay, 1e-300)) / (h_ticks * 2e-3)).T, np.float32)
+        self._configured = (segment, h_ticks)
+
+    def advance(self, segment: Segment, events: RowEvents, t0: int, t1: int) -> tuple[Ticks, NDArray[np.int64], list[Trace]]:
+        """Carry the lane from tick `t0` to `t1` within a segment.
+
+        Whole steps are taken as far as they end at or before `t1`; events up to `t1` are added to the step that is under way, so a run cut at any
+        ticks has the bits of the uncut one. A spike is reported with the step that contains it.
+
+        Returns
+        -------
+        ticks, columns : ndarray
+            Spikes, in no particular order.
+        traces : list of Trace
+            One for each call of the kernel, if circuits are observed.
+        """
+        ticks, columns, traces = [], [], []
+        s = segment
+        step, resumed = (t0 - s.start) // s.step_ticks, (t0 - s.start) % s.step_ticks > 0
+        target = s.whole_steps + (s.last_ticks > 0) if t1 == s.end else (t1 - s.start) // s.step_ticks
+        while True:
+            short = step >= s.whole_steps and s.last_ticks > 0
+            h_ticks = s.last_ticks if short else s.step_ticks
+            last = min(target, step + CHUNK, step + 1 if short else s.whole_steps)
+            origin = s.start + s.whole_steps * s.step_ticks if short else s.start
+            first, count = (0, last - step) if short else (step, max(last - step, 0))
+            until = min(t1, origin + (first + count) * h_ticks) if last < target else t1
+            self._configure(s, h_ticks)
+            found = self._call(origin, first, count, h_ticks, until, resumed, events.between(origin + first * h_ticks if not resumed else t0, until))
+            ticks.append(found[0])
+            columns.append(found[1])
+            if found[2] is not None:
+                traces.append(found[2])
+            step, resumed = max(last, step), False
+            if step >= target:
+                return np.concatenate(ticks), np.concatenate(columns), traces
+
+    def _call(self, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool, events: RowEvents) -> tuple[Ticks, NDArray[np.int64], Trace | None]:
+        saturating, exponential, noisy = self._configured[0].features  # type: ignore[index]
+        slots = len(self.observed)
+        states = np.empty((count + 1, L.N_STATE, slots), np.float32)
+        if resumed and self._open is not None:
+            states[0] = self._open
+        n_log = 2 * len(events.tick) * slots
+        log = np.empty(n_log, np.int32), np.empty(n_log, np.int32), np.empty(n_log, np.int64), np.empty(n_log, np.float32)
+        step, time, column = self._out
+        n_spikes, n_kicks = lane_kernel(saturating, exponential, noisy)(
+            self.block, self._flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self._constants,
+            events.tick, events.row, events.label, self._weights, self._labels, self._receptor, self._share,
+            self._keys, self._seed, self.observed, states, *log, *self._out,
+        )  # fmt: skip
+        begin = origin + (first + step[:n_spikes].astype(np.int64)) * h_ticks
+        ticks = begin + np.floor(time[:n_spikes] * np.float32(500) + np.float32(0.5)).astype(np.int64)
+        self._open = states[-1].copy() if slots else None
+        trace = Trace(origin + first * h_ticks, h_ticks, states, *(part[:n_kicks] for part in log)) if slots else None
+        return ticks, self.columns[column[:n_spikes]], trace
+
+    def sample(self, trace: Trace, column: int, ticks: Ticks) -> NDArray[np.float32]:
+        """Return v, w, s_exc, s_inh (V) and refractory time left (us) of an observed circuit at ascending ticks within the whole steps of a trace, shape (sample, signal)."""
+        segment = self._configured[0]  # type: ignore[index]
+        slot = int(np.searchsorted(self.columns[self.observed], column))
+        position = self.observed[slot]
+        out = np.zeros((len(ticks), N_SIGNALS), np.float32)
+        block = L.aligned(L.N_ROWS * L.STRIDE)
+        block.reshape(L.N_ROWS, L.STRIDE)[:, 0] = self.rows[:, position]
+        block[L.KICK_EXC * L.STRIDE], block[L.KICK_INH * L.STRIDE] = 0, 0
+        mine = trace.slot == slot
+        dense_kernel(*segment.features[:2])(
+            block, np.zeros(8, np.uint8), self._rates[position], self._constants, np.zeros(1, np.uint32), np.ascontiguousarray(trace.states[:, :, slot]),
+            len(trace.states) - 1, trace.start, trace.h_ticks, trace.tick[mine], trace.line[mine], trace.kick[mine], np.asarray(ticks, np.int64), out,
+        )  # fmt: skip
+        return out

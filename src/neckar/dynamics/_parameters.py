@@ -1,0 +1,133 @@
+"""What the engine needs to know about neuron circuits: physical parameters in SI units, one value per circuit.
+
+The virtual chip turns codes into these numbers (:func:`neckar.chip.transfer.physical`); the engine turns them into its working units. Nothing here
+knows about codes, chips or mismatch, so any circuit of this form can be simulated. Equations and symbols: :mod:`neckar.equations._neuron`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neckar.errors import ConfigurationError
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitParameters:
+    """Physical parameters of neuron circuits. Arrays are float64 (`pause`: bool) of shape (circuit,); SI units, hardware time.
+
+    Attributes
+    ----------
+    capacitance : ndarray
+        Membrane capacitance, F, > 0.
+    g_leak, e_leak : ndarray
+        Conductance (S, >= 0; 0 is a floating membrane) and potential (V) of the amplifier in leak mode.
+    g_reset, e_reset : ndarray
+        The same during the reset phase.
+    v_threshold : ndarray
+        Potential at which the comparator fires, V; inf if the circuit cannot fire.
+    t_reset, t_holdoff : ndarray
+        Length of the reset phase, and of the time after it in which the leak is active but no spike is accepted, s. Their sum is the refractory period.
+    i_source, i_sink : ndarray
+        Constant current into and out of the membrane, A, >= 0. The sink vanishes near `v_floor` as inhibition does.
+    gm_exc, gm_inh : ndarray
+        Transconductance of the synaptic inputs: membrane current per volt on the synaptic line, S, >= 0.
+    i_syn_rest : ndarray
+        Constant membrane current of the synaptic inputs without events (mismatch of their references), A, positive raises the membrane.
+    pause : ndarray of bool
+        Synaptic and exponential currents are gated during the reset phase.
+    i_exp, v_exp, delta_exp : ndarray
+        Exponential current ``i_exp * exp((v - v_exp) / delta_exp)``: A, V, V. `i_exp` = 0 is off.
+    g_adapt, w_rest : ndarray
+        Adaptation current ``g_adapt * (w - w_rest)``: S, V. `g_adapt` = 0 is off.
+    a_adapt, v_adapt, b_adapt, tau_adapt : ndarray
+        Steady slope dw/dv (signed), membrane potential at which it vanishes (V), jump of w per spike (V, signed), time constant of w (s).
+    tau_exc, tau_inh : ndarray
+        Time constants of the synaptic lines, s.
+    noise : ndarray
+        White current noise on the membrane, A sqrt(s): in a time t it adds charge of standard deviation ``noise * sqrt(t)``.
+    v_sat : float
+        Saturation voltage of the leak and reset amplifier, V.
+    v_floor, v_width : float
+        Floor of inhibition and its width, V.
+    v_supply : float
+        The membrane stays between 0 and this voltage, V.
+    saturating : bool
+        False replaces amplifier, floor and rails by their linear limits.
+
+    Raises
+    ------
+    ConfigurationError
+        If the arrays differ in shape; names the first that does.
+
+    Notes
+    -----
+    Not described: conductance-based synaptic input, connected membranes.
+    """
+
+    capacitance: Values
+    g_leak: Values
+    e_leak: Values
+    g_reset: Values
+    e_reset: Values
+    v_threshold: Values
+    t_reset: Values
+    t_holdoff: Values
+    i_source: Values
+    i_sink: Values
+    gm_exc: Values
+    gm_inh: Values
+    i_syn_rest: Values
+    pause: NDArray[np.bool_]
+    i_exp: Values
+    v_exp: Values
+    delta_exp: Values
+    g_adapt: Values
+    w_rest: Values
+    a_adapt: Values
+    v_adapt: Values
+    b_adapt: Values
+    tau_exc: Values
+    tau_inh: Values
+    tau_adapt: Values
+    noise: Values
+    v_sat: float
+    v_floor: float
+    v_width: float
+    v_supply: float
+    saturating: bool
+
+    def __post_init__(self) -> None:
+        shape = (np.size(self.capacitance),)
+        for name in _ARRAYS:
+            array = np.asarray(getattr(self, name), dtype=np.bool_ if name == "pause" else np.float64)
+            if array.shape != shape:
+                raise ConfigurationError(f"CircuitParameters.{name} has shape {array.shape}; capacitance has {shape}. Give one value per circuit.")
+            object.__setattr__(self, name, array)
+
+    def __len__(self) -> int:
+        return int(self.capacitance.shape[0])
+
+    def take(self, circuits: ArrayLike) -> Self:
+        """Return the parameters of some circuits, by position (integers, in that order; repeats allowed) or by a mask of booleans."""
+        index = np.asarray(circuits)
+        if index.size == 0:
+            index = index.astype(np.intp)
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return type(self)(**{name: value[index] if name in _ARRAYS else value for name, value in values.items()})
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CircuitParameters):
+            return NotImplemented
+        return all(np.array_equal(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+
+    __hash__ = None  # type: ignore[assignment]  # compares arrays
+
+
+_SCALARS = frozenset({"v_sat", "v_floor", "v_width", "v_supply", "saturating"})
+_ARRAYS = tuple(field.name for field in fields(CircuitParameters) if field.name not in _SCALARS)

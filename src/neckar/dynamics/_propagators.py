@@ -1,0 +1,132 @@
+"""From physical parameters and a step to the numbers a lane works with. Computed in float64, stored as float32."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.dynamics import _layout as L
+from neckar.dynamics._parameters import CircuitParameters
+
+SLOWEST = 1e-6  # 1/us; a floating membrane or a missing amplifier is that slow, so that no propagator divides by zero
+US = 1e6
+TICK_US = 2e-3
+
+Values = NDArray[np.float64]
+
+
+def constants(parameters: CircuitParameters) -> NDArray[np.float32]:
+    """Return saturation voltage, floor and width of inhibition, supply (V), float32."""
+    p = parameters
+    return np.array([p.v_sat, p.v_floor, p.v_width, p.v_supply], np.float32)
+
+
+def _mean_drive(k: Values, rate: Values, h: float) -> Values:
+    """Return the factor that makes the mean of a decaying current's two ends act like the current itself over one full step (1 for short steps)."""
+    decay = np.exp(-rate * h)
+    gap = k - rate
+    close = np.abs(gap) < 1e-6 * (k + rate)
+    exact = np.where(close, h * np.exp(-k * h), (decay - np.exp(-k * h)) / np.where(close, 1.0, gap))
+    return exact / (-np.expm1(-k * h) / k * 0.5 * (1.0 + decay))
+
+
+def lane_rows(parameters: CircuitParameters, step_ticks: int) -> NDArray[np.float64]:
+    """Return the parameter rows of a lane.
+
+    Parameters
+    ----------
+    parameters : CircuitParameters
+        SI units, one value per circuit.
+    step_ticks : int
+        Length of the step in ticks of 2 ns.
+
+    Returns
+    -------
+    ndarray, shape (N_ROWS - E_LEAK, circuit), float64
+        The rows of :mod:`neckar.dynamics._layout` from `E_LEAK` on; V, us and currents divided by the capacitance (V/us).
+    """
+    p, h = parameters, step_ticks * TICK_US
+    per_us = 1.0 / (p.capacitance * US)  # turns A into V/us and S into 1/us
+    k, k_r = np.maximum(p.g_leak * per_us, SLOWEST), np.maximum(p.g_reset * per_us, SLOWEST)
+    offset = (p.i_source - p.i_sink + p.i_syn_rest) * per_us
+    rate_e, rate_i, rate_w = 1.0 / (p.tau_exc * US), 1.0 / (p.tau_inh * US), 1.0 / (p.tau_adapt * US)
+    rows = {
+        L.E_LEAK: p.e_leak + offset / k,
+        L.K_LEAK: k,
+        L.LEAK_GAIN: 1.0 / k,
+        L.E_RESET: p.e_reset + offset / k_r,
+        L.K_RESET: k_r,
+        L.RESET_GAIN: np.where(p.pause, 0.0, 1.0 / k_r),
+        L.V_THRESHOLD: p.v_threshold,
+        L.T_REFRACTORY: (p.t_reset + p.t_holdoff) * US,
+        L.T_HOLDOFF: p.t_holdoff * US,
+        L.I_OFFSET: offset,
+        L.I_SINK: p.i_sink * per_us,
+        L.I_EXP: p.i_exp * per_us,
+        L.V_EXP: p.v_exp,
+        L.SHARPNESS: 1.0 / p.delta_exp,
+        L.K_ADAPT: p.g_adapt * per_us,
+        L.W_REST: p.w_rest,
+        L.A_ADAPT: p.a_adapt,
+        L.V_ADAPT: p.v_adapt,
+        L.B_ADAPT: p.b_adapt,
+        L.GM_EXC: p.gm_exc * per_us * _mean_drive(k, rate_e, h),
+        L.GM_INH: p.gm_inh * per_us * _mean_drive(k, rate_i, h),
+        L.P_EXC: np.exp(-rate_e * h),
+        L.P_INH: np.exp(-rate_i * h),
+        L.P_ADAPT: np.exp(-rate_w * h),
+        L.NOISE_STEP: p.noise / p.capacitance * 1e-3 * np.sqrt(-np.expm1(-2.0 * k * h) / (2.0 * k)),
+    }
+    return np.stack([rows[row] for row in range(L.E_LEAK, L.N_ROWS)])
+
+
+def kick_shares(tau: tuple[float, float], step_ticks: int) -> NDArray[np.float32]:
+    """Return how an event at each tick of a step is shared between kicks at the step's start and end.
+
+    Parameters
+    ----------
+    tau : (float, float)
+        Reference time constants of the excitatory and inhibitory lines, s. For lines with this time constant the sharing is exact;
+        for others the relative error of the kick is at most ``h**2 / 8 * abs(1/tau' (1/tau' - 1/tau))``.
+    step_ticks : int
+        Length of the step.
+
+    Returns
+    -------
+    ndarray, shape (line, 2, tick), float32
+    """
+    offset = np.arange(step_ticks) * TICK_US
+    rate = 1.0 / (np.asarray(tau)[:, None] * US)
+    end = np.expm1(offset * rate) / np.expm1(step_ticks * TICK_US * rate)
+    return np.ascontiguousarray(np.stack([1.0 - end, end], axis=1), np.float32)
+
+
+def reference_tau(parameters: CircuitParameters) -> tuple[float, float]:
+    """Return the median time constants (s) of the excitatory and the inhibitory inputs in use; 10 us where there is none."""
+    p = parameters
+
+    def median(tau: Values, gm: Values) -> float:
+        return float(np.median(tau[gm > 0])) if (gm > 0).any() else 1e-5
+
+    return median(p.tau_exc, p.gm_exc), median(p.tau_inh, p.gm_inh)
+
+
+def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:
+    """Return the step in ticks that these circuits allow, at most `step_ticks`.
+
+    A fifth of the shortest time constant that is integrated numerically (synaptic lines and adaptation in use, and the membrane of circuits with an exponential term), half of the shortest
+    reset phase, and one membrane time constant of circuits that can fire. Reset and leak are exact and do not count.
+    """
+    p = parameters
+    fires = np.isfinite(p.v_threshold)
+    tau_membrane = p.capacitance / np.maximum(p.g_leak, 1e-30)
+    limits = [
+        (p.tau_exc, p.gm_exc > 0, 5.0),
+        (p.tau_inh, p.gm_inh > 0, 5.0),
+        (p.tau_adapt, p.g_adapt > 0, 5.0),
+        (tau_membrane, p.i_exp > 0, 5.0),
+        (p.t_reset, fires, 2.0),
+        (tau_membrane, fires, 1.0),
+    ]
+    shortest = min((float(value[used].min()) / part for value, used, part in limits if used.any()), default=np.inf)
+    return int(min(step_ticks, max(1, shortest * US / TICK_US)))

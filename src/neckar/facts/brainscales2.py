@@ -1,0 +1,200 @@
+"""Physical constants of the BrainScaleS-2 chip: what its codes mean in volts, amperes and seconds, how chips and circuits scatter, and how sure we are.
+
+No other file of the package holds a physical literal about this chip. Potentials are given as the reading of the membrane converter (MADC) under its
+nominal conversion, because that is what public figures show. Two sets of transfer lines exist: the *population* is the mean of all virtual chips, the
+*reference* one fixed member of it, on which the public tutorial runs with its printed codes.
+
+"Our fit" means fitted to numbers read from public figures of the demos (repository brainscales2-demos) and from assertions in public tests (hxtorch,
+calix, pynn-brainscales). "Our estimate" means less: plausible, consistent with the figures, not measured. Marks such as ts_00 name notebooks of
+brainscales2-demos. The observations behind the numbers are listed in docs/explanation/ledger.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from neckar.facts._fact import Fact, Line, Spread
+
+_FIT = "our fit to public figures and tests"
+_ESTIMATE = "our estimate"
+_LEAK_FIGURES = "our fit; demos fp_calibration (slope), ts_00, ts_08 (levels)"
+
+# ---- Unit conversions ----------------------------------------------------------------------------------------------------------------------------------
+
+MADC_STEP = Fact(1.5e-3, "V/LSB", _ESTIMATE, "from calibrated leak 80 and threshold 125 CADC LSB that appear at 305 and 440 in hxsnn_intro")
+MADC_ZERO = Fact(25.0, "MADC LSB", _ESTIMATE, "reading at 0 V; same figure")
+MADC_BITS = Fact(10, "bit", "haldls vx/madc.h")
+CADC_STEP = Fact(4.5e-3, "V/LSB", "calix include/ccalix/cadc_calib_target.h", "default calibration: reads 20 at 0.15 V, 220 at 1.05 V")
+CADC_ZERO = Fact(0.060, "V", "calix include/ccalix/cadc_calib_target.h", "voltage at which the default calibration reads 0")
+CAPMEM_VOLTAGE = Line(
+    Fact(1.875e-3, "V/LSB", _ESTIMATE, "line through the anchors"),
+    Fact(0.019, "V", "anchors 70 LSB = 0.15 V, 550 LSB = 1.05 V: calix include/ccalix/cadc_calib_target.h"),
+)
+CAPMEM_CURRENT = Fact(1e-9, "A/LSB", _ESTIMATE, "a cell at 500 is called the 500 nA reference in lola vx/readout_chain.h")
+
+# ---- Potentials: reading of the MADC against the code of the CapMem cell --------------------------------------------------------------------------------
+
+LEAK_LINE = Line(Fact(0.795, "MADC LSB/LSB", _LEAK_FIGURES), Fact(-164.0, "MADC LSB", _LEAK_FIGURES))
+LEAK_LINE_REFERENCE = Line(Fact(0.84, "MADC LSB/LSB", "chosen within the population"), Fact(-195.0, "MADC LSB", "chosen within the population"))
+RESET_LINE = Line(Fact(0.885, "MADC LSB/LSB", "our fit; demos fp_calibration, ts_00"), Fact(-171.0, "MADC LSB", "our fit; setups disagree most here"))
+RESET_LINE_REFERENCE = Line(Fact(0.885, "MADC LSB/LSB", "chosen within the population"), Fact(-195.0, "MADC LSB", "chosen within the population"))
+THRESHOLD_LINE = Line(Fact(1.04, "MADC LSB/LSB", "our fit; demos fp_calibration, ts_00"), Fact(77.5, "MADC LSB", "our fit", "no source follower in front"))
+THRESHOLD_LINE_REFERENCE = Line(Fact(1.00, "MADC LSB/LSB", "chosen within the population"), Fact(101.0, "MADC LSB", "chosen within the population"))
+ADAPTATION_REFERENCE_LINE = Line(Fact(0.795, "MADC LSB/LSB", "the leak's follower"), Fact(28.0, "MADC LSB", "demos ts_08: 425 at code 500"))
+ADAPTATION_LEAK_SHIFT = Fact(200.0, "LSB", "demos ts_08 (common_task_adex)", "v_leak - 200 gives no sub-threshold adaptation at rest")
+LEAK_PIVOT = Fact(700.0, "LSB", _FIT, "code at which a deviation of the slope has no effect")
+RESET_PIVOT = Fact(500.0, "LSB", _FIT, "as above")
+THRESHOLD_PIVOT = Fact(350.0, "LSB", _FIT, "as above")
+SUPPLY = Fact(1.2, "V", "haldls test-ina219.cpp (1.2 V analog supply)")
+
+# ---- Membrane, leak and reset -----------------------------------------------------------------------------------------------------------------------------
+
+CAPACITANCE_INTRINSIC = Fact(0.2e-12, "F", _ESTIMATE, "more than 0.11 pF follows from calix test_capacitance_measurement")
+CAPACITANCE_SWITCHED = Fact(2.1e-12, "F", "haldls vx/v3/neuron.h: about 2.3 pF at most", "at code 63, linear in the code")
+CAPACITANCE_CODE_MAX = Fact(63, "LSB", "haldls vx/v3/neuron.h")
+CAPACITANCE_FULL = Fact(2.3e-12, "F", "haldls vx/v3/neuron.h", "intrinsic and switched together; conductances are quoted as time constants on it")
+LEAK_TIME = Fact(1400e-6, "s LSB", _FIT, "time constant times i_bias at full capacitance, population; proportional, no dead zone")
+LEAK_TIME_REFERENCE = Fact(1550e-6, "s LSB", "chosen within the population; demos ts_00", "10.3 us at 150")
+RESET_TIME = Fact(1830e-6, "s LSB", "demos ts_00, ten neurons: 1.79 us at 1022")
+RESET_TIME_MIN = Fact(0.25e-6, "s", _ESTIMATE, "haldls vx/v3/neuron.h calls about 0.5 us the fastest reset time constant")
+OTA_DIVISION = Fact(8, "1", "haldls vx/v3/neuron.h")
+OTA_MULTIPLICATION = Fact(8, "1", "haldls vx/v3/neuron.h")
+OTA_DEGENERATION = Fact(2, "1", _ESTIMATE)
+OTA_SATURATION = Fact(0.9, "V", _FIT, "so that two firing periods of ts_00 agree")
+
+# ---- Constant current -------------------------------------------------------------------------------------------------------------------------------------
+
+OFFSET_CURRENT = Fact(75e-12, "A/LSB", "our fit; demos ts_08: 78 pA/LSB at 300")
+OFFSET_CURRENT_CUBIC = Fact(0.67e-6, "1/LSB^2", "our estimate; hxtorch tests/hw/test_spiking_boundary.py: 113 to 137 nA at 1000", "I = k i (1 + cubic i^2)")
+
+# ---- Synaptic input ---------------------------------------------------------------------------------------------------------------------------------------
+
+SYNAPTIC_TIME = Fact(320e-6, "s LSB", _ESTIMATE, "time constant of the line times i_bias_tau; anchors are the ranges that calix reaches")
+SYNAPTIC_HIGH_RESISTANCE = Fact(8, "1", _ESTIMATE)
+SYNAPTIC_SMALL_CAPACITANCE = Fact(0.3, "1", _ESTIMATE, "on the time constant only; the line step stays, which gives the step of hagen_intro within 8 %")
+SYNAPTIC_TIME_MIN = Fact(0.3e-6, "s", "calix spiking/neuron.py (shortest target)")
+SYNAPTIC_TIME_MAX = Fact(10e-3, "s", _ESTIMATE, "a line without recovery current")
+SYNAPTIC_KICK = Fact(1e-3, "V", _ESTIMATE, "line step per weight unit and event; only its product with the transconductance is observable")
+SYNAPTIC_KICK_BIAS = Fact(600, "LSB", "calix (spiking default of syn_i_bias_dac)", "the step is proportional to the code")
+SYNAPTIC_GM = Fact(
+    0.82e-6,
+    "S",
+    "compromise of demos ts_06 (0.785 MADC LSB per weight unit) and hxtorch tests/hw/test_spiking_weight_scaling.py (0.99)",
+    "at i_bias_gm 500; 8.2 fC per weight unit at tau_syn 10 us, that is 0.87 MADC LSB with a membrane of 10 us",
+)
+SYNAPTIC_GM_BIAS = Fact(500, "LSB", "calix (default i_synin_gm)", "the transconductance is proportional to the code")
+SYNAPTIC_INHIBITORY_GAIN = Fact(1.0, "1", _ESTIMATE, "transconductance relative to excitation; ts_06's inhibition curve fits 0.85 to 1 depending on its rest")
+SYNAPTIC_SHIFT_NEUTRAL = Fact(310, "LSB", "calix neuron_synin.py (start before calibration)", "i_shift_reference without current at rest, median")
+SYNAPTIC_SHIFT_SLOPE = Fact(0.5e-3, "V/LSB", _ESTIMATE, "voltage at the amplifier's input per LSB of i_shift_reference")
+INHIBITION_FLOOR = Fact(0.128, "V", "our fit to demos ts_06")
+INHIBITION_WIDTH = Fact(37e-3, "V", "our fit to demos ts_06")
+
+# ---- Adaptation and exponential ---------------------------------------------------------------------------------------------------------------------------
+
+ADAPTATION_CONDUCTANCE = Fact(88e-9, "S", "demos ts_08 (adaptation, undershoot)", "fixed")
+ADAPTATION_TIME = Fact(10e-3, "s LSB", "demos ts_08 (sub-threshold)", "time constant times i_bias_tau")
+ADAPTATION_BIAS_MIN = Fact(0.1, "LSB", _ESTIMATE, "effective i_bias_tau of a cell at 0: leakage")
+ADAPTATION_SLOPE = Fact(7.9, "1", "demos ts_08 (sub-threshold): 75/95 at 10/100", "steady dw/dv = slope i_bias_a / i_bias_tau")
+ADAPTATION_JUMP = Fact(380.0, "V/(LSB s)", "demos ts_08 (adaptation): 54 MADC LSB at 200 and 1.02 us", "per i_bias_b and second of the pulse")
+EXPONENTIAL_CURRENT = Fact(3.1e-9, "A", "our fit to demos ts_08", "at v = v_exp; the leak conductance at i_bias 70 times the slope factor")
+EXPONENTIAL_SLOPE = Fact(30e-3, "V", _ESTIMATE)
+EXPONENTIAL_BIAS = Fact(300, "LSB", "demos snn_adex_helpers.py (slider default)", "lower codes raise the threshold by slope factor ln(300 / code)")
+
+# ---- Clocks and converters ----------------------------------------------------------------------------------------------------------------------------------
+
+BACKEND_CLOCK = Fact(250e6, "Hz", "haldls vx/v3/pll.cpp", "refractory and pulse clocks divide it by 2^(scale + 1)")
+FPGA_CLOCK = Fact(125e6, "Hz", "haldls vx/constants.h")
+PPU_CLOCK = Fact(250e6, "Hz", "haldls vx/pll.h")
+EVENT_CLOCK = Fact(250e6, "Hz", "haldls vx/constants.h", "event logic of the chip")
+LINK_CLOCK = Fact(500e6, "Hz", "haldls vx/pll.h")
+REFERENCE_CLOCK = Fact(50e6, "Hz", "haldls vx/pll.h")
+REFRACTORY_COUNTER = Fact(256, "clock cycles", "haldls vx/neuron.h", "states of the counter; it wraps if it starts below the hold-off")
+HOLDOFF_CODE_MAX = Fact(15, "code", "haldls vx/neuron.h", "the reset ends 2 * (15 - code) + 1 cycles early, at least one")
+NEVER = Fact(1e3, "s", "of no hardware: longer than any run", "length of a refractory period whose clock stands still")
+MADC_CLOCK = Fact(500e6, "Hz", "haldls vx/madc.h")
+MADC_CYCLES = Fact(12, "clock cycles", "haldls vx/madc.h", "per sample, plus madc_sample_duration_adjust")
+MADC_WAKE_UP = Fact(96, "clock cycles", "haldls vx/madc.h")
+MADC_INVALID = Fact(8e-6, "s", "calix madc_base.py", "start of a burst without valid samples")
+MADC_BURST = Fact(65535, "samples", "haldls vx/madc.h (16 bit)", "2.2 ms")
+MADC_MUX_CHANNELS = Fact(2, "1", "haldls vx/madc.h")
+
+# ---- Temporal noise -----------------------------------------------------------------------------------------------------------------------------------------
+
+MEMBRANE_NOISE = Fact(
+    1.15e-12,
+    "A s^0.5",
+    "demos hagen_intro (a membrane without leak wanders), our estimate",
+    "white current noise, 0.5 mV/sqrt(us) on the full capacitance; independent of the leak",
+)
+MADC_NOISE = Fact(
+    1.35,
+    "MADC LSB",
+    "demos ts_00: 1.65 in total on a stiff membrane",
+    "of one sample, white, rounding included; the rest is membrane noise",
+)
+MADC_DNL = Fact(0.2, "LSB", "our estimate; demos ts_00 favours even codes", "even codes are wider, odd ones narrower by this")
+CADC_NOISE = Fact(0.8, "CADC LSB", _ESTIMATE, "of one read, white")
+CAPMEM_JITTER = Fact(0.5, "LSB", _ESTIMATE, "per write, frozen until the next")
+CAPMEM_CROSSTALK = Fact(8, "LSB", _ESTIMATE, "if all 512 cells of a row share a value, proportional to their number")
+DRIFT_RATE = Fact(0.9e-3, "V/h", "our estimate: 0.2 CADC LSB per hour", "root mean square of the rate of a circuit's potentials")
+DRIFT_PERIODS = (Fact(5.0, "h", _ESTIMATE), Fact(24.0, "h", "a day"), Fact(60.0, "h", _ESTIMATE))
+
+# ---- Power --------------------------------------------------------------------------------------------------------------------------------------------------
+
+POWER_STATIC = Fact(120e-3, "W", _ESTIMATE, "analog and digital")
+POWER_PPU = Fact(25e-3, "W", _ESTIMATE, "per active processor")
+POWER_LINKS_IDLE = Fact(60e-3, "W", _ESTIMATE)
+POWER_LINKS_STREAMING = Fact(300e-3, "W", _ESTIMATE, "all eight links")
+POWER_MADC = Fact(60e-3, "W", _ESTIMATE)
+ENERGY_SYNAPTIC_EVENT = Fact(10e-12, "J", _ESTIMATE)
+POWER_PUBLISHED = MappingProxyType(
+    {
+        "matrix multiplication": Fact(0.70, "W", "Stradmann et al. 2022", "192 uJ in 276 us"),
+        "spiking inference": Fact(0.20, "W", "Cramer et al. 2022", "upper bound, at up to 85,000 images per second"),
+        "first-spike inference": Fact(0.175, "W", "Goeltz et al. 2021", "not read again by us"),
+    }
+)
+"""Power of the chip in published experiments, to be reported beside the formula above."""
+
+# ---- Mismatch ------------------------------------------------------------------------------------------------------------------------------------------------
+
+_SPLIT = "our fit; the split between offset, follower and lines is weakly determined, their sum is not"
+
+SPREAD: Mapping[str, Spread] = MappingProxyType(
+    {
+        "madc_offset": Spread("MADC LSB", "normal", 36, 0, 0, _SPLIT, "calibrated rest 254 to 333 in four figures"),
+        "madc_gain": Spread("1", "lognormal", 0.05, 0, 0, _FIT, "about reading 300; 2.6 to 3.0 MADC LSB per CADC LSB"),
+        "follower_offset": Spread("MADC LSB", "normal", 18, 0, 0, _SPLIT, "leak, reset, exponential and adaptation alike"),
+        "leak_offset": Spread("MADC LSB", "normal", 23, 13.3, 1.5, _SPLIT, "leak, exponential and adaptation; circuit: our estimate; reference: in its line"),
+        "reset_offset": Spread("MADC LSB", "normal", 55, 14.9, -24, "our fit; circuit: demos ts_00, ten neurons", "reference: in its line"),
+        "threshold_offset": Spread("MADC LSB", "normal", 15, 10.3, 9, "our fit; circuit: demos ts_00, ten neurons", "reference: in its line"),
+        "leak_slope": Spread("MADC LSB/LSB", "normal", 0.04, 0, 0.045, _FIT, "about code 700; reference: in its line"),
+        "reset_slope": Spread("MADC LSB/LSB", "normal", 0.04, 0, 0, _FIT, "about code 500"),
+        "threshold_slope": Spread("MADC LSB/LSB", "normal", 0.04, 0, -0.04, _FIT, "about code 350; reference: in its line"),
+        "leak_time": Spread("1", "lognormal", 0.18, 0.14, 0.11, "our fit; circuit: demos ts_00", "reference: in its constant"),
+        "reset_time": Spread("1", "lognormal", 0.10, 0.05, 0, "chip: our estimate; circuit: demos ts_00"),
+        "offset_current": Spread("1", "lognormal", 0.07, 0.08, 0, "hxtorch tests/hw/test_spiking_boundary.py accepts 20 %; circuit: our estimate"),
+        "synaptic_time": Spread("1", "lognormal", 0.15, 0.25, 0, _ESTIMATE, "before calibration"),
+        "synaptic_gm": Spread("1", "lognormal", 0.15, 0.20, 0, _ESTIMATE, "before calibration; excitation and inhibition independent"),
+        "synaptic_shift": Spread("LSB", "normal", 0, 20, 0, _ESTIMATE, "of i_shift_reference"),
+        "psp_calibrated": Spread("1", "lognormal", 0.14, 0.08, 0, "four public sources; hxtorch accepts 20 %", "what a calibration leaves; not drawn"),
+        "adaptation_time": Spread("1", "lognormal", 0.20, 0.10, 0, _ESTIMATE),
+        "adaptation_jump": Spread("1", "lognormal", 0.20, 0.10, 0, _ESTIMATE),
+        "adaptation_conductance": Spread("1", "lognormal", 0.20, 0.10, 0, _ESTIMATE),
+        "compartment_time": Spread("1", "lognormal", 0.10, 0.25, 0, _ESTIMATE, "no model yet"),
+        "intrinsic_capacitance": Spread("1", "lognormal", 0.05, 0.15, 0, _ESTIMATE),
+        "dac_bias": Spread("1", "lognormal", 0.10, 0, 0, _ESTIMATE, "from quadrant to quadrant"),
+        "synapse": Spread("1", "lognormal", 0, 0.05, 0, _ESTIMATE, "each synapse"),
+        "synapse_gradient": Spread("1", "normal", 0, 0.03, 0, "asymmetry noted in calix correlation.py; value our estimate", "at the array's edges"),
+        "driver_pulse": Spread("1", "lognormal", 0, 0.10, 0, "calix test_stp demands a removable spread; value our estimate", "pulse length of a driver"),
+        "cadc_offset": Spread("CADC LSB", "normal", 0, 12.5, 0, "calix test_cadc (below 20); value our estimate", "no model yet"),
+        "cadc_gain": Spread("1", "lognormal", 0.10, 0.01, 0, _ESTIMATE, "chip: of a quadrant's ramp; no model yet"),
+        "correlation_amplitude": Spread("1", "lognormal", 0, 0.5, 0, _ESTIMATE, "no model yet"),
+        "correlation_time": Spread("1", "lognormal", 0, 0.4, 0, _ESTIMATE, "no model yet"),
+        "correlation_asymmetry": Spread("1", "lognormal", 0, 0.3, 0, "calix correlation.py; value our estimate", "no model yet"),
+    }
+)
+"""Spread of everything that differs between chips and circuits. The reference chip's deviations are part of its own lines; here they are for comparison."""
+
+MADC_GAIN_PIVOT = Fact(300, "MADC LSB", _FIT, "reading at which a deviation of the gain has no effect")

@@ -1,0 +1,72 @@
+"""What a worker does: build the virtual chip from plain data, and run a program on it.
+
+A chip crosses a process border as (specimen, effects, instruments, step, state), never as a live object. Building one draws all its mismatch, so the
+chips used last are kept; they are pure, so that changes no result.
+"""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neckar.chip.effects import Effects
+    from neckar.chip.specimen import Specimen
+    from neckar.program import Machine, MachineState, Program, Recording
+
+_KEPT = 8
+
+_machines: OrderedDict[bytes, Machine] = OrderedDict()
+_lock = threading.Lock()
+
+
+def execute(
+    specimen: Specimen, effects: Effects, instruments: str, step_us: float | None, program: Program, state: MachineState | None
+) -> tuple[Recording, MachineState]:
+    """Run one program on one virtual chip.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        Which chip.
+    effects : Effects
+        Which imperfections are on.
+    instruments : {"silicon", "open"}
+        Limits of the recording instruments.
+    step_us : float or None
+        Upper bound of the integration step in microseconds of hardware time; None is the machine's choice.
+    program : Program
+        Carries its run seed.
+    state : MachineState or None
+        What the chip holds before; None is after a reset.
+
+    Returns
+    -------
+    recording : Recording
+    state : MachineState
+        What the chip holds afterwards.
+    """
+    return _machine(specimen, effects, instruments, step_us).run(program, state)
+
+
+def record(specimen: Specimen, effects: Effects, instruments: str, step_us: float | None, program: Program) -> Recording:
+    """Run one program on a chip after a reset and return the recording only, which saves sending the state."""
+    return execute(specimen, effects, instruments, step_us, program, None)[0]
+
+
+def _machine(specimen: Specimen, effects: Effects, instruments: str, step_us: float | None) -> Machine:
+    """Return the chip, built anew only if it is not among those used last."""
+    key = pickle.dumps((specimen, effects, instruments, step_us))
+    with _lock:
+        machine = _machines.pop(key, None)
+    if machine is None:
+        from neckar.chip.machine import Chip
+
+        machine = Chip(specimen, effects, instruments=instruments, step_us=step_us)
+    with _lock:
+        _machines[key] = machine
+        while len(_machines) > _KEPT:
+            _machines.popitem(last=False)
+    return machine

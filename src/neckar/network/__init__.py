@@ -1,0 +1,39 @@
+"""From a network to a Program: graph, placement, routing, lowering.
+
+The way down is :func:`map_network` (place, route, lower, check; it reuses whatever did not change) and :func:`build_program`. The way up are the inverse
+maps: :meth:`Placement.owners` (circuit to neuron) and :meth:`Routing.sources` (event label to source). Everything here is in hardware time and digital codes.
+"""
+
+from neckar.network._connectum import ConnectumError, Synapses, check_connectum, configured_synapses, requested_synapses
+from neckar.network._graph import RECEPTORS, Network, NeuronPopulation, Projection, Receptor, SourcePopulation
+from neckar.network._lower import MappedNetwork, Section, build_program, map_network
+from neckar.network._passes import split_madc
+from neckar.network._place import DEFAULT_PERMUTATION, Placement, place
+from neckar.network._route import MAX_WEIGHT, Routing, route, split_weights, synapses_per_weight
+
+__all__ = [
+    "DEFAULT_PERMUTATION",
+    "MAX_WEIGHT",
+    "RECEPTORS",
+    "ConnectumError",
+    "MappedNetwork",
+    "Network",
+    "NeuronPopulation",
+    "Placement",
+    "Projection",
+    "Receptor",
+    "Routing",
+    "Section",
+    "SourcePopulation",
+    "Synapses",
+    "build_program",
+    "check_connectum",
+    "configured_synapses",
+    "map_network",
+    "place",
+    "requested_synapses",
+    "route",
+    "split_madc",
+    "split_weights",
+    "synapses_per_weight",
+]

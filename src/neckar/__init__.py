@@ -21,7 +21,7 @@ _HOMES = {
     "save": "neckar.program",
 }
 
-__all__ = ["Effects", "Lab", "NeckarError", "Program", "Recording", "Specimen", "__version__", "current_lab", "load", "save"]  # noqa: F822  (lazy)
+__all__ = ["Effects", "Lab", "NeckarError", "Program", "Recording", "Specimen", "__version__", "current_lab", "load", "save"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,8 +1,9 @@
 """Cost: what an experiment takes on silicon.
 
 The time is that of the software of the real system: each entry has margins and a neuron reset, a configuration waits until the analog parameter
-cells have settled, events and samples pass the links. The energy is that of the chip alone, during the hardware time, without FPGA, host and configuration, because
-that is what publications report. Public figures differ by a factor of four, so it is a range: our power model beside each published power times the hardware time.
+cells have settled, events and samples pass the links. The energy is that of the chip alone during the hardware time, without FPGA, host and configuration,
+because that is what publications report. Public figures differ by a factor of four, so it is a range: our power model beside each published power, times
+the hardware time.
 
 Names of the items are ``"<group>: <what>"``. Each of the totals is the sum of its group's items (:func:`totals`): ``hardware``, ``configuration``,
 ``transfer`` in seconds, and one group per estimate of the energy, ``energy by ...``, in joules, whose least and greatest sum are the range.

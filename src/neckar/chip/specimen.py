@@ -1,9 +1,9 @@
 """One virtual chip: which random deviations it has from the mean of all chips.
 
-A specimen is a name for numbers, not the numbers: every deviation is a pure function of (seed, statistics version, parameter, coordinate), so a chip is the same in every
-process and on every machine, chips differ, and a parameter that a later version adds leaves the others as they are. There is spread between chips and spread between the
-circuits of a chip; how far is the table :data:`neckar.facts.brainscales2.SPREAD`. Seed 0 is the *reference* chip: it deviates from the population by fixed transfer lines
-of its own instead of by chance; its circuits scatter like those of any chip.
+A specimen is a name for numbers, not the numbers: every deviation is a pure function of (seed, statistics version, parameter, coordinate), so a chip is
+the same in every process and on every machine, chips differ, and a parameter that a later version adds leaves the others as they are. There is spread
+between chips and spread between the circuits of a chip; how far is the table :data:`neckar.facts.brainscales2.SPREAD`. Seed 0 is the *reference* chip:
+it deviates from the population by fixed transfer lines of its own instead of by chance; its circuits scatter like those of any chip.
 
 The normal variates are made from the words of numpy's Philox generator, whose stream numpy guarantees, by the transform of Box and Muller.
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -126,7 +127,8 @@ class Specimen:
     age_h : float
         Age in hours of operation, >= 0; potentials drift with it (:meth:`drift`).
     overrides : mapping str -> array
-        Deviations that replace the drawn ones, in the shape and unit of :func:`mismatch_parameters` (factors for relative ones).
+        Deviations that replace the drawn ones, in the shape and unit of :func:`mismatch_parameters` (factors for relative ones). Like the drawn ones they
+        act only while the effect mismatch is on.
 
     Raises
     ------
@@ -149,9 +151,11 @@ class Specimen:
     seed: int
     statistics_version: int = STATISTICS_VERSION
     age_h: float = 0.0
-    overrides: Mapping[str, ArrayLike] = field(default_factory=dict)
+    overrides: Mapping[str, ArrayLike] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", operator.index(self.seed))
+        object.__setattr__(self, "age_h", float(self.age_h))
         if not 0 <= self.seed < 2**64:
             raise ParameterRangeError(f"seed of a specimen is {self.seed}; allowed: 0 to 2**64 - 1.")
         if self.statistics_version != STATISTICS_VERSION:
@@ -292,7 +296,7 @@ def _keyed_uniforms(n: int, *key: str | int) -> NDArray[np.float64]:
     """Return `n` numbers between 0 and 1, both excluded, that depend on the key alone."""
     digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
     words: NDArray[np.uint64] = np.random.Philox(key=np.frombuffer(digest, "<u8").astype(np.uint64)).random_raw(n)
-    return ((words >> np.uint64(11)) + 0.5) * 2.0**-53
+    return ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 
 def _known(name: str) -> MismatchParameter:

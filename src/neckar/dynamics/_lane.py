@@ -64,8 +64,16 @@ NO_EVENTS = RowEvents(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, 
 class Segment:
     """A stretch of constant circuit parameters, from tick `start` to tick `end`.
 
-    Steps of `step_ticks` are anchored at its start; the last one is shorter if the length is no multiple. `tau` are the reference time constants of the
-    synaptic lines (see :func:`neckar.dynamics.reference_tau`), the same for all lanes of a chip.
+    Attributes
+    ----------
+    parameters : CircuitParameters
+        Of all 256 columns of a hemisphere, active or not.
+    start, end, step_ticks : int
+        Steps are anchored at the start; the last one is shorter if the length is no multiple.
+    tau : (float, float)
+        Reference time constants of the synaptic lines, s (see :func:`neckar.dynamics.reference_tau`).
+    features : (bool, bool, bool)
+        Saturating, exponential or adaptive, noisy: which kernel the circuits need.
     """
 
     parameters: CircuitParameters
@@ -153,6 +161,17 @@ class Lane:
         self._weights[row, : len(self.columns)] = weights[self.columns]
         if labels is not None:
             self._labels[row, : len(self.columns)] = labels[self.columns]
+
+    def fork(self) -> Lane:
+        """Return a copy of this moment that can be carried on its own; observed circuits are not copied."""
+        twin = object.__new__(Lane)
+        twin.__dict__.update(self.__dict__)
+        twin.block = L.aligned(L.N_ROWS * L.STRIDE)
+        twin.block[:] = self.block
+        twin.rows = twin.block.reshape(L.N_ROWS, L.STRIDE)
+        twin.observed = np.empty(0, np.int32)
+        twin._owned, twin._open, twin._configured = False, None, None
+        return twin
 
     def load(self, state: NDArray[np.float32]) -> None:
         """Take over the state, shape (field, column)."""

@@ -3,8 +3,8 @@
     with neckar.Lab(chip=7, effects="ideal") as lab:
         recording = lab.run(program)
 
-Public: :class:`Lab`, :func:`current_lab`, :class:`Session`, :class:`MapError`, :class:`MapKeyboardInterrupt`, :func:`execute`, :func:`observe`, :func:`command_line`,
-:data:`ENVIRONMENT`. Importing it imports neither numpy nor the machine.
+Public: :class:`Lab`, :func:`current_lab`, :class:`Session`, :class:`MapError`, :class:`MapKeyboardInterrupt`, :func:`execute`, :func:`observe`,
+:func:`command_line`, :data:`ENVIRONMENT`. Importing it imports neither numpy nor the machine.
 """
 
 from neckar.lab._execute import execute

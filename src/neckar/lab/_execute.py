@@ -6,20 +6,13 @@ chips used last are kept; they are pure, so that changes no result.
 
 from __future__ import annotations
 
-import pickle
-import threading
-from collections import OrderedDict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from neckar.chip.effects import Effects
     from neckar.chip.specimen import Specimen
     from neckar.program import Machine, MachineState, Program, Recording
-
-_KEPT = 8
-
-_machines: OrderedDict[bytes, Machine] = OrderedDict()
-_lock = threading.Lock()
 
 
 def execute(
@@ -56,17 +49,8 @@ def record(specimen: Specimen, effects: Effects, instruments: str, step_us: floa
     return execute(specimen, effects, instruments, step_us, program, None)[0]
 
 
+@lru_cache(maxsize=8)
 def _machine(specimen: Specimen, effects: Effects, instruments: str, step_us: float | None) -> Machine:
-    """Return the chip, built anew only if it is not among those used last."""
-    key = pickle.dumps((specimen, effects, instruments, step_us))
-    with _lock:
-        machine = _machines.pop(key, None)
-    if machine is None:
-        from neckar.chip.machine import Chip
+    from neckar.chip.machine import Chip
 
-        machine = Chip(specimen, effects, instruments=instruments, step_us=step_us)
-    with _lock:
-        _machines[key] = machine
-        while len(_machines) > _KEPT:
-            _machines.popitem(last=False)
-    return machine
+    return Chip(specimen, effects, instruments=instruments, step_us=step_us)

@@ -81,7 +81,7 @@ class Lab:
         self.seed: int = _choose("seed", given, around)
         self.step_us: float | None = _choose("step_us", given, around)
         self._owns_workers = around is None or executor is not None
-        self._workers = Workers(_choose("executor", given, None)) if around is None or executor is not None else around._workers
+        self._workers: Workers = Workers(_choose("executor", given, None)) if around is None or executor is not None else around._workers
         self._runs = 0
         self._lock = threading.Lock()
 
@@ -121,7 +121,8 @@ class Lab:
             If a program fails or Ctrl-C is pressed. The exception carries the finished recordings.
         """
         calls = self._calls(programs, chips)
-        runs, recordings = Runs(self._workers, calls), [None] * len(calls)  # type: list[Recording | None]
+        runs = Runs(self._workers, calls)
+        recordings: list[Recording | None] = [None] * len(calls)
         try:
             for i, recording in _shown(runs, len(calls)) if progress else runs:
                 recordings[i] = recording
@@ -183,9 +184,7 @@ class Lab:
         specimens = [self.specimen] * len(programs) if chips is None else [specimen(chip) for chip in chips]
         if len(specimens) != len(programs):
             raise ConfigurationError(f"map got {len(programs)} programs and {len(specimens)} chips; allowed is one chip per program. Repeat one or the other.")
-        return [
-            (chip, self.effects, self.instruments, self.step_us, program) for chip, program in zip(specimens, self.numbered(programs), strict=True)
-        ]
+        return [(chip, self.effects, self.instruments, self.step_us, program) for chip, program in zip(specimens, self.numbered(programs), strict=True)]
 
 
 def current_lab() -> Lab:

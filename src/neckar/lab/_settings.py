@@ -113,8 +113,8 @@ def specimen(value: str | int | Specimen) -> Specimen:
     if isinstance(value, Specimen):
         return value
     if isinstance(value, str):
-        return Specimen.named(int(value) if value.strip().isdecimal() else value.strip())
-    return Specimen.named(_whole(value, "chip", "a name, a seed (a whole number) or a Specimen", "Specimen.named lists the names."))
+        return Specimen.named(value)
+    return Specimen.from_seed(_whole(value, "chip", "a name, a seed (a whole number) or a Specimen", "Write for instance chip=7."))
 
 
 def _effects(value: str | Effects | None) -> Effects:
@@ -131,7 +131,8 @@ def _effects(value: str | Effects | None) -> Effects:
 
 def _instruments(value: object) -> str:
     if value not in INSTRUMENTS:
-        raise UnknownNameError(f"instruments is {value!r}; allowed is one of {', '.join(INSTRUMENTS)}{nearest(str(value), INSTRUMENTS) or '.'} Choose one of these.")
+        hint = nearest(str(value), INSTRUMENTS) or "."
+        raise UnknownNameError(f"instruments is {value!r}; allowed is one of {', '.join(INSTRUMENTS)}{hint} Choose one of these.")
     return str(value)
 
 

@@ -106,4 +106,4 @@ class _WorkerProcess(multiprocessing.context.SpawnProcess):
 
 
 class _WorkerContext(multiprocessing.context.SpawnContext):
-    Process = _WorkerProcess  # type: ignore[assignment]
+    Process = _WorkerProcess

@@ -1,0 +1,119 @@
+"""The front end's end of a lab session: sections down, recordings up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.network import MappedNetwork, Section, build_program, split_madc
+from neckar.program import TICK_S, Program, Recording
+from pynn_brainscales.brainscales2.recording_data import ADCData
+
+MS_PER_TICK = TICK_S * 1e3
+
+_LABELS = {"front_end": "pynn_brainscales.brainscales2"}
+
+
+class ChipSession:
+    """Executes sections in one session of a lab.
+
+    The first program holds the whole configuration, later ones only the fields that differ from what the chip holds. Programs that would be equal to
+    those of the previous execution are sent again without being built.
+
+    Parameters
+    ----------
+    lab : neckar.lab.Lab
+        Where the session is opened, at the first execution.
+    """
+
+    def __init__(self, lab: Any) -> None:
+        self._lab = lab
+        self._session: Any = None
+        self._held: MappedNetwork | None = None
+        self._asked: list[Section] = []
+        self._passes: list[list[Section]] = []
+        self._programs: dict[int, tuple[MappedNetwork | None, Program]] = {}
+
+    def execute(self, sections: list[Section]) -> list[Recording]:
+        """Execute sections back to back, as often as the instruments need, and return one recording per execution."""
+        if self._session is None:
+            self._session = self._lab.session()
+        if sections != self._asked:  # sections compare by identity
+            self._passes, self._programs = _passes(sections, self._lab.instruments), {}
+            self._asked = sections
+        recordings = []
+        for i, part in enumerate(self._passes):
+            recordings.append(self._session.run(self._program(i, part)))
+            self._held = part[-1].mapped
+        return recordings
+
+    def close(self) -> None:
+        """Close the session, if one was opened."""
+        if self._session is not None:
+            self._session.close()
+        self._session = self._held = None
+
+    def _program(self, i: int, sections: list[Section]) -> Program:
+        """Return the program of execution `i`."""
+        held, program = self._programs.get(i, (None, None))
+        if program is None or held is not self._held:
+            program = build_program(sections, held=None if self._held is None else self._held.fields, labels=_LABELS)
+            self._programs[i] = self._held, program
+        return program
+
+
+def _passes(sections: list[Section], instruments: Any) -> list[list[Section]]:
+    """Distribute recordings over executions."""
+    records = split_madc([section.record for section in sections], instruments)
+    if len(records) == 1:
+        return [sections]
+    return [[replace(section, record=record) for section, record in zip(sections, part, strict=True)] for part in records]
+
+
+class SectionReadout:
+    """What the recordings of all executions hold of one section.
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+        One per execution; each circuit occurs in one of them only.
+    begin, end : int or None
+        Ticks of the section; None for the end takes all that follows.
+    begin_ms : float
+        Begin of the section in milliseconds.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], begin: int, end: int | None, begin_ms: float) -> None:
+        self._recordings, self._begin, self._end, self._begin_ms = recordings, begin, end, begin_ms
+        parts = [self._window(*recording.spikes.entry(0)) for recording in recordings]
+        circuit = np.concatenate([part[1] for part in parts])
+        order = np.argsort(circuit, kind="stable")
+        self._spike_circuit = circuit[order]
+        self._spike_ms = self._ms(np.concatenate([part[0] for part in parts])[order])
+
+    def spikes_of(self, circuit: int) -> NDArray[np.float64]:
+        """Return the spike times of a circuit in milliseconds."""
+        start, stop = np.searchsorted(self._spike_circuit, [circuit, circuit + 1])
+        return self._spike_ms[start:stop]
+
+    def samples_of(self, circuit: int, source: str) -> ADCData:
+        """Return the MADC samples of a circuit, empty if it was not recorded."""
+        for recording in self._recordings:
+            for samples in recording.madc:
+                if samples.circuit == circuit and samples.source == source:
+                    tick, value = self._window(*samples.entry(0))
+                    return ADCData(self._ms(tick).astype(np.float32), value.astype(np.float32))
+        return ADCData(np.zeros(0, np.float32), np.zeros(0, np.float32))
+
+    def _window(self, tick: NDArray[np.int64], second: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Return the part of two columns that lies in the section."""
+        start = int(np.searchsorted(tick, self._begin))
+        stop = len(tick) if self._end is None else int(np.searchsorted(tick, self._end))
+        return tick[start:stop], second[start:stop]
+
+    def _ms(self, tick: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self._begin_ms + (tick - self._begin) * MS_PER_TICK

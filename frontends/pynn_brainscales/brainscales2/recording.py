@@ -1,0 +1,269 @@
+"""Recording: what each population's recorder is asked for, and neo objects made of what came back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from warnings import warn
+
+import neo
+import numpy as np
+import pyNN.recording
+import quantities as pq
+from numpy.typing import NDArray
+
+from neckar.errors import ConfigurationError, UnsupportedFeatureError, nearest
+from neckar.network import SourcePopulation
+from pynn_brainscales.brainscales2 import simulator
+from pynn_brainscales.brainscales2._errors import LocationError, UnknownVariableError
+from pynn_brainscales.brainscales2._execution import MS_PER_TICK, SectionReadout
+from pynn_brainscales.brainscales2.recording_data import RecordingSite, SnippetData
+
+_SOURCES = {"v": "membrane", "exc_synin": "exc_synin", "inh_synin": "inh_synin", "adaptation": "adaptation"}
+_PADS = tuple(f"pad_{pad}{mode}" for pad in (0, 1) for mode in ("", "_buffered", "_unbuffered"))
+_DEVICES = ("madc", "cadc", *_PADS)
+_UNLABELED = "unlabeled"
+
+
+@dataclass(frozen=True)
+class RecordingConfiguration:
+    """What a recorder is asked for, in the order of the sites; replaced, never changed.
+
+    Parameters
+    ----------
+    spikes : tuple of RecordingSite
+    madc : tuple of (variable, RecordingSite)
+    """
+
+    spikes: tuple[RecordingSite, ...] = ()
+    madc: tuple[tuple[str, RecordingSite], ...] = ()
+
+
+@dataclass(eq=False)
+class _Run:
+    """The data of one population between two resets, from which a segment is built when it is first asked for."""
+
+    recorder: Recorder
+    name: str
+    snippets: list[SnippetData]
+    executed_at: datetime
+    annotations: dict[str, Any]
+    _segment: neo.Segment | None = None
+
+    def segment(self, filter_ids: Any, variables: Any) -> neo.Segment:
+        """Return the whole segment, always the same object, or a new one for a selection."""
+        if filter_ids is None and variables == "all":
+            self._segment = self._segment or self.build(None, "all")
+            return self._segment
+        return self.build(filter_ids, variables)
+
+    def build(self, filter_ids: Any, variables: Any) -> neo.Segment:
+        """Build a new segment with the data of some cells and variables."""
+        segment = neo.Segment(name=self.name, description=self.recorder.population.describe(), rec_datetime=self.executed_at)
+        for snippet in self.snippets:
+            chosen = snippet if filter_ids is None else snippet.restricted(filter_ids)
+            for variable in sorted({"spikes", *chosen.madc} if variables == "all" else {*variables}):
+                if variable == "spikes":
+                    segment.spiketrains.extend(self.recorder.spike_trains(chosen))
+                else:
+                    segment.irregularlysampledsignals.extend(self.recorder.signals(chosen, variable))
+        for data in (*segment.spiketrains, *segment.irregularlysampledsignals):
+            data.segment = segment
+        segment.annotate(**self.annotations)
+        return segment
+
+
+class Recorder(pyNN.recording.Recorder):
+    """Recording of one population; its views share it."""
+
+    _simulator = simulator
+
+    def __init__(self, population: Any, file: Any = None) -> None:
+        super().__init__(population, file=file)
+        self.recorded: defaultdict[str, set[RecordingSite]] = defaultdict(set)
+        self.configuration = RecordingConfiguration()
+        self._state = simulator.state
+        self._executed_at = datetime.now()
+        self._snippets: list[SnippetData] = []
+        self.cache: list[_Run] = []
+
+    # --- what to record
+
+    def record(self, variables: Any, ids: Iterable[Any], sampling_interval: float | None = None, locations: Any = None, *, device: str = "madc") -> None:
+        """Add variables of cells to what is recorded; either all of them or, if anything is wrong, none.
+
+        Raises
+        ------
+        UnsupportedFeatureError
+            If a sampling interval, the CADC or a pad is asked for.
+        UnknownVariableError
+            If the cell type does not have a variable.
+        ConfigurationError
+            If the device does not exist or a neuron would record two analog variables.
+        LocationError
+            If locations are named on neurons without compartments.
+        """
+        if sampling_interval:
+            raise UnsupportedFeatureError("a sampling interval was asked for; the converters sample at their own rate. Leave sampling_interval out.")
+        self._check_locations(locations)
+        names = self._names(variables)
+        analog = [name for name in names if name != "spikes"]
+        sites = {RecordingSite(int(cell), 0) for cell in ids}
+        if analog:
+            self._check_analog(analog, sites, device)
+        for name in names:
+            self.recorded[name] |= sites
+        self._configure()
+
+    def reset(self) -> None:
+        """Record nothing any more and drop the data of the current run."""
+        self.recorded = defaultdict(set)
+        self._drop_data()
+        self._configure()
+
+    def _configure(self) -> None:
+        """Publish what is recorded now."""
+        madc = [(name, site) for name, sites in self.recorded.items() if name != "spikes" for site in sites]
+        self.configuration = RecordingConfiguration(tuple(sorted(self.recorded.get("spikes", ()))), tuple(sorted(madc, key=lambda pair: pair[1])))
+
+    def _names(self, variables: Any) -> list[str]:
+        """Return the variables as a list after checking that the cell type has them."""
+        names = [variables] if isinstance(variables, str) else list(dict.fromkeys(variables))
+        for name in names:
+            if not self.population.can_record(name):
+                known = self.population.celltype.recordable
+                kind = type(self.population.celltype).__name__
+                raise UnknownVariableError(f"{kind} cannot record {name!r}{nearest(name, known)} It records {', '.join(known)}.")
+        return names
+
+    def _check_locations(self, locations: Any) -> None:
+        if locations is not None:
+            kind = type(self.population.celltype).__name__
+            raise LocationError(f"locations {locations} were asked for; neurons of type {kind} have no compartments. Leave locations out.")
+
+    def _check_analog(self, names: list[str], sites: set[RecordingSite], device: str) -> None:
+        """Check that each neuron records one analog variable on a device that exists."""
+        if device not in _DEVICES:
+            raise ConfigurationError(f"device is {device!r}{nearest(device, _DEVICES)} Allowed are {', '.join(_DEVICES)}.")
+        if device != "madc":
+            raise UnsupportedFeatureError(f"recording with {device!r} is not part of this version; record with device='madc'.")
+        others = {name for name, recorded in self.recorded.items() if name not in ("spikes", names[0]) and recorded & sites}
+        if len(names) > 1 or others:
+            both = sorted({*names, *others})
+            raise ConfigurationError(f"the analog variables {', '.join(both)} were asked for at one neuron; its readout passes one. Call record(None) before.")
+
+    # --- what comes back
+
+    def take(self, readout: SectionReadout, circuits: NDArray[np.int64], begin: float, end: float, wanted: RecordingConfiguration) -> None:
+        """Take over what neurons recorded in one snippet."""
+        data, index = self._new_snippet(begin, end), self.population.id_to_index
+        data.spikes.update((site, readout.spikes_of(int(circuits[index(site.cell_id)]))) for site in wanted.spikes)
+        for variable, site in wanted.madc:
+            data.madc.setdefault(variable, {})[site] = readout.samples_of(int(circuits[index(site.cell_id)]), _SOURCES[variable])
+
+    def take_source_trains(self, sources: SourcePopulation, begin: float, end: float, duration: int, wanted: RecordingConfiguration) -> None:
+        """Take over what spike sources sent in one snippet."""
+        data = self._new_snippet(begin, end)
+        for site in wanted.spikes:
+            ticks = np.sort(sources.train(self.population.id_to_index(site.cell_id)))
+            data.spikes[site] = begin + ticks[ticks < duration] * MS_PER_TICK
+
+    def _new_snippet(self, begin: float, end: float) -> SnippetData:
+        data = SnippetData(begin, end)
+        if begin == 0:
+            self._executed_at, self._snippets = datetime.now(), []
+        self._snippets.append(data)
+        return data
+
+    # --- neo objects
+
+    def spike_trains(self, snippet: SnippetData) -> Iterator[neo.SpikeTrain]:
+        """Yield the spike trains of a snippet, one per recorded neuron."""
+        t_start, t_stop = snippet.begin * pq.ms, snippet.end * pq.ms
+        for site, times in sorted(snippet.spikes.items(), key=lambda item: item[0]):
+            if times.size and times[-1] > snippet.end:
+                warn("Recorded at least one spike after t_stop", stacklevel=2)
+                times = times[times <= snippet.end]
+            yield neo.SpikeTrain(
+                pq.Quantity(times, pq.ms),
+                t_start=t_start,
+                t_stop=t_stop,
+                source_population=self.population.label,
+                source_id=site.cell_id,
+                source_location=_UNLABELED,
+                source_compartment=site.comp_id,
+                source_index=self.population.id_to_index(site.cell_id),
+            )
+
+    def signals(self, snippet: SnippetData, variable: str) -> Iterator[neo.IrregularlySampledSignal]:
+        """Yield the analog signals of a snippet, one per recorded neuron."""
+        for site, samples in sorted(snippet.madc.get(variable, {}).items(), key=lambda item: item[0]):
+            yield neo.IrregularlySampledSignal(
+                samples.times,
+                samples.values,
+                units=self.population.find_units(variable),
+                time_units=pq.ms,
+                name=variable,
+                device="madc",
+                source_ids=[site.cell_id],
+                source_locations=[_UNLABELED],
+                source_population=self.population.label,
+                source_compartments=[site.comp_id],
+                array_annotations={"channel_index": [self.population.id_to_index(site.cell_id)]},
+            )
+
+    def get(
+        self, variables: Any, gather: bool = False, filter_ids: Any = None, clear: bool = False, annotations: dict[str, Any] | None = None, locations: Any = None
+    ) -> neo.Block:
+        """Return a block with one segment per run: those before the last reset, then the current one.
+
+        Raises
+        ------
+        IndexError
+            If nothing was executed yet.
+        """
+        self._check_locations(locations)
+        names = "all" if variables == "all" else self._names(variables)
+        block = neo.Block(name=self.population.label, description=self.population.describe())
+        segments = [run.segment(filter_ids, names) for run in self.cache]
+        if self._state.running:
+            segments.append(self._current_run().build(filter_ids, names))
+        block.segments.extend(segments)
+        for segment in segments:
+            segment.block = block
+        block.rec_datetime = segments[0].rec_datetime
+        block.annotate(**self.metadata, **(annotations or {}))
+        if clear:
+            self.clear()
+        return block
+
+    def clear(self) -> None:
+        """Drop all data of this population."""
+        self.cache.clear()
+        self._drop_data()
+        self.clear_flag = True
+
+    def store_to_cache(self, annotations: dict[str, Any] | None = None) -> None:
+        """Keep the data of the current run as a segment, unless there is none or it was fetched with ``clear=True``."""
+        if self._state.t != 0 and not self.clear_flag:
+            self.cache.append(self._current_run(annotations))
+        self._snippets = []
+        self.clear_flag = False
+
+    def _current_run(self, annotations: dict[str, Any] | None = None) -> _Run:
+        return _Run(self, f"segment{self._state.segment_counter:03d}", self._snippets, self._executed_at, dict(annotations or {}))
+
+    def _drop_data(self) -> None:
+        self._snippets = [SnippetData(snippet.begin, snippet.end) for snippet in self._snippets]
+
+    def _local_count(self, variable: Any, filter_ids: Any = None) -> dict[int, int]:
+        """Return the number of spikes of each recorded neuron in the current run."""
+        counts: dict[int, int] = {}
+        for snippet in self._snippets:
+            chosen = snippet if filter_ids is None else snippet.restricted(filter_ids)
+            for site, times in chosen.spikes.items():
+                counts[site.cell_id] = counts.get(site.cell_id, 0) + len(times)
+        return counts

@@ -1,0 +1,241 @@
+"""The state of the front end: populations, projections, time, scheduled snippets, and the session with the chip.
+
+One :class:`State` lives from ``setup`` to ``end``; it is the module's ``state``. Time is milliseconds of hardware time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyNN.common.control
+from numpy.typing import NDArray
+from pyNN.common import IDMixin
+
+from neckar.chip.config import ChipConfig
+from neckar.errors import CapacityError, ConfigurationError
+from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Placement, Section, SourcePopulation, map_network, place
+from neckar.program import MadcChannel, Record
+from pynn_brainscales.brainscales2._errors import NoFreeCircuitError, RunStateError
+from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
+
+name = "HX"  # for use in annotations of recorded data
+
+FPGA_CYCLES_PER_MS: Final = 125_000
+TICKS_PER_FPGA_CYCLE: Final = 4
+MAX_FPGA_CYCLES: Final = 2**32 - 1
+
+_SOURCES = {"v": "membrane", "exc_synin": "exc_synin", "inh_synin": "inh_synin", "adaptation": "adaptation"}
+
+
+def current_lab() -> Any:
+    """Return the lab that is in charge; imported late, because the machine stands behind it."""
+    from neckar.lab import current_lab
+
+    return current_lab()
+
+
+class ID(int, IDMixin):
+    """A neuron of a population: its number, with the population behind it."""
+
+
+class NeuronPlacement:
+    """Which circuit each neuron lives on, known as soon as a population exists.
+
+    Parameters
+    ----------
+    permutation : ndarray of int64
+        Circuits in the order of their use.
+    """
+
+    def __init__(self, permutation: NDArray[Any]) -> None:
+        self.permutation = permutation
+        self._placement = Placement(())
+        self._circuit: dict[int, int] = {}
+
+    def register(self, populations: Sequence[Any]) -> None:
+        """Place populations, of which the last is new.
+
+        Raises
+        ------
+        NoFreeCircuitError
+            If the new population does not fit.
+        """
+        try:
+            self._placement = place([population.as_blank() for population in populations], self.permutation)
+        except CapacityError as error:
+            raise NoFreeCircuitError(str(error)) from None
+        self._circuit.update(zip(map(int, populations[-1].all_cells), self._placement.circuits[-1].tolist(), strict=False))
+
+    def id2first_circuit(self, neuron_id: Any) -> Any:
+        """Return the first circuit of a neuron, or a list of them for several."""
+        if isinstance(neuron_id, int):
+            return self._circuit[int(neuron_id)]
+        return [self._circuit[int(one)] for one in neuron_id]
+
+
+@dataclass(frozen=True, eq=False)
+class _Snippet:
+    """One scheduled stretch of the experiment."""
+
+    section: Section
+    begin_ms: float
+    end_ms: float
+    recorded: tuple[Any, ...]  # what each population's recorder was asked for
+
+
+class State(pyNN.common.control.BaseState):
+    """Everything between ``setup`` and ``end``.
+
+    Parameters
+    ----------
+    lab : neckar.lab.Lab
+        Where the experiment is executed.
+    permutation : ndarray of int64
+        Circuits in the order of their use.
+    """
+
+    dt: Final = 3.4e-05  # mean distance of two MADC samples in ms
+    batch_entry: Final = 0
+
+    def __init__(self, lab: Any, permutation: NDArray[Any] = DEFAULT_PERMUTATION) -> None:
+        super().__init__()
+        self.record_sample_times = True
+        self.mpi_rank, self.num_processes = 0, 1
+        self.min_delay: float = 0
+        self.max_delay: float = 0
+        self.log = logging.getLogger("pyNN.brainscales2")
+        self.populations: list[Any] = []
+        self.projections: list[Any] = []
+        self.plasticity_rules: list[Any] = []
+        self.current_sources: list[Any] = []
+        self.initial_config = self.injected_config = self.injected_readout = None
+        self.id_counter = 0
+        self.segment_counter = -1
+        self.neuron_placement = NeuronPlacement(permutation)
+        self.chip = ChipSession(lab)
+        self._base = ChipConfig.default()
+        self._mapped: MappedNetwork | None = None
+        self._record: tuple[tuple[Any, ...], Record] | None = None
+        self._section: Section | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to time 0 and drop what was scheduled; network, parameters and recording stay."""
+        self.running = False
+        self.t: float = 0
+        self.t_start = 0
+        self.runtimes: list[float] = []
+        self._snippets: list[_Snippet] = []
+        self.segment_counter += 1
+
+    @property
+    def realtime_snippet_count(self) -> int:
+        """Number of scheduled or executed snippets since the last reset."""
+        return len(self._snippets)
+
+    def preprocess(self, snippet_begin_time: float, snippet_end_time: float) -> None:
+        """Map the network as it is now."""
+        self._map(snippet_begin_time, snippet_end_time, 0)
+
+    def add(self, runtime: float) -> None:
+        """Schedule the network as it is now for `runtime` milliseconds.
+
+        Raises
+        ------
+        RunStateError
+            If the experiment was executed already.
+        ConfigurationError
+            If the runtime is shorter than one FPGA clock cycle or the experiment longer than 2**32 - 1 of them.
+        """
+        if self.running:
+            raise RunStateError("the experiment was executed already; call reset() before the next run.")
+        cycles = int(runtime * FPGA_CYCLES_PER_MS)
+        begin, end = self.t, self.t + runtime
+        if cycles < 1:
+            raise ConfigurationError(f"a runtime of {runtime} ms was asked for; allowed is at least one cycle of the FPGA, {1 / FPGA_CYCLES_PER_MS} ms.")
+        if int(end * FPGA_CYCLES_PER_MS) > MAX_FPGA_CYCLES:
+            limit = MAX_FPGA_CYCLES / FPGA_CYCLES_PER_MS
+            raise ConfigurationError(f"the total runtime is {end} ms; allowed is {limit:.0f} ms, 2**32 - 1 cycles of the FPGA. Divide the experiment by reset().")
+        duration = cycles * TICKS_PER_FPGA_CYCLE
+        mapped = self._map(begin, end, duration)
+        recorded = tuple(population.recorder.configuration for population in self.populations)
+        section = self._new_section(mapped, duration, self._make_record(mapped, recorded))
+        self._snippets.append(_Snippet(section, begin, end, recorded))
+        self.runtimes.append(runtime)
+        self.t = end
+
+    def run(self) -> None:
+        """Execute all scheduled snippets and hand the data to the recorders.
+
+        Raises
+        ------
+        RunStateError
+            If the experiment was executed already.
+        """
+        if self.running:
+            raise RunStateError("a second run without a reset was asked for; call reset() before the next run.")
+        recordings = self.chip.execute([snippet.section for snippet in self._snippets])
+        self.running = True
+        begin = 0
+        for i, snippet in enumerate(self._snippets):
+            end = begin + snippet.section.duration
+            last = i == len(self._snippets) - 1
+            readout = SectionReadout(recordings, begin, None if last else end, snippet.begin_ms)
+            self._distribute(snippet, readout)
+            begin = end
+
+    def run_until(self, tstop: float) -> None:
+        """Schedule the time until `tstop` and execute."""
+        self.add(tstop - self.t)
+        self.run()
+
+    def close(self) -> None:
+        """Close the session with the chip."""
+        self.chip.close()
+
+    def _map(self, begin: float, end: float, duration: int) -> MappedNetwork:
+        """Return the mapped network; what did not change is not computed again."""
+        populations = tuple(population.to_network(begin, end, duration) for population in self.populations)
+        numbers = {id(population): number for number, population in enumerate(self.populations)}
+        projections = tuple(projection.to_network(numbers) for projection in self.projections)
+        mapped = self._mapped
+        if mapped is None or mapped.network.populations != populations or mapped.network.projections != projections:
+            mapped = map_network(Network(populations, projections), base=self._base, permutation=self.neuron_placement.permutation, previous=mapped)
+            self._mapped = mapped
+        return mapped
+
+    def _make_record(self, mapped: MappedNetwork, recorded: tuple[Any, ...]) -> Record:
+        """Return what the machine has to record."""
+        key = (mapped.placement, *recorded)
+        if self._record is not None and self._record[0] == key:
+            return self._record[1]
+        spikes, madc = [], []
+        for population, circuits, wanted in zip(self.populations, mapped.placement.circuits, recorded, strict=True):
+            if len(circuits):
+                spikes += [int(circuits[population.id_to_index(site.cell_id)]) for site in wanted.spikes]
+                madc += [MadcChannel(int(circuits[population.id_to_index(site.cell_id)]), _SOURCES[variable]) for variable, site in wanted.madc]
+        record = Record(spikes=tuple(sorted(spikes)), madc=tuple(sorted(madc, key=lambda channel: channel.circuit)))
+        self._record = key, record
+        return record
+
+    def _new_section(self, mapped: MappedNetwork, duration: int, record: Record) -> Section:
+        """Return a section, the last one if nothing changed."""
+        last = self._section
+        if last is None or last.mapped is not mapped or last.duration != duration or last.record is not record:
+            self._section = last = Section(mapped, duration, record)
+        return last
+
+    def _distribute(self, snippet: _Snippet, readout: SectionReadout) -> None:
+        """Hand each population's recorder its data of one snippet."""
+        network, placement = snippet.section.mapped.network, snippet.section.mapped.placement
+        for population, part, circuits, wanted in zip(self.populations, network.populations, placement.circuits, snippet.recorded, strict=False):
+            if isinstance(part, SourcePopulation):
+                population.recorder.take_source_trains(part, snippet.begin_ms, snippet.end_ms, snippet.section.duration, wanted)
+            elif isinstance(part, NeuronPopulation):
+                population.recorder.take(readout, circuits, snippet.begin_ms, snippet.end_ms, wanted)
+
+
+state: State | None = None

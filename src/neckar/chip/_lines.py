@@ -1,0 +1,150 @@
+"""The transfer lines of one chip: its potentials as functions of codes, and the factors by which its circuits deviate from the population.
+
+Both are drawn once per chip and kept. Numbers: :mod:`neckar.facts.brainscales2`; deviations: :mod:`neckar.chip.specimen`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neckar.chip.effects import Effects
+from neckar.chip.specimen import Specimen, mismatch_parameters
+from neckar.facts import brainscales2 as facts
+from neckar.facts._fact import Fact, Line
+
+Values = NDArray[np.float64]
+
+
+def madc_to_volt(reading: ArrayLike) -> Values:
+    """Return the potential in V of a MADC reading in LSB under the nominal conversion, which is that of the reference chip."""
+    return facts.MADC_STEP.value * (np.asarray(reading, dtype=np.float64) - facts.MADC_ZERO.value)
+
+
+def volt_to_madc(potential: ArrayLike) -> Values:
+    """Return the nominal MADC reading in LSB, not rounded or clipped, of a potential in V."""
+    return np.asarray(potential, dtype=np.float64) / facts.MADC_STEP.value + facts.MADC_ZERO.value
+
+
+@dataclass(frozen=True)
+class Potential:
+    """The line from the code of a CapMem cell to a potential of each circuit: ``slope * code + intercept``.
+
+    Attributes
+    ----------
+    slope : float
+        V per LSB, one per chip.
+    intercept : ndarray, shape (circuit,)
+        V.
+    """
+
+    slope: float
+    intercept: Values
+
+    def at(self, code: ArrayLike, circuits: Any = slice(None)) -> Values:
+        """Return the potential in V of codes, one per circuit of `circuits`."""
+        return self.slope * np.asarray(code, dtype=np.float64) + self.intercept[circuits]
+
+    def code(self, potential: ArrayLike, circuits: Any = slice(None)) -> Values:
+        """Return the code, not rounded or clipped, that gives a potential in V."""
+        return (np.asarray(potential, dtype=np.float64) - self.intercept[circuits]) / self.slope
+
+
+@dataclass(frozen=True)
+class _Law:
+    """Where the line of a potential comes from: `shift` moves it by MADC LSB, `code_shift` along the codes; the rest names rows of the mismatch table."""
+
+    population: Line
+    reference: Line
+    slope: str
+    pivot: Fact
+    chip_offsets: tuple[str, ...]
+    circuit_offset: str
+    shift: float = 0.0
+    code_shift: float = 0.0
+
+
+_LEAK = _Law(
+    facts.LEAK_LINE, facts.LEAK_LINE_REFERENCE, "chip_leak_slope", facts.LEAK_PIVOT, ("chip_follower_offset", "chip_leak_offset"), "leak_offset"
+)
+_LAWS = {
+    "leak_v_leak": _LEAK,
+    "exponential_v_exp": replace(_LEAK, circuit_offset="exponential_offset"),
+    "adaptation_v_ref": replace(_LEAK, circuit_offset="adaptation_ref_offset", shift=facts.ADAPTATION_REFERENCE_SHIFT.value),
+    "adaptation_v_leak": replace(_LEAK, circuit_offset="adaptation_leak_offset", code_shift=facts.ADAPTATION_LEAK_SHIFT.value),
+    "reset_v_reset": _Law(
+        facts.RESET_LINE, facts.RESET_LINE_REFERENCE, "chip_reset_slope", facts.RESET_PIVOT, ("chip_follower_offset", "chip_reset_offset"), "reset_offset"
+    ),
+    "threshold_v_threshold": _Law(
+        facts.THRESHOLD_LINE,
+        facts.THRESHOLD_LINE_REFERENCE,
+        "chip_threshold_slope",
+        facts.THRESHOLD_PIVOT,
+        ("chip_threshold_offset",),
+        "threshold_offset",
+    ),
+}
+
+
+def potentials(specimen: Specimen, effects: Effects) -> Mapping[str, Potential]:
+    """Return the lines of all potentials of a chip, by register field.
+
+    Keys are ``leak_v_leak``, ``reset_v_reset``, ``threshold_v_threshold``, ``exponential_v_exp`` (at i_bias 300), ``adaptation_v_ref`` and
+    ``adaptation_v_leak`` (the membrane potential without sub-threshold adaptation). The reset is not yet clipped at 0 V.
+    Mismatch off removes all deviations of chip and circuits; the reference chip keeps its own lines.
+    """
+    return _potentials(specimen, effects.mismatch, effects.drift)
+
+
+@lru_cache(maxsize=64)
+def _potentials(specimen: Specimen, mismatch: bool, drift: bool) -> Mapping[str, Potential]:
+    return MappingProxyType({field: _potential(specimen, field, law, mismatch, drift) for field, law in _LAWS.items()})
+
+
+def _potential(specimen: Specimen, field: str, law: _Law, mismatch: bool, drift: bool) -> Potential:
+    line = law.reference if specimen.is_reference else law.population
+    tilt = float(_deviation(specimen, law.slope, mismatch))
+    offset = sum((float(_deviation(specimen, name, mismatch)) for name in law.chip_offsets), law.shift) + _deviation(specimen, law.circuit_offset, mismatch)
+    slope = line.slope.value + tilt
+    zero = line.at(law.code_shift) + tilt * (law.code_shift - law.pivot.value)  # nominal reading at code 0
+    moved = specimen.drift(field) if drift and specimen.age_h > 0 else 0.0
+    return Potential(facts.MADC_STEP.value * slope, _read_only(madc_to_volt(zero + offset) + moved))
+
+
+@lru_cache(maxsize=64)
+def circuit_factors(specimen: Specimen, mismatch: bool) -> Mapping[str, Values]:
+    """Return, for every quantity that is not a potential, the deviation of each circuit from the population: chip and circuit level combined."""
+    known = mismatch_parameters()
+    combined: dict[str, Values] = {}
+    for name in _QUANTITIES:
+        value = _deviation(specimen, name, mismatch)
+        chip = next((key for key in (f"chip_{name}", f"chip_{name.rpartition('_')[0]}") if key in known), None)
+        combined[name] = _read_only(value if chip is None else value * _deviation(specimen, chip, mismatch))
+    if specimen.is_reference:
+        combined["leak_time"] = _read_only(combined["leak_time"] * (facts.LEAK_TIME_REFERENCE.value / facts.LEAK_TIME.value))
+    return MappingProxyType(combined)
+
+
+_QUANTITIES = (
+    *("intrinsic_capacitance", "leak_time", "reset_time", "offset_current", "adaptation_time", "adaptation_jump", "adaptation_conductance"),
+    *(f"synaptic_{quantity}_{sign}" for quantity in ("time", "gm", "shift") for sign in ("exc", "inh")),
+)
+
+
+def _deviation(specimen: Specimen, name: str, mismatch: bool) -> Values:
+    """Return a deviation, or none (0, or factor 1) without mismatch."""
+    if mismatch:
+        return specimen.deviation(name)
+    parameter = mismatch_parameters()[name]
+    return np.full(parameter.shape, 1.0 if parameter.is_factor else 0.0)
+
+
+def _read_only(array: Values) -> Values:
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,141 @@
+"""The agenda: actors with a next due tick, and the engine in between.
+
+Everything that acts on a running trial is an actor: the playback of the program's timed writes and reads, and later the plasticity processors. An actor says when it is due; the agenda carries
+the engine to that tick, lets the actor act through a :class:`Port`, and asks again. Actors due at the same tick act in the order in which they were given. What an actor writes
+at a tick acts on every event at or after that tick.
+
+Reading never disturbs: a read within a step of the engine looks at a copy that is carried to the tick. So spikes do not depend on who looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.chip.config import ChipConfig
+from neckar.dynamics import NO_EVENTS, Lane, RowEvents, Segment, Trace
+
+PIECE = 1 << 16  # steps between two visits of the instruments; bounds the memory of a long run
+COLUMNS = 256
+COUNTER_STATES = 256
+
+KickVolts = Callable[[ChipConfig, int, NDArray[np.int64]], NDArray[np.float32]]
+
+
+class Instrument(Protocol):
+    """Something that looks at the traces after each piece of a run."""
+
+    def take(self, hemisphere: int, lane: Lane, traces: Sequence[Trace], segment: Segment) -> None:
+        """Take the samples that fall into the traces of one lane."""
+
+
+class Actor(Protocol):
+    """Something that acts on the chip at ticks of its own choice."""
+
+    def due(self) -> int | None:
+        """Return the next tick at which it acts, or None if it is done. Must not go back."""
+
+    def act(self, port: Port) -> None:
+        """Act at the due tick. Consumed cycles show in the next due tick."""
+
+
+class Trial:
+    """One entry on one chip, under way: lanes, registers, spikes so far.
+
+    Parameters
+    ----------
+    config : ChipConfig
+        The registers; actors change them, so the trial owns it.
+    lanes : mapping of hemisphere to Lane
+    instruments : sequence of Instrument
+    kick_volts : callable
+        ``(config, hemisphere, rows) -> V, shape (row, column)``: the line step of stored weights.
+    """
+
+    def __init__(self, config: ChipConfig, lanes: dict[int, Lane], instruments: Sequence[Instrument], kick_volts: KickVolts) -> None:
+        self.config, self.lanes, self.instruments, self.kick_volts = config, lanes, instruments, kick_volts
+        self.segments: Sequence[Segment] = ()
+        self._ticks: list[NDArray[np.int64]] = []
+        self._circuits: list[NDArray[np.int64]] = []
+
+    def run(self, segments: Sequence[Segment], events: Sequence[RowEvents], actors: Sequence[Actor]) -> None:
+        """Run a stretch of constant circuit parameters; segments and events are given per hemisphere. Actors whose tick lies in it act."""
+        self.segments = segments
+        now, end = segments[0].start, segments[0].end
+        while True:
+            due = [(tick, k) for k, actor in enumerate(actors) if (tick := actor.due()) is not None and tick < end]
+            if not due:
+                break
+            tick, k = min(due)
+            now = self._carry(events, now, max(tick, now))
+            actors[k].act(Port(self, now))
+        self._carry(events, now, end)
+
+    def _carry(self, events: Sequence[RowEvents], now: int, until: int) -> int:
+        while now < until:
+            s = self.segments[0]
+            stop = min(until, s.start + ((now - s.start) // s.step_ticks + PIECE) * s.step_ticks)
+            for hemisphere, lane in self.lanes.items():
+                ticks, columns, traces = lane.advance(self.segments[hemisphere], events[hemisphere], now, stop)
+                self._ticks.append(ticks)
+                self._circuits.append(columns + COLUMNS * hemisphere)
+                for instrument in self.instruments:
+                    instrument.take(hemisphere, lane, traces, self.segments[hemisphere])
+            now = stop
+        return now
+
+    def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return ticks and circuits of all spikes so far, by tick, then circuit."""
+        ticks = np.concatenate([*self._ticks, np.empty(0, np.int64)])
+        circuits = np.concatenate([*self._circuits, np.empty(0, np.int64)])
+        order = np.lexsort((circuits, ticks))
+        return ticks[order], circuits[order]
+
+    def count(self, circuit: int, since: int, now: int) -> int:
+        """Return how often a circuit fired from tick `since` up to `now`, also in a step that is under way."""
+        counted = sum(int(np.sum((c == circuit) & (t >= since) & (t < now))) for t, c in zip(self._ticks, self._circuits, strict=True))
+        hemisphere, column = divmod(circuit, COLUMNS)
+        s = self.segments[hemisphere]
+        grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
+        if grid < now and hemisphere in self.lanes:
+            fork = Segment(s.parameters, grid, now, now - grid, s.tau)
+            ticks, columns, _ = self.lanes[hemisphere].fork().advance(fork, NO_EVENTS, grid, now)
+            counted += int(np.sum((columns == column) & (ticks >= since)))
+        return counted
+
+
+class Port:
+    """What an actor can see and do at one tick."""
+
+    def __init__(self, trial: Trial, tick: int) -> None:
+        self._trial, self.tick = trial, tick
+
+    def read_counter(self, circuit: int) -> int:
+        """Return the spike counter of a circuit since the start of the trial: 8 bit, wraps."""
+        return self._trial.count(circuit, 0, self.tick) % COUNTER_STATES
+
+    def read(self, field: str, key: tuple[int | slice, ...]) -> NDArray[np.generic]:
+        """Return a register field, or the counter ``spike_counter``, indexed as numpy does."""
+        if field != "spike_counter":
+            return np.array(self._trial.config[field][key])
+        circuits = np.arange(2 * COLUMNS)[key]
+        counts = [self.read_counter(int(c)) for c in np.ravel(circuits)]
+        return np.array(counts, np.uint8).reshape(np.shape(circuits))
+
+    def write_weights(self, hemisphere: int, row: int, weights: NDArray[np.uint8]) -> None:
+        """Write the 6-bit weights of one synapse row, shape (column,); they act on events from now on."""
+        self.write("synapse_weight", (hemisphere, row), weights)
+
+    def write(self, field: str, key: tuple[int | slice, ...], codes: NDArray[np.generic]) -> None:
+        """Write weights or labels of synapses (fields ``synapse_weight``, ``synapse_label``); `key` indexes the field as numpy does."""
+        trial = self._trial
+        trial.config[(field, *key)] = codes
+        touched = np.zeros(trial.config[field].shape, bool)
+        touched[key] = True
+        for hemisphere, row in np.argwhere(touched.any(axis=-1)):
+            if int(hemisphere) in trial.lanes:
+                volts = trial.kick_volts(trial.config, int(hemisphere), np.array([row]))[0]
+                trial.lanes[int(hemisphere)].write_row(int(row), volts, trial.config.synapse_label[hemisphere, row])

@@ -1,0 +1,334 @@
+"""One entry (trial) of a program on a chip: what is known before it runs (:class:`Plan`, shared by all entries), and its run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.chip.agenda import Actor, Port, Trial
+from neckar.chip.config import ChipConfig
+from neckar.chip.madc import SIGNAL, sample_ticks
+from neckar.chip.probe import n_samples
+from neckar.chip.routing import HEMISPHERES, reaches_host, resolve, row_table
+from neckar.chip.sampling import COLUMNS, Sampler
+from neckar.chip.transfer import kick_volts
+from neckar.dynamics import N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses
+from neckar.facts import AXES
+from neckar.facts import brainscales2 as facts
+from neckar.facts import cost_brainscales2 as timing
+from neckar.program import MadcChannel, Probe, Program, Record, TimedRead, TimedWrite, ticks
+
+if TYPE_CHECKING:
+    from neckar.chip.machine import Chip
+
+CIRCUITS = AXES["circuit"]
+PLANES = ("synapse_weight", "synapse_label")  # written row by row while the circuits run on; all other writes start a new stretch
+STAMP_TICKS = 4
+V, W, REFRACTORY, ARMED = (STATE_NAMES.index(name) for name in ("v", "w", "refractory", "armed"))
+
+Ticks = NDArray[np.int64]
+
+
+class Plan:
+    """What all entries of a program have in common: stretches, instruments, active circuits.
+
+    Attributes
+    ----------
+    cuts : list of (int, list of mapping)
+        Ticks at which circuit parameters or routing may change, with the snippets' deltas.
+    channels : list of (MadcChannel, ticks, windows)
+    probes : list of (Probe, ticks)
+    active : ndarray of int
+        Circuits that are integrated.
+    """
+
+    def __init__(self, program: Program, base: ChipConfig, instruments: str) -> None:
+        self.program, self.base = program, base
+        self.lead_ticks = int(ticks(timing.RESET_LEAD.value))
+        self.latency = int(ticks(facts.INPUT_LATENCY.value))
+        starts = np.cumsum([0, *(s.duration for s in program.snippets)])
+        self.snippet_starts = starts[:-1]
+        self.deltas = {int(start): s.config for start, s in zip(starts, program.snippets, strict=False) if s.config}
+        windows: list[tuple[Record, int, int]] = [
+            (s.record or program.record, int(a), int(b)) for s, a, b in zip(program.snippets, starts, starts[1:], strict=False)
+        ]
+        cycles = int(facts.MADC_CYCLES.value) + int(base.madc_sample_duration_adjust)
+        self.channels = _channels(windows, cycles, instruments == "silicon")
+        self.probes = _probes(windows)
+        self.recorded = np.zeros(CIRCUITS, bool)
+        for record, _, _ in windows:
+            self.recorded[np.arange(CIRCUITS) if record.spikes == "all" else list(record.spikes)] = True
+        self.active = np.flatnonzero(self._is_active())
+        self.observed = np.unique([c.circuit for c, _, _ in self.channels] + [c for p, _ in self.probes for c in p.circuits]).astype(np.int64)
+
+    def _is_active(self) -> NDArray[np.bool_]:
+        """Return which circuits are observed, or fire and are recorded or counted."""
+        program = self.program
+        fires = self.base.threshold_enable.astype(bool)
+        for delta in self.deltas.values():
+            fires |= np.asarray(delta.get("threshold_enable", False), bool)
+        if any(write.field == "threshold_enable" for write in program.writes):
+            fires[:] = True
+        wanted = self.recorded.copy()
+        for read in program.reads:
+            if read.field == "spike_counter":
+                wanted[read.key] = True
+        active = fires & wanted
+        active[[channel.circuit for channel, _, _ in self.channels]] = True
+        for probe, _ in self.probes:
+            active[list(probe.circuits)] = True
+        return active
+
+
+def _channels(windows: Sequence[tuple[Record, int, int]], cycles: int, share: bool) -> list[tuple[MadcChannel, Ticks, list[tuple[int, int]]]]:
+    found: dict[MadcChannel, list[tuple[int, int, int, int]]] = {}
+    for record, a, b in windows:
+        for turn, channel in enumerate(record.madc):
+            sharing = len(record.madc) if share else 1
+            found.setdefault(channel, []).append((turn if share else 0, sharing, a, b))
+    out = []
+    for channel, uses in found.items():
+        grids = [sample_ticks(cycles, turn, sharing, [(a, b)]) for turn, sharing, a, b in uses]
+        out.append((channel, np.concatenate(grids), [(a, b) for _, _, a, b in uses]))
+    return out
+
+
+def _probes(windows: Sequence[tuple[Record, int, int]]) -> list[tuple[Probe, Ticks]]:
+    found: dict[Probe, list[Ticks]] = {}
+    for record, a, b in windows:
+        for probe in record.probe:
+            grid = np.arange(n_samples(probe, b), dtype=np.int64) * probe.interval
+            found.setdefault(probe, []).append(grid[grid >= a])
+    return [(probe, np.concatenate(grids)) for probe, grids in found.items()]
+
+
+@dataclass(eq=False)
+class EntryResult:
+    """What one entry yields."""
+
+    config: ChipConfig
+    state: NDArray[np.float32]  # (field, circuit)
+    counters: NDArray[np.uint8]
+    spikes: tuple[Ticks, NDArray[np.int64]]
+    unrecorded: int
+    madc: list[Sampler]
+    probes: list[NDArray[np.float32]]
+    reads: dict[str, NDArray]
+    steps: list[int]
+    sent_in: int = 0
+    answered: int = 0
+    sent_out: int = 0
+    synaptic_events: int = 0
+    lost: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class _Playback:
+    """The program's timed writes of synapse planes and timed reads, as an actor."""
+
+    def __init__(self, writes: Sequence[TimedWrite], reads: Sequence[TimedRead], results: dict[str, NDArray]) -> None:
+        self._todo = sorted([(int(w.at), 0, w) for w in writes] + [(int(r.at), 1, r) for r in reads], key=lambda item: item[:2])
+        self._results = results
+
+    def due(self) -> int | None:
+        return self._todo[0][0] if self._todo else None
+
+    def act(self, port: Port) -> None:
+        _, _, access = self._todo.pop(0)
+        if isinstance(access, TimedWrite):
+            port.write(access.field, access.key, access.value)
+        else:
+            self._results[access.name] = port.read(access.field, access.key)
+
+
+class EntryRun:
+    """One entry, ready to run.
+
+    Parameters
+    ----------
+    chip : Chip
+        Gives physics, steps and seeds.
+    plan : Plan
+    entry : int
+    actors : sequence of Actor
+        Act besides the playback.
+    """
+
+    def __init__(self, chip: Chip, plan: Plan, entry: int, actors: Sequence[Actor]) -> None:
+        self.chip, self.plan, self.entry, self.actors = chip, plan, entry, actors
+        self.key = (*(plan.program.run_seed or (0, 0)), entry)
+        self.writes = [w for w in plan.program.writes if w.entry is None or w.entry == entry]
+
+    def execute(self, before: NDArray[np.float32] | None, config: ChipConfig | None) -> EntryResult:
+        """Run the entry; `before` and `config` are the state of the circuits and the registers if it goes on from another entry."""
+        plan, program = self.plan, self.plan.program
+        config = (config or plan.base).copy()
+        self._write("before", config)
+        start = 0 if before is not None else -plan.lead_ticks
+        parameters = self.chip.physical(config)
+        state = _rest(parameters) if before is None else before.copy()
+        if before is None:
+            _reset_neurons(state, parameters)
+        reads = {r.name: self._read_register(r, config) for r in program.reads if r.at == "before"}
+        samplers = [Sampler(c.circuit, (SIGNAL[c.source],), grid) for c, grid, _ in plan.channels]
+        probes = [[Sampler(c, p.signals, grid) for c in p.circuits] for p, grid in plan.probes]
+        result = EntryResult(config, state, np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0, samplers, [], reads, [])
+        arrivals = self._arrivals(result)
+        timed = [w for w in self.writes if not isinstance(w.at, str)]
+        playback = _Playback(
+            [w for w in timed if w.field in PLANES], [r for r in program.reads if not isinstance(r.at, str)], reads
+        )
+        instruments = [*samplers, *(s for group in probes for s in group)]
+        trial = Trial(config, {}, instruments, self._kicks)
+        self._stretches(trial, state, start, arrivals, [w for w in timed if w.field not in PLANES], [playback, *self.actors], result)
+        self._finish(trial, result, probes)
+        return result
+
+    def _stretches(
+        self, trial: Trial, state: NDArray[np.float32], start: int, arrivals: tuple[Ticks, NDArray[np.uint16]], writes: Sequence[TimedWrite], actors: Sequence[Actor], result: EntryResult
+    ) -> None:
+        plan, config, end = self.plan, trial.config, self.plan.program.duration
+        cuts = sorted({start, *(t for t in plan.deltas if t > start), *(int(w.at) for w in writes if int(w.at) < end), end})
+        if 0 in plan.deltas:
+            config.apply(plan.deltas[0])
+        for a, b in zip(cuts, cuts[1:], strict=False):
+            if a > 0 and a in plan.deltas:
+                config.apply(plan.deltas[a])
+            for write in writes:
+                if int(write.at) == a or (int(write.at) == 0 and a == start):
+                    config[(write.field, *write.key)] = write.value
+            parameters = self.chip.physical(config)
+            step, tau = self.chip.step(parameters)
+            result.steps.append(step)
+            events, answered = self._row_events(config, arrivals, a, b, result)
+            self._lanes(trial, state, events)
+            halves = [parameters.take(np.arange(COLUMNS) + COLUMNS * h) for h in range(HEMISPHERES)]
+            trial.run([Segment(half, a, b, step, tau) for half in halves], events, actors)
+            for hemisphere, lane in trial.lanes.items():
+                lane.store(state[:, COLUMNS * hemisphere : COLUMNS * (hemisphere + 1)])
+            result.answered += answered
+
+    def _write(self, phase: str, config: ChipConfig) -> None:
+        for write in self.writes:
+            if write.at == phase:
+                config[(write.field, *write.key)] = write.value
+
+    @staticmethod
+    def _read_register(read: TimedRead, config: ChipConfig) -> NDArray:
+        if read.field == "spike_counter":
+            return np.zeros(CIRCUITS, np.uint8)[read.key]
+        return np.array(config[read.field][read.key])
+
+    def _arrivals(self, result: EntryResult) -> tuple[Ticks, NDArray[np.uint16]]:
+        """Return arrival ticks and labels of the input events that the link does not lose."""
+        tick, label = self.plan.program.entries.entry(self.entry)
+        kept = self.chip.keep(len(tick), "in", *self.key)
+        arrival = tick[kept] + self.plan.latency
+        late = int(np.sum(arrival >= self.plan.program.duration))
+        result.sent_in = len(tick)
+        result.lost["link_loss", "fpga_to_chip"] = int(len(tick) - kept.sum())
+        result.lost["after_end", "fpga_to_chip"] = late
+        result.lost["no_receiver", "fpga_to_chip"] = 0
+        n = len(arrival) - late
+        return arrival[:n], label[kept][:n]
+
+    def _row_events(self, config: ChipConfig, arrivals: tuple[Ticks, NDArray[np.uint16]], a: int, b: int, result: EntryResult) -> tuple[tuple[RowEvents, ...], int]:
+        i, j = np.searchsorted(arrivals[0], (a, b))
+        tick, label = arrivals[0][i:j], arrivals[1][i:j]
+        events, unanswered = resolve(row_table(config, np.unique(label)), tick, label)
+        result.lost["no_receiver", "fpga_to_chip"] += unanswered
+        for hemisphere, half in enumerate(events):
+            result.synaptic_events += _matches(config, hemisphere, half)
+        return events, len(tick) - unanswered
+
+    def _kicks(self, config: ChipConfig, hemisphere: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return kick_volts(self.chip.specimen, self.chip.effects, config, hemisphere, rows)
+
+    def _lanes(self, trial: Trial, state: NDArray[np.float32], events: Sequence[RowEvents]) -> None:
+        """Make the lanes of a stretch: with the rows that receive events in it, and all rows if actors may write."""
+        plan, config = self.plan, trial.config
+        for h in range(HEMISPHERES):
+            mine = slice(COLUMNS * h, COLUMNS * (h + 1))
+            columns = plan.active[(plan.active >= mine.start) & (plan.active < mine.stop)] - mine.start
+            if len(columns) == 0:
+                continue
+            rows = np.unique(events[h].row).astype(np.int64)
+            weights = _aligned_plane()
+            weights[rows] = self._kicks(config, h, rows)
+            receptor = np.where(config.synapse_row_mode[h] > 0, config.synapse_row_mode[h], 0).astype(np.uint8)
+            observed = plan.observed[(plan.observed >= mine.start) & (plan.observed < mine.stop)] - mine.start
+            synapses = Synapses(weights, np.ascontiguousarray(config.synapse_label[h]), receptor)
+            lane = Lane(columns, observed, synapses, _noise_keys(h), self.chip.seed("membrane", *self.key))
+            lane.load(state[:, mine])
+            trial.lanes[h] = lane
+
+    def _finish(self, trial: Trial, result: EntryResult, probes: Sequence[Sequence[Sampler]]) -> None:
+        config, program = trial.config, self.plan.program
+        tick, circuit = trial.spikes()
+        inside = (tick >= 0) & (tick < program.duration)
+        tick, circuit = tick[inside], circuit[inside]
+        result.counters[:] = np.bincount(circuit, minlength=CIRCUITS) % 256
+        self._write("after", config)
+        for read in program.reads:
+            if read.at == "after":
+                result.reads[read.name] = result.counters[read.key] if read.field == "spike_counter" else np.array(config[read.field][read.key])
+        leaves = reaches_host(config)[circuit]
+        tick, circuit = tick[leaves], circuit[leaves]
+        kept = self.chip.keep(len(tick), "out", *self.key)
+        result.sent_out = len(tick)
+        result.lost["link_loss", "chip_to_fpga"] = int(len(tick) - kept.sum())
+        tick, circuit = tick[kept] // STAMP_TICKS * STAMP_TICKS, circuit[kept]
+        wanted = self._recorded(tick, circuit)
+        result.unrecorded = int(len(tick) - wanted.sum())
+        order = np.lexsort((circuit[wanted], tick[wanted]))
+        result.spikes = tick[wanted][order], circuit[wanted][order]
+        result.probes = [np.stack([s.values for s in group], axis=-1) for group in probes]
+
+    def _recorded(self, tick: Ticks, circuit: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which spikes the record of their snippet asks for."""
+        program = self.plan.program
+        snippet = np.searchsorted(self.plan.snippet_starts, tick, side="right") - 1
+        wanted = np.zeros((len(program.snippets), CIRCUITS), bool)
+        for k, s in enumerate(program.snippets):
+            record = s.record or program.record
+            wanted[k, slice(None) if record.spikes == "all" else list(record.spikes)] = True
+        return wanted[snippet, circuit]
+
+
+def _aligned_plane() -> NDArray[np.float32]:
+    raw = np.zeros(COLUMNS * COLUMNS + 16, np.float32)
+    start = (-raw.ctypes.data % 64) // 4
+    return raw[start : start + COLUMNS * COLUMNS].reshape(COLUMNS, COLUMNS)
+
+
+def _noise_keys(hemisphere: int) -> NDArray[np.uint32]:
+    """Return a well-mixed constant for each column."""
+    return np.random.Generator(np.random.Philox(hemisphere)).integers(0, 2**32, COLUMNS, np.uint32)
+
+
+def _rest(p: CircuitParameters) -> NDArray[np.float32]:
+    """Return the state of circuits that had no input for long, shape (field, circuit)."""
+    state = np.zeros((N_DYNAMIC, len(p)), np.float32)
+    offset = (p.i_source - p.i_sink + p.i_syn_rest) / np.maximum(p.g_leak, 1e-15)
+    state[V] = np.clip(p.e_leak + offset, 0.0, p.v_supply) if p.saturating else p.e_leak + np.clip(offset, -1.0, 1.0)
+    state[W] = p.w_rest + np.clip(p.a_adapt * (state[V] - p.v_adapt), -p.v_supply, p.v_supply)
+    return state
+
+
+def _reset_neurons(state: NDArray[np.float32], p: CircuitParameters) -> None:
+    """Start the refractory period of all circuits, as the reset at the start of a trial does."""
+    state[REFRACTORY] = np.minimum((p.t_reset + p.t_holdoff) * 1e6, 1e6)
+    state[ARMED] = 0.0
+
+
+def _matches(config: ChipConfig, hemisphere: int, events: RowEvents) -> int:
+    """Return how many synapses with a weight the events reached."""
+    if len(events.tick) == 0:
+        return 0
+    pair, number = np.unique(events.row.astype(np.int64) * 64 + events.label, return_counts=True)
+    row, label = pair // 64, pair % 64
+    hit = (config.synapse_label[hemisphere][row] == label[:, None]) & (config.synapse_weight[hemisphere][row] > 0)
+    return int((hit.sum(axis=1) * number).sum())

@@ -1,0 +1,246 @@
+"""The BrainScaleS-2 chip as a Machine: a Program goes in, a Recording and the chip's state come out.
+
+A run is a list of entries; an entry is a list of stretches of constant circuit parameters. Each stretch is carried by the engine between the actors of the agenda. An entry starts 4 us
+before its tick 0 from the circuits' rest, with a neuron reset; with ``sequential`` the next entry goes on from the state of the last.
+
+Not modelled: the parallel converter (CADC), plasticity, events from neurons to neurons; they raise :class:`~neckar.errors.UnsupportedFeatureError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.chip.agenda import Actor
+from neckar.chip.config import ChipConfig
+from neckar.chip.cost import estimate
+from neckar.chip.effects import Effects
+from neckar.chip.entry import EntryResult, EntryRun, Plan
+from neckar.chip.madc import check_channels, convert
+from neckar.chip.probe import UNITS, check_memory
+from neckar.chip.specimen import Specimen, keyed_normals
+from neckar.chip.transfer import MadcTransfer, physical
+from neckar.dynamics import CircuitParameters, largest_step, reference_tau
+from neckar.errors import ParameterRangeError, UnsupportedFeatureError
+from neckar.facts import brainscales2 as facts
+from neckar.program import (
+    TICKS_PER_US,
+    Losses,
+    MachineState,
+    ProbeSamples,
+    Program,
+    Provenance,
+    Recording,
+    Samples,
+    Spikes,
+)
+
+MODEL_VERSION = "2026.11"
+DEFAULT_STEP_TICKS = 250
+SPIKE_STAMP_TICKS = 4
+
+
+class Chip:
+    """One virtual BrainScaleS-2 chip.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        Which chip.
+    effects : Effects
+        Which imperfections act.
+    instruments : {"silicon", "open"}
+        Whether the limits of the real instruments hold.
+    step_us : float, optional
+        Largest integration step in us of hardware time, a multiple of 0.002; 0.5 by default. Fast circuits make it shorter.
+    threads : int, optional
+        Entries run in so many threads; all processors by default. No influence on the result.
+    """
+
+    def __init__(
+        self, specimen: Specimen, effects: Effects, *, instruments: Literal["silicon", "open"] | str = "silicon", step_us: float | None = None, threads: int | None = None
+    ) -> None:
+        self.specimen, self.effects, self.instruments = specimen, effects, instruments
+        self.step_ticks = DEFAULT_STEP_TICKS if step_us is None else round(step_us * TICKS_PER_US)
+        if self.step_ticks < 1:
+            raise ParameterRangeError(f"step_us is {step_us}; allowed is 0.002 us (one tick) or more. The default of 0.5 us suits most experiments.")
+        self.threads = threads or os.cpu_count() or 1
+        self._known: tuple[ChipConfig, CircuitParameters] | None = None
+        self._held: tuple[MachineState, ChipConfig] | None = None
+
+    def run(self, program: Program, state: MachineState | None = None, *, actors: Sequence[Actor] = ()) -> tuple[Recording, MachineState]:
+        """Run a program.
+
+        Parameters
+        ----------
+        program : Program
+        state : MachineState, optional
+            What the chip holds before; None: everything at its default, as after a reset.
+        actors : sequence of Actor
+            Act on entry 0 besides the program's own playback; for plasticity processors under development.
+
+        Returns
+        -------
+        recording : Recording
+        state : MachineState
+            What the chip holds afterwards.
+
+        Raises
+        ------
+        UnsupportedFeatureError, ConfigurationError, MemoryLimitError
+            Before anything runs, if the program asks for something without a model, for more than the instruments can do, or for more memory than there is.
+        """
+        began = time.perf_counter()
+        self._refuse(program)
+        base = self._registers(state)
+        base.apply(program.config)
+        plan = Plan(program, base, self.instruments)
+        runs = [EntryRun(self, plan, e, actors if e == 0 else ()) for e in range(program.n_entries)]
+        results = self._execute(plan, runs, state)
+        final = results[-1].config
+        after = MachineState(
+            machine=program.machine,
+            registers=final.as_mapping(),
+            analog={"circuits": results[-1].state[None, None]},
+            counters={"spike_counter": results[-1].counters},
+            runs=(state.runs if state else 0) + 1,
+        )
+        self._held = (after, final)
+        return self._recording(program, plan, results, time.perf_counter() - began), after
+
+    def physical(self, config: ChipConfig) -> CircuitParameters:
+        """Return the physical parameters of all circuits under a configuration; the last ones are remembered."""
+        if self._known is None or self._known[0] != config:
+            self._known = (config.copy(), physical(self.specimen, self.effects, config))
+        return self._known[1]
+
+    def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float]]:
+        """Return the step in ticks for these circuits, and the reference time constants (s) of the synaptic lines."""
+        return largest_step(parameters, self.step_ticks), reference_tau(parameters)
+
+    def _refuse(self, program: Program) -> None:
+        if program.machine != "brainscales2":
+            raise UnsupportedFeatureError(f"the program is for {program.machine!r}; this machine is a BrainScaleS-2 chip. Run it on a machine of its kind.")
+        if program.plasticity:
+            names = [task.name for task in program.plasticity]
+            raise UnsupportedFeatureError(f"the program has plasticity tasks {names}; no machine of this version executes them. Remove them, or store the program for later.")
+        records = [program.record, *(s.record for s in program.snippets if s.record is not None)]
+        if any(record.cadc for record in records):
+            raise UnsupportedFeatureError("the program records with the CADC, which has no model in this version. Record with the MADC (or a probe).")
+        if self.instruments == "silicon":
+            for k, record in enumerate(records):
+                check_channels(record.madc, "the program's record" if k == 0 else f"the record of a snippet ({k})")
+        check_memory(program, records)
+
+    def _registers(self, state: MachineState | None) -> ChipConfig:
+        if state is None:
+            return ChipConfig.default()
+        if self._held is not None and self._held[0] is state:
+            return self._held[1].copy()
+        return ChipConfig(state.registers)
+
+    def _execute(self, plan: Plan, runs: Sequence[EntryRun], state: MachineState | None) -> list[EntryResult]:
+        if plan.program.sequential:
+            before = None if state is None or "circuits" not in state.analog else np.array(state.analog["circuits"][0, 0])
+            results: list[EntryResult] = []
+            for run in runs:
+                results.append(run.execute(before, results[-1].config if results else None))
+                before = results[-1].state
+            return results
+        if len(runs) == 1 or self.threads == 1:
+            return [run.execute(None, None) for run in runs]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(lambda run: run.execute(None, None), runs))
+
+    def seed(self, *key: str | int) -> int:
+        """Return a 64-bit seed that depends on the chip and a key."""
+        return int.from_bytes(hashlib.blake2b(repr((self.specimen.seed, *key)).encode(), digest_size=8).digest(), "little")
+
+    def keep(self, n: int, *key: str | int) -> NDArray[np.bool_]:
+        """Return which of `n` events a link does not lose."""
+        if not self.effects.event_loss:
+            return np.ones(n, bool)
+        return np.random.Generator(np.random.Philox(self.seed("link", *key))).random(n) >= facts.LINK_LOSS.value
+
+    def _recording(self, program: Program, plan: Plan, results: Sequence[EntryResult], wall_s: float) -> Recording:
+        spikes = [result.spikes for result in results]
+        ptr = np.cumsum([0, *(len(tick) for tick, _ in spikes)])
+        madc = tuple(self._samples(plan, k, results) for k in range(len(plan.channels)))
+        probe = tuple(
+            ProbeSamples(p.signals, tuple(UNITS[name] for name in p.signals), p.circuits, ticks, np.stack([r.probes[k] for r in results]))
+            for k, (p, ticks) in enumerate(plan.probes)
+        )
+        reads = {read.name: np.stack([r.reads[read.name] for r in results]) for read in program.reads}
+        losses = self._losses(results, sum(len(s.tick) for s in madc))
+        losses.check()
+        cost = estimate(
+            program,
+            n_spikes_in=losses.sent["fpga_to_chip"],
+            n_spikes_out=losses.sent["chip_to_fpga"],
+            n_madc_samples=losses.sent["madc"],
+            synaptic_events=sum(r.synaptic_events for r in results),
+        )
+        return Recording(
+            machine=program.machine,
+            duration=program.duration,
+            spikes=Spikes(ptr, np.concatenate([tick for tick, _ in spikes]), np.concatenate([circuit for _, circuit in spikes]).astype(np.int16)),
+            madc=madc,
+            probe=probe,
+            reads=reads,
+            losses=losses,
+            cost=cost,
+            chip_ticks=program.n_entries * program.duration + plan.lead_ticks * (1 if program.sequential else program.n_entries),
+            provenance=self._provenance(program, plan, results),
+            wall={"run": wall_s},
+        )
+
+    def _samples(self, plan: Plan, k: int, results: Sequence[EntryResult]) -> Samples:
+        channel, ticks, _ = plan.channels[k]
+        transfer = MadcTransfer.of(self.specimen, self.effects)
+        seed = (self.specimen.seed, *(plan.program.run_seed or (0, 0)))
+        parts = []
+        for e, result in enumerate(results):
+            noise = keyed_normals(len(ticks), "madc", *seed, e, channel.circuit, channel.source) if self.effects.noise else None
+            parts.append(convert(result.madc[k], transfer, noise))
+        ptr = np.cumsum([0, *(len(tick) for tick, _ in parts)])
+        return Samples(channel.source, channel.circuit, ptr, np.concatenate([t for t, _ in parts]), np.concatenate([c for _, c in parts]))
+
+    @staticmethod
+    def _losses(results: Sequence[EntryResult], n_samples: int) -> Losses:
+        sent = {"fpga_to_chip": sum(r.sent_in for r in results), "chip_to_fpga": sum(r.sent_out for r in results), "madc": n_samples}
+        lost: dict[tuple[str, str], int] = {}
+        for result in results:
+            for key, number in result.lost.items():
+                lost[key] = lost.get(key, 0) + number
+        delivered = {link: number - sum(n for (_, place), n in lost.items() if place == link) for link, number in sent.items()}
+        delivered["chip_to_fpga"] = sum(len(r.spikes[0]) + r.unrecorded for r in results)
+        delivered["fpga_to_chip"] = sum(r.answered for r in results)
+        return Losses(sent=sent, delivered=delivered, lost=lost)
+
+    def _provenance(self, program: Program, plan: Plan, results: Sequence[EntryResult]) -> Provenance:
+        import numba
+
+        import neckar
+
+        s = self.specimen
+        return Provenance(
+            neckar=neckar.__version__,
+            model_version=MODEL_VERSION,
+            chip={"id": s.id, "seed": s.seed, "statistics_version": s.statistics_version, "age_h": s.age_h, "overrides": s.overrides_digest},
+            effects=self.effects.as_dict(),
+            instruments=self.instruments,
+            run_seed=program.run_seed or (0, 0),
+            step_ticks=tuple(results[0].steps),
+            active_circuits=tuple(int(c) for c in plan.active),
+            environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
+        )
+
+

@@ -1,0 +1,80 @@
+"""The open instrument: any signal of any circuit, without noise, quantisation or influence.
+
+It does not exist on silicon. Voltages come from the engine's dense output, currents from the same equations on the same parameters
+(:mod:`neckar.equations`). SI units.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.dynamics import CircuitParameters
+from neckar.equations import numpy_equations
+from neckar.errors import MemoryLimitError
+from neckar.program import Probe, Program, Record, seconds
+
+UNITS = {
+    "v": "V",
+    "w": "V",
+    "s_exc": "V",
+    "s_inh": "V",
+    "i_leak": "A",
+    "i_exp": "A",
+    "i_adapt": "A",
+    "i_exc": "A",
+    "i_inh": "A",
+    "i_offset": "A",
+    "refractory": "s",
+}
+SHARE_OF_MEMORY = 0.5
+
+
+def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: int) -> NDArray[np.float32]:
+    """Return one signal of circuit `i` of `p` from the engine's dense output, shape (sample, 5): v, w, s_exc, s_inh (V) and refractory time left (us)."""
+    v, w, s_e, s_i, refractory = (dense[:, k].astype(np.float64) for k in range(5))
+    eq = numpy_equations()
+    v_sat = p.v_sat if p.saturating else 1e6
+    gate = eq.inhibition_gate(v, p.v_floor, p.v_width) if p.saturating else 1.0
+    values = {
+        "v": lambda: v,
+        "w": lambda: w,
+        "s_exc": lambda: s_e,
+        "s_inh": lambda: s_i,
+        "refractory": lambda: refractory * 1e-6,
+        "i_leak": lambda: np.where(refractory > p.t_holdoff[i] * 1e6, 0.0, eq.ota_current(v, p.e_leak[i], p.g_leak[i], v_sat)),
+        "i_exp": lambda: eq.exponential_current(np.minimum(v, p.v_supply), p.i_exp[i], p.v_exp[i], 1.0 / p.delta_exp[i]),
+        "i_adapt": lambda: eq.adaptation_current(w, p.w_rest[i], p.g_adapt[i]),
+        "i_exc": lambda: p.gm_exc[i] * s_e,
+        "i_inh": lambda: p.gm_inh[i] * s_i * gate,
+        "i_offset": lambda: p.i_source[i] + p.i_syn_rest[i] - p.i_sink[i] * gate + 0.0 * v,
+    }
+    return values[name]().astype(np.float32)
+
+
+def n_samples(probe: Probe, duration: int) -> int:
+    """Return how many samples a probe takes in `duration` ticks."""
+    return -(-duration // probe.interval)
+
+
+def check_memory(program: Program, records: Iterable[Record]) -> None:
+    """Refuse a program whose probes would fill the memory.
+
+    Raises
+    ------
+    MemoryLimitError
+        Before anything runs; says how many bytes the probes take and how many are allowed.
+    """
+    needed = 0
+    for record in records:
+        for probe in record.probe:
+            needed += 4 * program.n_entries * len(probe.signals) * len(probe.circuits) * n_samples(probe, program.duration)
+    allowed = int(SHARE_OF_MEMORY * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    if needed > allowed:
+        raise MemoryLimitError(
+            f"the probes of this program take {needed} bytes ({program.n_entries} entries of {seconds(program.duration):g} s); "
+            f"{allowed} bytes, half of the free memory, are allowed. Probe fewer circuits or signals, or raise the interval."
+        )

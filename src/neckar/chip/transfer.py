@@ -1,0 +1,396 @@
+"""From codes to physics: the only place where registers of BrainScaleS-2 become volts, amperes and seconds.
+
+Potentials follow straight lines of their CapMem code, conductances and currents are proportional to theirs, time constants inverse. Each chip has its own
+lines, each circuit its own offsets and factors (:mod:`neckar.chip.specimen`); the numbers are in :mod:`neckar.facts.brainscales2`.
+
+Laws::
+
+    C      = C_i + 2.1 pF code/63
+    E, V_R, V_th, w_0, V_a, V_T = slope code + offset;   V_R >= 0;   V_T rises by delta_T ln(300 / i_exp)
+    g_l    = 2.3 pF i / K           x 8, / 8, / 2 with multiplication, division, degeneration; proportional down to 1 LSB, 0 at 0
+    g_r    = 2.3 pF i / K_r         likewise, but never faster than a time constant of 0.25 us with the circuit's own capacitance
+    I      = k i (1 + c i^2)        constant current
+    tau_s  = 320 us / i             x 8 with high resistance, x 0.3 with small capacitance; 0.3 us to 10 ms
+    gm     = 0.82 uS i / 500;  line step per event = 1 mV weight i_dac / 600;  charge per weight unit = gm step tau_s (8.2 fC at 10 us)
+    I_rest = gm_e x_e - gm_i x_i,  x = 0.5 mV (310 - i_shift + d): a higher excitatory shift lowers the membrane, a higher inhibitory one raises it
+    tau_w  = 10 ms / i_tau;  dw/dv = 7.9 i_a / i_tau;  jump = 0.38 mV i_b per us of the pulse, at most the supply
+
+Not modelled: conductance-based inputs, connected membranes, bypass and the neurons' logic (they raise :class:`~neckar.errors.UnsupportedFeatureError`); the
+biases of followers, amplifiers and comparators; crosstalk between CapMem cells; temperature.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neckar.chip._lines import Potential, circuit_factors, madc_to_volt, potentials, volt_to_madc
+from neckar.chip.config import ChipConfig
+from neckar.chip.coordinates import COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of
+from neckar.chip.effects import Effects
+from neckar.chip.specimen import Specimen
+from neckar.dynamics._parameters import CircuitParameters
+from neckar.errors import UnsupportedFeatureError
+from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, registers
+from neckar.facts import brainscales2 as facts
+
+__all__ = ["Config", "MadcTransfer", "Potential", "kick_volts", "madc_to_volt", "physical", "potentials", "volt_to_madc"]
+
+Values = NDArray[np.float64]
+Config = ChipConfig | Mapping[str, NDArray[Any]]
+
+_UNSUPPORTED = {
+    "excitatory_input_enable_coba_mode": "conductance-based synaptic input",
+    "inhibitory_input_enable_coba_mode": "conductance-based synaptic input",
+    "multicompartment_connect_soma": "a connected membrane",
+    "multicompartment_connect_soma_right": "a connected membrane",
+    "multicompartment_connect_right": "a connected membrane",
+    "multicompartment_connect_vertical": "a connected membrane",
+    "multicompartment_enable_conductance": "a connected membrane",
+    "event_routing_enable_bypass_excitatory": "the bypass of the membrane",
+    "event_routing_enable_bypass_inhibitory": "the bypass of the membrane",
+    "bayesian_to_post_pulse": "the logic between neurons",
+    "bayesian_operation": "the logic between neurons",
+    "bayesian_connect_fire_vertical": "the logic between neurons",
+    "bayesian_connect_fire_to_right": "the logic between neurons",
+    "bayesian_connect_fire_from_right": "the logic between neurons",
+    "bayesian_enable_master": "the logic between neurons",
+    "bayesian_enable_slave": "the logic between neurons",
+}
+"""Fields that no model reads yet and that must keep their default."""
+
+_TABLE = registers("brainscales2")
+
+
+class _Codes:
+    """The registers of some circuits of a configuration, as numbers."""
+
+    def __init__(self, config: Config, circuits: ArrayLike | None) -> None:
+        self._config = config
+        self.circuits = np.arange(AXES["circuit"]) if circuits is None else np.asarray(circuits, dtype=np.int64)
+        self._index: Any = slice(None) if circuits is None else self.circuits
+        self._backend = backend_of(self.circuits)
+
+    def raw(self, name: str) -> NDArray[Any]:
+        """Return a field of the circuits as it is stored; a field that a mapping lacks has its default."""
+        return _field(self._config, name)[self._index]
+
+    def on(self, name: str) -> NDArray[np.bool_]:
+        """Return a switch."""
+        return self.raw(name).astype(np.bool_)
+
+    def lsb(self, name: str) -> Values:
+        """Return the code of a field; of a CapMem cell, after checking that it holds a value."""
+        code = self.raw(name)
+        if _TABLE[name].kind.startswith("capmem") and (code == CAPMEM_REFRESH_DISABLED).any():
+            circuit = int(self.circuits[np.argmax(code == CAPMEM_REFRESH_DISABLED)])
+            raise UnsupportedFeatureError(
+                f"{name} of circuit {circuit} is {CAPMEM_REFRESH_DISABLED}, which stops the refresh of the cell; "
+                f"what the cell then drifts to has no model. Use a code from 0 to {CAPMEM_REFRESH_DISABLED - 1}."
+            )
+        return code.astype(np.float64)
+
+    def column(self, name: str) -> NDArray[np.bool_]:
+        """Return a switch of the circuits' synapse columns."""
+        return _field(self._config, name).reshape(-1)[self._index].astype(np.bool_)
+
+    def backend(self, name: str) -> NDArray[Any]:
+        """Return a field of the circuits' backends."""
+        return _field(self._config, name)[self._backend]
+
+    def refuse_unsupported(self) -> None:
+        """Raise if a field without a model has left its default."""
+        for name, feature in _UNSUPPORTED.items():
+            changed = self.raw(name) != _TABLE[name].default
+            if changed.any():
+                circuit = int(self.circuits[np.argmax(changed)])
+                value = int(self.raw(name)[np.argmax(changed)])
+                raise UnsupportedFeatureError(
+                    f"{name} of circuit {circuit} is {value}: no machine of this version executes {feature}. Leave the field at its default."
+                )
+
+
+def _field(config: Config, name: str) -> NDArray[Any]:
+    return np.asarray(config[name] if name in config else _TABLE[name].default_array())
+
+
+def physical(specimen: Specimen, effects: Effects, config: Config, circuits: ArrayLike | None = None) -> CircuitParameters:
+    """Return what a configuration means on a chip.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        The chip.
+    effects : Effects
+        Which imperfections act: here mismatch (without it the population's lines, or the reference chip's, for every circuit), noise, saturation and drift.
+    config : ChipConfig or mapping of register arrays
+        Whole fields; a field that a mapping lacks has its default.
+    circuits : array_like of int, optional
+        The circuits wanted, 0..511, in this order. All by default.
+
+    Returns
+    -------
+    CircuitParameters
+        SI units, one value per circuit. A circuit whose input column is switched off has no transconductance for events but keeps its current at rest.
+
+    Raises
+    ------
+    UnsupportedFeatureError
+        If a circuit uses something without a model, or a CapMem cell has its refresh disabled; names field, circuit and remedy.
+
+    Notes
+    -----
+    About 0.5 ms for 512 circuits; the first call for a chip draws its deviations (5 ms).
+    """
+    codes = _Codes(config, circuits)
+    codes.refuse_unsupported()
+    factors = {name: values[codes.circuits] for name, values in circuit_factors(specimen, effects.mismatch).items()}
+    lines = potentials(specimen, effects)
+    capacitance = _capacitance(codes, factors)
+    return CircuitParameters(
+        capacitance=capacitance,
+        **_leak_and_reset(codes, factors, lines, capacitance),
+        **_firing(codes, lines),
+        **_constant_current(codes, factors),
+        **_synaptic_inputs(codes, factors),
+        **_exponential(codes, lines),
+        **_adaptation(codes, factors, lines),
+        noise=np.full(len(codes.circuits), facts.MEMBRANE_NOISE.value if effects.noise else 0.0),
+        v_sat=facts.OTA_SATURATION.value,
+        v_floor=facts.INHIBITION_FLOOR.value,
+        v_width=facts.INHIBITION_WIDTH.value,
+        v_supply=facts.SUPPLY.value,
+        saturating=effects.saturation,
+    )
+
+
+def _capacitance(codes: _Codes, factors: Mapping[str, Values]) -> Values:
+    switched = facts.CAPACITANCE_SWITCHED.value * codes.lsb("membrane_capacitance_capacitance") / facts.CAPACITANCE_CODE_MAX.value
+    return facts.CAPACITANCE_INTRINSIC.value * factors["intrinsic_capacitance"] + switched
+
+
+def _leak_and_reset(codes: _Codes, factors: Mapping[str, Values], lines: Mapping[str, Potential], capacitance: Values) -> dict[str, Any]:
+    """Return conductances and potentials of the amplifier in both modes."""
+    bias = {}
+    for mode in ("leak", "reset"):
+        code = codes.lsb(f"{mode}_i_bias")
+        code *= np.where(codes.on(f"{mode}_enable_multiplication"), facts.OTA_MULTIPLICATION.value, 1.0)
+        code /= np.where(codes.on(f"{mode}_enable_division"), facts.OTA_DIVISION.value, 1.0)
+        code /= np.where(codes.on(f"{mode}_enable_degeneration"), facts.OTA_DEGENERATION.value, 1.0)
+        bias[mode] = facts.CAPACITANCE_FULL.value * code
+    return {
+        "g_leak": bias["leak"] / (facts.LEAK_TIME.value * factors["leak_time"]),
+        "e_leak": lines["leak_v_leak"].at(codes.lsb("leak_v_leak"), codes.circuits),
+        "g_reset": np.minimum(bias["reset"] / (facts.RESET_TIME.value * factors["reset_time"]), capacitance / facts.RESET_TIME_MIN.value),
+        "e_reset": np.maximum(lines["reset_v_reset"].at(codes.lsb("reset_v_reset"), codes.circuits), 0.0),
+    }
+
+
+def _firing(codes: _Codes, lines: Mapping[str, Potential]) -> dict[str, Any]:
+    """Return threshold and refractory period.
+
+    The refractory counter runs on one of the backend's two clocks. The reset ends some cycles, the hold-off, before the counter. A counter that starts
+    within the hold-off misses that moment: the reset lasts until it has wrapped around, without hold-off. Without clocks it never ends.
+    A neuron whose fire pulse is off cannot fire.
+    """
+    fires = codes.on("threshold_enable") & (codes.raw("event_routing_analog_output") > 0)
+    threshold = lines["threshold_v_threshold"].at(codes.lsb("threshold_v_threshold"), codes.circuits)
+    fast = codes.raw("refractory_period_input_clock") == _TABLE["refractory_period_input_clock"].high
+    scale = np.where(fast, codes.backend("backend_clock_scale_fast"), codes.backend("backend_clock_scale_slow"))
+    cycle = _clock_period(scale)
+    cycles = codes.lsb("refractory_period_refractory_time")
+    holdoff = np.maximum(2 * (facts.HOLDOFF_CODE_MAX.value - codes.lsb("refractory_period_reset_holdoff")) + 1, 1)
+    wraps = cycles <= holdoff
+    t_reset = cycle * np.where(wraps, facts.REFRACTORY_COUNTER.value, cycles - holdoff)
+    return {
+        "v_threshold": np.where(fires, threshold, np.inf),
+        "t_reset": np.where(codes.backend("backend_enable_clocks"), t_reset, facts.NEVER.value),
+        "t_holdoff": np.where(wraps, 0.0, cycle * holdoff),
+        "pause": codes.on("refractory_period_enable_pause"),
+    }
+
+
+def _clock_period(scale: NDArray[Any]) -> Values:
+    """Return the period in s of a backend clock with a scale of 0 to 15."""
+    return 2.0 ** (scale.astype(np.float64) + 1) / facts.BACKEND_CLOCK.value
+
+
+def _constant_current(codes: _Codes, factors: Mapping[str, Values]) -> dict[str, Any]:
+    code = codes.lsb("constant_current_i_offset") * codes.on("constant_current_enable")
+    current = facts.OFFSET_CURRENT.value * code * (1 + facts.OFFSET_CURRENT_CUBIC.value * code**2) * factors["offset_current"]
+    is_sink = codes.on("constant_current_type")
+    return {"i_source": np.where(is_sink, 0.0, current), "i_sink": np.where(is_sink, current, 0.0)}
+
+
+def _synaptic_inputs(codes: _Codes, factors: Mapping[str, Values]) -> dict[str, Any]:
+    """Return time constants, transconductances and the current at rest of both inputs."""
+    values: dict[str, Values] = {"i_syn_rest": np.zeros(len(codes.circuits))}
+    for kind, sign, polarity, gain in (("excitatory", "exc", 1, 1.0), ("inhibitory", "inh", -1, facts.SYNAPTIC_INHIBITORY_GAIN.value)):
+        bias = codes.lsb(f"{kind}_input_i_bias_tau")
+        tau = np.divide(facts.SYNAPTIC_TIME.value * factors[f"synaptic_time_{sign}"], bias, out=np.full_like(bias, np.inf), where=bias > 0)
+        tau *= np.where(codes.on(f"{kind}_input_enable_high_resistance"), facts.SYNAPTIC_HIGH_RESISTANCE.value, 1.0)
+        tau *= np.where(codes.on(f"{kind}_input_enable_small_capacitance"), facts.SYNAPTIC_SMALL_CAPACITANCE.value, 1.0)
+        values[f"tau_{sign}"] = np.clip(tau, facts.SYNAPTIC_TIME_MIN.value, facts.SYNAPTIC_TIME_MAX.value)
+
+        code = codes.lsb(f"{kind}_input_i_bias_gm") * codes.on(f"{kind}_input_enable")
+        gm = gain * facts.SYNAPTIC_GM.value / facts.SYNAPTIC_GM_BIAS.value * code * factors[f"synaptic_gm_{sign}"]
+        shift = facts.SYNAPTIC_SHIFT_NEUTRAL.value - codes.lsb(f"{kind}_input_i_shift_reference") + factors[f"synaptic_shift_{sign}"]
+        values["i_syn_rest"] += polarity * gm * facts.SYNAPTIC_SHIFT_SLOPE.value * shift
+        values[f"gm_{sign}"] = gm * codes.column(f"column_enable_{kind}")
+    return values
+
+
+def _exponential(codes: _Codes, lines: Mapping[str, Potential]) -> dict[str, Any]:
+    bias = codes.lsb("exponential_i_bias")
+    onset = lines["exponential_v_exp"].at(codes.lsb("exponential_v_exp"), codes.circuits)
+    onset += facts.EXPONENTIAL_SLOPE.value * np.log(facts.EXPONENTIAL_BIAS.value / np.maximum(bias, 1.0))
+    active = codes.on("exponential_enable") & (bias > 0)
+    return {
+        "i_exp": np.where(active, facts.EXPONENTIAL_CURRENT.value, 0.0),
+        "v_exp": onset,
+        "delta_exp": np.full(len(codes.circuits), facts.EXPONENTIAL_SLOPE.value),
+    }
+
+
+def _adaptation(codes: _Codes, factors: Mapping[str, Values], lines: Mapping[str, Potential]) -> dict[str, Any]:
+    """Return the adaptation; a circuit without it has no conductance, slope or jump."""
+    enable = codes.on("adaptation_enable").astype(np.float64)
+    bias = np.maximum(codes.lsb("adaptation_i_bias_tau"), facts.ADAPTATION_BIAS_MIN.value)
+    slope = facts.ADAPTATION_SLOPE.value * codes.lsb("adaptation_i_bias_a") / bias
+    pulse = _clock_period(codes.backend("backend_clock_scale_adaptation_pulse")) * codes.backend("backend_enable_clocks")
+    jump = facts.ADAPTATION_JUMP.value * codes.lsb("adaptation_i_bias_b") * pulse * factors["adaptation_jump"] * codes.on("adaptation_enable_pulse")
+    return {
+        "g_adapt": enable * facts.ADAPTATION_CONDUCTANCE.value * factors["adaptation_conductance"],
+        "w_rest": lines["adaptation_v_ref"].at(codes.lsb("adaptation_v_ref"), codes.circuits),
+        "a_adapt": enable * np.where(codes.on("adaptation_invert_a"), -slope, slope),
+        "v_adapt": lines["adaptation_v_leak"].at(codes.lsb("adaptation_v_leak"), codes.circuits),
+        "b_adapt": enable * np.where(codes.on("adaptation_invert_b"), -1, 1) * np.minimum(jump, facts.SUPPLY.value),
+        "tau_adapt": facts.ADAPTATION_TIME.value / bias * factors["adaptation_time"],
+    }
+
+
+def kick_volts(
+    specimen: Specimen, effects: Effects, config: Config, hemisphere: int, rows: ArrayLike | None = None, columns: ArrayLike | None = None
+) -> NDArray[np.float32]:
+    """Return by how much one event moves the synaptic line of each synapse.
+
+    The step is proportional to the stored weight and to the quadrant's ``syn_i_bias_dac``. With mismatch it scatters with the quadrant's converter, the
+    length of the driver's pulses (alike in both rows of a driver), a linear gradient over columns and rows, and each synapse.
+
+    Parameters
+    ----------
+    specimen, effects, config
+        As in :func:`physical`; of the effects only mismatch acts.
+    hemisphere : int
+        0 top, 1 bottom.
+    rows, columns : array_like of int, optional
+        Synapse rows and columns, 0..255, in this order. All by default.
+
+    Returns
+    -------
+    ndarray, shape (row, column), float32
+        V. Which lines a row pulls on is the row's mode and not contained; switched-off columns are treated in :func:`physical`.
+
+    Notes
+    -----
+    Not modelled: short-term plasticity, pulse extension, the calibration of driver offsets, saturation of a line.
+    """
+    row = np.arange(AXES["row"]) if rows is None else np.asarray(rows, dtype=np.int64)
+    column = np.arange(AXES["column"]) if columns is None else np.asarray(columns, dtype=np.int64)
+    bias = _field(config, "syn_i_bias_dac")[hemisphere * (AXES["column"] // COLUMNS_PER_BACKEND) + column // COLUMNS_PER_BACKEND]
+    if (bias == CAPMEM_REFRESH_DISABLED).any():
+        raise UnsupportedFeatureError(
+            f"syn_i_bias_dac is {CAPMEM_REFRESH_DISABLED}, which stops the refresh of the cell; what it then drifts to has no model. "
+            f"Use a code from 0 to {CAPMEM_REFRESH_DISABLED - 1}."
+        )
+    place = np.ix_(row, column)
+    unit = np.float32(facts.SYNAPTIC_KICK.value) * (bias / facts.SYNAPTIC_KICK_BIAS.value).astype(np.float32)
+    step = _field(config, "synapse_weight")[hemisphere][place].astype(np.float32) * unit
+    return step * _synapse_factors(specimen)[hemisphere][place] if effects.mismatch else step
+
+
+@lru_cache(maxsize=8)
+def _synapse_factors(specimen: Specimen) -> NDArray[np.float32]:
+    """Return the factor of each synapse's pulse, shape (hemisphere, row, column)."""
+    edge = np.linspace(-1, 1, AXES["column"])
+    across, along = specimen.deviation("synapse_gradient")
+    height = np.linspace(1, -1, AXES["hemisphere"] * AXES["row"]).reshape(AXES["hemisphere"], AXES["row"], 1)
+    factors = specimen.deviation("synapse") * (1 + across * edge) * (1 + along * height)
+    factors *= np.repeat(specimen.deviation("driver_pulse"), ROWS_PER_DRIVER, axis=1)[..., np.newaxis]
+    factors *= np.repeat(specimen.deviation("dac_bias").reshape(AXES["hemisphere"], -1), COLUMNS_PER_BACKEND, axis=1)[:, np.newaxis]
+    result = factors.astype(np.float32)
+    result.flags.writeable = False
+    return result
+
+
+@dataclass(frozen=True)
+class MadcTransfer:
+    """What the membrane converter reads: volts to 10-bit codes.
+
+    Attributes
+    ----------
+    offset : float
+        LSB added to the nominal reading, one per chip.
+    gain : float
+        Factor on the distance of the nominal reading from 300.
+    noise : float
+        Standard deviation of a sample's white noise, LSB, without rounding.
+    dnl : float
+        Differential non-linearity: codes are wider (even) or narrower (odd) than 1 LSB by this.
+
+    Notes
+    -----
+    Not modelled: settling after a change of the input, integral non-linearity, the gain setting of the pre-amplifier.
+    """
+
+    offset: float
+    gain: float
+    noise: float
+    dnl: float
+
+    @classmethod
+    def of(cls, specimen: Specimen, effects: Effects) -> Self:
+        """Return the converter of a chip. Mismatch, noise and quantisation act; without the last all codes are equally wide."""
+        offset = float(specimen.deviation("chip_madc_offset")) if effects.mismatch else 0.0
+        gain = float(specimen.deviation("chip_madc_gain")) if effects.mismatch else 1.0
+        rounding = 1 / 12  # variance of rounding, contained in the published noise
+        noise = math.sqrt(facts.MADC_NOISE.value**2 - rounding) if effects.noise else 0.0
+        return cls(offset, gain, noise, facts.MADC_DNL.value if effects.quantisation else 0.0)
+
+    def reading(self, potential: ArrayLike, noise: ArrayLike | None = None) -> Values:
+        """Return the exact reading, neither rounded nor clipped.
+
+        Parameters
+        ----------
+        potential : array_like
+            V, any shape.
+        noise : array_like, optional
+            Standard normal variates of the same shape, one per sample, e.g. of :func:`neckar.chip.specimen.keyed_normals`. None: no noise.
+
+        Returns
+        -------
+        ndarray, float64
+            LSB.
+        """
+        pivot = facts.MADC_GAIN_PIVOT.value
+        exact = pivot + self.gain * (volt_to_madc(potential) - pivot) + self.offset
+        return exact if noise is None else exact + self.noise * np.asarray(noise, dtype=np.float64)
+
+    def codes(self, potential: ArrayLike, noise: ArrayLike | None = None) -> NDArray[np.uint16]:
+        """Return the codes that the converter sends, uint16, 0 to 1023. Parameters as in :meth:`reading`."""
+        exact = self.reading(potential, noise)
+        even = 2 * np.round(exact / 2)
+        distance = exact - even
+        code = even + np.where(np.abs(distance) <= (1 + self.dnl) / 2, 0, np.sign(distance))
+        return np.clip(code, 0, 2**facts.MADC_BITS.value - 1).astype(np.uint16)
+
+    def volts(self, codes: ArrayLike) -> Values:
+        """Return the potential in V at the centre of codes: the inverse of a noiseless reading."""
+        pivot = facts.MADC_GAIN_PIVOT.value
+        return madc_to_volt((np.asarray(codes, dtype=np.float64) - self.offset - pivot) / self.gain + pivot)

@@ -1,0 +1,117 @@
+"""``neckar demo``: the first experiment, its figure, and what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neckar.cli import _options
+from neckar.cli._script import Tally, chip_name, run_script, virtual_chip
+from neckar.errors import UnsupportedFeatureError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SCRIPT = Path(__file__).with_name("_demo_script.py")
+
+# What the reference chip is expected to do (docs/explanation/ledger.md, row A6b): median over its circuits, 5 % and 95 % quantile.
+EXPECTED_PERIOD_US = (10.0, 8.1, 12.4)
+EXPECTED_TROUGH_LSB = 159
+EXPECTED_PEAK_LSB = 401
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What the script measured: membrane readings and spikes over hardware time.
+
+    Attributes
+    ----------
+    time_us, reading : ndarray, shape (sample,)
+        Microseconds, LSB of the MADC.
+    spike_us : ndarray, shape (spike,)
+        Microseconds.
+    """
+
+    time_us: NDArray[np.float64]
+    reading: NDArray[np.float64]
+    spike_us: NDArray[np.float64]
+
+    @classmethod
+    def from_names(cls, names: dict[str, Any]) -> Trace:
+        """Read the neo objects that the script left in its global names."""
+        import numpy as np
+
+        membrane, spikes = names["membrane"], names["spikes"]
+        time_us = np.asarray(membrane.times.rescale("us").magnitude, np.float64)
+        return cls(time_us, np.asarray(membrane.magnitude, np.float64)[:, 0], np.asarray(spikes.times.rescale("us").magnitude, np.float64))
+
+    @property
+    def interval_us(self) -> NDArray[np.float64]:
+        """Inter-spike intervals, shape (spike - 1,)."""
+        import numpy as np
+
+        return np.diff(self.spike_us)
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.png", help="Where the figure goes.")] = Path("neckar-demo.png"),
+    chip: _options.Chip = None,
+    effects: _options.Effects = None,
+    instruments: _options.Instruments = None,
+    seed: _options.Seed = None,
+    executor: _options.Executor = None,
+    step_us: _options.StepUs = None,
+) -> None:
+    """Run the first experiment, a neuron that fires on its own, and draw it."""
+    draw = _drawing()
+    with virtual_chip(chip=chip, effects=effects, instruments=instruments, seed=seed, executor=executor, step_us=step_us) as tally:
+        names, status = run_script(SCRIPT, [])
+    if status or tally.last is None:
+        raise typer.Exit(status or 1)
+    trace, name = Trace.from_names(names), chip_name(tally.last[1])
+    draw(trace, f"virtual chip {name}: a neuron with its leak potential above its threshold", output)
+    typer.echo(summary(trace, name, tally, output))
+
+
+def summary(trace: Trace, name: str, tally: Tally, output: Path) -> str:
+    """Return what was run, what came out, how that compares, and what to do next, for a newcomer."""
+    period, low, high = EXPECTED_PERIOD_US
+    expected = (
+        f"  expected on the reference chip: period {period} us in the median over its neurons ({low} to {high}),\n"
+        f"  membrane between about {EXPECTED_TROUGH_LSB} and {EXPECTED_PEAK_LSB} LSB. Chips differ: see docs/explanation/ledger.md"
+    )
+    return "\n".join(
+        [
+            "One neuron circuit whose leak potential lies above its threshold, 0.2 ms of hardware time, through PyNN.",
+            f"No silicon was involved: this is virtual chip {name}.",
+            *measured(trace),
+            expected,
+            f"  {tally.line()}",
+            f"Figure: {output}",
+            f"Next: neckar demo --chip 7 (another chip), neckar demo --effects ideal (without imperfections), neckar run your_script.py; script: {SCRIPT}",
+        ]
+    )
+
+
+def measured(trace: Trace) -> list[str]:
+    """Return the lines with the measured numbers."""
+    level = f"  membrane: mean {trace.reading.mean():.0f}, from {trace.reading.min():.0f} to {trace.reading.max():.0f} LSB of the membrane converter"
+    spikes = f"  {len(trace.spike_us)} spikes"
+    if len(trace.interval_us) == 0:
+        return [f"{spikes}: too few for a period. On this chip the threshold may lie above the leak potential.", level]
+    return [f"{spikes}, period {trace.interval_us.mean():.2f} us (standard deviation {trace.interval_us.std():.2f} us)", level]
+
+
+def _drawing() -> Any:
+    """Return the drawing function; fails before the experiment runs if plots are not installed."""
+    try:
+        from neckar.cli._figure import draw
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        raise UnsupportedFeatureError("neckar demo draws a figure and matplotlib is not installed. Install it with: pip install 'neckar[plot]'") from None
+    return draw

@@ -1,0 +1,142 @@
+"""``neckar doctor``: is this installation sound? Every check gives one honest line."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import typer
+
+from neckar import __version__
+from neckar.errors import NeckarError
+from neckar.lab import ENVIRONMENT, Lab
+
+_PACKAGES = ("numpy", "numba", "PyNN", "neo", "quantities", "h5py", "typer")
+_OPTIONAL = ("matplotlib", "torch")
+_FRONT_ENDS = ("pynn_brainscales",)
+_WIDE_VECTORS = ("avx512f", "avx2", "neon", "sve")
+_SLOW_S = 1.0
+
+
+class Line(NamedTuple):
+    """The outcome of a check."""
+
+    status: Literal["ok", "warn", "fail"]
+    text: str
+
+
+def doctor() -> None:
+    """Check the installation. Exit status 1 if a check failed, 0 otherwise, also with warnings."""
+    failed = False
+    for line in lines():
+        typer.echo(f"{line.status:<4}  {line.text}")
+        failed |= line.status == "fail"
+    raise typer.Exit(int(failed))
+
+
+def lines() -> Iterator[Line]:
+    """Yield the outcome of all checks."""
+    yield Line("ok", f"neckar {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    yield from packages()
+    yield from kernels()
+    yield from front_ends()
+    yield from settings(os.environ)
+    yield self_test()
+
+
+def packages() -> Iterator[Line]:
+    """Check that what Neckar needs is installed."""
+    for name in (*_PACKAGES, *_OPTIONAL):
+        try:
+            yield Line("ok", f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            optional = name in _OPTIONAL
+            yield Line("ok" if optional else "fail", f"{name} is not installed{' (optional)' if optional else f'. Install it with: pip install {name}'}")
+
+
+def kernels() -> Iterator[Line]:
+    """Check the processor and the directory of compiled kernels."""
+    try:
+        from llvmlite import binding
+
+        from neckar.dynamics._jit import cache_directory
+    except ImportError as error:
+        yield Line("fail", f"the compiler of the kernels cannot be loaded: {error}")
+        return
+    features = binding.get_host_cpu_features()
+    wide = [name for name in _WIDE_VECTORS if features.get(name)]
+    cpu = f"processor {binding.get_host_cpu_name()}, {os.cpu_count()} cores"
+    yield Line("ok", f"{cpu}, {wide[0]}") if wide else Line("warn", f"{cpu}, without wide vector instructions: the engine is slow here")
+    directory = cache_directory()
+    existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    if os.access(existing, os.W_OK):
+        yield Line("ok", f"compiled kernels are kept in {directory} ({len(list(directory.glob('**/*.nbi')))} so far)")
+    else:
+        yield Line("warn", f"{existing} is not writable: kernels are compiled anew in each process. Set XDG_CACHE_HOME to a writable directory.")
+
+
+def front_ends() -> Iterator[Line]:
+    """Check that the names of upstream's packages lead to Neckar's front ends."""
+    for name in _FRONT_ENDS:
+        spec = util.find_spec(name)
+        places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+        foreign = [place for place in places if not _is_ours(place)]
+        if not places:
+            yield Line("fail", f"front end {name} is missing. Install neckar again.")
+        elif foreign:
+            yield Line("fail", f"{name} in {foreign[0]} is not Neckar's: the genuine package shadows the front end. Use an environment without it.")
+        else:
+            yield Line("ok", f"front end {name} in {places[0]}")
+
+
+def settings(environment: Mapping[str, str]) -> Iterator[Line]:
+    """Show the environment variables in effect, and name unknown ones."""
+    known = set(ENVIRONMENT.values())
+    for name in sorted(environment):
+        if name in known:
+            yield Line("ok", f"{name}={environment[name]}")
+        elif name.startswith("NECKAR_") and name != "NECKAR_UPSTREAM":
+            yield Line("warn", f"{name} is set, but Neckar reads only {', '.join(sorted(known))}")
+    try:
+        lab = Lab()
+    except (NeckarError, ImportError) as error:
+        yield Line("fail", f"settings: {error}")
+    else:
+        yield Line("ok", f"virtual chip {lab.specimen.id}, instruments {lab.instruments}, seed {lab.seed}, executor {lab._workers!r}")
+
+
+def self_test() -> Line:
+    """Run a short program twice and compare; the first run includes compilation, or loading of compiled kernels."""
+    try:
+        first_s, recording = _timed_run()
+        second_s, repeated = _timed_run()
+    except ModuleNotFoundError as error:
+        return Line("fail", f"self-test: {error}. Install neckar again.")
+    except Exception as error:  # whatever it is, the other lines should still be read
+        return Line("fail", f"self-test: {type(error).__name__}: {error}")
+    if recording != repeated:
+        return Line("fail", "self-test: the same program gave two different recordings")
+    status: Literal["ok", "warn"] = "ok" if second_s < _SLOW_S else "warn"
+    return Line(status, f"self-test: 100 us of one chip, first run {first_s:.2f} s, second run {second_s * 1e3:.1f} ms, identical")
+
+
+def _timed_run() -> tuple[float, Any]:
+    from neckar.chip.effects import Effects
+    from neckar.chip.specimen import Specimen
+    from neckar.lab import execute
+    from neckar.program import Program, Snippet, ticks
+
+    program = Program(machine="brainscales2", snippets=(Snippet(ticks(100e-6)),))
+    start = time.perf_counter()
+    recording, _ = execute(Specimen.reference(), Effects(), "silicon", None, program, None)
+    return time.perf_counter() - start, recording
+
+
+def _is_ours(place: Path) -> bool:
+    """Return whether a package was made by Neckar: its modules import neckar."""
+    return any("neckar" in source.read_text(encoding="utf-8", errors="replace") for source in place.rglob("*.py"))

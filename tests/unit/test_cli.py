@@ -1,0 +1,330 @@
+"""The command line: light, honest about what ran, and able to repeat it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import fake_machine
+import numpy as np
+import pytest
+from fake_machine import program
+from typer.testing import CliRunner, Result
+
+import neckar
+from neckar.chip.specimen import Specimen
+from neckar.cli import app, demo, doctor, main, replay
+from neckar.cli.cost import quantity
+from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from neckar.lab import ENVIRONMENT, Lab, _execute
+from neckar.program import Spikes, load, save
+
+HEAVY = {"numpy", "numba", "llvmlite", "pyNN", "neo", "quantities", "matplotlib", "h5py", "torch", "scipy", "pynn_brainscales"}
+
+
+@pytest.fixture(autouse=True)
+def _fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Replace the machine, clear the environment, work in an empty directory."""
+    monkeypatch.setitem(sys.modules, fake_machine.MODULE, fake_machine.module())
+    for variable in ENVIRONMENT.values():
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+    _execute._machine.cache_clear()
+    yield
+    _execute._machine.cache_clear()
+
+
+def invoke(*arguments: str | Path) -> Result:
+    """Run a command; exceptions other than exits stay in the result."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def script(text: str) -> Path:
+    """Write a script that may use `neckar` and `program`."""
+    path = Path("experiment.py")
+    path.write_text(f"import sys\nimport neckar\nfrom fake_machine import program\n{text}\n")
+    return path
+
+
+ONE_RUN = "recording = neckar.current_lab().run(program())"
+
+
+# --- light
+
+
+@pytest.mark.parametrize("statement", ["import neckar", "import neckar.lab", "from neckar.cli import main; sys.argv[1:] = ['--help']; main()"])
+def test_nothing_heavy_is_imported(statement: str) -> None:
+    code = f"import sys\ntry:\n    {statement}\nexcept SystemExit:\n    pass\nprint('loaded:', *sys.modules)"
+    environment = {"PYTHONPATH": str(Path(neckar.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert "neckar" in done.stdout
+    assert not HEAVY & set(done.stdout.split("loaded:")[1].split())
+
+
+def test_the_module_is_the_command() -> None:
+    environment = {"PYTHONPATH": str(Path(neckar.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-m", "neckar", "--version"], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"neckar {neckar.__version__}\n"
+
+
+def test_every_command_has_help() -> None:
+    listing = invoke("--help").output
+    for command in (["demo"], ["run"], ["bench", "chip"], ["replay"], ["cost"], ["doctor"]):
+        assert command[0] in listing
+        assert invoke(*command, "--help").exit_code == 0
+
+
+# --- run
+
+
+def test_run_behaves_like_python() -> None:
+    path = script("import os, json\nprint(json.dumps([__name__, sys.argv, sys.path[0], os.getcwd(), __file__]))")
+    before = sys.argv, sys.path.copy()
+    result = invoke("run", path, "--chip", "7", "x")
+    name, argv, first, cwd, file = json.loads(result.stdout)
+    assert (name, argv, file) == ("__main__", ["experiment.py", "--chip", "7", "x"], "experiment.py")
+    assert first == cwd == str(Path.cwd())
+    assert (sys.argv, sys.path) == before
+    assert "nothing ran on a virtual chip" in result.stderr
+
+
+def test_run_says_what_ran() -> None:
+    result = invoke("run", "--chip", "7", "--effects=-noise", "--seed", "3", script(f"{ONE_RUN}\nprint(recording.provenance.run_seed)\n{ONE_RUN}"))
+    assert result.exit_code == 0
+    assert result.stdout == "(3, 0)\n"
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("neckar: 2 runs on virtual chip chip-7; effects: mismatch, quantisation, ")
+    assert " noise" not in line
+    assert line.endswith("4 of 24 events lost (link_loss at chip_to_fpga: 4)")
+
+
+def test_a_block_in_the_script_wins_over_the_command_line() -> None:
+    path = script("with neckar.Lab(effects='ideal'):\n    neckar.current_lab().run(program())")
+    assert "1 run on virtual chip chip-7; effects: none (ideal);" in invoke("run", "--chip", "7", path).stderr
+
+
+def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NECKAR_CHIP", "5")
+    assert "virtual chip chip-7;" in invoke("run", "--chip", "7", script(ONE_RUN)).stderr
+    assert "virtual chip chip-5;" in invoke("run", script(ONE_RUN)).stderr
+
+
+@pytest.mark.parametrize(("text", "status"), [("sys.exit()", 0), ("sys.exit(3)", 3), ("sys.exit('no reason')", 1), ("raise KeyboardInterrupt", 130)])
+def test_run_passes_on_the_exit_status(text: str, status: int) -> None:
+    result = invoke("run", script(text))
+    assert result.exit_code == status
+    assert ("no reason" in result.stderr) == ("no reason" in text)
+
+
+def test_a_failing_script_gives_a_traceback_that_starts_in_it() -> None:
+    result = invoke("run", script(f"{ONE_RUN}\ndef work():\n    return 1 / 0\nwork()"))
+    lines = result.stderr.splitlines()
+    assert result.exit_code == 1
+    assert lines[0] == "Traceback (most recent call last):"
+    assert "experiment.py" in lines[1]
+    assert "ZeroDivisionError: division by zero" in lines
+    assert "neckar: 1 run on" in lines[-1]
+    assert "runpy" not in result.stderr
+
+
+def test_a_bad_option_is_refused_before_the_script_starts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["neckar", "run", "--chip", "nobody", str(script("print('started')"))])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    captured = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert captured.out == ""
+    assert captured.err.startswith("neckar: option --chip: no virtual chip is called 'nobody'")
+    assert captured.err.count("\n") == 1
+
+
+# --- record, replay, cost
+
+
+def recorded(*options: str, text: str = ONE_RUN) -> Path:
+    """Record the last run of a script."""
+    result = invoke("run", *options, "--record", "run.h5", script(text))
+    assert result.exit_code == 0
+    return Path("run.h5")
+
+
+def test_record_without_a_run_is_a_failure() -> None:
+    result = invoke("run", "--record", "run.h5", script("pass"))
+    assert result.exit_code == 1
+    assert not Path("run.h5").exists()
+
+
+@pytest.mark.parametrize("text", [ONE_RUN, "with neckar.current_lab().session() as session:\n    session.run(program())\n    session.run(program())"])
+@pytest.mark.parametrize("options", [(), ("--chip", "7", "--effects=ideal,+noise", "--instruments", "open", "--seed", "9", "--step-us", "0.1")])
+def test_replay_finds_a_recording_identical(options: tuple[str, ...], text: str) -> None:
+    result = invoke("replay", recorded(*options, text=text))
+    assert result.exit_code == 0, result.output
+    assert "identical, bit for bit" in result.output
+    assert "NOT" not in result.output
+
+
+def test_replay_detects_a_changed_recording() -> None:
+    path = recorded()
+    contents = load(path)
+    recording = contents.recording
+    assert recording is not None
+    tick = recording.spikes.tick.copy()
+    tick[0] -= 1
+    changed = dataclasses.replace(recording, spikes=Spikes(recording.spikes.entry_ptr, tick, recording.spikes.circuit), chip_ticks=1)
+    save(path, program=contents.program, recording=changed)
+    result = invoke("replay", path)
+    assert result.exit_code == 1
+    assert "NOT identical. Different: spikes; chip_ticks" in result.output
+
+
+def test_replay_ignores_versions_and_names_them() -> None:
+    path = recorded()
+    contents = load(path)
+    recording = contents.recording
+    assert recording is not None
+    older = dataclasses.replace(recording, provenance=dataclasses.replace(recording.provenance, environment={"python": "2"}))
+    save(path, program=contents.program, recording=older)
+    result = invoke("replay", path)
+    assert result.exit_code == 0
+    assert "note: recorded with environment python 2, repeated with python 3" in result.output
+
+
+def test_replay_refuses_what_it_cannot_repeat() -> None:
+    chip = Specimen("mine", 3, overrides={"chip_madc_offset": np.float64(2.0)})
+    recording = Lab(chip=chip).run(program())
+    with pytest.raises(ConfigurationError, match="overrides"):
+        replay.specimen(recording.provenance)
+    save("half.h5", recording=recording)
+    assert isinstance(invoke("replay", "half.h5").exception, ConfigurationError)
+
+
+def test_cost_prints_totals_with_ranges() -> None:
+    output = invoke("cost", recorded()).output
+    assert "100 ms" in output
+    assert "2 uJ to 7 uJ" in output
+    save("program.h5", program=program())
+    assert isinstance(invoke("cost", "program.h5").exception, ConfigurationError)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"), [(0.1, "s", "100 ms"), (2e-6, "J", "2 uJ"), (0, "s", "0 s"), (1e-15, "J", "0.001 pJ"), (12.34, "s", "12.3 s")]
+)
+def test_quantities_have_three_digits_and_a_prefix(value: float, unit: str, text: str) -> None:
+    assert quantity(value, unit) == text
+
+
+# --- demo
+
+
+STAND_IN = """
+import numpy as np
+import quantities as pq
+from types import SimpleNamespace
+neckar.current_lab().run(program())
+time = np.arange(0, 0.2, 3.4e-5)
+membrane = SimpleNamespace(times=time * pq.ms, magnitude=(160 + 240 * (time * 100 % 1))[:, None])
+spikes = SimpleNamespace(times=np.array(SPIKES) * pq.ms)
+"""
+
+
+@pytest.mark.parametrize(("spikes", "text"), [([0.01, 0.02, 0.03], "3 spikes, period 10.00 us"), ([], "0 spikes: too few for a period")])
+def test_demo_draws_and_explains(spikes: list[float], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "SCRIPT", script(STAND_IN.replace("SPIKES", repr(spikes))))
+    result = invoke("demo", "--output", "figure.png", "--chip", "7")
+    assert result.exit_code == 0, result.output
+    assert Path("figure.png").read_bytes().startswith(b"\x89PNG")
+    for part in (text, "virtual chip chip-7", "No silicon was involved", "8.1 to 12.4", "figure.png"):
+        assert part in result.output
+
+
+def test_demo_without_plots_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "neckar.cli._figure", raising=False)
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+
+    class Missing:
+        def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+            if name.split(".")[0] == "matplotlib":
+                raise ModuleNotFoundError(f"No module named {name!r}", name="matplotlib")
+
+    monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
+    result = invoke("demo")
+    assert isinstance(result.exception, UnsupportedFeatureError)
+    assert "neckar[plot]" in str(result.exception)
+
+
+def test_demo_stops_with_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "SCRIPT", script("raise RuntimeError('broken')"))
+    result = invoke("demo")
+    assert result.exit_code == 1
+    assert "RuntimeError: broken" in result.output
+
+
+def test_the_demo_script_is_python() -> None:
+    compile(demo.SCRIPT.read_text(), str(demo.SCRIPT), "exec")
+
+
+# --- bench
+
+
+def test_bench_without_workload_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "neckar.chip.workload", None)
+    assert isinstance(invoke("bench", "chip").exception, UnsupportedFeatureError)
+
+
+def test_bench_prints_what_the_workload_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    workload = types.ModuleType("neckar.chip.workload")
+    workload.benchmark = lambda specimen, effects, *, instruments, step_us, seed: {"runs_per_s": 12.5, "seed": seed}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "neckar.chip.workload", workload)
+    figures = json.loads(invoke("bench", "chip", "--json", "--chip", "7", "--seed", "2").output)
+    assert (figures["runs_per_s"], figures["seed"], figures["chip"]) == (12.5, 2, "chip-7")
+    assert "12.5" in invoke("bench", "chip").output
+
+
+# --- doctor
+
+
+def test_doctor_prints_a_line_per_check_and_its_exit_status_counts_failures() -> None:
+    result = invoke("doctor")
+    statuses = [line.split()[0] for line in result.output.splitlines()]
+    assert set(statuses) <= {"ok", "warn", "fail"}
+    assert result.exit_code == ("fail" in statuses)
+    assert result.output.splitlines()[-1].startswith("ok    self-test: 100 us of one chip")
+
+
+def test_doctor_knows_environment_variables() -> None:
+    lines = list(doctor.settings({"NECKAR_SEED": "4", "NECKAR_SED": "4", "HOME": "/"}))
+    assert [line.status for line in lines] == ["warn", "ok", "ok"]
+    assert "NECKAR_SED is set" in lines[0].text
+
+
+def test_doctor_reports_bad_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NECKAR_CHIP", "nobody")
+    assert [line.status for line in doctor.settings({})] == ["fail"]
+
+
+@pytest.mark.parametrize(("content", "status"), [("import neckar.lab", "ok"), ("import _upstream", "fail"), (None, "fail")])
+def test_doctor_recognises_a_package_that_shadows_the_front_end(content: str | None, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if content is not None:
+        (tmp_path / "some_front_end").mkdir()
+        (tmp_path / "some_front_end" / "__init__.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(doctor, "_FRONT_ENDS", ("some_front_end",))
+    assert [line.status for line in doctor.front_ends()] == [status]
+
+
+def test_doctor_notices_a_machine_that_does_not_repeat_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter(range(9))
+
+    class Scattering(fake_machine.Chip):
+        def run(self, program, state=None, progress=None):
+            recording, state = super().run(program, state)
+            return dataclasses.replace(recording, chip_ticks=next(numbers)), state
+
+    monkeypatch.setattr(sys.modules[fake_machine.MODULE], "Chip", Scattering)
+    assert doctor.self_test() == ("fail", "self-test: the same program gave two different recordings")

@@ -78,7 +78,7 @@ def _recording(chip: Chip, program: Program, spikes: Spikes) -> Recording:
             "seed": specimen.seed,
             "statistics_version": specimen.statistics_version,
             "age_h": specimen.age_h,
-            "overrides_digest": specimen.overrides_digest,
+            "overrides": specimen.overrides_digest,
         },
         effects=chip.effects.as_dict(),
         instruments=chip.instruments,

@@ -100,7 +100,7 @@ def test_run_says_what_ran() -> None:
     line = result.stderr.splitlines()[-1]
     assert line.startswith("neckar: 2 runs on virtual chip chip-7; effects: mismatch, quantisation, ")
     assert " noise" not in line
-    assert line.endswith("4 of 24 events lost (link_loss at chip_to_fpga: 4)")
+    assert line.endswith("4 of 24 events and samples lost (link_loss at chip_to_fpga: 4)")
 
 
 def test_a_block_in_the_script_wins_over_the_command_line() -> None:
@@ -166,6 +166,27 @@ def test_replay_finds_a_recording_identical(options: tuple[str, ...], text: str)
     assert result.exit_code == 0, result.output
     assert "identical, bit for bit" in result.output
     assert "NOT" not in result.output
+
+
+@pytest.mark.parametrize("options", [(), ("--chip", "7", "--step-us", "0.1")])
+def test_replay_repeats_a_run_of_the_real_machine(options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, fake_machine.MODULE)
+    text = """
+from neckar.chip import ChipConfig
+from neckar.program import MadcChannel, Program, Record, Snippet
+config = ChipConfig.default()
+config.leak_v_leak, config.leak_i_bias, config.threshold_v_threshold, config.reset_v_reset, config.reset_i_bias = 1000, 150, 300, 400, 1022
+config.threshold_enable = config.reset_enable_multiplication = True
+config.refractory_period_refractory_time = 255
+program = Program(machine="brainscales2", config=config.as_mapping(), snippets=(Snippet(20_000),), record=Record(madc=(MadcChannel(3),)))
+with neckar.current_lab().session() as session:
+    for _ in range(2):
+        recording = session.run(program)
+print(len(recording.madc[0].tick))
+"""
+    result = invoke("replay", recorded(*options, text=text))
+    assert result.exit_code == 0, result.output
+    assert "total: energy of the chip" in invoke("cost", "run.h5").output
 
 
 def test_replay_detects_a_changed_recording() -> None:

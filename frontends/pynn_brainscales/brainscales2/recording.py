@@ -20,9 +20,8 @@ from neckar.network import SourcePopulation
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import LocationError, UnknownVariableError
 from pynn_brainscales.brainscales2._execution import MS_PER_TICK, SectionReadout
-from pynn_brainscales.brainscales2.recording_data import RecordingSite, SnippetData
+from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES, RecordingSite, SnippetData
 
-_SOURCES = {"v": "membrane", "exc_synin": "exc_synin", "inh_synin": "inh_synin", "adaptation": "adaptation"}
 _PADS = tuple(f"pad_{pad}{mode}" for pad in (0, 1) for mode in ("", "_buffered", "_unbuffered"))
 _DEVICES = ("madc", "cadc", *_PADS)
 _UNLABELED = "unlabeled"
@@ -67,9 +66,9 @@ class _Run:
             chosen = snippet if filter_ids is None else snippet.restricted(filter_ids)
             for variable in sorted({"spikes", *chosen.madc} if variables == "all" else {*variables}):
                 if variable == "spikes":
-                    segment.spiketrains.extend(self.recorder.spike_trains(chosen))
+                    segment.spiketrains.extend(list(self.recorder.spike_trains(chosen)))
                 else:
-                    segment.irregularlysampledsignals.extend(self.recorder.signals(chosen, variable))
+                    segment.irregularlysampledsignals.extend(list(self.recorder.signals(chosen, variable)))
         for data in (*segment.spiketrains, *segment.irregularlysampledsignals):
             data.segment = segment
         segment.annotate(**self.annotations)
@@ -162,7 +161,7 @@ class Recorder(pyNN.recording.Recorder):
         data, index = self._new_snippet(begin, end), self.population.id_to_index
         data.spikes.update((site, readout.spikes_of(int(circuits[index(site.cell_id)]))) for site in wanted.spikes)
         for variable, site in wanted.madc:
-            data.madc.setdefault(variable, {})[site] = readout.samples_of(int(circuits[index(site.cell_id)]), _SOURCES[variable])
+            data.madc.setdefault(variable, {})[site] = readout.samples_of(int(circuits[index(site.cell_id)]), READOUT_SOURCES[variable])
 
     def take_source_trains(self, sources: SourcePopulation, begin: float, end: float, duration: int, wanted: RecordingConfiguration) -> None:
         """Take over what spike sources sent in one snippet."""
@@ -173,8 +172,7 @@ class Recorder(pyNN.recording.Recorder):
 
     def _new_snippet(self, begin: float, end: float) -> SnippetData:
         data = SnippetData(begin, end)
-        if begin == 0:
-            self._executed_at, self._snippets = datetime.now(), []
+        self._executed_at = datetime.now()
         self._snippets.append(data)
         return data
 
@@ -226,7 +224,7 @@ class Recorder(pyNN.recording.Recorder):
             If nothing was executed yet.
         """
         self._check_locations(locations)
-        names = "all" if variables == "all" else self._names(variables)
+        names = [variables] if isinstance(variables, str) and variables != "all" else variables
         block = neo.Block(name=self.population.label, description=self.population.describe())
         segments = [run.segment(filter_ids, names) for run in self.cache]
         if self._state.running:

@@ -16,18 +16,17 @@ from pyNN.common import IDMixin
 
 from neckar.chip.config import ChipConfig
 from neckar.errors import CapacityError, ConfigurationError
-from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Placement, Section, SourcePopulation, map_network, place
+from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Section, SourcePopulation, map_network, place
 from neckar.program import MadcChannel, Record
 from pynn_brainscales.brainscales2._errors import NoFreeCircuitError, RunStateError
 from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
+from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES
 
 name = "HX"  # for use in annotations of recorded data
 
 FPGA_CYCLES_PER_MS: Final = 125_000
 TICKS_PER_FPGA_CYCLE: Final = 4
 MAX_FPGA_CYCLES: Final = 2**32 - 1
-
-_SOURCES = {"v": "membrane", "exc_synin": "exc_synin", "inh_synin": "inh_synin", "adaptation": "adaptation"}
 
 
 def current_lab() -> Any:
@@ -52,22 +51,24 @@ class NeuronPlacement:
 
     def __init__(self, permutation: NDArray[Any]) -> None:
         self.permutation = permutation
-        self._placement = Placement(())
+        self._populations: list[NeuronPopulation] = []
         self._circuit: dict[int, int] = {}
 
-    def register(self, populations: Sequence[Any]) -> None:
-        """Place populations, of which the last is new.
+    def register(self, label: str, neuron_ids: Sequence[int]) -> None:
+        """Place a new population of neurons.
 
         Raises
         ------
         NoFreeCircuitError
-            If the new population does not fit.
+            If it does not fit; then nothing changes.
         """
+        populations = [*self._populations, NeuronPopulation(label, len(neuron_ids))]
         try:
-            self._placement = place([population.as_blank() for population in populations], self.permutation)
+            circuits = place(populations, self.permutation).circuits[-1]
         except CapacityError as error:
             raise NoFreeCircuitError(str(error)) from None
-        self._circuit.update(zip(map(int, populations[-1].all_cells), self._placement.circuits[-1].tolist(), strict=False))
+        self._populations = populations
+        self._circuit.update(zip(map(int, neuron_ids), circuits.tolist(), strict=True))
 
     def id2first_circuit(self, neuron_id: Any) -> Any:
         """Return the first circuit of a neuron, or a list of them for several."""
@@ -167,8 +168,10 @@ class State(pyNN.common.control.BaseState):
         self.runtimes.append(runtime)
         self.t = end
 
-    def run(self) -> None:
-        """Execute all scheduled snippets and hand the data to the recorders.
+    def run(self, runtime: float | None = None) -> None:
+        """Execute all scheduled snippets, with a last one of `runtime` milliseconds, and hand the data to the recorders.
+
+        If the execution fails, the last snippet is withdrawn, so that it can be tried again.
 
         Raises
         ------
@@ -177,7 +180,14 @@ class State(pyNN.common.control.BaseState):
         """
         if self.running:
             raise RunStateError("a second run without a reset was asked for; call reset() before the next run.")
-        recordings = self.chip.execute([snippet.section for snippet in self._snippets])
+        scheduled = self.t, list(self.runtimes), list(self._snippets)
+        if runtime is not None:
+            self.add(runtime)
+        try:
+            recordings = self.chip.execute([snippet.section for snippet in self._snippets])
+        except BaseException:
+            self.t, self.runtimes, self._snippets = scheduled
+            raise
         self.running = True
         begin = 0
         for i, snippet in enumerate(self._snippets):
@@ -189,8 +199,7 @@ class State(pyNN.common.control.BaseState):
 
     def run_until(self, tstop: float) -> None:
         """Schedule the time until `tstop` and execute."""
-        self.add(tstop - self.t)
-        self.run()
+        self.run(tstop - self.t)
 
     def close(self) -> None:
         """Close the session with the chip."""
@@ -216,7 +225,7 @@ class State(pyNN.common.control.BaseState):
         for population, circuits, wanted in zip(self.populations, mapped.placement.circuits, recorded, strict=True):
             if len(circuits):
                 spikes += [int(circuits[population.id_to_index(site.cell_id)]) for site in wanted.spikes]
-                madc += [MadcChannel(int(circuits[population.id_to_index(site.cell_id)]), _SOURCES[variable]) for variable, site in wanted.madc]
+                madc += [MadcChannel(int(circuits[population.id_to_index(site.cell_id)]), READOUT_SOURCES[variable]) for variable, site in wanted.madc]
         record = Record(spikes=tuple(sorted(spikes)), madc=tuple(sorted(madc, key=lambda channel: channel.circuit)))
         self._record = key, record
         return record

@@ -47,9 +47,9 @@ class Tally:
     def _losses(self) -> str:
         lost = {key: number for key, number in self._lost.items() if number}
         if not lost:
-            return f"none of {self._sent:,} events lost"
+            return f"none of {self._sent:,} events and samples lost"
         places = ", ".join(f"{reason} at {place}: {number:,}" for (reason, place), number in sorted(lost.items()))
-        return f"{sum(lost.values()):,} of {self._sent:,} events lost ({places})"
+        return f"{sum(lost.values()):,} of {self._sent:,} events and samples lost ({places})"
 
 
 def chip_name(recording: Recording) -> str:

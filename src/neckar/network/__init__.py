@@ -4,17 +4,19 @@ The way down is :func:`map_network` (place, route, lower, check; it reuses whate
 maps: :meth:`Placement.owners` (circuit to neuron) and :meth:`Routing.sources` (event label to source). Everything here is in hardware time and digital codes.
 """
 
+from neckar.network._connections import MAX_WEIGHT, Connections, connections, split_weights, synapses_per_weight
 from neckar.network._connectum import ConnectumError, Synapses, check_connectum, configured_synapses, requested_synapses
 from neckar.network._graph import RECEPTORS, Network, NeuronPopulation, Projection, Receptor, SourcePopulation
 from neckar.network._lower import MappedNetwork, Section, build_program, map_network
 from neckar.network._passes import split_madc
 from neckar.network._place import DEFAULT_PERMUTATION, Placement, place
-from neckar.network._route import MAX_WEIGHT, Routing, route, split_weights, synapses_per_weight
+from neckar.network._route import Routing, route
 
 __all__ = [
     "DEFAULT_PERMUTATION",
     "MAX_WEIGHT",
     "RECEPTORS",
+    "Connections",
     "ConnectumError",
     "MappedNetwork",
     "Network",
@@ -29,6 +31,7 @@ __all__ = [
     "build_program",
     "check_connectum",
     "configured_synapses",
+    "connections",
     "map_network",
     "place",
     "requested_synapses",

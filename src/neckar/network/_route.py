@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS, DRIVERS_PER_BUS, ROWS_PER_DRIVER, driver_at
 from neckar.errors import CapacityError
 from neckar.facts import AXES, registers
-from neckar.network._connections import MAX_WEIGHT, Connections, source_offsets, split_weights, synapses_per_weight
+from neckar.network._connections import MAX_WEIGHT, Connections, source_offsets, synapses_per_weight
 from neckar.network._graph import RECEPTORS, Network
 from neckar.network._place import Placement
-
-__all__ = ["MAX_WEIGHT", "Routing", "route", "split_weights", "synapses_per_weight"]
 
 LABELS = registers("brainscales2")["synapse_label"].high + 1
 """Different labels of one row."""

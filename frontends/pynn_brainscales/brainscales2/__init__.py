@@ -1,0 +1,101 @@
+"""PyNN for BrainScaleS-2 (``import pynn_brainscales.brainscales2 as pynn``).
+
+Time is milliseconds of hardware time, parameters are digital codes, recorded voltages are converter codes. The front end holds no physics: it describes
+a network, hands it to :mod:`neckar.network`, lets the current lab execute it, and returns neo objects.
+"""
+
+from pyNN import common, errors, space
+
+from pynn_brainscales.brainscales2 import simulator
+from pynn_brainscales.brainscales2._control import (
+    RunCommand,
+    connect,
+    create,
+    end,
+    get_current_time,
+    get_max_delay,
+    get_min_delay,
+    get_time_step,
+    initialize,
+    list_standard_models,
+    num_processes,
+    preprocess,
+    rank,
+    record,
+    reset,
+    run,
+    run_for,
+    run_until,
+    set,
+    setup,
+)
+from pynn_brainscales.brainscales2.connectors import (
+    AllToAllConnector,
+    ArrayConnector,
+    CloneConnector,
+    Connector,
+    CSAConnector,
+    DisplacementDependentProbabilityConnector,
+    DistanceDependentProbabilityConnector,
+    FixedNumberPostConnector,
+    FixedNumberPreConnector,
+    FixedProbabilityConnector,
+    FixedTotalNumberConnector,
+    FromFileConnector,
+    FromListConnector,
+    IndexBasedProbabilityConnector,
+    OneToOneConnector,
+    SmallWorldConnector,
+)
+from pynn_brainscales.brainscales2.populations import Assembly, Population, PopulationView
+from pynn_brainscales.brainscales2.projections import Projection
+from pynn_brainscales.brainscales2.standardmodels import cells, synapses
+
+__all__ = [
+    "AllToAllConnector",
+    "ArrayConnector",
+    "Assembly",
+    "CSAConnector",
+    "CloneConnector",
+    "Connector",
+    "DisplacementDependentProbabilityConnector",
+    "DistanceDependentProbabilityConnector",
+    "FixedNumberPostConnector",
+    "FixedNumberPreConnector",
+    "FixedProbabilityConnector",
+    "FixedTotalNumberConnector",
+    "FromFileConnector",
+    "FromListConnector",
+    "IndexBasedProbabilityConnector",
+    "OneToOneConnector",
+    "Population",
+    "PopulationView",
+    "Projection",
+    "RunCommand",
+    "SmallWorldConnector",
+    "cells",
+    "common",
+    "connect",
+    "create",
+    "end",
+    "errors",
+    "get_current_time",
+    "get_max_delay",
+    "get_min_delay",
+    "get_time_step",
+    "initialize",
+    "list_standard_models",
+    "num_processes",
+    "preprocess",
+    "rank",
+    "record",
+    "reset",
+    "run",
+    "run_for",
+    "run_until",
+    "set",
+    "setup",
+    "simulator",
+    "space",
+    "synapses",
+]

@@ -1,0 +1,114 @@
+"""PyNN's connectors, with selectors for compartments, and working for a single presynaptic cell with every numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyNN.connectors
+from pyNN.connectors import Connector
+
+__all__ = [
+    "AllToAllConnector",
+    "ArrayConnector",
+    "CSAConnector",
+    "CloneConnector",
+    "Connector",
+    "DisplacementDependentProbabilityConnector",
+    "DistanceDependentProbabilityConnector",
+    "FixedNumberPostConnector",
+    "FixedNumberPreConnector",
+    "FixedProbabilityConnector",
+    "FixedTotalNumberConnector",
+    "FromFileConnector",
+    "FromListConnector",
+    "IndexBasedProbabilityConnector",
+    "MapConnector",
+    "OneToOneConnector",
+    "SmallWorldConnector",
+]
+
+
+class _Located(Connector):
+    """Keyword-only selectors of the source and target compartment, for neurons that have several."""
+
+    def __init__(self, *args: Any, location_selector: str | None = None, source_location_selector: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.location_selector = location_selector
+        self.source_location_selector = source_location_selector
+
+
+class _LocatedMap(_Located):
+    """Also repairs PyNN's connection maps, whose columns are single booleans where the presynaptic side has one cell."""
+
+    def _standard_connect(self, projection: Any, connection_map_generator: Callable[..., Any], distance_map: Any = None) -> None:
+        def columns(*mask: Any) -> Iterator[Any]:
+            for column in connection_map_generator(*mask):
+                yield np.atleast_1d(column) if isinstance(column, np.generic) or np.ndim(column) == 0 else column
+
+        super()._standard_connect(projection, columns, distance_map)
+
+
+class MapConnector(_LocatedMap, pyNN.connectors.MapConnector):
+    """Base of connectors that use a connection map."""
+
+
+class AllToAllConnector(_LocatedMap, pyNN.connectors.AllToAllConnector):
+    __doc__ = pyNN.connectors.AllToAllConnector.__doc__
+
+
+class FixedProbabilityConnector(_LocatedMap, pyNN.connectors.FixedProbabilityConnector):
+    __doc__ = pyNN.connectors.FixedProbabilityConnector.__doc__
+
+
+class DistanceDependentProbabilityConnector(_LocatedMap, pyNN.connectors.DistanceDependentProbabilityConnector):
+    __doc__ = pyNN.connectors.DistanceDependentProbabilityConnector.__doc__
+
+
+class DisplacementDependentProbabilityConnector(_LocatedMap, pyNN.connectors.DisplacementDependentProbabilityConnector):
+    __doc__ = pyNN.connectors.DisplacementDependentProbabilityConnector.__doc__
+
+
+class IndexBasedProbabilityConnector(_LocatedMap, pyNN.connectors.IndexBasedProbabilityConnector):
+    __doc__ = pyNN.connectors.IndexBasedProbabilityConnector.__doc__
+
+
+class FromListConnector(_Located, pyNN.connectors.FromListConnector):
+    __doc__ = pyNN.connectors.FromListConnector.__doc__
+
+
+class FromFileConnector(_Located, pyNN.connectors.FromFileConnector):
+    __doc__ = pyNN.connectors.FromFileConnector.__doc__
+
+
+class FixedNumberPreConnector(_LocatedMap, pyNN.connectors.FixedNumberPreConnector):
+    __doc__ = pyNN.connectors.FixedNumberPreConnector.__doc__
+
+
+class FixedNumberPostConnector(_LocatedMap, pyNN.connectors.FixedNumberPostConnector):
+    __doc__ = pyNN.connectors.FixedNumberPostConnector.__doc__
+
+
+class FixedTotalNumberConnector(_LocatedMap, pyNN.connectors.FixedTotalNumberConnector):
+    __doc__ = pyNN.connectors.FixedTotalNumberConnector.__doc__
+
+
+class OneToOneConnector(_LocatedMap, pyNN.connectors.OneToOneConnector):
+    __doc__ = pyNN.connectors.OneToOneConnector.__doc__
+
+
+class SmallWorldConnector(_Located, pyNN.connectors.SmallWorldConnector):
+    __doc__ = pyNN.connectors.SmallWorldConnector.__doc__
+
+
+class CSAConnector(_LocatedMap, pyNN.connectors.CSAConnector):
+    __doc__ = pyNN.connectors.CSAConnector.__doc__
+
+
+class CloneConnector(_LocatedMap, pyNN.connectors.CloneConnector):
+    __doc__ = pyNN.connectors.CloneConnector.__doc__
+
+
+class ArrayConnector(_LocatedMap, pyNN.connectors.ArrayConnector):
+    __doc__ = pyNN.connectors.ArrayConnector.__doc__

@@ -1,0 +1,217 @@
+"""Populations, views of them, and assemblies."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pyNN.common
+from numpy.typing import NDArray
+from pyNN.parameters import ParameterSpace, simplify
+
+from neckar.network import NeuronPopulation, SourcePopulation
+from pynn_brainscales.brainscales2 import simulator
+from pynn_brainscales.brainscales2._errors import RunStateError
+from pynn_brainscales.brainscales2.recording import Recorder
+from pynn_brainscales.brainscales2.standardmodels.cells_base import NeuronCellType
+
+__all__ = ["Assembly", "Population", "PopulationView"]
+
+
+class Assembly(pyNN.common.Assembly):
+    """Several populations or views treated as one."""
+
+    _simulator = simulator
+
+    def record(
+        self, variables: Any, to_file: Any = None, sampling_interval: float | None = None, locations: Any = None, *, device: str = "madc"
+    ) -> None:
+        """Record variables of all cells; see :meth:`Population.record`."""
+        for population in self.populations:
+            population.record(variables, to_file, sampling_interval, locations, device=device)
+
+
+class _Recorded:
+    """Recording with a device, for populations and views."""
+
+    def record(
+        self: Any, variables: Any, to_file: Any = None, sampling_interval: float | None = None, locations: Any = None, *, device: str = "madc"
+    ) -> None:
+        """Record variables of all cells of the population or view.
+
+        Parameters
+        ----------
+        variables : str, list of str, or None
+            Names out of ``celltype.recordable``, at most one analog variable per neuron. None ends all recording of the whole population, also on a view,
+            and drops data of the current run.
+        to_file : str, optional
+            File to which ``end`` writes the data.
+        sampling_interval : None
+            The converters sample at their own rate.
+        locations : None
+            For neurons with compartments.
+        device : {"madc"}
+            Converter for analog variables.
+
+        Raises
+        ------
+        UnsupportedFeatureError, ConfigurationError, UnknownVariableError, LocationError
+            See :meth:`Recorder.record`.
+        """
+        if variables is None:
+            self.recorder.reset()
+        else:
+            cells = self.all_cells if self._record_filter is None else self._record_filter
+            self.recorder.record(variables, cells, sampling_interval, locations, device=device)
+        if isinstance(to_file, str):
+            self.recorder.file = to_file
+            self._simulator.state.write_on_end.append((self, variables, to_file))
+
+    def get_data(self: Any, variables: Any = "all", gather: bool = True, clear: bool = False, *, locations: Any = None) -> Any:
+        """Return a neo block with one segment per run; see :meth:`Recorder.get`."""
+        return self.recorder.get(variables, gather, self._record_filter, clear, locations=locations)
+
+    def find_units(self: Any, variable: str) -> str:
+        """Return the unit of a variable."""
+        return str(self.celltype.units[variable])
+
+
+class Population(_Recorded, pyNN.common.Population):
+    """A group of cells of one type. Neurons are placed on circuits of the chip when the population is created.
+
+    Parameters
+    ----------
+    size : int or tuple of int
+    cellclass : cell type or instance of one
+    cellparams : dict, optional
+        Parameters, if `cellclass` is a type.
+    structure, initial_values, label
+        As in PyNN.
+
+    Raises
+    ------
+    RunStateError
+        If ``setup`` was not called.
+    NoFreeCircuitError
+        If the neurons do not fit on the chip.
+    """
+
+    _simulator = simulator
+    _recorder_class = Recorder
+    _assembly_class = Assembly
+
+    def __init__(
+        self, size: Any, cellclass: Any, cellparams: Any = None, structure: Any = None, initial_values: Any = None, label: str | None = None
+    ) -> None:
+        if simulator.state is None:
+            raise RunStateError("a population was created before setup(); call setup() first.")
+        object.__setattr__(self, "_descriptions", {})
+        self._revision = 0
+        self._exported: tuple[tuple[Any, ...], NeuronPopulation | SourcePopulation] | None = None
+        if isinstance(cellclass, type) and cellparams is None:
+            cellparams = {}
+        super().__init__(size, cellclass, cellparams, structure, initial_values or {}, label)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._descriptions.clear()
+        super().__setattr__(name, value)
+
+    def _create_cells(self) -> None:
+        state = simulator.state
+        assert state is not None
+        self.all_cells = np.array([simulator.ID(number) for number in range(state.id_counter, state.id_counter + self.size)], dtype=simulator.ID)
+        self._mask_local = np.ones(self.size, np.bool_)
+        for cell in self.all_cells:
+            cell.parent = self
+        self._own_celltype()
+        if isinstance(self.celltype, NeuronCellType):
+            try:
+                state.neuron_placement.register(self.label, self.all_cells)
+            except Exception:
+                state.recorders.discard(self.recorder)
+                raise
+        state.id_counter += self.size
+        state.populations.append(self)
+
+    def _own_celltype(self) -> None:
+        """Give the population a cell type of its own with one value per cell, so that an instance can serve several populations."""
+        celltype = copy.copy(self.celltype)
+        space = copy.copy(celltype.parameter_space)
+        space._parameters = dict(space._parameters)
+        space.shape = (self.size,)
+        space.evaluate(simplify=False)
+        space._parameters = {name: np.array(values) for name, values in space._parameters.items()}
+        celltype.parameter_space = space
+        self.celltype = celltype
+
+    def to_network(self, begin: float, end: float, duration: int) -> NeuronPopulation | SourcePopulation:
+        """Return the population as the mapper sees it, the same object as long as nothing changed."""
+        key = (self._revision, self.label) if isinstance(self.celltype, NeuronCellType) else (self._revision, self.label, begin, end, duration)
+        if self._exported is None or self._exported[0] != key:
+            exported = key, self.celltype.to_network(self.label, self.size, begin, end, duration)
+            object.__setattr__(self, "_exported", exported)
+            return exported[1]
+        return self._exported[1]
+
+    def describe(self, *args: Any, **kwargs: Any) -> Any:
+        """Return PyNN's description; kept until an attribute or parameter changes."""
+        key = (args, tuple(sorted(kwargs.items())))
+        if key not in self._descriptions:
+            self._descriptions[key] = super().describe(*args, **kwargs)
+        return self._descriptions[key]
+
+    def _get_parameters(self, *names: str) -> ParameterSpace:
+        return _selected(self, slice(None), names)
+
+    def _set_parameters(self, parameter_space: ParameterSpace) -> None:
+        _assign(self, self, slice(None), parameter_space)
+
+    def _set_initial_value_array(self, variable: str, value: Any) -> None:
+        """Do nothing: the chip starts from its own state."""
+
+    def _get_view(self, selector: Any, label: str | None = None) -> PopulationView:
+        return PopulationView(self, selector, label)
+
+
+class PopulationView(_Recorded, pyNN.common.PopulationView):
+    """Some cells of a population, or of another view."""
+
+    _simulator = simulator
+    _assembly_class = Assembly
+
+    @property
+    def cell_indices(self) -> NDArray[np.int64]:
+        """Positions of the cells in the population."""
+        return self.all_cells.astype(np.int64) - int(self.grandparent.first_id)
+
+    def _get_parameters(self, *names: str) -> ParameterSpace:
+        return _selected(self, self.cell_indices, names)
+
+    def _set_parameters(self, parameter_space: ParameterSpace) -> None:
+        _assign(self.grandparent, self, self.cell_indices, parameter_space)
+
+    def _set_initial_value_array(self, variable: str, value: Any) -> None:
+        """Do nothing: the chip starts from its own state."""
+
+    def _get_view(self, selector: Any, label: str | None = None) -> PopulationView:
+        return PopulationView(self, selector, label)
+
+
+def _selected(cells: Any, indices: Any, names: tuple[str, ...]) -> ParameterSpace:
+    """Return parameters of some cells of a population."""
+    schema = cells.celltype.get_schema()
+    values = {}
+    for name in names:
+        value = simplify(cells.celltype.parameter_space._parameters[name][indices])
+        values[name] = value.item() if isinstance(value, np.generic) else value
+    return ParameterSpace(values, schema={name: schema[name] for name in names}, shape=(cells.size,))
+
+
+def _assign(population: Population, cells: Any, indices: Any, parameter_space: ParameterSpace) -> None:
+    """Set parameters of some cells of a population."""
+    parameter_space.evaluate(simplify=False)
+    stored = population.celltype.parameter_space._parameters
+    for name, values in parameter_space.items():
+        stored[name][indices] = values
+    population._revision += 1

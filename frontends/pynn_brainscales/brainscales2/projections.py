@@ -1,0 +1,254 @@
+"""Projections: connections between populations, kept as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyNN.common
+from numpy.typing import NDArray
+from pyNN.space import Space
+
+import neckar.network
+from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from pynn_brainscales.brainscales2 import simulator
+from pynn_brainscales.brainscales2._errors import RunStateError, WeightSignError
+from pynn_brainscales.brainscales2.standardmodels.synapses import StaticSynapse
+
+__all__ = ["Connection", "Projection"]
+
+Numbers = NDArray[np.int64]
+
+
+class Connection(pyNN.common.Connection):
+    """One connection of a projection; a view of the projection's arrays."""
+
+    __slots__ = ("_number", "projection")
+
+    def __init__(self, projection: Projection, number: int) -> None:
+        self.projection = projection
+        self._number = number
+
+    @property
+    def presynaptic_index(self) -> int:
+        """Index of the source in the projection's presynaptic population or view."""
+        return int(self.projection._pre_index[self._number])
+
+    @property
+    def postsynaptic_index(self) -> int:
+        """Index of the target in the projection's postsynaptic population or view."""
+        return int(self.projection._post_index[self._number])
+
+    @property
+    def pop_pre_index(self) -> int:
+        """Index of the source in its population."""
+        return int(_in_population(self.projection.pre, self.projection._pre_index[self._number]))
+
+    @property
+    def pop_post_index(self) -> int:
+        """Index of the target in its population."""
+        return int(_in_population(self.projection.post, self.projection._post_index[self._number]))
+
+    @property
+    def weight(self) -> int:
+        """Weight; its sign is that of the receptor."""
+        return int(self.projection._weight[self._number])
+
+    @weight.setter
+    def weight(self, value: float) -> None:
+        self.projection._set_weights(np.array([value]), slice(self._number, self._number + 1))
+
+    @property
+    def delay(self) -> int:
+        """Always 0."""
+        return 0
+
+    @delay.setter
+    def delay(self, value: float) -> None:
+        _check_delay(value)
+
+    def as_tuple(self, *attribute_names: str) -> tuple[Any, ...]:
+        """Return attributes in the order of their names."""
+        return tuple(getattr(self, name) for name in attribute_names)
+
+
+class Projection(pyNN.common.Projection):
+    """Connections between two populations or views.
+
+    Parameters
+    ----------
+    presynaptic_neurons, postsynaptic_neurons : Population or PopulationView
+    connector : Connector
+    synapse_type : StaticSynapse, optional
+        Default weight 0.
+    source, receptor_type, space, label
+        As in PyNN; receptors are ``"excitatory"`` and ``"inhibitory"``.
+
+    Raises
+    ------
+    WeightSignError
+        If a weight is negative for excitatory or positive for inhibitory connections.
+    ConfigurationError
+        If a delay is not 0, or a compartment is selected on neurons that have one.
+    """
+
+    _simulator = simulator
+    _static_synapse_class = StaticSynapse
+
+    def __init__(
+        self,
+        presynaptic_neurons: Any,
+        postsynaptic_neurons: Any,
+        connector: Any,
+        synapse_type: Any = None,
+        source: str | None = None,
+        receptor_type: str | None = None,
+        space: Space | None = None,
+        label: str | None = None,
+    ) -> None:
+        super().__init__(presynaptic_neurons, postsynaptic_neurons, connector, synapse_type, source, receptor_type, space or Space(), label)
+        for selector in ("location_selector", "source_location_selector"):
+            if getattr(connector, selector, None) is not None:
+                raise ConfigurationError(f"{selector}={getattr(connector, selector)!r} was asked for; these neurons have no compartments. Leave it out.")
+        self._collected: list[tuple[Numbers, Numbers, NDArray[Any]]] = []
+        self._revision = 0
+        self._exported: tuple[tuple[int, ...], neckar.network.Projection] | None = None
+        connector.connect(self)
+        self._adopt()
+        self._simulator.state.projections.append(self)
+
+    def __len__(self) -> int:
+        return len(self._weight)
+
+    def __getitem__(self, i: int) -> Connection:
+        return self.connections[i]
+
+    @property
+    def connections(self) -> list[Connection]:
+        """All connections, sorted by source, then target."""
+        if self._connections is None:
+            self._connections = [Connection(self, number) for number in range(len(self))]
+        return self._connections
+
+    @property
+    def placed_connections(self) -> Any:
+        """Synapses that realise each connection; not part of this version.
+
+        Raises
+        ------
+        RunStateError
+            Before the network was mapped.
+        UnsupportedFeatureError
+            Afterwards.
+        """
+        if self._exported is None:
+            raise RunStateError("placed_connections was asked for before the network was mapped; call run() first.")
+        raise UnsupportedFeatureError("placed_connections needs hardware coordinates, which are not part of this version.")
+
+    def to_network(self, numbers: Mapping[int, int]) -> neckar.network.Projection:
+        """Return the projection as the mapper sees it, the same object as long as nothing changed.
+
+        Parameters
+        ----------
+        numbers : mapping of int to int
+            From ``id(population)`` to the population's position in the network.
+        """
+        ends = []
+        for cells in (self.pre, self.post):
+            if isinstance(cells, pyNN.common.Assembly):
+                raise UnsupportedFeatureError(f"projection {self.label!r} has an assembly at one end; connect each of its populations by a projection of its own.")
+            population = getattr(cells, "grandparent", cells)
+            if id(population) not in numbers:
+                raise ConfigurationError(f"projection {self.label!r}: population {population.label!r} is not part of this experiment. Create it after setup().")
+            ends.append(numbers[id(population)])
+        key = (self._revision, *ends)
+        if self._exported is None or self._exported[0] != key:
+            pre, post = _in_population(self.pre, self._pre_index), _in_population(self.post, self._post_index)
+            self._exported = key, neckar.network.Projection(self.label or "", *ends, self.receptor_type, pre, post, np.abs(self._weight))
+        return self._exported[1]
+
+    # --- called by connectors and by PyNN's set and get
+
+    def _convergent_connect(
+        self, presynaptic_indices: Any, postsynaptic_index: int, location_selector: Any = None, *, weight: Any, delay: Any, **parameters: Any
+    ) -> None:
+        """Collect connections to one cell; parameters are single values or one per connection."""
+        pre = np.atleast_1d(np.asarray(presynaptic_indices, np.int64))
+        _check_delay(delay)
+        self._collected.append((pre, np.full(len(pre), int(postsynaptic_index)), np.broadcast_to(np.asarray(weight, np.float64), pre.shape)))
+
+    def _adopt(self) -> None:
+        """Take over the collected connections, sorted by source, then target."""
+        empty = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        pre, post, weight = (np.concatenate(column) for column in zip(empty, *self._collected, strict=True))
+        self._collected.clear()
+        order = np.lexsort((post, pre))
+        self._pre_index: Numbers = pre[order]
+        self._post_index: Numbers = post[order]
+        self._check_sign(weight)
+        self._weight: Numbers = np.rint(weight[order]).astype(np.int64)
+        self._connections: list[Connection] | None = None
+
+    def _set_attributes(self, parameter_space: Any) -> None:
+        parameter_space.evaluate(simplify=True)
+        for name, value in parameter_space.items():
+            values = np.asarray(value, np.float64)
+            if values.ndim:
+                values = values[self._pre_index, self._post_index]
+            if name == "delay":
+                _check_delay(values)
+            else:
+                self._set_weights(values, slice(None))
+
+    def _set_weights(self, values: NDArray[Any], where: slice) -> None:
+        """Round and set the weights of some connections; either all or, if a sign is wrong, none."""
+        rounded = np.rint(values)
+        self._check_sign(rounded)
+        self._weight[where] = rounded
+        self._revision += 1
+
+    def _check_sign(self, weights: NDArray[Any]) -> None:
+        inhibitory = self.receptor_type == "inhibitory"
+        if not np.isfinite(weights).all() or (weights.max(initial=0) > 0 if inhibitory else weights.min(initial=0) < 0):
+            bad = weights[~np.isfinite(weights) | (weights > 0 if inhibitory else weights < 0)].flat[0]
+            allowed = "at most 0" if inhibitory else "at least 0"
+            raise WeightSignError(f"projection {self.label!r}: weight {bad} was asked for; {self.receptor_type} weights are {allowed}. Change its sign.")
+
+    def _set_initial_value_array(self, variable: str, initial_value: Any) -> None:
+        raise UnsupportedFeatureError(f"initial values of synapses ({variable}) were asked for; static synapses have none.")
+
+    def _column(self, name: str) -> Numbers:
+        """Return an attribute of all connections."""
+        columns = {"presynaptic_index": self._pre_index, "postsynaptic_index": self._post_index, "weight": self._weight}
+        return columns[name] if name in columns else np.array([getattr(connection, name) for connection in self.connections], np.int64)
+
+    def _get_attributes_as_list(self, names: Any) -> list[tuple[int, ...]]:
+        return list(zip(*(self._column(name).tolist() for name in names), strict=True))
+
+    def _get_attributes_as_arrays(self, names: Any, multiple_synapses: str = "sum") -> list[NDArray[np.float64]]:
+        place = self._pre_index, self._post_index
+        arrays = []
+        for name in names:
+            values = self._column(name).astype(np.float64)
+            array = np.full(self.shape, np.nan)
+            if multiple_synapses == "first":
+                array[tuple(index[::-1] for index in place)] = values[::-1]
+            else:
+                array[place] = values
+            if multiple_synapses in ("sum", "min", "max"):
+                start = {"sum": 0.0, "min": np.inf, "max": -np.inf}[multiple_synapses]
+                array[place] = start
+                {"sum": np.add, "min": np.minimum, "max": np.maximum}[multiple_synapses].at(array, place, values)
+            arrays.append(array)
+        return arrays
+
+
+def _in_population(cells: Any, indices: Any) -> Any:
+    """Return indices within a population for indices within it or a view of it."""
+    return cells.cell_indices[indices] if hasattr(cells, "cell_indices") else indices
+
+
+def _check_delay(delay: Any) -> None:
+    if np.any(np.asarray(delay) != 0):
+        raise ConfigurationError(f"a delay of {np.max(delay)} ms was asked for; the chip has no configurable delays. Leave it 0.")

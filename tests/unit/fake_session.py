@@ -1,0 +1,91 @@
+"""A lab without a machine, for tests of front ends: recordings are made from what the Program asks for.
+
+Every recorded circuit c fires at ticks 5000 (c + 1), 10000 (c + 1), ... and its MADC shows the code c at every 17th tick, alternately if two circuits share it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neckar.chip.config import ChipConfig
+from neckar.program import Cost, EnergyRange, Losses, Program, Provenance, Record, Recording, Samples, Spikes
+
+FIRST_SPIKE_TICK = 5000
+SAMPLE_TICKS = 17
+
+_COST = Cost(hardware_s=0, configuration_s=0, transfer_s=0, energy_j=EnergyRange(0, 0))
+_PROVENANCE = Provenance(
+    neckar="0",
+    model_version="fake",
+    chip={"id": "fake"},
+    effects={},
+    instruments="silicon",
+    run_seed=(0, 0),
+    step_ticks=(),
+    active_circuits=(),
+    environment={},
+)
+
+
+class FakeSession:
+    """Keeps the programs it was given and what a chip would hold after them."""
+
+    def __init__(self) -> None:
+        self.programs: list[Program] = []
+        self.config = ChipConfig.default()
+        self.closed = False
+
+    def run(self, program: Program) -> Recording:
+        assert not self.closed
+        self.programs.append(program)
+        self.config.apply(program.config)
+        spikes, samples, begin = [], {}, 0
+        for snippet in program.snippets:
+            self.config.apply(snippet.config)
+            end = begin + snippet.duration
+            record = snippet.record or program.record
+            spikes += _spikes(record, begin, end)
+            _sample(record, begin, end, samples)
+            begin = end
+        return Recording(
+            machine=program.machine,
+            duration=program.duration,
+            spikes=Spikes.from_lists([spikes]),
+            madc=tuple(
+                Samples(source, circuit, [0, len(ticks)], ticks, np.full(len(ticks), circuit, np.uint16)) for (source, circuit), ticks in samples.items()
+            ),
+            losses=Losses(),
+            cost=_COST,
+            chip_ticks=program.duration,
+            provenance=_PROVENANCE,
+        )
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeLab:
+    """Opens fake sessions."""
+
+    chip_name = "fake"
+
+    def __init__(self, instruments: str = "silicon") -> None:
+        self.instruments = instruments
+        self.sessions: list[FakeSession] = []
+
+    def session(self) -> FakeSession:
+        self.sessions.append(FakeSession())
+        return self.sessions[-1]
+
+
+def _spikes(record: Record, begin: int, end: int) -> list[tuple[int, int]]:
+    circuits = range(512) if record.spikes == "all" else record.spikes
+    return [(tick, c) for c in circuits for tick in range(FIRST_SPIKE_TICK * (c + 1), end, FIRST_SPIKE_TICK * (c + 1)) if tick >= begin]
+
+
+def _sample(record: Record, begin: int, end: int, samples: dict[tuple[str, int], np.ndarray]) -> None:
+    ticks = np.arange(begin, end, SAMPLE_TICKS) // 4 * 4
+    ticks = ticks[ticks >= begin]
+    for i, channel in enumerate(record.madc):
+        key = channel.source, channel.circuit
+        samples[key] = np.concatenate([samples.get(key, np.zeros(0, np.int64)), ticks[i :: len(record.madc)]])

@@ -10,7 +10,7 @@ from types import ModuleType
 
 _PYNN_MODULES = ("common", "core", "descriptions", "errors", "parameters", "random", "recording", "serialization", "space", "standardmodels")
 
-__all__ = list(_PYNN_MODULES)  # noqa: PLE0605
+__all__ = list(_PYNN_MODULES)
 
 
 def __getattr__(name: str) -> ModuleType:

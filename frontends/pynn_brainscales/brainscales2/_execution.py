@@ -116,4 +116,4 @@ class SectionReadout:
         return tick[start:stop], second[start:stop]
 
     def _ms(self, tick: NDArray[np.int64]) -> NDArray[np.float64]:
-        return self._begin_ms + (tick - self._begin) * MS_PER_TICK
+        return self._begin_ms + (tick - self._begin).astype(np.float64) * MS_PER_TICK

@@ -24,9 +24,7 @@ class Assembly(pyNN.common.Assembly):
 
     _simulator = simulator
 
-    def record(
-        self, variables: Any, to_file: Any = None, sampling_interval: float | None = None, locations: Any = None, *, device: str = "madc"
-    ) -> None:
+    def record(self, variables: Any, to_file: Any = None, sampling_interval: float | None = None, locations: Any = None, *, device: str = "madc") -> None:
         """Record variables of all cells; see :meth:`Population.record`."""
         for population in self.populations:
             population.record(variables, to_file, sampling_interval, locations, device=device)
@@ -35,9 +33,7 @@ class Assembly(pyNN.common.Assembly):
 class _Recorded:
     """Recording with a device, for populations and views."""
 
-    def record(
-        self: Any, variables: Any, to_file: Any = None, sampling_interval: float | None = None, locations: Any = None, *, device: str = "madc"
-    ) -> None:
+    def record(self: Any, variables: Any, to_file: Any = None, sampling_interval: float | None = None, locations: Any = None, *, device: str = "madc") -> None:
         """Record variables of all cells of the population or view.
 
         Parameters
@@ -100,10 +96,9 @@ class Population(_Recorded, pyNN.common.Population):
     _simulator = simulator
     _recorder_class = Recorder
     _assembly_class = Assembly
+    celltype: Any
 
-    def __init__(
-        self, size: Any, cellclass: Any, cellparams: Any = None, structure: Any = None, initial_values: Any = None, label: str | None = None
-    ) -> None:
+    def __init__(self, size: Any, cellclass: Any, cellparams: Any = None, structure: Any = None, initial_values: Any = None, label: str | None = None) -> None:
         if simulator.state is None:
             raise RunStateError("a population was created before setup(); call setup() first.")
         object.__setattr__(self, "_descriptions", {})

@@ -93,7 +93,7 @@ class Projection(pyNN.common.Projection):
         If a delay is not 0, or a compartment is selected on neurons that have one.
     """
 
-    _simulator = simulator
+    _simulator: Any = simulator
     _static_synapse_class = StaticSynapse
 
     def __init__(
@@ -114,6 +114,7 @@ class Projection(pyNN.common.Projection):
         self._collected: list[tuple[Numbers, Numbers, NDArray[Any]]] = []
         self._revision = 0
         self._exported: tuple[tuple[int, ...], neckar.network.Projection] | None = None
+        self._connections: list[Connection] | None = None
         connector.connect(self)
         self._adopt()
         self._simulator.state.projections.append(self)
@@ -154,19 +155,23 @@ class Projection(pyNN.common.Projection):
         numbers : mapping of int to int
             From ``id(population)`` to the population's position in the network.
         """
-        ends = []
-        for cells in (self.pre, self.post):
-            if isinstance(cells, pyNN.common.Assembly):
-                raise UnsupportedFeatureError(f"projection {self.label!r} has an assembly at one end; connect each of its populations by a projection of its own.")
-            population = getattr(cells, "grandparent", cells)
-            if id(population) not in numbers:
-                raise ConfigurationError(f"projection {self.label!r}: population {population.label!r} is not part of this experiment. Create it after setup().")
-            ends.append(numbers[id(population)])
-        key = (self._revision, *ends)
+        pre, post = (self._number(cells, numbers) for cells in (self.pre, self.post))
+        key = self._revision, pre, post
         if self._exported is None or self._exported[0] != key:
-            pre, post = _in_population(self.pre, self._pre_index), _in_population(self.post, self._post_index)
-            self._exported = key, neckar.network.Projection(self.label or "", *ends, self.receptor_type, pre, post, np.abs(self._weight))
+            pre_index, post_index = _in_population(self.pre, self._pre_index), _in_population(self.post, self._post_index)
+            network = neckar.network.Projection(self.label or "", pre, post, self.receptor_type, pre_index, post_index, np.abs(self._weight))
+            self._exported = key, network
         return self._exported[1]
+
+    def _number(self, cells: Any, numbers: Mapping[int, int]) -> int:
+        """Return the position of one end's population in the network."""
+        if isinstance(cells, pyNN.common.Assembly):
+            text = "has an assembly at one end, which is not part of this version. Connect each of its populations by a projection of its own."
+            raise UnsupportedFeatureError(f"projection {self.label!r} {text}")
+        population = getattr(cells, "grandparent", cells)
+        if id(population) not in numbers:
+            raise ConfigurationError(f"projection {self.label!r}: population {population.label!r} is not part of this experiment. Create it after setup().")
+        return numbers[id(population)]
 
     # --- called by connectors and by PyNN's set and get
 
@@ -188,7 +193,6 @@ class Projection(pyNN.common.Projection):
         self._post_index: Numbers = post[order]
         self._check_sign(weight)
         self._weight: Numbers = np.rint(weight[order]).astype(np.int64)
-        self._connections: list[Connection] | None = None
 
     def _set_attributes(self, parameter_space: Any) -> None:
         parameter_space.evaluate(simplify=True)

@@ -84,7 +84,7 @@ class Recorder(pyNN.recording.Recorder):
         super().__init__(population, file=file)
         self.recorded: defaultdict[str, set[RecordingSite]] = defaultdict(set)
         self.configuration = RecordingConfiguration()
-        self._state = simulator.state
+        self._state: Any = simulator.state
         self._executed_at = datetime.now()
         self._snippets: list[SnippetData] = []
         self.cache: list[_Run] = []
@@ -168,7 +168,7 @@ class Recorder(pyNN.recording.Recorder):
         data = self._new_snippet(begin, end)
         for site in wanted.spikes:
             ticks = np.sort(sources.train(self.population.id_to_index(site.cell_id)))
-            data.spikes[site] = begin + ticks[ticks < duration] * MS_PER_TICK
+            data.spikes[site] = begin + ticks[ticks < duration].astype(np.float64) * MS_PER_TICK
 
     def _new_snippet(self, begin: float, end: float) -> SnippetData:
         data = SnippetData(begin, end)
@@ -214,7 +214,13 @@ class Recorder(pyNN.recording.Recorder):
             )
 
     def get(
-        self, variables: Any, gather: bool = False, filter_ids: Any = None, clear: bool = False, annotations: dict[str, Any] | None = None, locations: Any = None
+        self,
+        variables: Any,
+        gather: bool = False,
+        filter_ids: Any = None,
+        clear: bool = False,
+        annotations: dict[str, Any] | None = None,
+        locations: Any = None,
     ) -> neo.Block:
         """Return a block with one segment per run: those before the last reset, then the current one.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-READOUT_SOURCES = {"v": "membrane", "exc_synin": "exc_synin", "inh_synin": "inh_synin", "adaptation": "adaptation"}
+READOUT_SOURCES: dict[str, Any] = {"v": "membrane", "exc_synin": "exc_synin", "inh_synin": "inh_synin", "adaptation": "adaptation"}
 """Analog variables of a neuron, and the name of each voltage in a Program's record."""
 
 

@@ -54,7 +54,7 @@ class NeuronPlacement:
         self._populations: list[NeuronPopulation] = []
         self._circuit: dict[int, int] = {}
 
-    def register(self, label: str, neuron_ids: Sequence[int]) -> None:
+    def register(self, label: str, neuron_ids: Sequence[int] | NDArray[Any]) -> None:
         """Place a new population of neurons.
 
         Raises
@@ -159,7 +159,9 @@ class State(pyNN.common.control.BaseState):
             raise ConfigurationError(f"a runtime of {runtime} ms was asked for; allowed is at least one cycle of the FPGA, {1 / FPGA_CYCLES_PER_MS} ms.")
         if int(end * FPGA_CYCLES_PER_MS) > MAX_FPGA_CYCLES:
             limit = MAX_FPGA_CYCLES / FPGA_CYCLES_PER_MS
-            raise ConfigurationError(f"the total runtime is {end} ms; allowed is {limit:.0f} ms, 2**32 - 1 cycles of the FPGA. Divide the experiment by reset().")
+            raise ConfigurationError(
+                f"the total runtime is {end} ms; allowed is {limit:.0f} ms, 2**32 - 1 cycles of the FPGA. Divide the experiment by reset()."
+            )
         duration = cycles * TICKS_PER_FPGA_CYCLE
         mapped = self._map(begin, end, duration)
         recorded = tuple(population.recorder.configuration for population in self.populations)

@@ -1,8 +1,8 @@
 """The agenda: actors with a next due tick, and the engine in between.
 
-Everything that acts on a running trial is an actor: the playback of the program's timed writes and reads, and later the plasticity processors. An actor says when it is due; the agenda carries
-the engine to that tick, lets the actor act through a :class:`Port`, and asks again. Actors due at the same tick act in the order in which they were given. What an actor writes
-at a tick acts on every event at or after that tick.
+Everything that acts on a running trial is an actor: the playback of the program's timed writes and reads, and later the plasticity processors. An
+actor says when it is due; the agenda carries the engine to that tick, lets the actor act through a :class:`Port`, and asks again. Actors due at the
+same tick act in the order in which they were given. What an actor writes at a tick acts on every event at or after that tick.
 
 Reading never disturbs: a read within a step of the engine looks at a copy that is carried to the tick. So spikes do not depend on who looked.
 """

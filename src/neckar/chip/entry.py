@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,8 +102,7 @@ def _probes(windows: Sequence[tuple[Record, int, int]]) -> list[tuple[Probe, Tic
     found: dict[Probe, list[Ticks]] = {}
     for record, a, b in windows:
         for probe in record.probe:
-            grid = np.arange(n_samples(probe, b), dtype=np.int64) * probe.interval
-            found.setdefault(probe, []).append(grid[grid >= a])
+            found.setdefault(probe, []).append(np.arange(n_samples(probe, a), n_samples(probe, b), dtype=np.int64) * probe.interval)
     return [(probe, np.concatenate(grids)) for probe, grids in found.items()]
 
 
@@ -178,9 +178,7 @@ class EntryRun:
         result = EntryResult(config, state, np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0, samplers, [], reads, [])
         arrivals = self._arrivals(result)
         timed = [w for w in self.writes if not isinstance(w.at, str)]
-        playback = _Playback(
-            [w for w in timed if w.field in PLANES], [r for r in program.reads if not isinstance(r.at, str)], reads
-        )
+        playback = _Playback([w for w in timed if w.field in PLANES], [r for r in program.reads if not isinstance(r.at, str)], reads)
         instruments = [*samplers, *(s for group in probes for s in group)]
         trial = Trial(config, {}, instruments, self._kicks)
         self._stretches(trial, state, start, arrivals, [w for w in timed if w.field not in PLANES], [playback, *self.actors], result)
@@ -188,13 +186,20 @@ class EntryRun:
         return result
 
     def _stretches(
-        self, trial: Trial, state: NDArray[np.float32], start: int, arrivals: tuple[Ticks, NDArray[np.uint16]], writes: Sequence[TimedWrite], actors: Sequence[Actor], result: EntryResult
+        self,
+        trial: Trial,
+        state: NDArray[np.float32],
+        start: int,
+        arrivals: tuple[Ticks, NDArray[np.uint16]],
+        writes: Sequence[TimedWrite],
+        actors: Sequence[Actor],
+        result: EntryResult,
     ) -> None:
         plan, config, end = self.plan, trial.config, self.plan.program.duration
         cuts = sorted({start, *(t for t in plan.deltas if t > start), *(int(w.at) for w in writes if int(w.at) < end), end})
         if 0 in plan.deltas:
             config.apply(plan.deltas[0])
-        for a, b in zip(cuts, cuts[1:], strict=False):
+        for a, b in pairwise(cuts):
             if a > 0 and a in plan.deltas:
                 config.apply(plan.deltas[a])
             for write in writes:
@@ -235,7 +240,9 @@ class EntryRun:
         n = len(arrival) - late
         return arrival[:n], label[kept][:n]
 
-    def _row_events(self, config: ChipConfig, arrivals: tuple[Ticks, NDArray[np.uint16]], a: int, b: int, result: EntryResult) -> tuple[tuple[RowEvents, ...], int]:
+    def _row_events(
+        self, config: ChipConfig, arrivals: tuple[Ticks, NDArray[np.uint16]], a: int, b: int, result: EntryResult
+    ) -> tuple[tuple[RowEvents, ...], int]:
         i, j = np.searchsorted(arrivals[0], (a, b))
         tick, label = arrivals[0][i:j], arrivals[1][i:j]
         events, unanswered = resolve(row_table(config, np.unique(label)), tick, label)

@@ -1,7 +1,8 @@
 """The BrainScaleS-2 chip as a Machine: a Program goes in, a Recording and the chip's state come out.
 
-A run is a list of entries; an entry is a list of stretches of constant circuit parameters. Each stretch is carried by the engine between the actors of the agenda. An entry starts 4 us
-before its tick 0 from the circuits' rest, with a neuron reset; with ``sequential`` the next entry goes on from the state of the last.
+A run is a list of entries; an entry is a list of stretches of constant circuit parameters. Each stretch is carried by the engine between the actors
+of the agenda. An entry starts 4 us before its tick 0 from the circuits' rest, with a neuron reset; with ``sequential`` the next entry goes on from
+the state of the last.
 
 Not modelled: the parallel converter (CADC), plasticity, events from neurons to neurons; they raise :class:`~neckar.errors.UnsupportedFeatureError`.
 """
@@ -66,7 +67,13 @@ class Chip:
     """
 
     def __init__(
-        self, specimen: Specimen, effects: Effects, *, instruments: Literal["silicon", "open"] | str = "silicon", step_us: float | None = None, threads: int | None = None
+        self,
+        specimen: Specimen,
+        effects: Effects,
+        *,
+        instruments: Literal["silicon", "open"] | str = "silicon",
+        step_us: float | None = None,
+        threads: int | None = None,
     ) -> None:
         self.specimen, self.effects, self.instruments = specimen, effects, instruments
         self.step_ticks = DEFAULT_STEP_TICKS if step_us is None else round(step_us * TICKS_PER_US)
@@ -96,7 +103,8 @@ class Chip:
         Raises
         ------
         UnsupportedFeatureError, ConfigurationError, MemoryLimitError
-            Before anything runs, if the program asks for something without a model, for more than the instruments can do, or for more memory than there is.
+            Before anything runs, if the program asks for something without a model, for more than the instruments can do, or for more memory than
+            there is.
         """
         began = time.perf_counter()
         self._refuse(program)
@@ -118,9 +126,11 @@ class Chip:
 
     def physical(self, config: ChipConfig) -> CircuitParameters:
         """Return the physical parameters of all circuits under a configuration; the last ones are remembered."""
-        if self._known is None or self._known[0] != config:
-            self._known = (config.copy(), physical(self.specimen, self.effects, config))
-        return self._known[1]
+        known = self._known  # one read: entries of a program ask from several threads
+        if known is None or known[0] != config:
+            known = (config.copy(), physical(self.specimen, self.effects, config))
+            self._known = known
+        return known[1]
 
     def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float]]:
         """Return the step in ticks for these circuits, and the reference time constants (s) of the synaptic lines."""
@@ -131,20 +141,23 @@ class Chip:
             raise UnsupportedFeatureError(f"the program is for {program.machine!r}; this machine is a BrainScaleS-2 chip. Run it on a machine of its kind.")
         if program.plasticity:
             names = [task.name for task in program.plasticity]
-            raise UnsupportedFeatureError(f"the program has plasticity tasks {names}; no machine of this version executes them. Remove them, or store the program for later.")
+            raise UnsupportedFeatureError(
+                f"the program has plasticity tasks {names}; no machine of this version executes them. Remove them, or store the program for later."
+            )
         records = [program.record, *(s.record for s in program.snippets if s.record is not None)]
         if any(record.cadc for record in records):
             raise UnsupportedFeatureError("the program records with the CADC, which has no model in this version. Record with the MADC (or a probe).")
         if self.instruments == "silicon":
             for k, record in enumerate(records):
                 check_channels(record.madc, "the program's record" if k == 0 else f"the record of a snippet ({k})")
-        check_memory(program, records)
+        check_memory(program)
 
     def _registers(self, state: MachineState | None) -> ChipConfig:
         if state is None:
             return ChipConfig.default()
-        if self._held is not None and self._held[0] is state:
-            return self._held[1].copy()
+        held = self._held
+        if held is not None and held[0] is state:
+            return held[1].copy()
         return ChipConfig(state.registers)
 
     def _execute(self, plan: Plan, runs: Sequence[EntryRun], state: MachineState | None) -> list[EntryResult]:
@@ -242,5 +255,3 @@ class Chip:
             active_circuits=tuple(int(c) for c in plan.active),
             environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
         )
-
-

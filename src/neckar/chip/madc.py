@@ -1,9 +1,11 @@
 """The MADC: a fast 10-bit converter that two circuits can share.
 
-It samples the readout line of a circuit every 34 ns (clock 500 MHz, 17 cycles); with two channels the samples alternate. The recorder stamps them with the
-8 ns clock of the FPGA. Readout sources are the membrane, the adaptation voltage and the two synaptic lines. Source: haldls ``madc.h``, ``lola v3/neuron.h``.
+It samples the readout line of a circuit every 34 ns (clock 500 MHz, 17 cycles); with two channels the samples alternate. The recorder stamps them
+with the 8 ns clock of the FPGA. Readout sources are the membrane, the adaptation voltage and the two synaptic lines. Source: haldls ``madc.h``,
+``lola v3/neuron.h``.
 
-Not modelled: the invalid samples after wake-up (a recording starts when they are over), limited bursts, the readout amplifier, the bandwidth shared with spikes.
+Not modelled: the invalid samples after wake-up (a recording starts when they are over), limited bursts, the readout amplifier, the bandwidth shared
+with spikes.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ It does not exist on silicon. Voltages come from the engine's dense output, curr
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from neckar.dynamics import CircuitParameters
 from neckar.equations import numpy_equations
 from neckar.errors import MemoryLimitError
-from neckar.program import Probe, Program, Record, seconds
+from neckar.program import Probe, Program, seconds
 
 UNITS = {
     "v": "V",
@@ -60,8 +59,8 @@ def n_samples(probe: Probe, duration: int) -> int:
     return -(-duration // probe.interval)
 
 
-def check_memory(program: Program, records: Iterable[Record]) -> None:
-    """Refuse a program whose probes would fill the memory.
+def check_memory(program: Program) -> None:
+    """Refuse a program whose probes would fill the memory; a probe in the record of a snippet samples during that snippet only.
 
     Raises
     ------
@@ -69,9 +68,9 @@ def check_memory(program: Program, records: Iterable[Record]) -> None:
         Before anything runs; says how many bytes the probes take and how many are allowed.
     """
     needed = 0
-    for record in records:
-        for probe in record.probe:
-            needed += 4 * program.n_entries * len(probe.signals) * len(probe.circuits) * n_samples(probe, program.duration)
+    for snippet in program.snippets:
+        for probe in (snippet.record or program.record).probe:
+            needed += 4 * program.n_entries * len(probe.signals) * len(probe.circuits) * n_samples(probe, snippet.duration)
     allowed = int(SHARE_OF_MEMORY * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     if needed > allowed:
         raise MemoryLimitError(

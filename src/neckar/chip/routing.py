@@ -1,8 +1,9 @@
 """From event labels to synapse rows, and from firing circuits to the host: crossbar, PADI buses, synapse drivers.
 
-An event from the FPGA carries 16 bits. Bits 14-15 select one of four crossbar inputs; a node of the crossbar passes the event to a bus if ``label & mask == target`` on bits 0-13.
-On the bus, a driver answers if bits 6-10 equal its own position on the bus under its compare mask, and fires both of its rows; a synapse answers if it stores
-the label in bits 0-5. Source of the rules: haldls ``routing_crossbar.h``, ``synapse_driver.h``, ``padi.h``, halco ``event.h``.
+An event from the FPGA carries 16 bits. Bits 14-15 select one of four crossbar inputs; a node of the crossbar passes the event to a bus if ``label &
+mask == target`` on bits 0-13. On the bus, a driver answers if bits 6-10 equal its own position on the bus under its compare mask, and fires both of
+its rows; a synapse answers if it stores the label in bits 0-5. Source of the rules: haldls ``routing_crossbar.h``, ``synapse_driver.h``, ``padi.h``,
+halco ``event.h``.
 
 Not modelled: arbitration, FIFOs and bandwidth of the crossbar, background generators, events from neurons to buses.
 """

@@ -38,7 +38,7 @@ def _membrane(axes: Axes, trace: Trace) -> None:
         height = trace.reading.max() + 0.08 * np.ptp(trace.reading)
         axes.plot(trace.spike_us, np.full(len(trace.spike_us), height), "|", ms=9, color="C3", label="spikes")
     axes.set_ylabel("MADC reading [LSB]")
-    axes.legend(loc="upper right", ncols=2, frameon=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)  # above the axes, clear of the trace
     axes.secondary_yaxis("right", functions=(_millivolts, _reading)).set_ylabel("nominal [mV]")
 
 

@@ -1,7 +1,7 @@
 """The compiled engine: neuron circuits with synaptic lines, driven by row events.
 
-It knows arrays, not chips: physical parameters (:class:`CircuitParameters`), synapse planes (:class:`Synapses`), events (:class:`RowEvents`). Importing this package does not load the
-compiler; the first use of an engine class does.
+It knows arrays, not chips: physical parameters (:class:`CircuitParameters`), synapse planes (:class:`Synapses`), events (:class:`RowEvents`).
+Importing this package does not load the compiler; the first use of an engine class does.
 """
 
 from __future__ import annotations

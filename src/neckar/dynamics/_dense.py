@@ -1,7 +1,8 @@
 """Dense output: the state of observed circuits at any tick, recomputed from the stored states at the steps' starts.
 
-The engine stores, for observed circuits only, the state at the start of each step and the kicks with their own times. Between these, the same step as in the engine is taken from sample to
-sample (and from kick to kick), so a recorded trace shows synaptic events, the threshold crossing and the reset where they happened. What noise added during a step is spread over it linearly.
+The engine stores, for observed circuits only, the state at the start of each step and the kicks with their own times. Between these, the same step as
+in the engine is taken from sample to sample (and from kick to kick), so a recorded trace shows synaptic events, the threshold crossing and the reset
+where they happened. What noise added during a step is spread over it linearly.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
-from neckar.dynamics._elementary import approach32, exp32
+from neckar.dynamics._elementary import approach32
 from neckar.dynamics._jit import kernel, kernel_part
 from neckar.dynamics._step import EDGE, circuit_step
 
@@ -45,7 +46,8 @@ def dense_kernel(saturating: bool, exponential: bool) -> Callable[..., Any]:
     def move(B, flags, dt, rates, constants, noise_key):  # type: ignore[no-untyped-def]
         """Advance the circuit in column 0 by `dt` us."""
         if dt > F(1e-6):
-            B[L.P_EXC * STRIDE], B[L.P_INH * STRIDE], B[L.P_ADAPT * STRIDE] = exp32(-dt * rates[0]), exp32(-dt * rates[1]), exp32(-dt * rates[2])
+            B[L.Q_EXC * STRIDE], B[L.Q_INH * STRIDE] = approach32(dt * rates[0]), approach32(dt * rates[1])
+            B[L.P_ADAPT * STRIDE] = ONE - approach32(dt * rates[2])
             step(B, flags, 1, dt, ONE / dt, constants, noise_key, np.uint32(0))
 
     def dense(B, flags, rates, constants, noise_key, trace, n_steps, origin_tick, h_ticks, kick_tick, kick_line, kick, ticks, out):  # type: ignore[no-untyped-def]

@@ -7,7 +7,6 @@ tests/unit/test_elementary.py: relative 2e-6 for :func:`exp32` and 1e-6 for :fun
 from __future__ import annotations
 
 import numpy as np
-
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -42,9 +41,9 @@ def exp32(x):  # type: ignore[no-untyped-def]
 
 
 @inline
-def approach32(y):  # type: ignore[no-untyped-def]
-    """Return 1 - e**-y for y >= 0: relative error 2e-7 up to 0.2, 1e-5 at 1, absolute error below 2e-4 everywhere (Taylor at y / 8, three doublings)."""
-    z = min(y, F(12)) * F(0.125)
+def approach32(z):  # type: ignore[no-untyped-def]
+    """Return 1 - e**(-8 z) for z >= 0: relative error 2e-7 up to 8 z = 0.2, 1e-5 at 1, absolute error below 2e-4 everywhere (Taylor, three doublings)."""
+    z = min(z, F(1.5))
     q = z - z * z * (_HALF - z * (F(1 / 6) - z * F(1 / 24)))
     q = q * (_TWO - q)
     q = q * (_TWO - q)
@@ -56,7 +55,8 @@ def tanh32(x):  # type: ignore[no-untyped-def]
     """Return tanh(x), argument clamped to +-1.6 (odd polynomial, Chebyshev fit of our own)."""
     x = min(max(x, F(-1.6)), F(1.6))
     q = x * x
-    return x * (F(1) + q * (F(-0.333318414) + q * (F(0.133167515) + q * (F(-0.0532428956) + q * (F(0.0202241863) + q * (F(-0.00664366219) + q * (F(0.00164746972) + q * (F(-0.000258645145) + q * F(1.864148e-05)))))))))
+    high = F(0.0202241863) + q * (F(-0.00664366219) + q * (F(0.00164746972) + q * (F(-0.000258645145) + q * (F(1.864148e-05)))))
+    return x * (F(1) + q * (F(-0.333318414) + q * (F(0.133167515) + q * (F(-0.0532428956) + q * high))))
 
 @inline
 def identity(x):  # type: ignore[no-untyped-def]

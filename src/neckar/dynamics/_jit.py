@@ -1,7 +1,7 @@
 """How kernels are compiled and where their machine code is kept.
 
-Numba's disk cache is keyed on the source file of the compiled function only, not on helpers in other files; a changed helper would silently keep old machine code alive.
-So the cache directory carries a hash over all sources that flow into kernels.
+Numba's disk cache is keyed on the source file of the compiled function only, not on helpers in other files; a changed helper would silently keep old
+machine code alive. So the cache directory carries a hash over all sources that flow into kernels.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ def kernel_part(function: Callable[..., Any]) -> Any:
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a kernel with a disk cache; it releases the GIL, so lanes run in threads."""
-    previous = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_directory())
+    config: Any = numba.config
+    previous = config.CACHE_DIR
+    config.CACHE_DIR = str(cache_directory())
     try:
         return numba.njit(fastmath=FAST, cache=True, nogil=True, error_model="numpy", boundscheck=False)(function)
     finally:
-        numba.config.CACHE_DIR = previous
+        config.CACHE_DIR = previous

@@ -1,7 +1,7 @@
 """Lanes: the circuits of one hemisphere in one trial on one chip, their state, synapses and observed circuits.
 
-A lane keeps only *active* circuits: those that are observed or can influence something observed. Every circuit is computed from its own numbers alone, so
-the choice of active circuits and their order do not change a bit of the others.
+A lane keeps only *active* circuits: those that are observed or can influence something observed. Every circuit is computed from its own numbers
+alone, so the choice of active circuits and their order do not change a bit of the others.
 """
 
 from __future__ import annotations
@@ -184,12 +184,11 @@ class Lane:
     def _configure(self, segment: Segment, h_ticks: int) -> None:
         if self._configured == (segment, h_ticks):
             return
-        values = lane_rows(segment.parameters.take(self.columns), h_ticks)
-        self.rows[L.E_LEAK :, : len(self.columns)] = values
+        mine = segment.parameters.take(self.columns)
+        self.rows[L.E_LEAK :, : len(self.columns)] = lane_rows(mine, h_ticks)
         self._constants = constants(segment.parameters)
         self._share = kick_shares(segment.tau, h_ticks)
-        decay = values[[L.P_EXC - L.E_LEAK, L.P_INH - L.E_LEAK, L.P_ADAPT - L.E_LEAK]]
-        self._rates = np.ascontiguousarray((-np.log(np.maximum(decay, 1e-300)) / (h_ticks * 2e-3)).T, np.float32)
+        self._rates = np.stack([0.125e-6 / tau for tau in (mine.tau_exc, mine.tau_inh, mine.tau_adapt)], axis=1).astype(np.float32)  # 1/(8 us)
         self._configured = (segment, h_ticks)
 
     def advance(self, segment: Segment, events: RowEvents, t0: int, t1: int) -> tuple[Ticks, NDArray[np.int64], list[Trace]]:
@@ -226,7 +225,9 @@ class Lane:
             if step >= target:
                 return np.concatenate(ticks), np.concatenate(columns), traces
 
-    def _call(self, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool, events: RowEvents) -> tuple[Ticks, NDArray[np.int64], Trace | None]:
+    def _call(
+        self, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool, events: RowEvents
+    ) -> tuple[Ticks, NDArray[np.int64], Trace | None]:
         saturating, exponential, noisy = self._configured[0].features  # type: ignore[index]
         slots = len(self.observed)
         states = np.empty((count + 1, L.N_STATE, slots), np.float32)
@@ -243,11 +244,11 @@ class Lane:
         begin = origin + (first + step[:n_spikes].astype(np.int64)) * h_ticks
         ticks = begin + np.floor(time[:n_spikes] * np.float32(500) + np.float32(0.5)).astype(np.int64)
         self._open = states[-1].copy() if slots else None
-        trace = Trace(origin + first * h_ticks, h_ticks, states, *(part[:n_kicks] for part in log)) if slots else None
+        trace = Trace(origin + first * h_ticks, h_ticks, states, log[0][:n_kicks], log[1][:n_kicks], log[2][:n_kicks], log[3][:n_kicks]) if slots else None
         return ticks, self.columns[column[:n_spikes]], trace
 
     def sample(self, trace: Trace, column: int, ticks: Ticks) -> NDArray[np.float32]:
-        """Return v, w, s_exc, s_inh (V) and refractory time left (us) of an observed circuit at ascending ticks within the whole steps of a trace, shape (sample, signal)."""
+        """Return v, w, s_exc, s_inh (V), refractory time left (us) of an observed circuit at ascending ticks within a trace, shape (sample, signal)."""
         segment = self._configured[0]  # type: ignore[index]
         slot = int(np.searchsorted(self.columns[self.observed], column))
         position = self.observed[slot]

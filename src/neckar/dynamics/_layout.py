@@ -1,8 +1,9 @@
 """Memory layout of the compiled engine.
 
-A *lane* is one (chip, entry, hemisphere): up to 256 circuits, which fit into the first-level cache together with their parameters. All numbers of a lane lie in one flat
-float32 array with one row of `STRIDE` values per field; the row stride is a compile-time constant, so the compiler knows that rows do not overlap and vectorises without checks, and is one cache line longer
-than 256 values, so rows do not alias. Working units: V, us, and currents divided by the membrane capacitance (V/us).
+A *lane* is one (chip, entry, hemisphere): up to 256 circuits, which fit into the first-level cache together with their parameters. All numbers of a
+lane lie in one flat float32 array with one row of `STRIDE` values per field; the row stride is a compile-time constant, so the compiler knows that
+rows do not overlap and vectorises without checks, and is one cache line longer than 256 values, so rows do not alias. Working units: V, us, and
+currents divided by the membrane capacitance (V/us).
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ KICK_EXC, KICK_INH = 8, 9
 N_DYNAMIC = 10
 
 # What one pass over the circuits hands to the next within a step, and the spike times of the step.
-X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_S_INH, X_GAIN, FIRED = range(10, 19)
+X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, FIRED = range(10, 18)
 
 # Parameters that do not depend on the step ...
 (
-    E_LEAK,  # V, with the constant offset current's share
-    K_LEAK,  # 1/us
-    LEAK_GAIN,  # us, 1 / K_LEAK
-    E_RESET,  # V, with the constant offset current's share
-    K_RESET,  # 1/us
-    RESET_GAIN,  # us, 1 / K_RESET, zero if the inputs pause during reset
+    E_LEAK,  # V; of linear circuits with the offset current's share
+    K_LEAK,  # 1/(8 us): an eighth of the rate, as approach32 takes it
+    LEAK_GAIN,  # us, 1 / rate
+    E_RESET,  # V; likewise
+    K_RESET,  # 1/(8 us)
+    RESET_GAIN,  # us, 1 / rate, zero if the inputs pause during reset
     V_THRESHOLD,  # V, +inf without comparator
     T_REFRACTORY,  # us, reset and hold-off
     T_HOLDOFF,  # us
@@ -50,10 +51,10 @@ X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_S_INH, X_GAIN, FIRED
     A_ADAPT,
     V_ADAPT,  # V
     B_ADAPT,  # V
-) = range(19, 38)
+) = range(18, 37)
 # ... and functions of the circuit and the step (:mod:`neckar.dynamics._propagators`).
-GM_EXC, GM_INH, P_EXC, P_INH, P_ADAPT, NOISE_STEP = range(38, 44)
-N_ROWS = 44
+GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(37, 43)  # Q = 1 - exp(-h / tau)
+N_ROWS = 43
 
 
 def aligned(n: int, dtype: Any = np.float32) -> NDArray[Any]:

@@ -50,12 +50,13 @@ def lane_rows(parameters: CircuitParameters, step_ticks: int) -> NDArray[np.floa
     k, k_r = np.maximum(p.g_leak * per_us, SLOWEST), np.maximum(p.g_reset * per_us, SLOWEST)
     offset = (p.i_source - p.i_sink + p.i_syn_rest) * per_us
     rate_e, rate_i, rate_w = 1.0 / (p.tau_exc * US), 1.0 / (p.tau_inh * US), 1.0 / (p.tau_adapt * US)
+    share = 0.0 if p.saturating else 1.0  # of the offset current in the potentials; saturating circuits add it to the others
     rows = {
-        L.E_LEAK: p.e_leak + offset / k,
-        L.K_LEAK: k,
+        L.E_LEAK: p.e_leak + share * offset / k,
+        L.K_LEAK: k / 8,
         L.LEAK_GAIN: 1.0 / k,
-        L.E_RESET: p.e_reset + offset / k_r,
-        L.K_RESET: k_r,
+        L.E_RESET: p.e_reset + share * offset / k_r,
+        L.K_RESET: k_r / 8,
         L.RESET_GAIN: np.where(p.pause, 0.0, 1.0 / k_r),
         L.V_THRESHOLD: p.v_threshold,
         L.T_REFRACTORY: (p.t_reset + p.t_holdoff) * US,
@@ -72,8 +73,8 @@ def lane_rows(parameters: CircuitParameters, step_ticks: int) -> NDArray[np.floa
         L.B_ADAPT: p.b_adapt,
         L.GM_EXC: p.gm_exc * per_us * _mean_drive(k, rate_e, h),
         L.GM_INH: p.gm_inh * per_us * _mean_drive(k, rate_i, h),
-        L.P_EXC: np.exp(-rate_e * h),
-        L.P_INH: np.exp(-rate_i * h),
+        L.Q_EXC: -np.expm1(-rate_e * h),
+        L.Q_INH: -np.expm1(-rate_i * h),
         L.P_ADAPT: np.exp(-rate_w * h),
         L.NOISE_STEP: p.noise / p.capacitance * 1e-3 * np.sqrt(-np.expm1(-2.0 * k * h) / (2.0 * k)),
     }
@@ -114,8 +115,9 @@ def reference_tau(parameters: CircuitParameters) -> tuple[float, float]:
 def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:
     """Return the step in ticks that these circuits allow, at most `step_ticks`.
 
-    A fifth of the shortest time constant that is integrated numerically (synaptic lines and adaptation in use, and the membrane of circuits with an exponential term), half of the shortest
-    reset phase, and one membrane time constant of circuits that can fire. Reset and leak are exact and do not count.
+    A fifth of the shortest time constant that is integrated numerically (synaptic lines and adaptation in use, and the membrane of circuits with an
+    exponential term), half of the shortest reset phase, and one membrane time constant of circuits that can fire. Reset and leak are exact and do not
+    count.
     """
     p = parameters
     fires = np.isfinite(p.v_threshold)

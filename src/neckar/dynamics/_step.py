@@ -1,13 +1,15 @@
 """One step of all circuits of a lane: branch-free, second order, with sub-step crossings and refractory ends.
 
-A circuit is in one of two modes, *leak* or *reset* (the same amplifier with other potential and bias), and takes one exponential per step. It has its own local time: when a
-threshold crossing or the end of the reset falls inside a step, the circuit stops there, remembers how far it lags behind the grid, and its next step is that much longer.
-So no circuit ever needs two modes in one step, and nothing is rounded to the grid. Lags are shorter than a step as long as the step is at most half the reset phase.
+A circuit is in one of two modes, *leak* or *reset* (the same amplifier with other potential and bias), and takes one exponential per step. It has its
+own local time: when a threshold crossing or the end of the reset falls inside a step, the circuit stops there, remembers how far it lags behind the
+grid, and its next step is that much longer. So no circuit ever needs two modes in one step, and nothing is rounded to the grid. Lags are shorter than
+a step as long as the step is at most half the reset phase.
 
-Within a step the linear amplifier is propagated exactly (for full steps with the exact response to the synaptic lines). What is not linear, i.e. the saturation, the floor of inhibition, the exponential
-and the adaptation, enters through the same propagator: taken at the middle of the linear solution, or with a predictor and a corrector if there is an exponential term (ETD2RK of Cox & Matthews 2002).
-Crossings are located by one step from the chord towards the parabola through start value, start slope and end value. A spike needs a rising edge of the comparator: `ARMED` is set
-once the membrane has been below threshold since the last spike.
+Within a step the linear amplifier is propagated exactly (for full steps with the exact response to the synaptic lines). What is not linear, i.e. the
+saturation, the floor of inhibition, the exponential and the adaptation, enters through the same propagator: taken at the middle of the linear
+solution, or with a predictor and a corrector if there is an exponential term (ETD2RK of Cox & Matthews 2002). Crossings are located by one step from
+the chord towards the parabola through start value, start slope and end value. A spike needs a rising edge of the comparator: `ARMED` is set once the
+membrane has been below threshold since the last spike.
 
 The step is built for the features of the circuits (saturation, exponential term), which are compile-time constants.
 """
@@ -27,7 +29,7 @@ from neckar.dynamics._noise import normal, scramble
 from neckar.equations import neuron_equations
 
 F = np.float32
-ZERO, HALF, ONE, TINY = F(0), F(0.5), F(1), F(1e-30)
+ZERO, HALF, ONE, FOUR, EIGHT, TINY = F(0), F(0.5), F(1), F(4), F(8), F(1e-30)
 STRIDE = L.STRIDE
 EDGE = F(1e-4)  # us; shorter rests of a reset phase are rounding errors
 
@@ -53,24 +55,29 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             k = select(free, B[L.K_LEAK * STRIDE + j], B[L.K_RESET * STRIDE + j])
             e = select(free, B[L.E_LEAK * STRIDE + j], B[L.E_RESET * STRIDE + j])
             gain = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_GAIN * STRIDE + j])
-            gm_e, gm_i = B[L.GM_EXC * STRIDE + j], B[L.GM_INH * STRIDE + j]
-            end_e, end_i = B[L.P_EXC * STRIDE + j] * s_e, B[L.P_INH * STRIDE + j] * s_i
-            i_start = gm_e * s_e - gm_i * s_i
-            i_mean = i_start + (gm_e * end_e - gm_i * end_i - i_start) * ((HALF * d - lag) * inv_h)
+            drive_e, drive_i = B[L.GM_EXC * STRIDE + j] * s_e, B[L.GM_INH * STRIDE + j] * s_i
+            q_e, q_i = B[L.Q_EXC * STRIDE + j], B[L.Q_INH * STRIDE + j]
+            i_start = drive_e - drive_i
+            i_mean = i_start - (drive_e * q_e - drive_i * q_i) * ((HALF * d - lag) * inv_h)
+            if saturating:
+                offset = B[L.I_OFFSET * STRIDE + j]
+                i_mean += offset
             share = approach32(k * d)
             B[L.X_END * STRIDE + j] = v + share * (e + gain * i_mean - v)
             B[L.X_LENGTH * STRIDE + j] = d
             B[L.LAG * STRIDE + j] = h + lag - d
-            B[L.S_EXC * STRIDE + j] = end_e + kick_e
-            B[L.S_INH * STRIDE + j] = end_i + kick_i
+            B[L.S_EXC * STRIDE + j] = s_e - s_e * q_e + kick_e
+            B[L.S_INH * STRIDE + j] = s_i - s_i * q_i + kick_i
             B[L.KICK_EXC * STRIDE + j] = ZERO
             B[L.KICK_INH * STRIDE + j] = ZERO
             if saturating or exponential:
                 B[L.X_RATE * STRIDE + j] = k
                 B[L.X_SHARE * STRIDE + j] = gain * share
                 B[L.X_POTENTIAL * STRIDE + j] = e
-                B[L.X_GAIN * STRIDE + j] = gain
-                B[L.X_S_INH * STRIDE + j] = HALF * (s_i + end_i)
+            if saturating:
+                B[L.X_FLOORED * STRIDE + j] = drive_i - HALF * drive_i * q_i + B[L.I_SINK * STRIDE + j]
+                if exponential:
+                    i_start += offset
             if exponential:
                 B[L.X_CURRENT * STRIDE + j] = i_start
 
@@ -79,14 +86,13 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
         """Second pass: what is not linear, and the adaptation."""
         v_sat, v_floor, v_width, v_supply = constants[0], constants[1], constants[2], constants[3]
         for j in range(n):
-            v, v_e, k, phi, e = B[L.V * STRIDE + j], B[L.X_END * STRIDE + j], B[L.X_RATE * STRIDE + j], B[L.X_SHARE * STRIDE + j], B[L.X_POTENTIAL * STRIDE + j]
+            v, v_e, k = B[L.V * STRIDE + j], B[L.X_END * STRIDE + j], EIGHT * B[L.X_RATE * STRIDE + j]
+            phi, e = B[L.X_SHARE * STRIDE + j], B[L.X_POTENTIAL * STRIDE + j]
             before = B[L.BENT * STRIDE + j]
             middle = HALF * (v + v_e + phi * before)
             bent = ZERO
             if saturating:
-                pull = e - B[L.X_GAIN * STRIDE + j] * B[L.I_OFFSET * STRIDE + j]  # the amplifier's own potential
-                floored = B[L.GM_INH * STRIDE + j] * B[L.X_S_INH * STRIDE + j] + B[L.I_SINK * STRIDE + j]
-                bent = ota(middle, pull, k, v_sat) - k * (pull - middle) + floored * (ONE - gate(middle, v_floor, v_width))
+                bent = ota(middle, e, k, v_sat) - k * (e - middle) + B[L.X_FLOORED * STRIDE + j] * (ONE - gate(middle, v_floor, v_width))
             if exponential:
                 w, w_0, g_w = B[L.W * STRIDE + j], B[L.W_REST * STRIDE + j], B[L.K_ADAPT * STRIDE + j]
                 i_t, v_t, sharpness, theta = B[L.I_EXP * STRIDE + j], B[L.V_EXP * STRIDE + j], B[L.SHARPNESS * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
@@ -102,7 +108,7 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
 
     @kernel_part
     def cross(B, flags, n, h, constants, noise_key, salt):  # type: ignore[no-untyped-def]
-        """Last pass: noise and rails, threshold crossings, refractory clock. `flags` marks who fired, row FIRED holds the times relative to the step's start."""
+        """Last pass: noise and rails, crossings, refractory clock. `flags` marks who fired, row FIRED holds the times from the step's start on."""
         for j in range(n):
             v, v_e, d, armed = B[L.V * STRIDE + j], B[L.X_END * STRIDE + j], B[L.X_LENGTH * STRIDE + j], B[L.ARMED * STRIDE + j]
             r, lag, theta = B[L.REFRACTORY * STRIDE + j], B[L.LAG * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
@@ -113,10 +119,7 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             armed = select(v < theta, ONE, armed)
             rise = ONE / max(v_e - v, TINY)
             chord = (theta - v) * rise
-            if exponential:
-                bow = ONE - B[L.X_CURRENT * STRIDE + j] * d * rise
-            else:
-                bow = -HALF * min(B[L.K_LEAK * STRIDE + j] * d, ONE)
+            bow = ONE - B[L.X_CURRENT * STRIDE + j] * d * rise if exponential else max(-FOUR * B[L.K_LEAK * STRIDE + j] * d, -HALF)
             part = min(max(chord + bow * (chord - chord * chord), ZERO), ONE)
             t_c = max(h - d * (ONE - part), r)
             fires = (v_e >= theta) & (armed > ZERO) & (t_c < h)

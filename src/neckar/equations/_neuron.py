@@ -1,8 +1,9 @@
 """The neuron circuit of BrainScaleS-2: right-hand side of its state equations.
 
-The circuit is a capacitor with transconductance amplifiers (OTAs) around it. The leak pulls the membrane towards a potential with a current that saturates;
-during the reset phase the same amplifier, with other bias and reference, is the reset. Two synaptic lines recover exponentially towards their rest and are
-converted to currents; the inhibitory current vanishes near a floor because the OTA leaves its range there. An exponential and an adaptation term complete the AdEx model::
+The circuit is a capacitor with transconductance amplifiers (OTAs) around it. The leak pulls the membrane towards a potential with a current that
+saturates; during the reset phase the same amplifier, with other bias and reference, is the reset. Two synaptic lines recover exponentially towards
+their rest and are converted to currents; the inhibitory current vanishes near a floor because the OTA leaves its range there. An exponential and an
+adaptation term complete the AdEx model::
 
     C dv/dt       = I_ota + I_exp - I_adapt + I_exc - I_inh + I_offset
     I_ota         = g v_sat tanh((e - v) / v_sat)                     leak: (g_l, e_l); reset phase: (g_r, e_r)

@@ -1,7 +1,7 @@
 """The network's connections as flat columns, with coordinates, split into synapses.
 
-A synapse holds a weight of at most 63, so a connection of weight w takes ceil(w / 63) synapses, filled greedily (63, 63, ..., rest). A connection of weight 0 keeps
-one synapse, so that its weight can change without a new route.
+A synapse holds a weight of at most 63, so a connection of weight w takes ceil(w / 63) synapses, filled greedily (63, 63, ..., rest). A connection of
+weight 0 keeps one synapse, so that its weight can change without a new route.
 """
 
 from __future__ import annotations

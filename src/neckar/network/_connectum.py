@@ -1,7 +1,8 @@
 """The connectum check: does the configuration realise the network?
 
-Two independent lists of synapses are compared as sorted multisets: what the network asks for, and what an event of each source meets when it is followed through crossbar,
-drivers and labels of the produced configuration. The check is part of every mapping; a difference is a defect of the mapper, not of the network.
+Two independent lists of synapses are compared as sorted multisets: what the network asks for, and what an event of each source meets when it is followed
+through crossbar, drivers and labels of the produced configuration. The check is part of every mapping; a difference is a defect of the mapper, not of the
+network.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def check_connectum(flat: Connections, config: Mapping[str, NDArray[Any]], label
     i = int(different[0]) if len(different) else n
     first = [tuple(rows[i].tolist()) if i < len(rows) else None for rows in (requested, configured)]
     raise ConnectumError(
-        f"the mapper produced a wrong configuration: {len(requested)} synapses were asked for, {len(configured)} configured; in sorted order entry {i} differs, "
-        f"asked (source, circuit, receptor, weight) = {first[0]}, configured {first[1]}. Report this as a defect of Neckar."
+        f"the mapper produced a wrong configuration: {len(requested)} synapses were asked for, {len(configured)} configured; in sorted order entry {i} "
+        f"differs, asked (source, circuit, receptor, weight) = {first[0]}, configured {first[1]}. Report this as a defect of Neckar."
     )
 
 
@@ -104,7 +105,7 @@ def _answers(
     """Return (source, circuit, receptor, weight) of the synapses on a bus that answer sources with one row select."""
     hemisphere, bus_in_hemisphere = divmod(bus, BUSES_PER_HEMISPHERE)
     mask = config["driver_row_address_compare_mask"][hemisphere]
-    answers = config["driver_enable_receiver"][hemisphere] & (_BUS_OF_DRIVER == bus_in_hemisphere) & (((_POSITION_OF_DRIVER ^ select) & mask) == 0)
+    answers = config["driver_enable_receiver"][hemisphere] & (bus_in_hemisphere == _BUS_OF_DRIVER) & (((_POSITION_OF_DRIVER ^ select) & mask) == 0)
     rows = rows_of_driver(np.flatnonzero(answers)).reshape(-1)
     rows = rows[config["synapse_row_mode"][hemisphere, rows] > 0]
     weights = config["synapse_weight"][hemisphere, rows]

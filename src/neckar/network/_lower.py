@@ -62,16 +62,17 @@ class MappedNetwork:
 
     def events(self, duration: int) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
         """Return ticks and labels of all input events before `duration`, sorted; sources without targets send none."""
-        ticks, labels = [np.zeros(0, np.int64)], [np.zeros(0, np.uint16)]
+        ticks: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        labels: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
         for number, population in enumerate(self.network.populations):
             if isinstance(population, SourcePopulation) and len(population.tick):
                 label = np.repeat(self.routing.labels_of(number), np.diff(population.source_ptr))
                 played = (label >= 0) & (population.tick < duration)
                 ticks.append(population.tick[played])
-                labels.append(label[played].astype(np.uint16))
+                labels.append(label[played])
         tick, label = np.concatenate(ticks), np.concatenate(labels)
         order = np.lexsort((label, tick))
-        return tick[order], label[order]
+        return tick[order], label[order].astype(np.uint16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +92,7 @@ class Section:
     record: Record
 
 
-def map_network(
-    network: Network, *, base: ChipConfig, permutation: ArrayLike | None = None, previous: MappedNetwork | None = None
-) -> MappedNetwork:
+def map_network(network: Network, *, base: ChipConfig, permutation: ArrayLike | None = None, previous: MappedNetwork | None = None) -> MappedNetwork:
     """Place, route and lower a network, and check that the result realises it.
 
     Parameters
@@ -125,10 +124,8 @@ def map_network(
     if previous is not None and _same_circuits(placement, previous.placement):
         placement = previous.placement
     old = previous if previous is not None and previous.placement is placement else None
-    if old is not None and _neurons(network) == _neurons(old.network):
-        neuron_fields = old.neuron_fields
-    else:
-        neuron_fields = _lower_neurons(network, placement, base)
+    same_neurons = old is not None and _neurons(network) == _neurons(old.network)
+    neuron_fields = old.neuron_fields if old is not None and same_neurons else _lower_neurons(network, placement, base)
     if old is not None and network.projections == old.network.projections and _sizes(network) == _sizes(old.network):
         flat, routing, synapse_fields = old.connections, old.routing, old.synapse_fields
     else:
@@ -148,7 +145,7 @@ def build_program(sections: Sequence[Section], *, held: Fields | None, labels: M
     sections : sequence of Section, at least one
         With one base configuration.
     held : mapping of str to ndarray, or None
-        Fields that differ from the base configuration in what the machine holds, for instance the fields of the last section of the last program. None sends every field.
+        Fields that differ from the base configuration in what the machine holds: those of the last section of the last program. None sends every field.
     labels : mapping of str to str, optional
         Annotations of the program.
 
@@ -159,7 +156,10 @@ def build_program(sections: Sequence[Section], *, held: Fields | None, labels: M
     base = sections[0].mapped.base
     fields = sections[0].mapped.fields
     config = {**base.as_mapping(), **fields} if held is None else _delta(base, held, fields)
-    snippets, ticks, event_labels, begin = [], [], [], 0
+    snippets: list[Snippet] = []
+    ticks: list[NDArray[np.int64]] = []
+    event_labels: list[NDArray[np.uint16]] = []
+    begin = 0
     for i, section in enumerate(sections):
         tick, label = section.mapped.events(section.duration)
         ticks.append(tick + begin)
@@ -167,8 +167,8 @@ def build_program(sections: Sequence[Section], *, held: Fields | None, labels: M
         delta = _delta(base, sections[i - 1].mapped.fields, section.mapped.fields) if i else {}
         snippets.append(Snippet(section.duration, delta, section.record if section.record is not sections[0].record else None))
         begin += section.duration
-    tick, label = np.concatenate(ticks), np.concatenate(event_labels)
-    events = Events(np.array([0, len(tick)]), _frozen(tick), _frozen(label))
+    all_ticks = _frozen(np.concatenate(ticks))
+    events = Events(np.array([0, len(all_ticks)]), all_ticks, _frozen(np.concatenate(event_labels)))
     return Program(machine="brainscales2", config=config, snippets=tuple(snippets), entries=events, record=sections[0].record, labels=labels or {})
 
 

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from neckar.chip.coordinates import COLUMNS
+from neckar.facts import AXES
 from neckar.program import MadcChannel, Record
 
 Instruments = Literal["silicon", "open"]
@@ -51,7 +52,9 @@ def _part(record: Record, pairs: list[tuple[MadcChannel, ...]], i: int) -> Recor
     here = {channel.circuit for channel in madc}
     if i == 0:
         elsewhere = {channel.circuit for pair in pairs[1:] for channel in pair} - here
-        spikes = "all" if record.spikes == "all" else tuple(circuit for circuit in record.spikes if circuit not in elsewhere)
-        return replace(record, spikes=spikes, madc=madc)
-    spikes = tuple(sorted(here)) if record.spikes == "all" else tuple(circuit for circuit in record.spikes if circuit in here)
-    return Record(spikes=spikes, madc=madc)
+        return replace(record, spikes=tuple(circuit for circuit in _spikes(record) if circuit not in elsewhere), madc=madc)
+    return Record(spikes=tuple(circuit for circuit in _spikes(record) if circuit in here), madc=madc)
+
+
+def _spikes(record: Record) -> tuple[int, ...]:
+    return tuple(range(AXES["circuit"])) if record.spikes == "all" else record.spikes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,13 +66,13 @@ def place(populations: Sequence[NeuronPopulation | SourcePopulation], permutatio
     """
     order = _checked(permutation)
     sizes = [population.size if isinstance(population, NeuronPopulation) else 0 for population in populations]
-    ends = np.cumsum(sizes)
-    if len(ends) and ends[-1] > len(order):
-        first = int(np.argmax(ends > len(order)))
-        raise CapacityError(
-            f"{ends[-1]} neurons were asked for; population {populations[first].label!r} ({sizes[first]} neurons) finds {len(order) - (ends[first] - sizes[first])} "
-            f"free circuits of the {len(order)} in the neuron permutation; the chip has {_CIRCUITS}. Use fewer neurons or a longer permutation."
-        )
+    ends = list(accumulate(sizes))
+    for population, size, end in zip(populations, sizes, ends, strict=True):
+        if end > len(order):
+            raise CapacityError(
+                f"{ends[-1]} neurons were asked for; population {population.label!r} ({size} neurons) finds {len(order) - (end - size)} free circuits of "
+                f"the {len(order)} in the neuron permutation; the chip has {_CIRCUITS}. Use fewer neurons or a longer permutation."
+            )
     return Placement(tuple(order[end - size : end] for size, end in zip(sizes, ends, strict=True)))
 
 

@@ -1,14 +1,14 @@
 """Routing of external sources: which event label each source sends, which synapses answer it.
 
-Resources. The FPGA sends on four channels; channel k reaches PADI bus k of *both* hemispheres (the crossbar's default). A bus has 32 synapse drivers with two rows each.
-A driver answers an event if the row select of the event equals its position in the bits of its compare mask; then every synapse of its two rows whose
-6-bit label equals that of the event acts on its column, excitatory or inhibitory as the row says.
+Resources. The FPGA sends on four channels; channel k reaches PADI bus k of *both* hemispheres (the crossbar's default). A bus has 32 synapse drivers with
+two rows each. A driver answers an event if the row select of the event equals its position in the bits of its compare mask; then every synapse of its two
+rows whose 6-bit label equals that of the event acts on its column, excitatory or inhibitory as the row says.
 
-Method. Sources are collected in *groups* of at most 64. A group owns one channel, an aligned block of 2**b drivers at the same positions in both hemispheres, and one row select
-that exactly this block answers (mask without the b lowest bits). Inside a group each source has a label of its own and each column is filled independently, so a hemisphere needs as many
-excitatory rows as the busiest column has excitatory synapses, plus the same for inhibitory rows: sources with disjoint targets share rows. Each source
-sends one event per spike. Groups are filled first fit, with large blocks first (few groups, one channel after the other), with smaller blocks if that
-does not fit. Not modelled: sending a source on several channels.
+Method. Sources are collected in *groups* of at most 64. A group owns one channel, an aligned block of 2**b drivers at the same positions in both
+hemispheres, and one row select that exactly this block answers (mask without the b lowest bits). Inside a group each source has a label of its own and each
+column is filled independently, so a hemisphere needs as many excitatory rows as the busiest column has excitatory synapses, plus the same for inhibitory
+rows: sources with disjoint targets share rows. Each source sends one event per spike. Groups are filled first fit, with large blocks first (few groups, one
+channel after the other), with smaller blocks if that does not fit. Not modelled: sending a source on several channels.
 """
 
 from __future__ import annotations
@@ -163,9 +163,9 @@ def _pack(demand: NDArray[np.int64]) -> _Groups:
             return groups
     rows = demand.sum(axis=0).max(axis=-1).sum(axis=0)
     raise CapacityError(
-        f"the drivers of the four buses do not suffice: {len(demand)} external sources need {rows.max()} synapse rows in hemisphere {rows.argmax()} if rows are shared "
-        f"ideally; allowed are {_ROWS} per hemisphere, {LABELS} sources per block of drivers that share a row select, whole blocks on one bus. Use fewer sources or "
-        f"weights up to {MAX_WEIGHT}, or spread the targets over both hemispheres with the neuron permutation."
+        f"the drivers of the four buses do not suffice: {len(demand)} external sources need {rows.max()} synapse rows in hemisphere {rows.argmax()} if rows "
+        f"are shared ideally; allowed are {_ROWS} per hemisphere, {LABELS} sources per block of drivers that share a row select, whole blocks on one bus. "
+        f"Use fewer sources or weights up to {MAX_WEIGHT}, or spread the targets over both hemispheres with the neuron permutation."
     )
 
 
@@ -224,8 +224,8 @@ def _rows(
         for hemisphere in range(_HEMISPHERES):
             modes = np.repeat([_MODES.index(name) for name in RECEPTORS], needed[g, :, hemisphere])
             mode[hemisphere, _row(channel[g], start[g], np.arange(len(modes)))] = modes
-    receiver = mode.reshape(_HEMISPHERES, AXES["driver"], ROWS_PER_DRIVER).any(axis=-1)
-    return mode, receiver, mask
+    used = mode.reshape(_HEMISPHERES, AXES["driver"], ROWS_PER_DRIVER)
+    return mode, np.asarray(used.any(axis=-1)), mask
 
 
 def _check_necessary(network: Network, placement: Placement, demand: NDArray[np.int64], names: NDArray[np.int64]) -> None:
@@ -234,19 +234,19 @@ def _check_necessary(network: Network, placement: Placement, demand: NDArray[np.
         return
     total = demand.sum(axis=0)  # (receptor, hemisphere, column)
     per_circuit = total.sum(axis=0)
-    hemisphere, column = np.unravel_index(int(per_circuit.argmax()), per_circuit.shape)
-    if per_circuit[hemisphere, column] > _ROWS:
-        population, index = (int(owner[hemisphere * COLUMNS + column]) for owner in placement.owners())
+    if per_circuit.max() > _ROWS:
+        circuit = int(per_circuit.argmax())  # hemisphere * 256 + column
+        population, index = (int(owner[circuit]) for owner in placement.owners())
         raise CapacityError(
-            f"neuron {index} of population {network.populations[population].label!r} (circuit {hemisphere * COLUMNS + column}) needs {per_circuit.max()} synapses; "
-            f"allowed are {_ROWS}, the rows of its column. Use fewer inputs or weights up to {MAX_WEIGHT} (each {MAX_WEIGHT} begun takes one synapse)."
+            f"neuron {index} of population {network.populations[population].label!r} (circuit {circuit}) needs {per_circuit.max()} synapses; allowed are "
+            f"{_ROWS}, the rows of its column. Use fewer inputs or weights up to {MAX_WEIGHT} (each {MAX_WEIGHT} begun takes one synapse)."
         )
     rows = total.max(axis=-1)  # (receptor, hemisphere)
     if rows.sum(axis=0).max() > _ROWS:
         hemisphere = int(rows.sum(axis=0).argmax())
         raise CapacityError(
-            f"hemisphere {hemisphere} needs {rows[0, hemisphere]} excitatory and {rows[1, hemisphere]} inhibitory synapse rows; allowed are {_ROWS} together, because "
-            "a row has one sign. Use fewer inputs, or place neurons on both hemispheres with the neuron permutation."
+            f"hemisphere {hemisphere} needs {rows[0, hemisphere]} excitatory and {rows[1, hemisphere]} inhibitory synapse rows; allowed are {_ROWS} "
+            "together, because a row has one sign. Use fewer inputs, or place neurons on both hemispheres with the neuron permutation."
         )
     alone = demand.max(axis=-1).sum(axis=1).max(axis=-1)
     if alone.max() > _ROWS_PER_BUS:
@@ -254,6 +254,6 @@ def _check_necessary(network: Network, placement: Placement, demand: NDArray[np.
         offsets = source_offsets(network)
         population = int(np.searchsorted(offsets, number, side="right")) - 1
         raise CapacityError(
-            f"source {number - offsets[population]} of population {network.populations[population].label!r} needs {alone.max()} synapse rows; allowed are {_ROWS_PER_BUS}, "
-            f"the rows of one bus, that is weights up to {_ROWS_PER_BUS * MAX_WEIGHT}. Spread the weight over several sources."
+            f"source {number - offsets[population]} of population {network.populations[population].label!r} needs {alone.max()} synapse rows; allowed are "
+            f"{_ROWS_PER_BUS}, the rows of one bus, that is weights up to {_ROWS_PER_BUS * MAX_WEIGHT}. Spread the weight over several sources."
         )

@@ -120,7 +120,7 @@ class Probe(Plain):
         If the interval is below 1.
     """
 
-    signals: tuple[str, ...]
+    signals: tuple[Signal, ...]
     circuits: tuple[int, ...]
     interval: int
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyNN.standardmodels.cells
@@ -23,7 +23,7 @@ _REGISTERS = {name: register for name, register in registers("brainscales2").ite
 
 def _default(register: Register) -> bool | float:
     """Return a register's default as PyNN keeps it: switches as booleans, all else as floats."""
-    return bool(register.default) if register.kind == "switch" else float(register.default)  # type: ignore[arg-type]
+    return bool(register.default) if register.kind == "switch" else float(register.default)
 
 
 class HXNeuron(NeuronCellType):
@@ -39,14 +39,14 @@ class HXNeuron(NeuronCellType):
         One value for all neurons of the population or one for each; the names are those of `get_parameter_names`.
     """
 
-    recordable = ["spikes", "v", "exc_synin", "inh_synin", "adaptation"]
-    receptor_types = ["excitatory", "inhibitory"]
+    recordable: ClassVar = ["spikes", "v", "exc_synin", "inh_synin", "adaptation"]
+    receptor_types: ClassVar = ["excitatory", "inhibitory"]
     conductance_based = False
     injectable = True
 
-    default_parameters = {**NeuronCellType.default_parameters, **{name: _default(register) for name, register in _REGISTERS.items()}}
-    translations = build_translations(*((name, name) for name in default_parameters))
-    units = {**NeuronCellType.units, **{name: "dimensionless" for name in (*recordable[1:], *_REGISTERS)}, "spikes": "ms"}
+    default_parameters: ClassVar = {**NeuronCellType.default_parameters, **{name: _default(register) for name, register in _REGISTERS.items()}}
+    translations: ClassVar = build_translations(*((name, name) for name in default_parameters))
+    units: ClassVar = {**NeuronCellType.units, **{name: "dimensionless" for name in (*recordable[1:], *_REGISTERS)}, "spikes": "ms"}
 
     @classmethod
     def get_default_values(cls) -> dict[str, bool | float]:
@@ -90,10 +90,10 @@ class SpikeSourceArray(ExternalNeuron, pyNN.standardmodels.cells.SpikeSourceArra
         Milliseconds of hardware time, in any order. A snippet plays those within it.
     """
 
-    default_parameters = {"spike_times": ArrayParameter([])}
-    translations = build_translations(("spike_times", "spike_times"))
-    recordable = ["spikes"]
-    units = {"spike_times": "ms", "spikes": "ms"}
+    default_parameters: ClassVar = {"spike_times": ArrayParameter([])}
+    translations: ClassVar = build_translations(("spike_times", "spike_times"))
+    recordable: ClassVar = ["spikes"]
+    units: ClassVar = {"spike_times": "ms", "spikes": "ms"}
 
     def to_network(self, label: str, size: int, begin: float, end: float, duration: int) -> SourcePopulation:
         """Return the spikes between `begin` and `end` in ticks from `begin`, on the grid of the FPGA clock."""

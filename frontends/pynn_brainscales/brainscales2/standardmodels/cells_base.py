@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import pyNN.standardmodels
 from pyNN.standardmodels import build_translations
@@ -14,6 +14,7 @@ from neckar.facts import registers
 from neckar.network import NeuronPopulation, SourcePopulation
 
 _READOUT_SOURCES = registers("brainscales2")["readout_source"].choices or ()
+_ReadoutSource = IntEnum("ReadoutSource", [(name, code) for code, name in enumerate(_READOUT_SOURCES)])  # type: ignore[misc]
 
 
 class StandardCellType(pyNN.standardmodels.StandardCellType, ABC):
@@ -45,11 +46,11 @@ class NeuronCellType(StandardCellType):
         If a plasticity rule is given.
     """
 
-    ReadoutSource = IntEnum("ReadoutSource", [(name, code) for code, name in enumerate(_READOUT_SOURCES)])  # type: ignore[misc]
+    ReadoutSource: ClassVar = _ReadoutSource
 
-    default_parameters = {"plasticity_rule_readout_source": float(ReadoutSource.membrane), "plasticity_rule_enable_readout_source": False}
-    translations = build_translations(*((name, name) for name in default_parameters))
-    units = {name: "dimensionless" for name in default_parameters}
+    default_parameters: ClassVar = {"plasticity_rule_readout_source": float(_ReadoutSource["membrane"]), "plasticity_rule_enable_readout_source": False}
+    translations: ClassVar = build_translations(*((name, name) for name in default_parameters))
+    units: ClassVar = {name: "dimensionless" for name in default_parameters}
 
     def __init__(self, plasticity_rule: Any = None, **parameters: Any) -> None:
         if plasticity_rule is not None:

@@ -1,0 +1,81 @@
+"""The engine against NEST: 512 circuits with scattered parameters, the same weights and the same 10,160 row events (2.6 million synaptic events) in 2 ms of hardware time.
+
+Linear circuits, immediate reset, no noise; see :mod:`nest_oracle` for the correspondence. The bounds are those of the engine's design: LIF against NEST's precise-spike model
+(input and crossings off the grid), AdEx against its adaptive solver at a fine step.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from nest_oracle import run_nest
+
+from neckar.dynamics.workload import Workload, build, firing_rates
+
+pytestmark = pytest.mark.slow
+
+HARDWARE_S = 2e-3
+DEFAULT_STEP, FINE_STEP = 250, 50  # ticks of 2 ns
+
+
+@pytest.fixture(scope="module")
+def lif() -> Workload:
+    return build("lif", "ideal", HARDWARE_S, scatter=0.15)
+
+
+@pytest.fixture(scope="module")
+def adex() -> Workload:
+    return build("adex", "ideal", HARDWARE_S, scatter=0.15, grid_ticks=FINE_STEP)  # on the grid of all steps, because aeif_psc_exp takes no other input
+
+
+@pytest.fixture(scope="module")
+def lif_in_nest(lif):
+    return run_nest(lif, "iaf_psc_exp_ps", 0.1).counts
+
+
+@pytest.fixture(scope="module")
+def adex_in_nest(adex):
+    # aeif_psc_exp adds half a step to a refractory period on average; at this resolution that is made up for exactly by a step less
+    return run_nest(adex, "aeif_psc_exp", 0.02, rounding_ms=0.01).counts
+
+
+def counts(load: Workload, step_ticks: int) -> np.ndarray:
+    return np.rint(firing_rates(load.run(step_ticks), HARDWARE_S) * HARDWARE_S).astype(int)
+
+
+def test_circuits_of_the_comparison_fire_at_10_to_60_khz(lif_in_nest, adex_in_nest):
+    for spikes in (lif_in_nest, adex_in_nest):
+        low, high = np.quantile(spikes / HARDWARE_S, (0.05, 0.95))
+        assert 10e3 < low < high < 60e3
+
+
+@pytest.mark.xfail(
+    reason="3 of 512 circuits differ by one spike of 41,000 in all: float32 voltages (1 uV) and h**2 (2 uV) decide spikes that graze the threshold; "
+    "NEST differs from itself in as many circuits when its thresholds move by 2 uV"
+)
+def test_lif_spike_counts_of_all_circuits_equal_nests_at_a_tenth_of_a_microsecond(lif, lif_in_nest):
+    np.testing.assert_array_equal(counts(lif, FINE_STEP), lif_in_nest)
+
+
+def test_lif_differs_from_nest_no_more_than_nest_with_thresholds_shifted_by_10_microvolt(lif, lif_in_nest):
+    """A spike that grazes the threshold is decided by the last bits: what counts is how large an error decides it."""
+    parameters = tuple(replace(p, v_threshold=p.v_threshold + 10e-6) for p in lif.parameters)
+    shifted = run_nest(replace(lif, parameters=parameters), "iaf_psc_exp_ps", 0.1).counts
+    assert np.abs(counts(lif, FINE_STEP) - lif_in_nest).sum() < np.abs(shifted - lif_in_nest).sum()
+
+
+@pytest.mark.parametrize(("step_ticks", "bound"), [(FINE_STEP, 1e-4), (DEFAULT_STEP, 1e-3)])
+def test_lif_total_count_equals_nests(lif, lif_in_nest, step_ticks, bound):
+    assert counts(lif, step_ticks).sum() == pytest.approx(lif_in_nest.sum(), rel=bound)
+
+
+@pytest.mark.parametrize("step_ticks", [FINE_STEP, DEFAULT_STEP])
+def test_adex_mean_rate_is_within_1_percent_of_nests(adex, adex_in_nest, step_ticks):
+    assert counts(adex, step_ticks).sum() == pytest.approx(adex_in_nest.sum(), rel=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["lif", "adex"])
+@pytest.mark.parametrize("step_ticks", [2 * FINE_STEP, DEFAULT_STEP])
+def test_halving_the_step_changes_spike_counts_by_less_than_half_a_percent(request, kind, step_ticks):
+    load = request.getfixturevalue(kind)
+    assert counts(load, step_ticks).sum() == pytest.approx(counts(load, step_ticks // 2).sum(), rel=5e-3)

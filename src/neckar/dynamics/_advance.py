@@ -114,4 +114,4 @@ def lane_kernel(saturating: bool, exponential: bool, noisy: bool) -> Callable[..
             n_out = collect(B, words, busy, k, out_step, out_time, out_circuit, n_out)
         return n_out, n_log
 
-    return kernel(advance_lane)
+    return kernel(advance_lane, f"{saturating}-{exponential}-{noisy}")

@@ -86,4 +86,4 @@ def dense_kernel(saturating: bool, exponential: bool) -> Callable[..., Any]:
                     out[i, 0] += missed * F(ticks[i] - begin) / F(h_ticks)
         return s
 
-    return kernel(dense)
+    return kernel(dense, f"{saturating}-{exponential}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core.caching import FunctionCache
 from platformdirs import user_cache_path
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add and reciprocal of loop constants; no reassociation, NaN and infinity stay correct
@@ -36,12 +37,25 @@ def kernel_part(function: Callable[..., Any]) -> Any:
     return numba.njit(fastmath=FAST, error_model="numpy", forceinline=True)(function)
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a kernel with a disk cache; it releases the GIL, so lanes run in threads."""
+class _KernelCache(FunctionCache):
+    """Disk cache of a kernel that is built in variants. Numba's own key hashes the helpers it closes over by identity, which no other process shares."""
+
+    def __init__(self, function: Callable[..., Any], variant: str) -> None:
+        super().__init__(function)
+        self._variant = variant
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return sig, codegen.magic_tuple(), self._variant
+
+
+def kernel(function: Callable[..., Any], variant: str) -> Any:
+    """Compile a kernel with a disk cache, of which `variant` is the key; it releases the GIL, so lanes run in threads."""
+    dispatcher = numba.njit(fastmath=FAST, nogil=True, error_model="numpy", boundscheck=False)(function)
     config: Any = numba.config
     previous = config.CACHE_DIR
     config.CACHE_DIR = str(cache_directory())
     try:
-        return numba.njit(fastmath=FAST, cache=True, nogil=True, error_model="numpy", boundscheck=False)(function)
+        dispatcher._cache = _KernelCache(function, variant)
     finally:
         config.CACHE_DIR = previous
+    return dispatcher

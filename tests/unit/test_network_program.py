@@ -1,0 +1,128 @@
+"""Lowering: whole fields, deltas, events, reuse of what did not change, and splitting of recordings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from neckar.chip import ChipConfig
+from neckar.errors import ParameterRangeError
+from neckar.network import MappedNetwork, Network, NeuronPopulation, Projection, Section, SourcePopulation, build_program, map_network, split_madc
+from neckar.program import MadcChannel, Record
+
+BASE = ChipConfig.default()
+
+
+def network(weight: int = 10, v_leak: int = 700, ticks: tuple[int, ...] = (100, 300)) -> Network:
+    neurons = NeuronPopulation("n", 2, {"leak_v_leak": np.array([v_leak, v_leak])})
+    sources = SourcePopulation.from_lists("s", [np.array(ticks), np.array([200])])
+    pre, post = np.array([0, 1]), np.array([0, 1])
+    return Network((neurons, sources), (Projection("p", 1, 0, "excitatory", pre, post, np.array([weight, weight])),))
+
+
+def with_neurons(old: Network, v_leak: int) -> Network:
+    """Return a network in which only the neurons are new."""
+    return Network((network(v_leak=v_leak).populations[0], *old.populations[1:]), old.projections)
+
+
+def mapped(net: Network, previous: MappedNetwork | None = None) -> MappedNetwork:
+    return map_network(net, base=BASE, previous=previous)
+
+
+def test_the_first_program_holds_every_field_and_later_ones_what_changed() -> None:
+    net = network()
+    first = mapped(net)
+    program = build_program([Section(first, 1000, Record())], held=None)
+    assert program.whole
+    assert program.config["leak_v_leak"][:3].tolist() == [700, 700, 0]
+    again = build_program([Section(mapped(net, first), 1000, Record())], held=first.fields)
+    assert again.config == {}
+    changed = mapped(with_neurons(net, 650), first)
+    assert list(build_program([Section(changed, 1000, Record())], held=first.fields).config) == ["leak_v_leak"]
+
+
+def test_a_field_back_at_its_base_value_is_sent() -> None:
+    first = mapped(network())
+    bare = mapped(Network((NeuronPopulation("n", 2), network().populations[1])), first)
+    config = build_program([Section(bare, 1000, Record())], held=first.fields).config
+    assert not config["leak_v_leak"].any()
+    assert not config["synapse_weight"].any()
+    assert BASE.updated(first.fields).updated(config) == BASE
+
+
+def test_the_config_after_a_program_is_that_of_its_last_section() -> None:
+    net = network()
+    first = mapped(net)
+    second = mapped(with_neurons(net, 600), first)
+    program = build_program([Section(first, 1000, Record()), Section(second, 500, Record(spikes=()))], held=None)
+    assert list(program.snippets[1].config) == ["leak_v_leak"]
+    assert program.snippets[1].record == Record(spikes=())
+    assert BASE.updated(program.config).updated(program.snippets[1].config) == BASE.updated(second.fields)
+
+
+def test_events_carry_their_sources_labels_and_are_cut_at_the_end() -> None:
+    net = network(ticks=(999, 100, 1000))
+    result = mapped(net)
+    program = build_program([Section(result, 1000, Record()), Section(result, 1000, Record())], held=None)
+    tick, label = program.entries.entry(0)
+    assert tick.tolist() == [100, 200, 999, 1100, 1200, 1999]
+    assert [result.routing.sources()[int(one)] for one in label[:3]] == [(1, 0), (1, 1), (1, 0)]
+
+
+def test_sources_without_targets_send_nothing() -> None:
+    bare = Network(network().populations)
+    assert len(build_program([Section(mapped(bare), 1000, Record())], held=None).entries) == 0
+
+
+def test_unchanged_parts_are_reused() -> None:
+    net = network()
+    first = mapped(net)
+    second = mapped(with_neurons(net, 600), first)
+    assert second.routing is first.routing
+    assert second.synapse_fields is first.synapse_fields
+    other_ticks = Network((net.populations[0], network(ticks=(5,)).populations[1]), net.projections)
+    third = mapped(other_ticks, first)
+    assert third.neuron_fields is first.neuron_fields
+    assert third.synapse_fields is first.synapse_fields
+
+
+def test_a_route_survives_weights_that_need_the_same_synapses() -> None:
+    first = mapped(network(weight=10))
+    second = mapped(network(weight=63), first)
+    assert second.routing is first.routing
+    assert second.fields["synapse_weight"].max() == 63
+    third = mapped(network(weight=64), second)
+    assert third.routing is not second.routing
+
+
+def test_codes_outside_their_range_are_refused() -> None:
+    with pytest.raises(ParameterRangeError, match=r"leak_v_leak\[0\] is 1500"):
+        mapped(network(v_leak=1500))
+
+
+def channels(*circuits: int) -> tuple[MadcChannel, ...]:
+    return tuple(MadcChannel(circuit) for circuit in circuits)
+
+
+def test_the_open_instrument_records_everything_at_once() -> None:
+    record = Record(spikes=(0, 1, 2), madc=channels(0, 2, 4, 1))
+    assert split_madc([record], "open") == ((record,),)
+
+
+def test_silicon_records_one_even_and_one_odd_column_per_execution() -> None:
+    first, second = split_madc([Record(spikes=(0, 1, 2), madc=channels(0, 1, 2))], "silicon")
+    assert first[0].madc == channels(0, 1)
+    assert second[0].madc == channels(2)
+
+
+def test_each_channel_and_each_spike_train_belong_to_one_execution() -> None:
+    records = [Record(spikes=tuple(range(9)), madc=channels(*range(7))), Record(spikes="all", madc=channels(4, 6, 258)), Record(spikes=())]
+    passes = split_madc(records, "silicon")
+    assert len(passes) == 4
+    for i, record in enumerate(records):
+        assert sorted(channel.circuit for part in passes for channel in part[i].madc) == sorted(channel.circuit for channel in record.madc)
+        spikes = [circuit for part in passes for circuit in part[i].spikes]
+        assert sorted(spikes) == sorted(range(512) if record.spikes == "all" else record.spikes)
+        for part in passes:
+            assert all(channel.circuit in part[i].spikes for channel in part[i].madc if record.spikes)
+            assert len({channel.circuit % 2 for channel in part[i].madc}) == len(part[i].madc)

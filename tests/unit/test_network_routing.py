@@ -160,7 +160,7 @@ def test_a_source_without_targets_has_no_label_and_no_rows() -> None:
         (512, 512, [one_to_one(0, 1, 512, 200), one_to_one(0, 1, 512, 200, "inhibitory")]),
         (60, 4, [dense(0, 1, 60, 4, 252)]),
         (1, 1, [dense(0, 1, 1, 1, 64 * 63)]),
-        (85, 3, [dense(0, 1, 85, 3, 189)]),
+        (84, 3, [dense(0, 1, 84, 3, 189)]),
     ],
 )
 def test_networks_up_to_the_rows_of_the_chip_fit(n_sources: int, n_neurons: int, projections: list[Projection]) -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Any
 from warnings import warn
 
-import numpy as np
-from numpy.typing import NDArray
 from pyNN import common
 from pyNN.common.control import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY
 from pyNN.recording import get_io
 
 from neckar.errors import ConfigurationError, UnknownNameError, UnsupportedFeatureError, nearest
-from neckar.facts import AXES
-from neckar.network import DEFAULT_PERMUTATION
 from pynn_brainscales.brainscales2 import simulator
-from pynn_brainscales.brainscales2._errors import CircuitOverflowError, CircuitTypeError, RunStateError
+from pynn_brainscales.brainscales2._errors import RunStateError
+from pynn_brainscales.brainscales2._placement import checked_permutation
 from pynn_brainscales.brainscales2.connectors import FixedProbabilityConnector
 from pynn_brainscales.brainscales2.populations import Population
 from pynn_brainscales.brainscales2.projections import Projection
@@ -79,31 +74,12 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
             raise UnsupportedFeatureError(f"setup({keyword}=...) is not part of this version. Leave it out.")
     max_delay = extra_params.get("max_delay", DEFAULT_MAX_DELAY)
     common.setup(timestep, min_delay, max_delay=max_delay)
-    permutation = _permutation(extra_params.get("neuronPermutation"))
+    permutation = checked_permutation(extra_params.get("neuronPermutation"))
     if simulator.state is not None:
         simulator.state.close()
     simulator.state = simulator.State(simulator.current_lab(), permutation)
     simulator.state.min_delay = 0 if min_delay == "auto" else min_delay
     simulator.state.max_delay = 0 if max_delay == "auto" else max_delay
-
-
-def _permutation(circuits: Sequence[Any] | None) -> NDArray[np.int64]:
-    """Return a neuron permutation after checking it."""
-    if circuits is None:
-        return DEFAULT_PERMUTATION
-    try:
-        numbers = [operator.index(circuit) for circuit in circuits]
-    except TypeError:
-        raise CircuitTypeError(f"neuronPermutation is {circuits!r}; allowed is a sequence of whole numbers from 0 to {AXES['circuit'] - 1}.") from None
-    where = f"allowed are whole numbers from 0 to {AXES['circuit'] - 1}, each at most once."
-    if numbers and min(numbers) < 0:
-        raise CircuitTypeError(f"neuronPermutation holds {min(numbers)}; {where}")
-    if numbers and max(numbers) >= AXES["circuit"]:
-        raise CircuitOverflowError(f"neuronPermutation holds {max(numbers)}; {where}")
-    if len(set(numbers)) < len(numbers):
-        twice = next(number for number in numbers if numbers.count(number) > 1)
-        raise ConfigurationError(f"neuronPermutation holds {twice} more than once; {where}")
-    return np.array(numbers, np.int64)
 
 
 def end(compatible_output: bool = True) -> None:

@@ -6,7 +6,6 @@ One :class:`State` lives from ``setup`` to ``end``; it is the module's ``state``
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,11 +14,12 @@ from numpy.typing import NDArray
 from pyNN.common import IDMixin
 
 from neckar.chip.config import ChipConfig
-from neckar.errors import CapacityError, ConfigurationError
-from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Section, SourcePopulation, map_network, place
+from neckar.errors import ConfigurationError
+from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Section, SourcePopulation, map_network
 from neckar.program import MadcChannel, Record
-from pynn_brainscales.brainscales2._errors import NoFreeCircuitError, RunStateError
+from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
+from pynn_brainscales.brainscales2._placement import NeuronPlacement
 from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES
 
 name = "HX"  # for use in annotations of recorded data
@@ -38,43 +38,6 @@ def current_lab() -> Any:
 
 class ID(int, IDMixin):
     """A neuron of a population: its number, with the population behind it."""
-
-
-class NeuronPlacement:
-    """Which circuit each neuron lives on, known as soon as a population exists.
-
-    Parameters
-    ----------
-    permutation : ndarray of int64
-        Circuits in the order of their use.
-    """
-
-    def __init__(self, permutation: NDArray[Any]) -> None:
-        self.permutation = permutation
-        self._populations: list[NeuronPopulation] = []
-        self._circuit: dict[int, int] = {}
-
-    def register(self, label: str, neuron_ids: Sequence[int] | NDArray[Any]) -> None:
-        """Place a new population of neurons.
-
-        Raises
-        ------
-        NoFreeCircuitError
-            If it does not fit; then nothing changes.
-        """
-        populations = [*self._populations, NeuronPopulation(label, len(neuron_ids))]
-        try:
-            circuits = place(populations, self.permutation).circuits[-1]
-        except CapacityError as error:
-            raise NoFreeCircuitError(str(error)) from None
-        self._populations = populations
-        self._circuit.update(zip(map(int, neuron_ids), circuits.tolist(), strict=True))
-
-    def id2first_circuit(self, neuron_id: Any) -> Any:
-        """Return the first circuit of a neuron, or a list of them for several."""
-        if isinstance(neuron_id, int):
-            return self._circuit[int(neuron_id)]
-        return [self._circuit[int(one)] for one in neuron_id]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +15,13 @@ from neckar.chip.madc import SIGNAL, sample_ticks
 from neckar.chip.probe import n_samples
 from neckar.chip.routing import HEMISPHERES, reaches_host, resolve, row_table
 from neckar.chip.sampling import COLUMNS, Sampler
+from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import kick_volts
 from neckar.dynamics import N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 from neckar.facts import cost_brainscales2 as timing
 from neckar.program import MadcChannel, Probe, Program, Record, TimedRead, TimedWrite, ticks
-
-if TYPE_CHECKING:
-    from neckar.chip.machine import Chip
 
 CIRCUITS = AXES["circuit"]
 PLANES = ("synapse_weight", "synapse_label")  # written row by row while the circuits run on; all other writes start a new stretch
@@ -149,7 +146,7 @@ class EntryRun:
 
     Parameters
     ----------
-    chip : Chip
+    substrate : Substrate
         Gives physics, steps and seeds.
     plan : Plan
     entry : int
@@ -157,8 +154,8 @@ class EntryRun:
         Act besides the playback.
     """
 
-    def __init__(self, chip: Chip, plan: Plan, entry: int, actors: Sequence[Actor]) -> None:
-        self.chip, self.plan, self.entry, self.actors = chip, plan, entry, actors
+    def __init__(self, substrate: Substrate, plan: Plan, entry: int, actors: Sequence[Actor]) -> None:
+        self.substrate, self.plan, self.entry, self.actors = substrate, plan, entry, actors
         self.key = (*(plan.program.run_seed or (0, 0)), entry)
         self.writes = [w for w in plan.program.writes if w.entry is None or w.entry == entry]
 
@@ -168,7 +165,7 @@ class EntryRun:
         config = (config or plan.base).copy()
         self._write("before", config)
         start = 0 if before is not None else -plan.lead_ticks
-        parameters = self.chip.physical(config)
+        parameters = self.substrate.physical(config)
         state = _rest(parameters) if before is None else before.copy()
         if before is None:
             _reset_neurons(state, parameters)
@@ -205,8 +202,8 @@ class EntryRun:
             for write in writes:
                 if int(write.at) == a or (int(write.at) == 0 and a == start):
                     config[(write.field, *write.key)] = write.value
-            parameters = self.chip.physical(config)
-            step, tau = self.chip.step(parameters)
+            parameters = self.substrate.physical(config)
+            step, tau = self.substrate.step(parameters)
             result.steps.append(step)
             events, answered = self._row_events(config, arrivals, a, b, result)
             self._lanes(trial, state, events)
@@ -230,7 +227,7 @@ class EntryRun:
     def _arrivals(self, result: EntryResult) -> tuple[Ticks, NDArray[np.uint16]]:
         """Return arrival ticks and labels of the input events that the link does not lose."""
         tick, label = self.plan.program.entries.entry(self.entry)
-        kept = self.chip.keep(len(tick), "in", *self.key)
+        kept = self.substrate.keep(len(tick), "in", *self.key)
         arrival = tick[kept] + self.plan.latency
         late = int(np.sum(arrival >= self.plan.program.duration))
         result.sent_in = len(tick)
@@ -252,7 +249,7 @@ class EntryRun:
         return events, len(tick) - unanswered
 
     def _kicks(self, config: ChipConfig, hemisphere: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return kick_volts(self.chip.specimen, self.chip.effects, config, hemisphere, rows)
+        return kick_volts(self.substrate.specimen, self.substrate.effects, config, hemisphere, rows)
 
     def _lanes(self, trial: Trial, state: NDArray[np.float32], events: Sequence[RowEvents]) -> None:
         """Make the lanes of a stretch: with the rows that receive events in it, and all rows if actors may write."""
@@ -268,7 +265,7 @@ class EntryRun:
             receptor = np.where(config.synapse_row_mode[h] > 0, config.synapse_row_mode[h], 0).astype(np.uint8)
             observed = plan.observed[(plan.observed >= mine.start) & (plan.observed < mine.stop)] - mine.start
             synapses = Synapses(weights, np.ascontiguousarray(config.synapse_label[h]), receptor)
-            lane = Lane(columns, observed, synapses, _noise_keys(h), self.chip.seed("membrane", *self.key))
+            lane = Lane(columns, observed, synapses, _noise_keys(h), self.substrate.seed("membrane", *self.key))
             lane.load(state[:, mine])
             trial.lanes[h] = lane
 
@@ -284,7 +281,7 @@ class EntryRun:
                 result.reads[read.name] = result.counters[read.key] if read.field == "spike_counter" else np.array(config[read.field][read.key])
         leaves = reaches_host(config)[circuit]
         tick, circuit = tick[leaves], circuit[leaves]
-        kept = self.chip.keep(len(tick), "out", *self.key)
+        kept = self.substrate.keep(len(tick), "out", *self.key)
         result.sent_out = len(tick)
         result.lost["link_loss", "chip_to_fpga"] = int(len(tick) - kept.sum())
         tick, circuit = tick[kept] // STAMP_TICKS * STAMP_TICKS, circuit[kept]

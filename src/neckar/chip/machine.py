@@ -9,7 +9,6 @@ Not modelled: the parallel converter (CADC), plasticity, events from neurons to 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
@@ -18,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neckar.chip.agenda import Actor
 from neckar.chip.config import ChipConfig
@@ -28,10 +26,9 @@ from neckar.chip.entry import EntryResult, EntryRun, Plan
 from neckar.chip.madc import check_channels, convert
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals
-from neckar.chip.transfer import MadcTransfer, physical
-from neckar.dynamics import CircuitParameters, largest_step, reference_tau
+from neckar.chip.substrate import Substrate
+from neckar.chip.transfer import MadcTransfer
 from neckar.errors import ParameterRangeError, UnsupportedFeatureError
-from neckar.facts import brainscales2 as facts
 from neckar.program import (
     TICKS_PER_US,
     Losses,
@@ -80,7 +77,7 @@ class Chip:
         if self.step_ticks < 1:
             raise ParameterRangeError(f"step_us is {step_us}; allowed is 0.002 us (one tick) or more. The default of 0.5 us suits most experiments.")
         self.threads = threads or os.cpu_count() or 1
-        self._known: tuple[ChipConfig, CircuitParameters] | None = None
+        self._substrate = Substrate(specimen, effects, self.step_ticks)
         self._held: tuple[MachineState, ChipConfig] | None = None
 
     def run(self, program: Program, state: MachineState | None = None, *, actors: Sequence[Actor] = ()) -> tuple[Recording, MachineState]:
@@ -111,7 +108,7 @@ class Chip:
         base = self._registers(state)
         base.apply(program.config)
         plan = Plan(program, base, self.instruments)
-        runs = [EntryRun(self, plan, e, actors if e == 0 else ()) for e in range(program.n_entries)]
+        runs = [EntryRun(self._substrate, plan, e, actors if e == 0 else ()) for e in range(program.n_entries)]
         results = self._execute(plan, runs, state)
         final = results[-1].config
         after = MachineState(
@@ -123,18 +120,6 @@ class Chip:
         )
         self._held = (after, final)
         return self._recording(program, plan, results, time.perf_counter() - began), after
-
-    def physical(self, config: ChipConfig) -> CircuitParameters:
-        """Return the physical parameters of all circuits under a configuration; the last ones are remembered."""
-        known = self._known  # one read: entries of a program ask from several threads
-        if known is None or known[0] != config:
-            known = (config.copy(), physical(self.specimen, self.effects, config))
-            self._known = known
-        return known[1]
-
-    def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float]]:
-        """Return the step in ticks for these circuits, and the reference time constants (s) of the synaptic lines."""
-        return largest_step(parameters, self.step_ticks), reference_tau(parameters)
 
     def _refuse(self, program: Program) -> None:
         if program.machine != "brainscales2":
@@ -172,16 +157,6 @@ class Chip:
             return [run.execute(None, None) for run in runs]
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(lambda run: run.execute(None, None), runs))
-
-    def seed(self, *key: str | int) -> int:
-        """Return a 64-bit seed that depends on the chip and a key."""
-        return int.from_bytes(hashlib.blake2b(repr((self.specimen.seed, *key)).encode(), digest_size=8).digest(), "little")
-
-    def keep(self, n: int, *key: str | int) -> NDArray[np.bool_]:
-        """Return which of `n` events a link does not lose."""
-        if not self.effects.event_loss:
-            return np.ones(n, bool)
-        return np.random.Generator(np.random.Philox(self.seed("link", *key))).random(n) >= facts.LINK_LOSS.value
 
     def _recording(self, program: Program, plan: Plan, results: Sequence[EntryResult], wall_s: float) -> Recording:
         spikes = [result.spikes for result in results]

@@ -50,7 +50,7 @@ class _KernelCache(FunctionCache):
 
 def kernel(function: Callable[..., Any], variant: str) -> Any:
     """Compile a kernel with a disk cache, of which `variant` is the key; it releases the GIL, so lanes run in threads."""
-    dispatcher = numba.njit(fastmath=FAST, nogil=True, error_model="numpy", boundscheck=False)(function)
+    dispatcher: Any = numba.njit(fastmath=FAST, nogil=True, error_model="numpy", boundscheck=False)(function)
     config: Any = numba.config
     previous = config.CACHE_DIR
     config.CACHE_DIR = str(cache_directory())

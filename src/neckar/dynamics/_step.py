@@ -118,9 +118,11 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
                 v_e = min(max(v_e, ZERO), constants[3])
             armed = select(v < theta, ONE, armed)
             rise = ONE / max(v_e - v, TINY)
-            chord = (theta - v) * rise
+            chord = min(max((theta - v) * rise, ZERO), ONE)
             bow = ONE - B[L.X_CURRENT * STRIDE + j] * d * rise if exponential else max(-FOUR * B[L.K_LEAK * STRIDE + j] * d, -HALF)
-            part = min(max(chord + bow * (chord - chord * chord), ZERO), ONE)
+            part = chord + bow * (chord - chord * chord)
+            if exponential:
+                part = min(max(part, ZERO), ONE)
             t_c = max(h - d * (ONE - part), r)
             fires = (v_e >= theta) & (armed > ZERO) & (t_c < h)
             B[L.V * STRIDE + j] = select(fires, theta, v_e)

@@ -1,0 +1,479 @@
+"""Laws of the compiled engine: closed forms, limits, invariances and the order of convergence.
+
+All circuits have 2.3 pF and, where a test does not say otherwise, membrane and synaptic time constants of 10 us and the default step of 0.5 us.
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neckar.dynamics import NO_EVENTS, N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses, largest_step, reference_tau
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "reference"))
+
+from rk4 import solve
+
+N = 256
+C = 2.3e-12
+STEP = 250  # ticks
+US = 500  # ticks
+V, W, S_EXC, S_INH = (STATE_NAMES.index(name) for name in ("v", "w", "s_exc", "s_inh"))
+MICRO = 1e-6
+T_RESET = np.array([1.0, 1.01, 1.234, 1.5, 2.0, 2.03, 3.333, 5.002, 10.0, 20.006]) * MICRO
+
+
+def circuits(**changes) -> CircuitParameters:
+    """Return 256 linear circuits without threshold, resting at 0.5 V; a change is one value for all or one per circuit."""
+    tau = 10 * MICRO
+    values = dict.fromkeys(CircuitParameters.__dataclass_fields__, 0.0) | {
+        "capacitance": C, "g_leak": C / tau, "e_leak": 0.5, "g_reset": 40 * C / tau, "e_reset": 0.3, "v_threshold": np.inf, "t_reset": 2 * MICRO,
+        "gm_exc": C / tau, "gm_inh": C / tau, "v_exp": 0.7, "delta_exp": 0.02, "w_rest": 0.6, "v_adapt": 0.5, "tau_exc": tau, "tau_inh": tau, "tau_adapt": 100 * MICRO,
+        "v_sat": 0.9, "v_floor": 0.128, "v_width": 0.037, "v_supply": 1.2, "saturating": False,
+    }  # fmt: skip
+    scalars = {"v_sat", "v_floor", "v_width", "v_supply", "saturating"}
+    values |= changes
+    return CircuitParameters(**{name: value if name in scalars else np.broadcast_to(value, N).copy() for name, value in values.items()})
+
+
+@dataclass
+class Result:
+    """Spikes sorted by tick and column, final state (field, column), and signals (sample, signal) of each observed column."""
+
+    ticks: np.ndarray
+    columns: np.ndarray
+    state: np.ndarray
+    signals: dict[int, np.ndarray]
+
+
+def simulate(
+    p, end, events=NO_EVENTS, weight=0.1, v=0.5, step=STEP, start=0, observed=(), samples=None, columns=None, cuts=(), seed=1, synapses=None, begin=None
+) -> Result:
+    """Run the engine from `start` to `end` (ticks), in pieces that end at `cuts`; row 0 is excitatory, row 1 inhibitory, row 2 both, with `weight` everywhere and label 0."""
+    columns = np.arange(N) if columns is None else np.asarray(columns)
+    if synapses is None:
+        synapses = Synapses(np.full((3, N), weight, np.float32), np.zeros((3, N), np.uint8), np.array([1, 2, 3], np.uint8))
+    lane = Lane(columns, np.asarray(observed, int), synapses, np.arange(1, N + 1, dtype=np.uint32) * np.uint32(2654435761), seed)
+    state = np.zeros((N_DYNAMIC, N), np.float32)
+    state[V], state[W] = v, p.w_rest
+    lane.load(state)
+    segment = Segment(p, start, end, step, reference_tau(p))
+    found, signals = [], {column: [] for column in observed}
+    places = [start if begin is None else begin, *cuts, end]
+    for t0, t1 in zip(places, places[1:], strict=False):
+        ticks, fired, traces = lane.advance(segment, events, t0, t1)
+        found.append(np.stack([ticks, fired]))
+        for trace in traces:
+            inside = samples[(samples >= trace.start) & (samples < trace.start + (len(trace.states) - 1) * trace.h_ticks)]
+            for column in observed:
+                signals[column].append(lane.sample(trace, column, inside))
+    lane.store(state)
+    ticks, fired = np.concatenate(found, axis=1)
+    order = np.lexsort((fired, ticks))
+    return Result(ticks[order], fired[order], state, {column: np.concatenate(parts) for column, parts in signals.items()})
+
+
+def at(*events: tuple[int, int]) -> RowEvents:
+    """Return events given as (tick, row)."""
+    ticks, rows = np.array(sorted(events)).T
+    return RowEvents(ticks.astype(np.int64), rows.astype(np.int32), np.zeros(len(ticks), np.uint8))
+
+
+def trace(p, end, samples, **options) -> np.ndarray:
+    """Return signals of circuit 0 at `samples`, shape (sample, signal)."""
+    return simulate(p, end, observed=(0,), samples=samples, columns=[0], **options).signals[0]
+
+
+# Membrane and synapses: closed forms
+
+
+@pytest.mark.parametrize("step", [50, 250, 333])
+@pytest.mark.parametrize("tau", [1.0, 10.0, 57.0])
+def test_leak_decays_exponentially(tau, step):
+    ticks = np.arange(0, 60 * US, 37)
+    v = trace(circuits(g_leak=C / (tau * MICRO)), 60 * US + 13, ticks, v=0.9, step=step)[:, 0]
+    np.testing.assert_allclose(v, 0.5 + 0.4 * np.exp(-ticks / US / tau), atol=4e-6)
+
+
+@pytest.mark.parametrize("step", [50, 250])
+@pytest.mark.parametrize(("tau_m", "tau_s"), [(10.0, 10.0), (10.0, 10.001), (20.0, 5.0), (5.0, 20.0), (30.0, 2.5)])
+def test_response_to_one_event_is_a_difference_of_exponentials(tau_m, tau_s, step):
+    p = circuits(g_leak=C / (tau_m * MICRO), tau_exc=tau_s * MICRO, gm_exc=C / (10 * MICRO))
+    event, ticks = 5 * US + 123, np.arange(0, 100 * US, 37)
+    signals = trace(p, 100 * US, ticks, events=at((event, 0)), step=step)
+    t = np.maximum(ticks - event, 0) / US
+    if tau_m == tau_s:
+        psp = 0.01 * t * np.exp(-t / tau_m)
+    else:
+        psp = 0.01 * (np.exp(-t / tau_m) - np.exp(-t / tau_s)) / (1 / tau_s - 1 / tau_m)
+    np.testing.assert_allclose(signals[:, 0] - 0.5, psp, atol=2e-3 * psp.max())
+    np.testing.assert_allclose(signals[:, 2], np.where(ticks >= event, 0.1 * np.exp(-t / tau_s), 0.0), atol=2e-7)
+
+
+def test_an_event_acts_at_its_own_time_within_the_step():
+    later = 20 * US
+    v = [trace(circuits(), 60 * US, np.array([10 * US + d + later]), events=at((10 * US + d, 0)))[0] for d in range(0, STEP, 7)]
+    np.testing.assert_allclose(np.array(v)[:, 0] - 0.5, 0.01 * 20 * np.exp(-2.0), rtol=1e-3)
+    np.testing.assert_allclose(np.array(v)[:, 2], 0.1 * np.exp(-2.0), rtol=1e-5)
+
+
+def test_halving_the_step_changes_the_height_of_a_psp_by_less_than_0_2_percent():
+    ticks = np.arange(0, 60 * US, 25)
+    for p in (circuits(), circuits(saturating=True), circuits(i_exp=1e-10, g_adapt=1e-8, a_adapt=0.5)):
+        for event in (10 * US, 10 * US + 77, 10 * US + 249):
+            coarse, fine = (trace(p, 60 * US, ticks, events=at((event, 0)), step=step)[:, 0] for step in (250, 125))
+            assert coarse.max() - coarse[0] == pytest.approx(fine.max() - fine[0], rel=2e-3)
+
+
+def test_rows_drive_the_lines_of_their_receptor_and_only_matching_labels():
+    events = RowEvents(np.array([100, 200, 300, 400]), np.array([0, 1, 2, 0], np.int32), np.array([0, 0, 0, 5], np.uint8))
+    state = simulate(circuits(), STEP * 40, events).state
+    t = np.array([100, 300]), np.array([200, 300])
+    for field, ticks in zip((S_EXC, S_INH), t, strict=True):
+        np.testing.assert_allclose(state[field], 0.1 * np.exp(-(STEP * 40 - ticks) / US / 10).sum(), rtol=1e-5)
+
+
+def test_constant_currents_shift_the_membrane_by_their_ratio_to_the_leak():
+    p = circuits(i_source=2e-8, i_sink=1e-8, i_syn_rest=5e-9)
+    np.testing.assert_allclose(simulate(p, 300 * US).state[V], 0.5 + 1.5e-8 * 10 * MICRO / C, atol=2e-6)
+
+
+def test_a_floating_membrane_integrates_a_constant_current():
+    np.testing.assert_allclose(simulate(circuits(g_leak=0.0, i_source=1e-9), 200 * US).state[V], 0.5 + 1e-9 * 200 * MICRO / C, rtol=2e-4)
+
+
+# Saturation
+
+
+@pytest.mark.parametrize("v_0", [0.15, 0.45, 1.1])
+def test_a_saturating_amplifier_lets_the_sinh_of_the_distance_decay(v_0):
+    ticks, p = np.arange(0, 50 * US, 50), circuits(saturating=True, v_sat=0.5)
+    v = trace(p, 50 * US, ticks, v=v_0)[:, 0]
+    closed = 0.5 + 0.5 * np.arcsinh(np.sinh((v_0 - 0.5) / 0.5) * np.exp(-ticks / US / 10))
+    np.testing.assert_allclose(v, closed, atol=1e-4)
+
+
+def test_a_saturating_reset_phase_ends_where_the_closed_form_does():
+    p = circuits(saturating=True, e_leak=0.95, v_threshold=0.9, g_reset=C / (2 * MICRO), t_reset=np.resize(T_RESET, N))
+    samples = np.arange(0, 60 * US)
+    columns = range(len(T_RESET))
+    result = simulate(p, 60 * US, observed=columns, samples=samples)
+    for column in columns:
+        end = result.ticks[result.columns == column][0] + round(T_RESET[column] / MICRO * US)
+        closed = 0.3 + 0.9 * np.arcsinh(np.sinh(0.6 / 0.9) * np.exp(-T_RESET[column] / MICRO / 2))
+        assert result.signals[column][end, 0] == pytest.approx(closed, abs=1e-3)  # the slope is up to 0.3 V/us, a tick is 2 ns
+
+
+def test_inhibition_ends_at_its_floor_and_only_in_circuits_that_saturate():
+    volley = at(*((tick, 1) for tick in range(100, 100 * US, US)))
+    ticks = np.arange(0, 100 * US, 100)
+    saturating, linear = (trace(circuits(saturating=flag), 100 * US, ticks, events=volley)[:, 0] for flag in (True, False))
+    assert linear.min() < 0.0
+    assert 0.12 < saturating.min() < 0.2
+
+
+def test_the_membrane_of_a_saturating_circuit_stays_between_the_rails():
+    for source, sink, rail in ((1e-6, 0.0, 1.2), (0.0, 1e-6, 0.0)):
+        state = simulate(circuits(saturating=True, i_source=source, i_syn_rest=-sink), 100 * US).state
+        np.testing.assert_array_equal(state[V], np.float32(rail))
+
+
+# Spikes and reset
+
+
+def interval(p: CircuitParameters) -> np.ndarray:
+    """Return the closed form of the interval between spikes driven by the leak, us."""
+    tau, tau_r = p.capacitance / p.g_leak, p.capacitance / p.g_reset
+    after = p.e_reset + (p.v_threshold - p.e_reset) * np.exp(-p.t_reset / tau_r)
+    return (p.t_reset + tau * np.log((p.e_leak - after) / (p.e_leak - p.v_threshold))) / MICRO
+
+
+@pytest.mark.parametrize("tau", [5.0, 10.0, 40.0])
+@pytest.mark.parametrize("tau_reset", [0.0002, 0.25, 2.0])
+def test_interspike_intervals_follow_the_closed_form_for_any_refractory_period(tau, tau_reset):
+    p = circuits(g_leak=C / (tau * MICRO), g_reset=C / (tau_reset * MICRO), e_leak=0.9, v_threshold=0.6, t_reset=np.resize(T_RESET, N))
+    result = simulate(p, 2000 * US)
+    expected = interval(p)
+    for column in range(len(T_RESET)):
+        ticks = result.ticks[result.columns == column]
+        assert np.diff(ticks[5:]).mean() / US == pytest.approx(expected[column], rel=1e-3)
+        assert len(ticks) == pytest.approx(2000 / expected[column], abs=2)
+
+
+def test_the_reset_phase_is_an_exponential_of_exact_length():
+    p = circuits(e_leak=0.9, v_threshold=0.6, g_reset=C / (0.5 * MICRO), t_reset=3.333 * MICRO)
+    samples = np.arange(0, 100 * US)
+    result = simulate(p, 100 * US, columns=[0], observed=(0,), samples=samples)
+    v, left, spike = result.signals[0][:, 0], result.signals[0][:, 4], result.ticks[0]
+    inside = samples[(samples > spike + 2) & (samples < spike + 3.333 * US - 2)]
+    np.testing.assert_allclose(v[inside], 0.3 + 0.3 * np.exp(-(inside - spike) / US / 0.5), atol=2.5e-3)  # a tick at 0.6 V/us
+    np.testing.assert_allclose(left[inside], 3.333 - (inside - spike) / US, atol=3e-3)
+    assert v[spike : spike + 20 * US].argmin() / US == pytest.approx(3.333, abs=4e-3)
+
+
+def test_hold_off_delays_a_spike_to_its_end():
+    p = circuits(e_leak=0.9, e_reset=0.5, v_threshold=0.6, t_reset=2.03 * MICRO, t_holdoff=np.resize([4.1, 8.008, 15.5], N) * MICRO)
+    result = simulate(p, 1000 * US)
+    for column, holdoff in enumerate((4.1, 8.008, 15.5)):
+        np.testing.assert_allclose(np.diff(result.ticks[result.columns == column]) / US, 2.03 + holdoff, atol=2.1e-3)
+
+
+def test_hold_off_that_ends_before_the_crossing_does_nothing():
+    early, late = (simulate(circuits(e_leak=0.9, v_threshold=0.6, t_holdoff=t * MICRO), 500 * US).ticks for t in (0.0, 1.0))
+    np.testing.assert_array_equal(early, late)
+
+
+@pytest.mark.parametrize("saturating", [False, True])
+@pytest.mark.parametrize("i_exp", [0.0, 1e-12])
+def test_a_threshold_below_reset_never_fires_twice(saturating, i_exp):
+    p = circuits(e_leak=0.9, e_reset=0.8, v_threshold=0.6, saturating=saturating, i_exp=i_exp)
+    result = simulate(p, 1000 * US)
+    np.testing.assert_array_equal(np.bincount(result.columns, minlength=N), np.ones(N))
+
+
+def test_circuits_without_a_threshold_never_fire():
+    assert len(simulate(circuits(e_leak=1.1), 100 * US).ticks) == 0
+
+
+# Adaptation
+
+
+def test_adaptation_follows_a_step_of_the_membrane_exponentially():
+    p = circuits(g_adapt=1e-18, a_adapt=0.5, v_adapt=0.4, g_leak=1e-3)  # the membrane sits at 0.5 V
+    ticks = np.arange(0, 400 * US, 111)
+    np.testing.assert_allclose(trace(p, 400 * US, ticks)[:, 1], 0.6 + 0.05 * (1 - np.exp(-ticks / US / 100)), atol=5e-6)
+
+
+def test_each_spike_adds_its_jump_to_the_adaptation():
+    p = circuits(g_adapt=1e-18, b_adapt=0.01, e_leak=0.9, v_threshold=0.6)
+    end = 200 * US
+    result = simulate(p, end)
+    mine = result.ticks[result.columns == 7]
+    assert result.state[W, 7] - 0.6 == pytest.approx(0.01 * np.exp(-(end - mine) / US / 100).sum(), rel=5e-3)
+
+
+# Invariances
+
+
+def random_events(end: int, rate_per_us: float, seed: int) -> RowEvents:
+    rng = np.random.default_rng(seed)
+    n = int(end / US * rate_per_us)
+    return RowEvents(np.sort(rng.integers(0, end, n)), rng.integers(0, 3, n).astype(np.int32), np.zeros(n, np.uint8))
+
+
+def mixed_circuits(saturating: bool, exponential: bool, noisy: bool) -> CircuitParameters:
+    """Return circuits with scattered parameters that fire often."""
+    rng = np.random.default_rng(5)
+    terms = {"i_exp": 1e-10, "g_adapt": 1e-8, "a_adapt": 0.3, "b_adapt": 0.02} if exponential else {}
+    p = circuits(
+        e_leak=rng.normal(0.7, 0.05, N), v_threshold=rng.normal(0.68, 0.03, N), t_reset=rng.uniform(1, 4, N) * MICRO, t_holdoff=rng.uniform(0, 3, N) * MICRO,
+        tau_exc=rng.uniform(5, 15, N) * MICRO, g_leak=C / (rng.uniform(5, 20, N) * MICRO), saturating=saturating, noise=1e-12 if noisy else 0.0, **terms,
+    )  # fmt: skip
+    return p
+
+
+FEATURES = [(False, False, False), (True, False, True), (True, True, True), (False, True, False)]
+
+
+@pytest.mark.parametrize("features", FEATURES)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_run_cut_at_any_ticks_gives_the_spikes_and_the_state_of_the_uncut_run(features, seed):
+    p, end = mixed_circuits(*features), 200 * US + 77
+    options = {"events": random_events(end, 1.0, 9), "weight": 0.05}
+    cuts = np.sort(np.random.default_rng(seed).integers(1, end, 25))
+    whole, cut = simulate(p, end, **options), simulate(p, end, cuts=cuts, **options)
+    assert len(whole.ticks) > 500
+    for one, other in ((whole.ticks, cut.ticks), (whole.columns, cut.columns), (whole.state, cut.state)):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("features", FEATURES)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_run_cut_at_any_ticks_gives_the_trace_of_the_uncut_run(features, seed):
+    p, end = mixed_circuits(*features), 200 * US
+    options = {"events": random_events(end, 1.0, 9), "weight": 0.05, "observed": (3, 100), "samples": np.arange(0, end, 17)}
+    cuts = np.sort(np.random.default_rng(seed).integers(1, end, 25))
+    whole, cut = simulate(p, end, **options), simulate(p, end, cuts=cuts, **options)
+    for column in (3, 100):
+        np.testing.assert_array_equal(whole.signals[column], cut.signals[column])
+
+
+def test_a_cut_between_an_event_and_the_end_of_its_step_does_not_hide_it_from_the_trace():
+    samples = np.arange(0, 4 * STEP, 10)
+    whole, cut = (trace(circuits(), 4 * STEP, samples, events=at((100, 0)), cuts=cuts) for cuts in ((), (150,)))
+    np.testing.assert_array_equal(whole, cut)
+
+
+def test_a_trace_does_not_depend_on_when_the_run_ends():
+    samples = np.arange(0, 4 * STEP, 10)
+    short, long = (trace(circuits(), end, samples, events=at((100, 0))) for end in (4 * STEP, 4 * STEP + 77))
+    np.testing.assert_array_equal(short, long)
+
+
+@pytest.mark.parametrize("features", FEATURES)
+def test_the_choice_of_active_circuits_does_not_change_the_others(features):
+    p, end = mixed_circuits(*features), 100 * US
+    events = random_events(end, 1.0, 9)
+    every = simulate(p, end, events, weight=0.05)
+    for columns in (np.arange(3, N, 7), np.array([200]), np.arange(128, 256)):
+        some = simulate(p, end, events, weight=0.05, columns=columns)
+        mine = np.isin(every.columns, columns)
+        np.testing.assert_array_equal(some.ticks, every.ticks[mine])
+        np.testing.assert_array_equal(some.columns, every.columns[mine])
+        np.testing.assert_array_equal(some.state[:, columns], every.state[:, columns])
+
+
+def test_a_circuit_does_not_depend_on_its_place():
+    p, end, order = mixed_circuits(True, True, False), 100 * US, np.random.default_rng(3).permutation(N)
+    events = random_events(end, 1.0, 9)
+    here, there = simulate(p, end, events, weight=0.05), simulate(p.take(order), end, events, weight=0.05)
+    np.testing.assert_array_equal(there.state, here.state[:, order])
+
+
+@pytest.mark.parametrize("features", FEATURES)
+def test_recording_does_not_change_a_spike(features):
+    p, end = mixed_circuits(*features), 100 * US
+    plain = simulate(p, end, random_events(end, 1.0, 9), weight=0.05)
+    recorded = simulate(p, end, random_events(end, 1.0, 9), weight=0.05, observed=(0, 17, 255), samples=np.arange(0, end, 500))
+    np.testing.assert_array_equal(plain.ticks, recorded.ticks)
+    np.testing.assert_array_equal(plain.state, recorded.state)
+
+
+# Convergence
+
+
+CASES = {
+    "saturating": circuits(saturating=True, e_leak=0.55, v_sat=0.4),
+    "adex": circuits(i_exp=2e-9, v_exp=0.62, g_adapt=9e-8, a_adapt=0.8, w_rest=0.6, tau_adapt=30 * MICRO),
+    "saturating adex": circuits(saturating=True, i_exp=2e-9, v_exp=0.62, g_adapt=9e-8, a_adapt=0.8, tau_adapt=30 * MICRO),
+}
+KICKS = [(5 * US, 0), (9 * US, 0), (14 * US, 1), (30 * US, 2), (31 * US, 0)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_halving_the_step_quarters_the_error(case):
+    p, ticks = CASES[case], np.arange(1, 60) * US
+    kicks = [(tick, 0.2 * (row != 1), 0.2 * (row != 0)) for tick, row in KICKS]
+    exact = solve(p, (0.5, 0.6, 0.0, 0.0), kicks, ticks)[0]
+    error = {}
+    for step in (500, 250, 125):
+        v = trace(p, 60 * US, ticks, events=at(*KICKS), weight=0.2, step=step)
+        error[step] = np.sqrt(np.mean((v[:, 0] - exact[:, 0]) ** 2))
+    assert error[250] < 3e-4
+    assert 3.0 < error[500] / error[250] < 5.5
+    assert 3.0 < error[250] / error[125] < 5.5
+
+
+FIRING = {
+    "linear": circuits(e_leak=0.75, v_threshold=0.65),
+    "saturating": circuits(saturating=True, e_leak=0.75, v_threshold=0.65, v_sat=0.4),
+    "adex": circuits(i_exp=2e-9, v_exp=0.62, g_adapt=5e-8, a_adapt=0.3, b_adapt=0.05, e_leak=0.75, v_threshold=0.7, tau_adapt=30 * MICRO),
+}
+
+
+@pytest.mark.parametrize(("case", "step", "bound_us"), [("linear", 250, 0.004), ("saturating", 250, 0.02), ("saturating", 50, 0.004), ("adex", 250, 0.2), ("adex", 50, 0.02)])
+def test_intervals_between_spikes_equal_those_of_a_runge_kutta_solution(case, step, bound_us):
+    end = 150 * US
+    expected = solve(FIRING[case], (0.5, 0.6, 0.0, 0.0), [], np.array([end]))[1]
+    found = simulate(FIRING[case], end, columns=[0], step=step).ticks / US
+    assert len(found) == len(expected) > 5
+    np.testing.assert_allclose(np.diff(found), np.diff(expected), atol=bound_us)
+
+
+@pytest.mark.parametrize(("step", "bound_us"), [(250, 0.03), (50, 0.004)])
+@pytest.mark.parametrize("case", ["linear", "saturating"])
+def test_spike_times_with_input_equal_those_of_a_runge_kutta_solution(case, step, bound_us):
+    end = 150 * US
+    kicks = [(tick, 0.2 * (row != 1), 0.2 * (row != 0)) for tick, row in KICKS]
+    expected = solve(FIRING[case], (0.5, 0.6, 0.0, 0.0), kicks, np.array([end]))[1]
+    found = simulate(FIRING[case], end, at(*KICKS), weight=0.2, columns=[0], step=step).ticks / US
+    np.testing.assert_allclose(found, expected, atol=bound_us)
+
+
+def test_an_event_shortly_after_the_end_of_a_reset_acts_at_its_own_time():
+    """Also if the reset ended within the step before, so that the circuit lags behind the grid when the event arrives."""
+    p, end = circuits(e_leak=0.75, v_threshold=0.65, t_reset=np.linspace(2.0, 3.0, N) * MICRO), 40 * US
+    first = simulate(p, end).ticks[0]
+    event = (first // STEP + 8) * STEP  # on the grid, at least 1 us after the first spike of all circuits, whose resets end before or after it
+    result = simulate(p, end, at((event, 0)), weight=0.5)
+    expected = [solve(p, (0.5, 0.6, 0.0, 0.0), [(event, 0.5, 0.0)], np.array([end]), circuit=c)[1][1] for c in range(0, N, 16)]
+    found = [result.ticks[result.columns == c][1] / US for c in range(0, N, 16)]
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+# Noise
+
+
+@pytest.mark.parametrize("saturating", [False, True])
+@pytest.mark.parametrize("tau", [2.0, 10.0, 40.0])
+def test_the_membrane_has_the_stationary_variance_of_white_current_noise(tau, saturating):
+    """False-alarm rate below 1e-4: 256 independent circuits, 200 time constants each, give the variance to 0.6 % (one sigma)."""
+    sigma = 1e-3
+    p = circuits(g_leak=C / (tau * MICRO), saturating=saturating, noise=sigma * C * np.sqrt(2 / (tau * MICRO)))
+    start, end = round(10 * tau) * US, round(210 * tau) * US
+    samples = np.arange(start, end, round(tau * US / 4 / STEP + 0.5) * STEP)
+    signals = simulate(p, end, observed=range(N), samples=samples).signals
+    v = np.stack([signals[column][:, 0] for column in range(N)])
+    assert v.mean() == pytest.approx(0.5, abs=4 * sigma * np.sqrt(2 / (200 * N)) + 2e-6)
+    assert ((v - 0.5) ** 2).mean() == pytest.approx(sigma**2, rel=0.025)
+
+
+def test_noise_is_a_pure_function_of_its_seed():
+    p, end = mixed_circuits(True, False, True), 50 * US
+    same, again, other, high = (simulate(p, end, seed=seed).state[V] for seed in (7, 7, 8, 7 + 2**40))
+    np.testing.assert_array_equal(same, again)
+    assert not np.array_equal(same, other)
+    assert not np.array_equal(same, high)
+
+
+def test_noise_of_different_circuits_is_different():
+    v = simulate(circuits(noise=1e-12), 20 * US).state[V]
+    assert len(np.unique(v)) > 0.99 * N
+
+
+# Time
+
+
+SHIFT = 30 * 500_000_000
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_stimulus_at_30_s_gives_the_trace_of_the_same_stimulus_at_1_ms(case):
+    p, ticks = CASES[case], np.arange(0, 100 * US, 17)
+    early = trace(p, 100 * US, ticks, events=at(*KICKS))
+    late_events = at(*((tick + SHIFT, row) for tick, row in KICKS))
+    for options in ({"start": SHIFT}, {"start": 0, "begin": SHIFT}):
+        late = trace(p, SHIFT + 100 * US, ticks + SHIFT, events=late_events, **options)
+        np.testing.assert_array_equal(late, early)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["saturating", "saturating adex"])
+def test_after_30_s_of_integration_a_stimulus_gives_the_trace_it_gave_at_1_ms(case):
+    """A tenth of the least step of the membrane's converter is 0.15 mV."""
+    p, samples = CASES[case], np.arange(500 * US, 1200 * US, 17)
+    kicks = [(tick + place, row) for place in (1000 * US, SHIFT) for tick, row in KICKS]
+    both = np.concatenate([samples, samples + SHIFT - 1000 * US])
+    p = replace(p)
+    v = trace(p, SHIFT + 300 * US, both, events=at(*kicks))[:, 0].reshape(2, -1)
+    np.testing.assert_allclose(v[1], v[0], atol=1.5e-4)
+
+
+# The step that circuits allow
+
+
+@pytest.mark.parametrize(
+    ("changes", "ticks"),
+    [
+        ({}, 250),
+        ({"tau_exc": 1 * MICRO}, 100),
+        ({"tau_exc": 1 * MICRO, "gm_exc": 0.0}, 250),
+        ({"t_reset": 0.6 * MICRO, "v_threshold": 0.6}, 150),
+        ({"t_reset": 0.6 * MICRO}, 250),
+        ({"g_adapt": 1e-8, "tau_adapt": 2 * MICRO}, 200),
+    ],
+)
+def test_the_largest_step_is_a_fifth_of_the_shortest_time_constant_in_use_and_half_a_reset(changes, ticks):
+    assert largest_step(circuits(**changes), STEP) == pytest.approx(ticks, abs=1)

@@ -1,0 +1,189 @@
+"""Projections: connections, weights and their signs, delays, connectors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pynn_brainscales.brainscales2 as pynn
+import pytest
+from fake_session import FakeLab
+
+from neckar.errors import UnsupportedFeatureError
+
+StaticSynapse = pynn.synapses.StaticSynapse
+
+
+@pytest.fixture(autouse=True)
+def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
+    fake = FakeLab()
+    monkeypatch.setattr(pynn.simulator, "current_lab", lambda: fake)
+    pynn.setup()
+    return fake
+
+
+def sources(n: int) -> pynn.Population:
+    return pynn.Population(n, pynn.cells.SpikeSourceArray(spike_times=[0.01]))
+
+
+def neurons(n: int) -> pynn.Population:
+    return pynn.Population(n, pynn.cells.HXNeuron())
+
+
+def test_connections_are_sorted_by_source_then_target() -> None:
+    projection = pynn.Projection(sources(2), neurons(3), pynn.AllToAllConnector(), synapse_type=StaticSynapse(weight=32))
+    pairs = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert projection.get("weight", format="list") == [(*pair, 32) for pair in pairs]
+    assert [(c.presynaptic_index, c.postsynaptic_index) for c in projection] == pairs
+    assert (len(projection), projection[1].weight, projection.connections[5].as_tuple("weight", "delay")) == (6, 32, (32, 0))
+    assert projection.get("weight", format="array").tolist() == [[32, 32, 32], [32, 32, 32]]
+
+
+def test_the_default_weight_is_zero_and_excitatory() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.AllToAllConnector())
+    assert projection.get("weight", format="array") == 0
+    assert projection.receptor_type == "excitatory"
+
+
+def test_weights_are_rounded_to_even() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.AllToAllConnector(), synapse_type=StaticSynapse(weight=42.5))
+    assert projection.get("weight", format="array") == 42
+    projection.set(weight=43.5)
+    assert projection.get("weight", format="list") == [(0, 0, 44)]
+    projection[0].weight = 63.0
+    assert projection.get("weight", format="list", with_address=False) == [63]
+
+
+def test_weights_are_set_by_value_matrix_or_list() -> None:
+    projection = pynn.Projection(sources(2), neurons(2), pynn.AllToAllConnector())
+    projection.set(weight=np.array([[1, 2], [3, 4]]))
+    assert projection.get("weight", format="array").tolist() == [[1, 2], [3, 4]]
+    projection.set(weight=[5, 6, 7, 8])
+    assert projection.get("weight", format="array").tolist() == [[5, 6], [7, 8]]
+    with pytest.warns(Warning):
+        projection.setWeights(9)
+    assert projection.get("weight", format="array").tolist() == [[9, 9], [9, 9]]
+
+
+def test_wrong_signs_are_refused_and_leave_no_projection() -> None:
+    pre, post = sources(1), neurons(1)
+    for receptor, weight in (("excitatory", -32), ("inhibitory", 32)):
+        with pytest.raises(pynn.errors.ConnectionError, match=f"{receptor} weights are at"):
+            pynn.Projection(pre, post, pynn.AllToAllConnector(), receptor_type=receptor, synapse_type=StaticSynapse(weight=weight))
+    assert pynn.simulator.state.projections == []
+    excitatory = pynn.Projection(pre, post, pynn.AllToAllConnector(), receptor_type="excitatory", synapse_type=StaticSynapse(weight=32))
+    inhibitory = pynn.Projection(pre, post, pynn.AllToAllConnector(), receptor_type="inhibitory", synapse_type=StaticSynapse(weight=-32))
+    for projection, weight in ((excitatory, -1), (inhibitory, 1)):
+        with pytest.raises(pynn.errors.ConnectionError):
+            projection.set(weight=weight)
+        with pytest.raises(pynn.errors.ConnectionError):
+            projection[0].weight = weight
+        assert abs(projection[0].weight) == 32
+
+
+def test_delays_are_zero() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.AllToAllConnector())
+    assert projection.get("delay", format="array") == 0
+    projection.set(delay=0)
+    projection[0].delay = 0
+    for call in (lambda: projection.set(delay=1), lambda: pynn.Projection(sources(1), neurons(1), pynn.AllToAllConnector(), StaticSynapse(delay=1))):
+        with pytest.raises(ValueError, match="delay of 1"):
+            call()
+
+
+@pytest.mark.parametrize(("n_pre", "n_post", "pairs"), [(1, 1, 1), (1, 3, 1), (3, 1, 1), (3, 3, 3), (2, 3, 2)])
+def test_one_to_one_connects_for_every_pair_of_sizes(n_pre: int, n_post: int, pairs: int) -> None:
+    projection = pynn.Projection(sources(n_pre), neurons(n_post), pynn.OneToOneConnector(), StaticSynapse(weight=3))
+    assert projection.get("weight", format="list") == [(i, i, 3) for i in range(pairs)]
+    view = pynn.Projection(sources(n_pre)[[n_pre - 1]], neurons(n_post)[[n_post - 1]], pynn.OneToOneConnector())
+    assert [(c.pop_pre_index, c.pop_post_index, c.presynaptic_index) for c in view] == [(n_pre - 1, n_post - 1, 0)]
+
+
+def test_per_connection_weights_follow_their_connection_in_partial_connectors() -> None:
+    weights = np.arange(9).reshape(3, 3)
+    projection = pynn.Projection(sources(3), neurons(3), pynn.OneToOneConnector(), StaticSynapse(weight=weights))
+    assert projection.get("weight", format="list") == [(0, 0, 0), (1, 1, 4), (2, 2, 8)]
+    listed = pynn.Projection(sources(3), neurons(3), pynn.FromListConnector([(2, 0, 5), (0, 1, 6)], column_names=["weight"]))
+    assert listed.get("weight", format="list") == [(0, 1, 6), (2, 0, 5)]
+    assert np.isnan(listed.get("weight", format="array")).sum() == 7
+
+
+@pytest.mark.parametrize(
+    ("connector", "n"),
+    [
+        (pynn.FixedProbabilityConnector(1), 12),
+        (pynn.FixedNumberPreConnector(2), 8),
+        (pynn.FixedNumberPostConnector(2), 6),
+        (pynn.FixedTotalNumberConnector(5), 5),
+        (pynn.ArrayConnector(np.eye(3, 4, dtype=bool)), 3),
+        (pynn.IndexBasedProbabilityConnector, None),
+    ],
+)
+def test_pynns_connectors_work(connector: object, n: int | None) -> None:
+    if n is not None:
+        assert len(pynn.Projection(sources(3), neurons(4), connector)) == n
+    assert issubclass(connector if isinstance(connector, type) else type(connector), pynn.Connector)
+
+
+def test_parallel_projections_add_up() -> None:
+    pre, post = sources(1), neurons(1)
+    for weight in (20, 43):
+        pynn.Projection(pre, post, pynn.AllToAllConnector(), StaticSynapse(weight=weight))
+    pynn.run(None, pynn.RunCommand.PREPARE)
+    weights = pynn.simulator.state._mapped.fields["synapse_weight"]
+    assert sorted(weights[weights > 0].tolist()) == [20, 43]
+
+
+def test_weights_above_63_take_several_synapses(lab: FakeLab) -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.AllToAllConnector(), StaticSynapse(weight=-150), receptor_type="inhibitory")
+    pynn.run(0.1)
+    weights = lab.sessions[0].config.synapse_weight
+    assert sorted(weights[weights > 0].tolist()) == [24, 63, 63]
+    pynn.reset()
+    projection.set(weight=-10)
+    pynn.run(0.1)
+    assert lab.sessions[0].config.synapse_weight.sum() == 10
+
+
+def test_projections_can_be_dropped(lab: FakeLab) -> None:
+    pynn.Projection(sources(1), neurons(1), pynn.AllToAllConnector(), StaticSynapse(weight=5))
+    pynn.run(0.1)
+    pynn.reset()
+    pynn.simulator.state.projections = []
+    pynn.run(0.1)
+    assert lab.sessions[0].config.synapse_weight.sum() == 0
+    assert len(lab.sessions[0].programs[1].entries) == 0
+
+
+def test_what_cannot_be_mapped_says_so() -> None:
+    first, second = neurons(1), neurons(2)
+    pynn.Projection(first, second, pynn.AllToAllConnector())
+    with pytest.raises(UnsupportedFeatureError, match="neurons on the chip"):
+        pynn.run(None, pynn.RunCommand.PREPARE)
+    pynn.simulator.state.projections = []
+    pynn.Projection(sources(1) + sources(1), second, pynn.AllToAllConnector())
+    with pytest.raises(NotImplementedError, match="assembly"):
+        pynn.run(None, pynn.RunCommand.PREPARE)
+    pynn.setup()
+    pynn.Projection(sources(1), first, pynn.AllToAllConnector())
+    with pytest.raises(ValueError, match="not part of this experiment"):
+        pynn.run(0.1)
+
+
+def test_compartments_cannot_be_selected_on_point_neurons() -> None:
+    for selector in ("location_selector", "source_location_selector"):
+        with pytest.raises(ValueError, match=selector):
+            pynn.Projection(sources(1), neurons(1), pynn.AllToAllConnector(**{selector: "soma"}))
+    assert pynn.simulator.state.projections == []
+
+
+def test_placed_connections_need_a_mapping() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.AllToAllConnector())
+    with pytest.raises(RuntimeError, match="before the network was mapped"):
+        projection.placed_connections  # noqa: B018
+
+
+def test_the_procedural_interface_connects() -> None:
+    with pytest.warns(DeprecationWarning):
+        cells = pynn.create(pynn.cells.HXNeuron, {"leak_v_leak": 7}, n=2)
+        projection = pynn.connect(sources(2), cells, weight=4)
+    assert len(projection) == 4
+    assert cells.get("leak_v_leak") == 7

@@ -1,0 +1,171 @@
+"""Running: time, snippets, what is sent to the chip, and spike times on the hardware's grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import pynn_brainscales.brainscales2 as pynn
+import pytest
+from fake_session import FakeLab
+
+PREPARE, APPEND, EXECUTE = pynn.RunCommand.PREPARE, pynn.RunCommand.APPEND, pynn.RunCommand.EXECUTE
+
+
+@pytest.fixture(autouse=True)
+def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
+    fake = FakeLab()
+    monkeypatch.setattr(pynn.simulator, "current_lab", lambda: fake)
+    pynn.setup()
+    return fake
+
+
+@pytest.fixture
+def neuron() -> pynn.Population:
+    population = pynn.Population(1, pynn.cells.HXNeuron(leak_v_leak=700))
+    population.record("v")
+    return population
+
+
+def source(neuron: pynn.Population, times: object, weight: int = 10) -> pynn.Population:
+    population = pynn.Population(1, pynn.cells.SpikeSourceArray(spike_times=times))
+    pynn.Projection(population, neuron, pynn.AllToAllConnector(), pynn.synapses.StaticSynapse(weight=weight))
+    return population
+
+
+def test_a_second_run_needs_a_reset(neuron: pynn.Population) -> None:
+    pynn.run(0.1)
+    for command in (EXECUTE, APPEND):
+        with pytest.raises(RuntimeError, match="reset"):
+            pynn.run(0.1, command)
+    assert pynn.get_current_time() == 0.1
+    pynn.reset()
+    assert pynn.get_current_time() == 0
+    pynn.run(0.2)
+
+
+def test_nothing_to_append_or_execute_is_a_value_error(neuron: pynn.Population) -> None:
+    for runtime, command in ((None, APPEND), (None, EXECUTE), (0.1, "EXECUTE"), (0, EXECUTE), (1e-6, APPEND)):
+        with pytest.raises(ValueError):
+            pynn.run(runtime, command)
+    assert pynn.simulator.state.realtime_snippet_count == 0
+
+
+def test_an_experiment_is_at_most_2_to_the_32_fpga_cycles_long(neuron: pynn.Population) -> None:
+    pynn.run(30_000, APPEND)
+    with pytest.raises(ValueError, match="34360 ms"):
+        pynn.run(5_000, APPEND)
+    assert pynn.get_current_time() == 30_000
+
+
+def test_run_until_and_run_for(neuron: pynn.Population) -> None:
+    assert pynn.run_for is pynn.run
+    pynn.run_until(0.25)
+    assert pynn.get_current_time() == 0.25
+    with pytest.raises(ValueError, match="in the past"):
+        pynn.run_until(0.1)
+
+
+def test_preparing_sends_nothing_and_can_be_repeated(lab: FakeLab, neuron: pynn.Population) -> None:
+    pynn.run(None, PREPARE)
+    with pytest.warns(DeprecationWarning, match="PREPARE"):
+        pynn.preprocess()
+    pynn.simulator.state.preprocess(0, 0)
+    assert lab.sessions == []
+    assert pynn.get_current_time() == 0
+    pynn.run(0.1)
+
+
+def test_the_runtime_is_cut_to_fpga_cycles(lab: FakeLab, neuron: pynn.Population) -> None:
+    pynn.run(0.1000079)
+    assert lab.sessions[0].programs[0].duration == 12500 * 4
+
+
+def test_snippets_freeze_the_network_as_it_was(lab: FakeLab, neuron: pynn.Population) -> None:
+    pynn.run(0.1, APPEND)
+    neuron.set(leak_v_leak=600)
+    pynn.run(0.2, APPEND)
+    pynn.run(0.3)
+    (program,) = lab.sessions[0].programs
+    assert [snippet.duration for snippet in program.snippets] == [50_000, 100_000, 150_000]
+    assert program.config["leak_v_leak"][0] == 700
+    assert [dict(snippet.config).get("leak_v_leak", [None])[0] for snippet in program.snippets] == [None, 600, None]
+    assert pynn.simulator.state.runtimes == [0.1, 0.2, 0.3]
+    assert pynn.get_current_time() == pytest.approx(0.6)
+
+
+def test_networks_may_grow_between_snippets(lab: FakeLab, neuron: pynn.Population) -> None:
+    pynn.run(0.1, APPEND)
+    late = pynn.Population(1, pynn.cells.HXNeuron(leak_v_leak=500))
+    late.record("spikes")
+    source(late, [0.15])
+    pynn.run(0.1)
+    program = lab.sessions[0].programs[0]
+    assert program.snippets[1].config["leak_v_leak"][:2].tolist() == [700, 500]
+    assert program.entries.tick.tolist() == [int(0.05 * 125_000) * 4 + 50_000]
+    assert len(late.get_data().segments[0].spiketrains) == 1
+    assert len(neuron.get_data().segments[0].irregularlysampledsignals) == 2
+
+
+def test_the_first_program_is_whole_and_later_ones_hold_what_changed(lab: FakeLab, neuron: pynn.Population) -> None:
+    source(neuron, [0.01])
+    for _ in range(3):
+        pynn.run(0.1)
+        pynn.reset()
+    neuron.set(leak_v_leak=650)
+    pynn.run(0.1)
+    pynn.reset()
+    pynn.simulator.state.projections[0].set(weight=20)
+    pynn.run(0.1)
+    programs = lab.sessions[0].programs
+    assert programs[0].whole
+    assert [sorted(program.config) for program in programs[1:]] == [[], [], ["leak_v_leak"], ["synapse_weight"]]
+    assert programs[1] is programs[2]
+    assert programs[0].labels["front_end"] == "pynn_brainscales.brainscales2"
+
+
+def test_the_chip_holds_what_the_network_says_whatever_came_before(lab: FakeLab, neuron: pynn.Population) -> None:
+    neuron.set(leak_v_leak=600)
+    pynn.run(0.1, APPEND)
+    neuron.set(leak_v_leak=500, threshold_enable=True)
+    pynn.run(0.1)
+    pynn.reset()
+    neuron.set(leak_v_leak=600, threshold_enable=False)
+    pynn.run(0.1)
+    assert lab.sessions[0].config.leak_v_leak[0] == 600
+    assert not lab.sessions[0].config.threshold_enable.any()
+
+
+def test_a_run_that_fails_can_be_repeated(lab: FakeLab, neuron: pynn.Population, monkeypatch: pytest.MonkeyPatch) -> None:
+    pynn.run(0.1, APPEND)
+    with monkeypatch.context() as broken:
+        broken.setattr(pynn.simulator.state.chip, "execute", lambda sections: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pynn.run(0.1)
+    assert pynn.get_current_time() == 0.1
+    pynn.run(0.1)
+    assert len(lab.sessions[0].programs[0].snippets) == 2
+
+
+def test_spike_times_are_played_within_their_snippet_and_cut_to_the_fpga_clock(lab: FakeLab, neuron: pynn.Population) -> None:
+    times = np.array([0.15, 0.03, 0.1, 0.2, 0.0, 0.0300079])
+    source(neuron, times)
+    pynn.run(0.1, APPEND)
+    pynn.run(0.1)
+    ticks = lab.sessions[0].programs[0].entries.tick
+    first = [int(t * 125_000) * 4 for t in (0.0, 0.03, 0.0300079)]
+    second = [50_000 + int((t - 0.1) * 125_000) * 4 for t in (0.1, 0.15)]
+    assert ticks.tolist() == first + second
+
+
+def test_new_spike_times_are_played(lab: FakeLab, neuron: pynn.Population) -> None:
+    stimulus = source(neuron, [0.01])
+    pynn.run(0.1)
+    pynn.reset()
+    stimulus.set(spike_times=[0.02, 0.03])
+    pynn.run(0.1)
+    assert [len(program.entries) for program in lab.sessions[0].programs] == [1, 2]
+    assert lab.sessions[0].programs[1].config == {}
+
+
+def test_an_empty_experiment_runs(lab: FakeLab) -> None:
+    pynn.run(0.1)
+    assert lab.sessions[0].programs[0].record.spikes == ()

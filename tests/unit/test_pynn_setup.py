@@ -1,0 +1,129 @@
+"""Setup, names and import of the PyNN front end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pynn_brainscales
+import pynn_brainscales.brainscales2 as pynn
+import pytest
+from fake_session import FakeLab
+
+from neckar.errors import ConfigurationError, NeckarError, UnsupportedFeatureError
+
+
+@pytest.fixture(autouse=True)
+def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
+    fake = FakeLab()
+    monkeypatch.setattr(pynn.simulator, "current_lab", lambda: fake)
+    monkeypatch.setattr(pynn.simulator, "state", None)
+    return fake
+
+
+def test_importing_the_front_end_starts_neither_machine_nor_plots() -> None:
+    code = "import sys, pynn_brainscales.brainscales2; print([name for name in ('numba', 'matplotlib', 'torch') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_pynn_modules_are_within_reach() -> None:
+    from pynn_brainscales import errors, parameters
+
+    assert issubclass(errors.NonExistentParameterError, KeyError)
+    assert parameters.Sequence([1]).value.tolist() == [1]
+    assert pynn_brainscales.random.NumpyRNG
+    with pytest.raises(AttributeError):
+        pynn_brainscales.nest  # noqa: B018
+
+
+def test_every_name_of_all_exists_and_later_names_are_absent() -> None:
+    assert all(hasattr(pynn, name) for name in pynn.__all__)
+    assert pynn.standardmodels.cells is pynn.cells
+    for later in ("PlasticityRule", "lola", "InjectedConfiguration", "NumpyRNG", "MapConnector"):
+        assert not hasattr(pynn, later)
+    assert pynn.list_standard_models() == [pynn.cells.HXNeuron]
+
+
+def test_state_queries_after_setup() -> None:
+    pynn.setup()
+    assert pynn.get_time_step() == pytest.approx(3.4e-05)
+    assert (pynn.get_current_time(), pynn.get_min_delay(), pynn.get_max_delay(), pynn.rank(), pynn.num_processes()) == (0, 0, 0, 0, 1)
+    state = pynn.simulator.state
+    assert (state.populations, state.projections, state.runtimes, state.batch_entry, state.id_counter) == ([], [], [], 0, 0)
+    assert (state.segment_counter, state.realtime_snippet_count, state.running, pynn.simulator.name) == (0, 0, False, "HX")
+
+
+def test_setup_drops_an_earlier_experiment_and_closes_its_session(lab: FakeLab) -> None:
+    pynn.setup()
+    pynn.Population(1, pynn.cells.HXNeuron())
+    pynn.run(0.1)
+    pynn.setup()
+    assert lab.sessions[0].closed
+    assert pynn.simulator.state.populations == []
+    pynn.end()
+    assert pynn.simulator.state is None
+
+
+def test_the_session_opens_with_the_first_run_and_closes_with_end(lab: FakeLab) -> None:
+    pynn.setup()
+    pynn.Population(1, pynn.cells.HXNeuron())
+    pynn.run(None, pynn.RunCommand.PREPARE)
+    assert lab.sessions == []
+    pynn.run(0.1)
+    assert not lab.sessions[0].closed
+    pynn.end()
+    assert lab.sessions[0].closed
+
+
+def test_calls_without_setup_say_so() -> None:
+    for call in (lambda: pynn.run(1), pynn.end, lambda: pynn.Population(1, pynn.cells.HXNeuron())):
+        with pytest.raises(RuntimeError, match=r"setup\(\)"):
+            call()
+
+
+def test_an_unknown_keyword_is_a_key_error() -> None:
+    with pytest.raises(KeyError, match="neuronPermutation"):
+        pynn.setup(neuronPermutations=[1])
+
+
+@pytest.mark.parametrize(
+    ("permutation", "error"), [([8, 8, 8], ValueError), (range(513), OverflowError), ([513], OverflowError), ([-1], TypeError), (["a"], TypeError)]
+)
+def test_wrong_permutations_raise_the_types_of_both_generations(permutation: object, error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        pynn.setup(neuronPermutation=permutation)
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, ConfigurationError)
+
+
+def test_populations_are_placed_eagerly_along_the_permutation() -> None:
+    pynn.setup(neuronPermutation=[5, 300, 7])
+    first, second = pynn.Population(1, pynn.cells.HXNeuron()), pynn.Population(2, pynn.cells.HXNeuron())
+    assert pynn.simulator.state.neuron_placement.id2first_circuit(first[0]) == 5
+    assert pynn.simulator.state.neuron_placement.id2first_circuit(second) == [300, 7]
+
+
+def test_a_population_that_does_not_fit_leaves_no_trace() -> None:
+    pynn.setup(neuronPermutation=[5, 300])
+    with pytest.raises(ValueError, match="finds 2 free circuits") as caught:
+        pynn.Population(3, pynn.cells.HXNeuron())
+    assert isinstance(caught.value, RuntimeError)
+    assert (len(pynn.simulator.state.populations), len(pynn.simulator.state.recorders), pynn.simulator.state.id_counter) == (0, 0, 0)
+    pynn.Population(2, pynn.cells.HXNeuron())
+    pynn.setup(neuronPermutation=range(512))
+    pynn.Population(512, pynn.cells.HXNeuron())
+
+
+def test_keywords_of_later_versions_accept_their_default_only() -> None:
+    pynn.setup(initial_config=None, injected_config=None, connection=None, enable_neuron_bypass=False, calibration_cache=None, max_delay="auto")
+    for keyword, value in (("initial_config", object()), ("enable_neuron_bypass", True), ("backgroundPermutation", [0, 1, 2, 3])):
+        with pytest.raises(UnsupportedFeatureError, match=keyword):
+            pynn.setup(**{keyword: value})
+
+
+def test_errors_of_the_front_end_belong_to_neckars_tree() -> None:
+    from pynn_brainscales.brainscales2 import _errors
+
+    own = [cls for cls in vars(_errors).values() if isinstance(cls, type) and cls.__module__ == _errors.__name__]
+    assert own
+    assert all(issubclass(cls, NeckarError) for cls in own)

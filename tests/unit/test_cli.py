@@ -6,7 +6,6 @@ import dataclasses
 import json
 import subprocess
 import sys
-import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -293,19 +292,18 @@ def test_the_demo_script_is_python() -> None:
 # --- bench
 
 
-def test_bench_without_workload_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "neckar.chip.workload", None)
-    assert isinstance(invoke("bench", "chip").exception, UnsupportedFeatureError)
-
-
 def test_bench_prints_what_the_workload_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    workload = types.ModuleType("neckar.chip.workload")
-    workload.benchmark = lambda specimen, effects, *, instruments, step_us, seed: {"runs_per_s": 12.5, "seed": seed}  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "neckar.chip.workload", workload)
-    figures = json.loads(invoke("bench", "chip", "--json", "--chip", "7", "--seed", "2").output)
-    assert (figures["runs_per_s"], figures["seed"], figures["chip"]) == (12.5, 2, "chip-7")
-    assert "12.5" in invoke("bench", "chip").output
+    from neckar.dynamics import workload
 
+    def measure(kind: str, effects: str, step_us: float, hardware_s: float, repeats: int) -> dict[str, object]:
+        numbers = dict.fromkeys(workload.Measurement.__annotations__, 12.5)
+        return {**numbers, "kind": kind, "effects": effects, "step_us": step_us, "hardware_s": hardware_s, "repeats": repeats}
+
+    monkeypatch.setattr(workload, "measure", measure)
+    cases = json.loads(invoke("bench", "chip", "--json", "--hardware-ms", "2", "--repeats", "3").output)["cases"]
+    assert [(c["kind"], c["effects"]) for c in cases[:2]] == [("lif", "ideal"), ("lif", "default")]
+    assert all(c["hardware_s"] == 0.002 and c["repeats"] == 3 for c in cases)
+    assert "12.50" in invoke("bench", "chip").output
 
 # --- doctor
 

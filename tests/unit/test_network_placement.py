@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neckar.errors import CapacityError, ConfigurationError, MappingError, ParameterRangeError
@@ -28,6 +28,7 @@ def test_neurons_take_circuits_in_order_and_sources_take_none() -> None:
     assert [circuits.tolist() for circuits in placement.circuits] == [[0, 1], [], [2, 3, 4]]
 
 
+@settings(deadline=None)
 @given(st.permutations(range(512)), st.lists(st.integers(1, 60), max_size=8))
 def test_the_k_th_neuron_takes_the_k_th_entry_of_the_permutation(permutation: list[int], sizes: list[int]) -> None:
     placement = place([neurons(size) for size in sizes], permutation)

@@ -117,6 +117,7 @@ def test_every_event_drives_exactly_the_synapses_of_its_source(case: tuple[Netwo
                 assert walk(dict(result.fields), label) == wanted
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2000), max_size=20))
 def test_weights_split_greedily_and_keep_their_sum(weights: list[int]) -> None:
     connection, parts = split_weights(np.array(weights, np.int64))
@@ -199,7 +200,7 @@ def test_blocks_that_no_order_fits_say_so() -> None:
 
 
 def test_connections_on_the_chip_are_refused_with_the_way_out() -> None:
-    with pytest.raises(UnsupportedFeatureError, match="connects neurons on the chip.*SpikeSourceArray"):
+    with pytest.raises(UnsupportedFeatureError, match=r"connects neurons on the chip.*SpikeSourceArray"):
         mapped([NeuronPopulation("n", 2)], one_to_one(0, 0, 2))
 
 

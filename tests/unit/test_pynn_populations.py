@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pynn_brainscales.brainscales2 as pynn
 import pytest
 from fake_session import FakeLab
-from pynn_brainscales import errors, parameters
 
+import pynn_brainscales.brainscales2 as pynn
 from neckar.errors import ParameterRangeError, UnsupportedFeatureError
 from neckar.facts import registers
+from pynn_brainscales import errors, parameters
 
 HXNeuron = pynn.cells.HXNeuron
 

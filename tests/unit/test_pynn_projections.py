@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pynn_brainscales.brainscales2 as pynn
 import pytest
 from fake_session import FakeLab
 
+import pynn_brainscales.brainscales2 as pynn
 from neckar.errors import UnsupportedFeatureError
 
 StaticSynapse = pynn.synapses.StaticSynapse
@@ -58,7 +58,7 @@ def test_weights_are_set_by_value_matrix_or_list() -> None:
     assert projection.get("weight", format="array").tolist() == [[1, 2], [3, 4]]
     projection.set(weight=[5, 6, 7, 8])
     assert projection.get("weight", format="array").tolist() == [[5, 6], [7, 8]]
-    with pytest.warns(Warning):
+    with pytest.warns(DeprecationWarning, match="set"):
         projection.setWeights(9)
     assert projection.get("weight", format="array").tolist() == [[9, 9], [9, 9]]
 
@@ -182,8 +182,9 @@ def test_placed_connections_need_a_mapping() -> None:
 
 
 def test_the_procedural_interface_connects() -> None:
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="Population"):
         cells = pynn.create(pynn.cells.HXNeuron, {"leak_v_leak": 7}, n=2)
+    with pytest.warns(DeprecationWarning, match="Projection"):
         projection = pynn.connect(sources(2), cells, weight=4)
     assert len(projection) == 4
     assert cells.get("leak_v_leak") == 7

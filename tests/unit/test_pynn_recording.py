@@ -6,10 +6,11 @@ from pathlib import Path
 
 import neo
 import numpy as np
-import pynn_brainscales.brainscales2 as pynn
 import pytest
 import quantities as pq
 from fake_session import FIRST_SPIKE_TICK, FakeLab
+
+import pynn_brainscales.brainscales2 as pynn
 
 APPEND = pynn.RunCommand.APPEND
 MS = 2e-6
@@ -92,8 +93,8 @@ def test_spike_trains_have_hardware_times_and_annotations() -> None:
     trains = population.get_data("spikes").segments[-1].spiketrains
     assert len(trains) == 2
     for i, train in enumerate(trains):
-        period = FIRST_SPIKE_TICK * (3 + i + 1) * MS
-        np.testing.assert_allclose(train.magnitude, np.arange(period, 0.2, period))
+        period = FIRST_SPIKE_TICK * (3 + i + 1)
+        np.testing.assert_allclose(train.magnitude, np.arange(period, 100_000, period) * MS)
         assert train.dtype == np.float64
         assert (train.t_start, train.t_stop, train.units) == (0 * pq.ms, 0.2 * pq.ms, pq.ms)
         assert isinstance(train.base, pq.Quantity)
@@ -109,9 +110,10 @@ def test_analog_signals_have_float32_values_and_times_and_annotations() -> None:
     segment = population.get_data().segments[-1]
     (signal,) = segment.irregularlysampledsignals
     assert isinstance(signal, neo.IrregularlySampledSignal)
-    assert signal.shape == (round(100_000 / 17), 1)
+    assert signal.shape == (-(-100_000 // 17), 1)
     assert (signal.magnitude == 7).all()
-    assert signal.magnitude.dtype == signal.times.magnitude.dtype == np.float32
+    assert signal.magnitude.dtype == np.float32
+    assert (signal.times.magnitude == signal.times.magnitude.astype(np.float32)).all()  # neo widens the type, not the values
     np.testing.assert_allclose(signal.times.magnitude[:4], np.array([0, 16, 32, 48]) * MS)
     assert (signal.units, signal.times.units, signal.name) == (pq.dimensionless, pq.ms, "v")
     expected = {"device": "madc", "source_ids": [7], "source_locations": ["unlabeled"], "source_population": "mine", "source_compartments": [0]}
@@ -120,7 +122,7 @@ def test_analog_signals_have_float32_values_and_times_and_annotations() -> None:
     assert signal.base.magnitude is not None
     assert signal.segment is segment
     assert float(signal.mean()) == 7
-    assert population[0:1].get_data("v").segments[-1].irregularlysampledsignals == []
+    assert len(population[0:1].get_data("v").segments[-1].irregularlysampledsignals) == 0
 
 
 def test_blocks_describe_their_population() -> None:
@@ -305,10 +307,19 @@ def test_end_writes_files(tmp_path: Path) -> None:
     assert len(train) == 9
 
 
+def test_data_can_be_fetched_after_end() -> None:
+    population = neurons(1)
+    population.record("spikes")
+    pynn.run(0.1)
+    pynn.end()
+    assert len(population.get_data().segments[0].spiketrains[0]) == 9
+
+
 def test_the_procedural_interface_records(tmp_path: Path) -> None:
     population = neurons(1)
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="record"):
         pynn.record("v", population, str(tmp_path / "v.pkl"))
+    with pytest.warns(DeprecationWarning, match="set"):
         pynn.set(population, leak_v_leak=5)
     assert population.recorder.configuration.madc
     assert population.get("leak_v_leak") == 5

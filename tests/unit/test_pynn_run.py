@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pynn_brainscales.brainscales2 as pynn
 import pytest
 from fake_session import FakeLab
+
+import pynn_brainscales.brainscales2 as pynn
 
 PREPARE, APPEND, EXECUTE = pynn.RunCommand.PREPARE, pynn.RunCommand.APPEND, pynn.RunCommand.EXECUTE
 
@@ -100,7 +101,7 @@ def test_networks_may_grow_between_snippets(lab: FakeLab, neuron: pynn.Populatio
     pynn.run(0.1)
     program = lab.sessions[0].programs[0]
     assert program.snippets[1].config["leak_v_leak"][:2].tolist() == [700, 500]
-    assert program.entries.tick.tolist() == [int(0.05 * 125_000) * 4 + 50_000]
+    assert program.entries.tick.tolist() == [int((0.15 - 0.1) * 125_000) * 4 + 50_000]
     assert len(late.get_data().segments[0].spiketrains) == 1
     assert len(neuron.get_data().segments[0].irregularlysampledsignals) == 2
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pynn_brainscales
-import pynn_brainscales.brainscales2 as pynn
 import pytest
 from fake_session import FakeLab
 
+import pynn_brainscales
+import pynn_brainscales.brainscales2 as pynn
 from neckar.errors import ConfigurationError, NeckarError, UnsupportedFeatureError
 
 

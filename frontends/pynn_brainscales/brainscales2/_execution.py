@@ -95,10 +95,10 @@ class SectionReadout:
         self._spike_circuit = circuit[order]
         self._spike_ms = self._ms(np.concatenate([part[0] for part in parts])[order])
 
-    def spikes_of(self, circuit: int) -> NDArray[np.float64]:
-        """Return the spike times of a circuit in milliseconds."""
-        start, stop = np.searchsorted(self._spike_circuit, [circuit, circuit + 1])
-        return self._spike_ms[start:stop]
+    def spikes_of(self, circuits: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+        """Return the spike times of circuits in milliseconds."""
+        starts, stops = np.searchsorted(self._spike_circuit, circuits), np.searchsorted(self._spike_circuit, circuits, side="right")
+        return [self._spike_ms[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
 
     def samples_of(self, circuit: int, source: str) -> ADCData:
         """Return the MADC samples of a circuit, empty if it was not recorded."""

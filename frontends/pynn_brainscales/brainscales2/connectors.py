@@ -40,12 +40,12 @@ class _Located(Connector):
 
 
 class _LocatedMap(_Located):
-    """Also repairs PyNN's connection maps, whose columns are single booleans where the presynaptic side has one cell."""
+    """Also repairs PyNN's connection maps: where the presynaptic side has one cell, their columns are single booleans, which numpy 2.1 refuses to index."""
 
     def _standard_connect(self, projection: Any, connection_map_generator: Callable[..., Any], distance_map: Any = None) -> None:
         def columns(*mask: Any) -> Iterator[Any]:
             for column in connection_map_generator(*mask):
-                yield np.atleast_1d(column) if isinstance(column, np.generic) or np.ndim(column) == 0 else column
+                yield np.full(projection.pre.size, column) if np.ndim(column) == 0 else column
 
         super()._standard_connect(projection, columns, distance_map)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyNN.common
 from numpy.typing import NDArray
-from pyNN.parameters import ParameterSpace, simplify
+from pyNN.parameters import ArrayParameter, ParameterSpace, simplify
 
 from neckar.network import NeuronPopulation, SourcePopulation
 from pynn_brainscales.brainscales2 import simulator
@@ -136,7 +136,7 @@ class Population(_Recorded, pyNN.common.Population):
         space._parameters = dict(space._parameters)
         space.shape = (self.size,)
         space.evaluate(simplify=False)
-        space._parameters = {name: np.array(values) for name, values in space._parameters.items()}
+        space._parameters = {name: _stored(values) for name, values in space._parameters.items()}
         celltype.parameter_space = space
         self.celltype = celltype
 
@@ -193,6 +193,14 @@ class PopulationView(_Recorded, pyNN.common.PopulationView):
         return PopulationView(self, selector, label)
 
 
+def _stored(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of one value per cell; spike trains of any kind become array parameters."""
+    stored = np.array(values)
+    if stored.dtype == object:
+        stored[:] = [ArrayParameter(value) for value in stored]
+    return stored
+
+
 def _selected(cells: Any, indices: Any, names: tuple[str, ...]) -> ParameterSpace:
     """Return parameters of some cells of a population."""
     schema = cells.celltype.get_schema()
@@ -208,5 +216,5 @@ def _assign(population: Population, cells: Any, indices: Any, parameter_space: P
     parameter_space.evaluate(simplify=False)
     stored = population.celltype.parameter_space._parameters
     for name, values in parameter_space.items():
-        stored[name][indices] = values
+        stored[name][indices] = _stored(values)
     population._revision += 1

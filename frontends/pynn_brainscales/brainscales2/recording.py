@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 from warnings import warn
 
@@ -78,13 +79,11 @@ class _Run:
 class Recorder(pyNN.recording.Recorder):
     """Recording of one population; its views share it."""
 
-    _simulator = simulator
-
     def __init__(self, population: Any, file: Any = None) -> None:
+        self._simulator: Any = SimpleNamespace(name=simulator.name, state=simulator.state)  # this experiment, also after end()
         super().__init__(population, file=file)
         self.recorded: defaultdict[str, set[RecordingSite]] = defaultdict(set)
         self.configuration = RecordingConfiguration()
-        self._state: Any = simulator.state
         self._executed_at = datetime.now()
         self._snippets: list[SnippetData] = []
         self.cache: list[_Run] = []
@@ -158,10 +157,11 @@ class Recorder(pyNN.recording.Recorder):
 
     def take(self, readout: SectionReadout, circuits: NDArray[np.int64], begin: float, end: float, wanted: RecordingConfiguration) -> None:
         """Take over what neurons recorded in one snippet."""
-        data, index = self._new_snippet(begin, end), self.population.id_to_index
-        data.spikes.update((site, readout.spikes_of(int(circuits[index(site.cell_id)]))) for site in wanted.spikes)
+        data, first = self._new_snippet(begin, end), int(self.population.first_id)
+        firing = circuits[[site.cell_id - first for site in wanted.spikes]] if wanted.spikes else circuits[:0]
+        data.spikes.update(zip(wanted.spikes, readout.spikes_of(firing), strict=True))
         for variable, site in wanted.madc:
-            data.madc.setdefault(variable, {})[site] = readout.samples_of(int(circuits[index(site.cell_id)]), READOUT_SOURCES[variable])
+            data.madc.setdefault(variable, {})[site] = readout.samples_of(int(circuits[site.cell_id - first]), READOUT_SOURCES[variable])
 
     def take_source_trains(self, sources: SourcePopulation, begin: float, end: float, duration: int, wanted: RecordingConfiguration) -> None:
         """Take over what spike sources sent in one snippet."""
@@ -233,7 +233,7 @@ class Recorder(pyNN.recording.Recorder):
         names = [variables] if isinstance(variables, str) and variables != "all" else variables
         block = neo.Block(name=self.population.label, description=self.population.describe())
         segments = [run.segment(filter_ids, names) for run in self.cache]
-        if self._state.running:
+        if self._simulator.state.running:
             segments.append(self._current_run().build(filter_ids, names))
         block.segments.extend(segments)
         for segment in segments:
@@ -252,13 +252,13 @@ class Recorder(pyNN.recording.Recorder):
 
     def store_to_cache(self, annotations: dict[str, Any] | None = None) -> None:
         """Keep the data of the current run as a segment, unless there is none or it was fetched with ``clear=True``."""
-        if self._state.t != 0 and not self.clear_flag:
+        if self._simulator.state.t != 0 and not self.clear_flag:
             self.cache.append(self._current_run(annotations))
         self._snippets = []
         self.clear_flag = False
 
     def _current_run(self, annotations: dict[str, Any] | None = None) -> _Run:
-        return _Run(self, f"segment{self._state.segment_counter:03d}", self._snippets, self._executed_at, dict(annotations or {}))
+        return _Run(self, f"segment{self._simulator.state.segment_counter:03d}", self._snippets, self._executed_at, dict(annotations or {}))
 
     def _drop_data(self) -> None:
         self._snippets = [SnippetData(snippet.begin, snippet.end) for snippet in self._snippets]

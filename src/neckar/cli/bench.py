@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from neckar.cli import _options
-from neckar.errors import UnsupportedFeatureError
-
 app = typer.Typer(help="Measure the speed of an engine on this machine.", no_args_is_help=True)
+
+CASES = (("lif", "ideal", 0.5), ("lif", "default", 0.5), ("adex", "ideal", 0.5), ("adex", "default", 0.5), ("lif", "ideal", 0.1))
 
 
 @app.callback()
@@ -21,40 +20,25 @@ def _bench() -> None:
 
 @app.command()
 def chip(
-    chip: _options.Chip = None,
-    effects: _options.Effects = None,
-    instruments: _options.Instruments = None,
-    seed: _options.Seed = None,
-    executor: _options.Executor = None,
-    step_us: _options.StepUs = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    hardware_ms: Annotated[float, typer.Option(help="Length of the workload in milliseconds of hardware time.", min=0.1)] = 5.0,
+    repeats: Annotated[int, typer.Option(help="Runs of each case; the median counts.", min=1)] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; its keys are documented in docs/reference/benchmark_keys.md.")] = False,
 ) -> None:
-    """Measure the speed of the virtual BrainScaleS-2 chip."""
-    from neckar.lab import Lab, command_line
-
-    with command_line(chip=chip, effects=effects, instruments=instruments, seed=seed, executor=executor, step_us=step_us):
-        lab = Lab()
-    result = {**measure(lab), "chip": lab.specimen.id, "effects": lab.effects.as_dict(), "cpu": platform.processor() or platform.machine()}
-    typer.echo(json.dumps(result, indent=2, sort_keys=True) if as_json else _lines(result))
-
-
-def measure(lab: Any) -> dict[str, Any]:
-    """Run the workload ``neckar.chip.workload.benchmark(specimen, effects, instruments=, step_us=, seed=)``; it returns figures by name, units in the names.
-
-    Raises
-    ------
-    UnsupportedFeatureError
-        If this installation has no workload.
-    """
-    try:
-        from neckar.chip.workload import benchmark
-    except ModuleNotFoundError as error:
-        if error.name != "neckar.chip.workload":
-            raise
-        raise UnsupportedFeatureError("this installation of Neckar has no benchmark of the chip (neckar.chip.workload). Install a newer one.") from None
-    return dict(benchmark(lab.specimen, lab.effects, instruments=lab.instruments, step_us=lab.step_us, seed=lab.seed))
+    """Measure the engine of the BrainScaleS-2 chip: 512 busy circuits, 1.3e9 synaptic events per second of hardware time, on one core."""
+    cases = measure(hardware_ms * 1e-3, repeats)
+    if as_json:
+        typer.echo(json.dumps({"machine": platform.processor() or platform.machine(), "cases": cases}, indent=2, sort_keys=True))
+        return
+    typer.echo("model  effects  step [us]  wall/hardware (min..max)  rate 5..95 % [kHz]  spikes   synaptic events  circuits")
+    for c in cases:
+        typer.echo(
+            f"{c['kind']:<6} {c['effects']:<8} {c['step_us']:<10g} {c['wall_per_hardware']:.2f} ({c['wall_per_hardware_min']:.2f}..{c['wall_per_hardware_max']:.2f})"
+            f"         {c['rate_5_hz'] / 1e3:.0f}..{c['rate_95_hz'] / 1e3:.0f}               {c['spikes']:<8} {c['synaptic_events']:<16} {c['active_circuits']}"
+        )
 
 
-def _lines(result: dict[str, Any]) -> str:
-    width = max(map(len, result))
-    return "\n".join(f"{name:<{width}}  {value:.4g}" if isinstance(value, float) else f"{name:<{width}}  {value}" for name, value in result.items())
+def measure(hardware_s: float, repeats: int) -> list[dict[str, Any]]:
+    """Return the measurements of all cases, each as :func:`neckar.dynamics.workload.measure` documents it."""
+    from neckar.dynamics import workload
+
+    return [dict(workload.measure(kind, effects, step_us, hardware_s, repeats)) for kind, effects, step_us in CASES]

@@ -7,6 +7,7 @@ alone, so the choice of active circuits and their order do not change a bit of t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ from neckar.dynamics._propagators import constants, kick_shares, lane_rows
 
 WIDTH = 256
 VECTOR = 16
-CHUNK = 256  # steps per call of the kernel; bounds the memory of spikes and traces
+CHUNK = 4096  # steps per call of the kernel; with traces fewer, so that they stay below 4 MiB
+TRACE_VALUES = 1 << 20
 
 Ticks = NDArray[np.int64]
 
@@ -144,10 +146,13 @@ class Lane:
         self._labels = self._gather(synapses.labels, np.uint8)
         self._owned = len(columns) < WIDTH
         self._configured: tuple[Segment, int] | None = None
-        self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet
-        self._out = (np.empty(CHUNK * self.n + 8, np.int32), np.empty(CHUNK * self.n + 8, np.float32), np.empty(CHUNK * self.n + 8, np.int16))
+        self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet, and its kicks so far
+        self._open_kicks: list[NDArray[Any]] = []
+        self._chunk = max(16, min(CHUNK, TRACE_VALUES // (L.N_STATE * max(len(observed), 1))))
+        room = self._chunk * self.n + 8  # no circuit fires twice in a step
+        self._out = (np.empty(room, np.int32), np.empty(room, np.float32), np.empty(room, np.int16))
 
-    def _gather(self, plane: NDArray, dtype: type) -> NDArray:
+    def _gather(self, plane: NDArray[Any], dtype: Any) -> NDArray[Any]:
         if len(self.columns) == WIDTH:
             return plane
         out = L.aligned(plane.shape[0] * self.n, dtype).reshape(plane.shape[0], self.n)
@@ -211,7 +216,7 @@ class Lane:
         while True:
             short = step >= s.whole_steps and s.last_ticks > 0
             h_ticks = s.last_ticks if short else s.step_ticks
-            last = min(target, step + CHUNK, step + 1 if short else s.whole_steps)
+            last = min(target, step + self._chunk, step + 1 if short else s.whole_steps)
             origin = s.start + s.whole_steps * s.step_ticks if short else s.start
             first, count = (0, last - step) if short else (step, max(last - step, 0))
             until = min(t1, origin + (first + count) * h_ticks) if last < target else t1
@@ -243,9 +248,15 @@ class Lane:
         )  # fmt: skip
         begin = origin + (first + step[:n_spikes].astype(np.int64)) * h_ticks
         ticks = begin + np.floor(time[:n_spikes] * np.float32(500) + np.float32(0.5)).astype(np.int64)
-        self._open = states[-1].copy() if slots else None
-        trace = Trace(origin + first * h_ticks, h_ticks, states, log[0][:n_kicks], log[1][:n_kicks], log[2][:n_kicks], log[3][:n_kicks]) if slots else None
-        return ticks, self.columns[column[:n_spikes]], trace
+        if slots == 0:
+            return ticks, self.columns[column[:n_spikes]], None
+        kicks = [part[:n_kicks] for part in log]
+        if resumed:
+            kicks = [np.concatenate(pair) for pair in zip(self._open_kicks, kicks, strict=True)]
+        self._open = states[-1].copy()
+        self._open_kicks = [part[kicks[2] >= origin + (first + count) * h_ticks] for part in kicks]
+        slot, line, tick, kick = kicks
+        return ticks, self.columns[column[:n_spikes]], Trace(origin + first * h_ticks, h_ticks, states, slot, line, tick, kick)
 
     def sample(self, trace: Trace, column: int, ticks: Ticks) -> NDArray[np.float32]:
         """Return v, w, s_exc, s_inh (V), refractory time left (us) of an observed circuit at ascending ticks within a trace, shape (sample, signal)."""

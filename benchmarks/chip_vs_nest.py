@@ -1,8 +1,8 @@
 """How much faster than NEST is the chip engine, on the same input, at equal accuracy, one thread each?
 
-Runs the engine's benchmark workload (:mod:`neckar.dynamics.workload`: 512 circuits x 256 rows, 1.3e9 synaptic events per hardware second, linear circuits) in the engine and, back to
-back in the same process, in NEST. Wall times are of the simulation alone; loading or compiling kernels and building networks are not counted. A ratio is NEST's median over the
-engine's median, both as wall time per hardware time::
+Runs the engine's benchmark workload (:mod:`neckar.dynamics.workload`: 512 circuits x 256 rows, 1.3e9 synaptic events per hardware second, linear circuits) in
+the engine and, back to back in the same process, in NEST. Wall times are of the simulation alone; loading or compiling kernels and building networks are not
+counted. A ratio is NEST's median over the engine's median, both as wall time per hardware time::
 
     python benchmarks/chip_vs_nest.py
     python benchmarks/chip_vs_nest.py --json
@@ -55,7 +55,7 @@ def compare(kind: Kind, model: str, nest_hardware_s: float, hardware_s: float, r
 
 def report(results: list[dict[str, Any]]) -> str:
     """Return the results as a table."""
-    lines = [f"{'circuit':8}{'NEST model':16}{'NEST wall/hw (min..max)':>26}{'step us':>9}{'engine wall/hw (min..max)':>27}{'speed-up':>10}{'spikes vs NEST':>16}"]
+    lines = [f"{'circuit':8}{'NEST model':16}{'NEST wall/hw (range)':>26}{'step us':>9}{'engine wall/hw (range)':>27}{'speed-up':>10}{'spikes vs NEST':>16}"]
     for r in results:
         for e in r["engine"]:
             nest = f"{r['nest_wall_per_hardware']:.0f} ({r['nest_wall_per_hardware_min']:.0f}..{r['nest_wall_per_hardware_max']:.0f})"

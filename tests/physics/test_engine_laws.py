@@ -4,13 +4,14 @@ All circuits have 2.3 pF and, where a test does not say otherwise, membrane and 
 """
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from neckar.dynamics import NO_EVENTS, N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses, largest_step, reference_tau
+from neckar.dynamics import N_DYNAMIC, NO_EVENTS, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses, largest_step, reference_tau
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reference"))
 
@@ -30,8 +31,8 @@ def circuits(**changes) -> CircuitParameters:
     tau = 10 * MICRO
     values = dict.fromkeys(CircuitParameters.__dataclass_fields__, 0.0) | {
         "capacitance": C, "g_leak": C / tau, "e_leak": 0.5, "g_reset": 40 * C / tau, "e_reset": 0.3, "v_threshold": np.inf, "t_reset": 2 * MICRO,
-        "gm_exc": C / tau, "gm_inh": C / tau, "v_exp": 0.7, "delta_exp": 0.02, "w_rest": 0.6, "v_adapt": 0.5, "tau_exc": tau, "tau_inh": tau, "tau_adapt": 100 * MICRO,
-        "v_sat": 0.9, "v_floor": 0.128, "v_width": 0.037, "v_supply": 1.2, "saturating": False,
+        "gm_exc": C / tau, "gm_inh": C / tau, "v_exp": 0.7, "delta_exp": 0.02, "w_rest": 0.6, "v_adapt": 0.5,
+        "tau_exc": tau, "tau_inh": tau, "tau_adapt": 100 * MICRO, "v_sat": 0.9, "v_floor": 0.128, "v_width": 0.037, "v_supply": 1.2, "saturating": False,
     }  # fmt: skip
     scalars = {"v_sat", "v_floor", "v_width", "v_supply", "saturating"}
     values |= changes
@@ -51,7 +52,7 @@ class Result:
 def simulate(
     p, end, events=NO_EVENTS, weight=0.1, v=0.5, step=STEP, start=0, observed=(), samples=None, columns=None, cuts=(), seed=1, synapses=None, begin=None
 ) -> Result:
-    """Run the engine from `start` to `end` (ticks), in pieces that end at `cuts`; row 0 is excitatory, row 1 inhibitory, row 2 both, with `weight` everywhere and label 0."""
+    """Run the engine to tick `end`, in pieces that end at `cuts`. Row 0 is excitatory, row 1 inhibitory, row 2 both, with `weight` everywhere and label 0."""
     columns = np.arange(N) if columns is None else np.asarray(columns)
     if synapses is None:
         synapses = Synapses(np.full((3, N), weight, np.float32), np.zeros((3, N), np.uint8), np.array([1, 2, 3], np.uint8))
@@ -62,7 +63,7 @@ def simulate(
     segment = Segment(p, start, end, step, reference_tau(p))
     found, signals = [], {column: [] for column in observed}
     places = [start if begin is None else begin, *cuts, end]
-    for t0, t1 in zip(places, places[1:], strict=False):
+    for t0, t1 in pairwise(places):
         ticks, fired, traces = lane.advance(segment, events, t0, t1)
         found.append(np.stack([ticks, fired]))
         for trace in traces:
@@ -104,10 +105,8 @@ def test_response_to_one_event_is_a_difference_of_exponentials(tau_m, tau_s, ste
     event, ticks = 5 * US + 123, np.arange(0, 100 * US, 37)
     signals = trace(p, 100 * US, ticks, events=at((event, 0)), step=step)
     t = np.maximum(ticks - event, 0) / US
-    if tau_m == tau_s:
-        psp = 0.01 * t * np.exp(-t / tau_m)
-    else:
-        psp = 0.01 * (np.exp(-t / tau_m) - np.exp(-t / tau_s)) / (1 / tau_s - 1 / tau_m)
+    alpha = t * np.exp(-t / tau_m)
+    psp = 0.01 * (alpha if tau_m == tau_s else (np.exp(-t / tau_m) - np.exp(-t / tau_s)) / (1 / tau_s - 1 / tau_m))
     np.testing.assert_allclose(signals[:, 0] - 0.5, psp, atol=2e-3 * psp.max())
     np.testing.assert_allclose(signals[:, 2], np.where(ticks >= event, 0.1 * np.exp(-t / tau_s), 0.0), atol=2e-7)
 
@@ -233,6 +232,26 @@ def test_a_threshold_below_reset_never_fires_twice(saturating, i_exp):
     np.testing.assert_array_equal(np.bincount(result.columns, minlength=N), np.ones(N))
 
 
+@pytest.mark.parametrize("pause", [False, True])
+@pytest.mark.parametrize("row", [0, 1])
+def test_events_do_not_make_a_circuit_fire_again_that_stays_above_threshold(row, pause):
+    p = circuits(e_leak=0.9, e_reset=0.8, v_threshold=np.linspace(0.55, 0.65, N), pause=pause)
+    events = at(*((tick, row) for tick in range(50, 60 * US, 101)))
+    result = simulate(p, 60 * US, events, weight=0.002)
+    np.testing.assert_array_equal(np.bincount(result.columns, minlength=N), np.ones(N))
+
+
+@pytest.mark.parametrize("step", [50, 250])
+def test_inputs_are_gated_during_a_reset_phase_with_pause(step):
+    """Every tick of an event from the crossing to the end of the reset gives the same membrane at its end."""
+    p = circuits(e_leak=0.75, v_threshold=0.65, g_reset=C / (2 * MICRO), pause=True, gm_exc=20 * C / (10 * MICRO))
+    spike = simulate(p, 40 * US, columns=[0]).ticks[0]
+    release = np.array([spike + 2 * US])
+    quiet = trace(p, 40 * US, release, step=step)[0, 0]
+    for offset in range(10, 2 * US - STEP, 37):
+        assert trace(p, 40 * US, release, events=at((spike + offset, 0)), step=step)[0, 0] == pytest.approx(quiet, abs=2e-4)
+
+
 def test_circuits_without_a_threshold_never_fire():
     assert len(simulate(circuits(e_leak=1.1), 100 * US).ticks) == 0
 
@@ -267,11 +286,10 @@ def mixed_circuits(saturating: bool, exponential: bool, noisy: bool) -> CircuitP
     """Return circuits with scattered parameters that fire often."""
     rng = np.random.default_rng(5)
     terms = {"i_exp": 1e-10, "g_adapt": 1e-8, "a_adapt": 0.3, "b_adapt": 0.02} if exponential else {}
-    p = circuits(
+    return circuits(
         e_leak=rng.normal(0.7, 0.05, N), v_threshold=rng.normal(0.68, 0.03, N), t_reset=rng.uniform(1, 4, N) * MICRO, t_holdoff=rng.uniform(0, 3, N) * MICRO,
         tau_exc=rng.uniform(5, 15, N) * MICRO, g_leak=C / (rng.uniform(5, 20, N) * MICRO), saturating=saturating, noise=1e-12 if noisy else 0.0, **terms,
     )  # fmt: skip
-    return p
 
 
 FEATURES = [(False, False, False), (True, False, True), (True, True, True), (False, True, False)]
@@ -287,6 +305,12 @@ def test_a_run_cut_at_any_ticks_gives_the_spikes_and_the_state_of_the_uncut_run(
     assert len(whole.ticks) > 500
     for one, other in ((whole.ticks, cut.ticks), (whole.columns, cut.columns), (whole.state, cut.state)):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("cuts", [(1010,), (1030,), (1010, 1030), (999, 1000, 1076)])
+def test_a_cut_inside_a_shorter_last_step_changes_nothing(cuts):
+    whole, cut = (simulate(circuits(), 4 * STEP + 77, at((1005, 0), (1020, 0)), cuts=where).state for where in ((), cuts))
+    np.testing.assert_array_equal(whole, cut)
 
 
 @pytest.mark.parametrize("features", FEATURES)
@@ -373,7 +397,9 @@ FIRING = {
 }
 
 
-@pytest.mark.parametrize(("case", "step", "bound_us"), [("linear", 250, 0.004), ("saturating", 250, 0.02), ("saturating", 50, 0.004), ("adex", 250, 0.2), ("adex", 50, 0.02)])
+@pytest.mark.parametrize(
+    ("case", "step", "bound_us"), [("linear", 250, 0.004), ("saturating", 250, 0.02), ("saturating", 50, 0.004), ("adex", 250, 0.2), ("adex", 50, 0.02)]
+)
 def test_intervals_between_spikes_equal_those_of_a_runge_kutta_solution(case, step, bound_us):
     end = 150 * US
     expected = solve(FIRING[case], (0.5, 0.6, 0.0, 0.0), [], np.array([end]))[1]
@@ -382,14 +408,15 @@ def test_intervals_between_spikes_equal_those_of_a_runge_kutta_solution(case, st
     np.testing.assert_allclose(np.diff(found), np.diff(expected), atol=bound_us)
 
 
-@pytest.mark.parametrize(("step", "bound_us"), [(250, 0.03), (50, 0.004)])
+@pytest.mark.parametrize(("step", "bound_us"), [(250, 0.02), (50, 0.004)])
 @pytest.mark.parametrize("case", ["linear", "saturating"])
-def test_spike_times_with_input_equal_those_of_a_runge_kutta_solution(case, step, bound_us):
+def test_intervals_between_spikes_with_input_equal_those_of_a_runge_kutta_solution(case, step, bound_us):
     end = 150 * US
     kicks = [(tick, 0.2 * (row != 1), 0.2 * (row != 0)) for tick, row in KICKS]
     expected = solve(FIRING[case], (0.5, 0.6, 0.0, 0.0), kicks, np.array([end]))[1]
     found = simulate(FIRING[case], end, at(*KICKS), weight=0.2, columns=[0], step=step).ticks / US
-    np.testing.assert_allclose(found, expected, atol=bound_us)
+    assert len(found) == len(expected) > 5
+    np.testing.assert_allclose(np.diff(found, prepend=0.0), np.diff(expected, prepend=0.0), atol=bound_us)
 
 
 def test_an_event_shortly_after_the_end_of_a_reset_acts_at_its_own_time():
@@ -453,10 +480,9 @@ def test_a_stimulus_at_30_s_gives_the_trace_of_the_same_stimulus_at_1_ms(case):
 @pytest.mark.parametrize("case", ["saturating", "saturating adex"])
 def test_after_30_s_of_integration_a_stimulus_gives_the_trace_it_gave_at_1_ms(case):
     """A tenth of the least step of the membrane's converter is 0.15 mV."""
-    p, samples = CASES[case], np.arange(500 * US, 1200 * US, 17)
+    p, samples = CASES[case], np.arange(900 * US, 1200 * US, 17)
     kicks = [(tick + place, row) for place in (1000 * US, SHIFT) for tick, row in KICKS]
     both = np.concatenate([samples, samples + SHIFT - 1000 * US])
-    p = replace(p)
     v = trace(p, SHIFT + 300 * US, both, events=at(*kicks))[:, 0].reshape(2, -1)
     np.testing.assert_allclose(v[1], v[0], atol=1.5e-4)
 

@@ -132,7 +132,6 @@ def test_the_period_of_a_spiking_neuron_stays_for_30_s():
     assert first.mean() == pytest.approx(last.mean(), rel=1e-6)
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_the_time_between_recordings():
     """The trace of one circuit over 1 s more would take 60 MB."""
     peak_bytes(EARLY)  # compile and fill caches

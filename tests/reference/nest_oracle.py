@@ -1,13 +1,13 @@
 """The engine's benchmark workload in NEST: the same circuits, weights and events.
 
-One hardware microsecond is one millisecond in NEST, one volt stays one volt (1000 mV). The engine's linear circuits with an immediate reset solve the equations of
-``iaf_psc_exp`` and ``aeif_psc_exp``::
+One hardware microsecond is one millisecond in NEST, one volt stays one volt (1000 mV). The engine's linear circuits with an immediate reset solve the
+equations of ``iaf_psc_exp`` and ``aeif_psc_exp``::
 
     V in mV, t in ms:   tau_m = C / g                    weight = 1000 C_nest kick gm / C    (gm / C in 1/us)
                         g_L Delta_T exp(...) = I_exp     w_nest = g_w (w - w_0), so a = g_w a_engine, b = g_w b_engine
 
-NEST models differ in what they do with time. ``iaf_psc_exp_ps`` takes input events and crossings off the grid. ``iaf_psc_exp`` and ``aeif_psc_exp`` see input on the grid and round
-crossings up to it; ``aeif_psc_exp`` starts to count refractory steps at the end of the step that fired.
+NEST models differ in what they do with time. ``iaf_psc_exp_ps`` takes input events and crossings off the grid. ``iaf_psc_exp`` and ``aeif_psc_exp`` see input
+on the grid and round crossings up to it; ``aeif_psc_exp`` starts to count refractory steps at the end of the step that fired.
 """
 
 from __future__ import annotations

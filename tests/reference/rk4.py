@@ -1,7 +1,7 @@
 """One neuron circuit, slowly and obviously: classical Runge-Kutta with a tiny step, in double precision, one state at a time.
 
-The equations are written out here again, on purpose not imported: V, us, and currents over capacitance. A step ends at every input event and every sample; a threshold crossing is found
-by bisection of the last step; the reset phase starts there and ends after its length, both off any grid.
+The equations are written out here again, on purpose not imported: V, us, and currents over capacitance. A step ends at every input event and every sample; a
+threshold crossing is found by bisection of the last step; the reset phase starts there and ends after its length, both off any grid.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The engine against NEST: 512 circuits with scattered parameters, the same weights and the same 10,160 row events (2.6 million synaptic events) in 2 ms of hardware time.
+"""The engine against NEST: 512 circuits with scattered parameters, the same weights and the same 2.6 million synaptic events in 2 ms of hardware time.
 
-Linear circuits, immediate reset, no noise; see :mod:`nest_oracle` for the correspondence. The bounds are those of the engine's design: LIF against NEST's precise-spike model
-(input and crossings off the grid), AdEx against its adaptive solver at a fine step.
+Linear circuits, immediate reset, no noise; see :mod:`nest_oracle` for the correspondence. The bounds are those of the engine's design: LIF against NEST's
+precise-spike model (input and crossings off the grid), AdEx against its adaptive solver at a fine step.
 """
 
 from dataclasses import replace

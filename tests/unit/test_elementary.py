@@ -70,10 +70,6 @@ def test_approach32_has_an_absolute_error_below_2e_4_everywhere_and_never_exceed
     assert approach32(np.array([0.0]))[0] == 0.0
 
 
-def test_approach32_never_falls_with_its_argument():
-    assert (np.diff(approach32(floats(0.0, 1.5, 2001))) >= 0).all()
-
-
 def test_select_takes_the_first_where_the_condition_holds():
     select = elementary.select
 

@@ -18,8 +18,9 @@ def random_arguments(name: str) -> dict[str, np.ndarray]:
         return rng.uniform(low, high, N).astype(np.float32)
 
     every = {
-        "v": between(0, 1.2), "w": between(0.2, 1.0), "s_e": between(0, 0.5), "s_i": between(0, 0.5), "c": between(0.1, 2.5), "e": between(0, 1.2), "g": between(0, 2),
-        "v_sat": between(0.8, 1.0), "i_t": between(0, 1e-3), "v_t": between(0.6, 1.0), "sharpness": between(20, 60), "g_w": between(0, 0.2), "w_0": between(0.3, 0.9),
+        "v": between(0, 1.2), "w": between(0.2, 1.0), "s_e": between(0, 0.5), "s_i": between(0, 0.5), "c": between(0.1, 2.5), "e": between(0, 1.2),
+        "g": between(0, 2), "v_sat": between(0.8, 1.0), "i_t": between(0, 1e-3), "v_t": between(0.6, 1.0), "sharpness": between(20, 60),
+        "g_w": between(0, 0.2), "w_0": between(0.3, 0.9),
         "a": between(-1, 1), "v_a": between(0.2, 1.0), "tau_w": between(10, 300), "gm_e": between(0, 1), "gm_i": between(0, 1), "v_floor": between(0.05, 0.2),
         "v_width": between(0.02, 0.05), "i_offset": between(-0.1, 0.1),
     }  # fmt: skip

@@ -224,7 +224,10 @@ def test_processes_change_no_bit():
 
 @pytest.mark.parametrize("cuts", [(25_000,), (1, 24_999), (10_007, 3, 14_990)])
 def test_a_run_cut_into_snippets_is_the_uncut_run(cuts):
-    record, events = Record(spikes=(0, 5), probe=(Probe(("v", "s_exc"), (0,), 7),), madc=(MadcChannel(0), MadcChannel(1))), arriving(300, 10_006, 10_007, 20_001)
+    record, events = (
+        Record(spikes=(0, 5), probe=(Probe(("v", "s_exc"), (0,), 7),), madc=(MadcChannel(0), MadcChannel(1))),
+        arriving(300, 10_006, 10_007, 20_001),
+    )
     fields = {**FIRING, **STIMULATED, "leak_v_leak": 1000}
     snippets = tuple(Snippet(d) for d in (*cuts, 25_000 - sum(cuts)) if d)
     cut, uncut = (run(fields, snippets=s, entries=events, record=record) for s in (snippets, (Snippet(25_000),)))

@@ -318,6 +318,7 @@ def _rest(p: CircuitParameters) -> NDArray[np.float32]:
     state = np.zeros((N_DYNAMIC, len(p)), np.float32)
     offset = (p.i_source - p.i_sink + p.i_syn_rest) / np.maximum(p.g_leak, 1e-15)
     state[V] = np.clip(p.e_leak + offset, 0.0, p.v_supply) if p.saturating else p.e_leak + np.clip(offset, -1.0, 1.0)
+    state[V] = np.minimum(state[V], p.v_threshold)  # a circuit whose leak lies above its threshold has been firing
     state[W] = p.w_rest + np.clip(p.a_adapt * (state[V] - p.v_adapt), -p.v_supply, p.v_supply)
     return state
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import platform
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 app = typer.Typer(help="Measure the speed of an engine on this machine.", no_args_is_help=True)
 
-CASES = (("lif", "ideal", 0.5), ("lif", "default", 0.5), ("adex", "ideal", 0.5), ("adex", "default", 0.5), ("lif", "ideal", 0.1))
+CASES: tuple[tuple[Literal["lif", "adex"], Literal["ideal", "default"], float], ...] = (
+    ("lif", "ideal", 0.5),
+    ("lif", "default", 0.5),
+    ("adex", "ideal", 0.5),
+    ("adex", "default", 0.5),
+    ("lif", "ideal", 0.1),
+)
 
 
 @app.callback()

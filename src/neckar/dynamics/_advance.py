@@ -27,12 +27,25 @@ LAST_LINE = np.array([0, 0, 1, 1], np.int64)
 
 
 @inline
-def add_row(w, m, label, at_start, at_end, start, end, n):  # type: ignore[no-untyped-def]
-    """Add the synapses of one row whose label matches to the kicks of one synaptic line."""
+def add_row(w, m, label, at_start, at_end, start, end, v, sign, gm, lag, n):  # type: ignore[no-untyped-def]
+    """Add the synapses of one row whose label matches to the kicks of one synaptic line.
+
+    A circuit that lags behind the grid takes the step's currents for the time since its own; what a kick at the step's start adds there is taken off beforehand.
+    """
     for c in range(n):
         hit = select(m[c] == label, w[c], F(0))
         start[c] += at_start * hit
         end[c] += at_end * hit
+        v[c] -= sign * at_start * hit * gm[c] * lag[c]
+
+
+@inline
+def kick_line(B, line, row, label, offset, n, weights, labels, share):  # type: ignore[no-untyped-def]
+    """Deliver one event to one synaptic line; `offset` in ticks is its place in the step."""
+    s, q, g, sign = (L.S_EXC + line) * STRIDE, (L.KICK_EXC + line) * STRIDE, (L.GM_EXC + line) * STRIDE, F(1 - 2 * line)
+    v, lag = B[L.V * STRIDE : L.V * STRIDE + n], B[L.LAG * STRIDE : L.LAG * STRIDE + n]
+    at_start, at_end = share[line, 0, offset], share[line, 1, offset]
+    add_row(weights[row], labels[row], label, at_start, at_end, B[s : s + n], B[q : q + n], v, sign, B[g : g + n], lag, n)
 
 
 @kernel_part
@@ -41,11 +54,9 @@ def deliver(ev_tick, ev_row, ev_label, e, begin, end, n, B, weights, labels, rec
     while e < ev_tick.size and ev_tick[e] < end:
         row, offset = ev_row[e], ev_tick[e] - begin
         line = LAST_LINE[receptor[row]]  # a table instead of a branch: the sign of the next row is hard to predict
-        s, q = (L.S_EXC + line) * STRIDE, (L.KICK_EXC + line) * STRIDE
-        add_row(weights[row], labels[row], ev_label[e], share[line, 0, offset], share[line, 1, offset], B[s : s + n], B[q : q + n], n)
+        kick_line(B, line, row, ev_label[e], offset, n, weights, labels, share)
         if receptor[row] == BOTH:
-            s, q = L.S_EXC * STRIDE, L.KICK_EXC * STRIDE
-            add_row(weights[row], labels[row], ev_label[e], share[0, 0, offset], share[0, 1, offset], B[s : s + n], B[q : q + n], n)
+            kick_line(B, 0, row, ev_label[e], offset, n, weights, labels, share)
         e += 1
     return e
 

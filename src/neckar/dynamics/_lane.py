@@ -6,6 +6,7 @@ alone, so the choice of active circuits and their order do not change a bit of t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -193,7 +194,10 @@ class Lane:
         self.rows[L.E_LEAK :, : len(self.columns)] = lane_rows(mine, h_ticks)
         self._constants = constants(segment.parameters)
         self._share = kick_shares(segment.tau, h_ticks)
-        self._rates = np.stack([0.125e-6 / tau for tau in (mine.tau_exc, mine.tau_inh, mine.tau_adapt)], axis=1).astype(np.float32)  # 1/(8 us)
+        if len(self.observed):
+            seen = mine.take(self.observed)
+            self._seen = lane_rows(seen, 1)  # for the short steps between samples
+            self._rates = np.stack([0.125e-6 / tau for tau in (seen.tau_exc, seen.tau_inh, seen.tau_adapt)], axis=1).astype(np.float32)  # 1/(8 us)
         self._configured = (segment, h_ticks)
 
     def advance(self, segment: Segment, events: RowEvents, t0: int, t1: int) -> tuple[Ticks, NDArray[np.int64], list[Trace]]:
@@ -209,26 +213,29 @@ class Lane:
         traces : list of Trace
             One for each call of the kernel, if circuits are observed.
         """
-        ticks, columns, traces = [], [], []
-        s = segment
-        step, resumed = (t0 - s.start) // s.step_ticks, (t0 - s.start) % s.step_ticks > 0
-        target = s.whole_steps + (s.last_ticks > 0) if t1 == s.end else (t1 - s.start) // s.step_ticks
-        while True:
-            short = step >= s.whole_steps and s.last_ticks > 0
-            h_ticks = s.last_ticks if short else s.step_ticks
-            last = min(target, step + self._chunk, step + 1 if short else s.whole_steps)
-            origin = s.start + s.whole_steps * s.step_ticks if short else s.start
-            first, count = (0, last - step) if short else (step, max(last - step, 0))
-            until = min(t1, origin + (first + count) * h_ticks) if last < target else t1
-            self._configure(s, h_ticks)
-            found = self._call(origin, first, count, h_ticks, until, resumed, events.between(origin + first * h_ticks if not resumed else t0, until))
-            ticks.append(found[0])
-            columns.append(found[1])
-            if found[2] is not None:
-                traces.append(found[2])
-            step, resumed = max(last, step), False
-            if step >= target:
-                return np.concatenate(ticks), np.concatenate(columns), traces
+        found = []
+        for origin, h_ticks, first, count, until, resumed in self._pieces(segment, t0, t1):
+            self._configure(segment, h_ticks)
+            start = t0 if resumed else origin + first * h_ticks
+            found.append(self._call(origin, first, count, h_ticks, until, resumed, events.between(start, until)))
+        ticks, columns, traces = zip(*found, strict=True)
+        return np.concatenate(ticks), np.concatenate(columns), [trace for trace in traces if trace is not None]
+
+    def _pieces(self, s: Segment, t0: int, t1: int) -> Iterator[tuple[int, int, int, int, int, bool]]:
+        """Yield the calls of the kernel from `t0` to `t1`: origin and length of the steps, first step, number of steps, end, whether the first is under way."""
+        border = s.start + s.whole_steps * s.step_ticks
+        tail = s.last_ticks > 0 and t1 > border
+        step, under_way = divmod(t0 - s.start, s.step_ticks)
+        target = min((t1 - s.start) // s.step_ticks, s.whole_steps)
+        while t0 < border or s.last_ticks == 0:
+            last = min(target, step + self._chunk)
+            until = t1 if last == target and not tail else s.start + last * s.step_ticks
+            yield s.start, s.step_ticks, step, last - step, until, under_way > 0
+            step, under_way = last, 0
+            if last == target:
+                break
+        if tail:
+            yield border, s.last_ticks, 0, int(t1 == s.end), t1, t0 > border
 
     def _call(
         self, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool, events: RowEvents
@@ -250,7 +257,7 @@ class Lane:
         ticks = begin + np.floor(time[:n_spikes] * np.float32(500) + np.float32(0.5)).astype(np.int64)
         if slots == 0:
             return ticks, self.columns[column[:n_spikes]], None
-        kicks = [part[:n_kicks] for part in log]
+        kicks: list[NDArray[Any]] = [part[:n_kicks] for part in log]
         if resumed:
             kicks = [np.concatenate(pair) for pair in zip(self._open_kicks, kicks, strict=True)]
         self._open = states[-1].copy()
@@ -262,14 +269,12 @@ class Lane:
         """Return v, w, s_exc, s_inh (V), refractory time left (us) of an observed circuit at ascending ticks within a trace, shape (sample, signal)."""
         segment = self._configured[0]  # type: ignore[index]
         slot = int(np.searchsorted(self.columns[self.observed], column))
-        position = self.observed[slot]
         out = np.zeros((len(ticks), N_SIGNALS), np.float32)
         block = L.aligned(L.N_ROWS * L.STRIDE)
-        block.reshape(L.N_ROWS, L.STRIDE)[:, 0] = self.rows[:, position]
-        block[L.KICK_EXC * L.STRIDE], block[L.KICK_INH * L.STRIDE] = 0, 0
+        block.reshape(L.N_ROWS, L.STRIDE)[L.E_LEAK :, 0] = self._seen[:, slot]
         mine = trace.slot == slot
         dense_kernel(*segment.features[:2])(
-            block, np.zeros(8, np.uint8), self._rates[position], self._constants, np.zeros(1, np.uint32), np.ascontiguousarray(trace.states[:, :, slot]),
+            block, np.zeros(8, np.uint8), self._rates[slot], self._constants, np.zeros(1, np.uint32), np.ascontiguousarray(trace.states[:, :, slot]),
             len(trace.states) - 1, trace.start, trace.h_ticks, trace.tick[mine], trace.line[mine], trace.kick[mine], np.asarray(ticks, np.int64), out,
         )  # fmt: skip
         return out

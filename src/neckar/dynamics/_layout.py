@@ -28,7 +28,7 @@ KICK_EXC, KICK_INH = 8, 9
 N_DYNAMIC = 10
 
 # What one pass over the circuits hands to the next within a step, and the spike times of the step.
-X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, FIRED = range(10, 18)
+X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_BOW, FIRED = range(10, 19)
 
 # Parameters that do not depend on the step ...
 (
@@ -51,10 +51,10 @@ X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, FIRED = ran
     A_ADAPT,
     V_ADAPT,  # V
     B_ADAPT,  # V
-) = range(18, 37)
+) = range(19, 38)
 # ... and functions of the circuit and the step (:mod:`neckar.dynamics._propagators`).
-GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(37, 43)  # Q = 1 - exp(-h / tau)
-N_ROWS = 43
+GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(38, 44)  # Q = 1 - exp(-h / tau)
+N_ROWS = 44
 
 
 def aligned(n: int, dtype: Any = np.float32) -> NDArray[Any]:

@@ -65,6 +65,7 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             share = approach32(k * d)
             B[L.X_END * STRIDE + j] = v + share * (e + gain * i_mean - v)
             B[L.X_LENGTH * STRIDE + j] = d
+            B[L.X_BOW * STRIDE + j] = h * (B[L.GM_EXC * STRIDE + j] * kick_e - B[L.GM_INH * STRIDE + j] * kick_i)
             B[L.LAG * STRIDE + j] = h + lag - d
             B[L.S_EXC * STRIDE + j] = s_e - s_e * q_e + kick_e
             B[L.S_INH * STRIDE + j] = s_i - s_i * q_i + kick_i
@@ -120,9 +121,8 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             rise = ONE / max(v_e - v, TINY)
             chord = min(max((theta - v) * rise, ZERO), ONE)
             bow = ONE - B[L.X_CURRENT * STRIDE + j] * d * rise if exponential else max(-FOUR * B[L.K_LEAK * STRIDE + j] * d, -HALF)
-            part = chord + bow * (chord - chord * chord)
-            if exponential:
-                part = min(max(part, ZERO), ONE)
+            bow += B[L.X_BOW * STRIDE + j] * rise
+            part = min(max(chord + bow * (chord - chord * chord), ZERO), ONE)
             t_c = max(h - d * (ONE - part), r)
             fires = (v_e >= theta) & (armed > ZERO) & (t_c < h)
             B[L.V * STRIDE + j] = select(fires, theta, v_e)

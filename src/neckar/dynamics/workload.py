@@ -1,11 +1,11 @@
 """The engine's benchmark: a busy chip, as arrays only.
 
-Two hemispheres of 256 circuits with 256 synapse rows each receive 5.08 million row events per hardware second, every event meets 256 matching synapses of random 6-bit weight
-(1.3e9 synaptic events per hardware second), and the circuits answer with 20 to 60 thousand spikes per second each. Parameters scatter from circuit to circuit. Nothing here
-describes a particular chip; how the virtual chip's own path compares is measured one floor up.
+Two hemispheres of 256 circuits with 256 synapse rows each receive 5.08 million row events per hardware second, every event meets 256 matching synapses of
+random 6-bit weight (1.3e9 synaptic events per hardware second), and the circuits answer with 20 to 60 thousand spikes per second each. Parameters scatter
+from circuit to circuit. Nothing here describes a particular chip; how the virtual chip's own path compares is measured one floor up.
 
-With ``effects="ideal"`` the circuits are linear and their reset is immediate, so other simulators can run the same equations on the same events (``benchmarks/chip_vs_nest.py``,
-``tests/reference/test_nest.py``). The speed does not depend on how fast the reset is.
+With ``effects="ideal"`` the circuits are linear and their reset is immediate, so other simulators can run the same equations on the same events
+(``benchmarks/chip_vs_nest.py``, ``tests/reference/test_nest.py``). The speed does not depend on how fast the reset is.
 """
 
 from __future__ import annotations
@@ -117,15 +117,15 @@ def build(kind: Kind, effects: EffectSet, hardware_s: float, seed: int = 1, scat
     kind : {"lif", "adex"}
         Leaky integrate-and-fire circuits, or with exponential and adaptation terms.
     effects : {"ideal", "default"}
-        Linear circuits without noise, or all imperfections that act inside the engine: saturating amplifiers, floor of inhibition, rails, membrane noise of 2 mV.
-        Parameters scatter in both.
+        Linear circuits without noise, or all imperfections that act inside the engine: saturating amplifiers, floor of inhibition, rails, membrane noise of
+        2 mV. Parameters scatter in both.
     hardware_s : float
         Length of the input, seconds of hardware time.
     seed : int
         Same seed, same workload.
     scatter : float
-        Relative standard deviation between circuits of capacitance, time constants, potentials relative to the resting potential, and refractory period. The strength of
-        the synaptic inputs follows them up to 3 %, as after a calibration, so that all circuits fire.
+        Relative standard deviation between circuits of capacitance, time constants, potentials relative to the resting potential, and refractory period. The
+        strength of the synaptic inputs follows them up to 3 %, as after a calibration, so that all circuits fire.
     grid_ticks : int
         Input events lie on multiples of this number of ticks.
     """

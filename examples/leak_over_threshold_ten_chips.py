@@ -1,15 +1,16 @@
 """Leak over threshold on ten virtual chips: the same codes, ten periods.
 
-A neuron whose leak potential lies above its threshold fires on its own. Its period depends on three potentials and a conductance, which differ from chip to chip before
-calibration; how far is what public figures of a few chips let us expect (docs/explanation/ledger.md, row A6b: 5 to 12 us on nine of ten chips).
-After the experiment "leak over threshold" of the notebook ts_00-single_neuron in brainscales2-demos, with today's codes. Run time: about 10 s.
+A neuron whose leak potential lies above its threshold fires on its own. Its period depends on three potentials and a conductance, which differ from
+chip to chip before calibration; how far is what public figures of a few chips let us expect (docs/explanation/ledger.md, row A6b: 5 to 12.5 us on nine
+of ten chips). After the experiment "leak over threshold" of the notebook ts_00-single_neuron in brainscales2-demos, with today's codes. Run time: about
+10 s.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pynn_brainscales.brainscales2 as pynn
 
 import neckar
+import pynn_brainscales.brainscales2 as pynn
 
 CHIPS = range(1, 11)
 RUNTIME_MS = 0.2

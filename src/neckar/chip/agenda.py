@@ -100,10 +100,9 @@ class Trial:
         hemisphere, column = divmod(circuit, COLUMNS)
         s = self.segments[hemisphere]
         grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
-        if grid < now and hemisphere in self.lanes:
-            fork = Segment(s.parameters, grid, now, now - grid, s.tau)
-            ticks, columns, _ = self.lanes[hemisphere].fork().advance(fork, NO_EVENTS, grid, now)
-            counted += int(np.sum((columns == column) & (ticks >= since)))
+        if grid < now and hemisphere in self.lanes:  # let a copy finish the step: it fires when the original will, but for events still to come
+            ticks, columns, _ = self.lanes[hemisphere].fork().advance(s, NO_EVENTS, now, min(grid + s.step_ticks, s.end))
+            counted += int(np.sum((columns == column) & (ticks >= since) & (ticks < now)))
         return counted
 
 

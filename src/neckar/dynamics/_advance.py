@@ -27,25 +27,21 @@ LAST_LINE = np.array([0, 0, 1, 1], np.int64)
 
 
 @inline
-def add_row(w, m, label, at_start, at_end, start, end, v, sign, gm, lag, n):  # type: ignore[no-untyped-def]
-    """Add the synapses of one row whose label matches to the kicks of one synaptic line.
-
-    A circuit that lags behind the grid takes the step's currents for the time since its own; what a kick at the step's start adds there is taken off beforehand.
-    """
+def add_row(w, m, label, at_start, at_end, start, end, jump, sign, gm, n):  # type: ignore[no-untyped-def]
+    """Add the synapses of one row whose label matches to the kicks of one synaptic line."""
     for c in range(n):
         hit = select(m[c] == label, w[c], F(0))
         start[c] += at_start * hit
         end[c] += at_end * hit
-        v[c] -= sign * at_start * hit * gm[c] * lag[c]
+        jump[c] += sign * at_start * hit * gm[c]
 
 
 @inline
 def kick_line(B, line, row, label, offset, n, weights, labels, share):  # type: ignore[no-untyped-def]
     """Deliver one event to one synaptic line; `offset` in ticks is its place in the step."""
-    s, q, g, sign = (L.S_EXC + line) * STRIDE, (L.KICK_EXC + line) * STRIDE, (L.GM_EXC + line) * STRIDE, F(1 - 2 * line)
-    v, lag = B[L.V * STRIDE : L.V * STRIDE + n], B[L.LAG * STRIDE : L.LAG * STRIDE + n]
+    s, q, g, i = (L.S_EXC + line) * STRIDE, (L.KICK_EXC + line) * STRIDE, (L.GM_EXC + line) * STRIDE, L.JUMP * STRIDE
     at_start, at_end = share[line, 0, offset], share[line, 1, offset]
-    add_row(weights[row], labels[row], label, at_start, at_end, B[s : s + n], B[q : q + n], v, sign, B[g : g + n], lag, n)
+    add_row(weights[row], labels[row], label, at_start, at_end, B[s : s + n], B[q : q + n], B[i : i + n], F(1 - 2 * line), B[g : g + n], n)
 
 
 @kernel_part

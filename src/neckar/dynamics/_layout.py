@@ -19,16 +19,17 @@ CACHE_LINE = 64
 # State. The membrane of a circuit may lag behind the step grid: `V` is its value LAG microseconds before the grid time (zero except shortly
 # after a spike or a release from reset, see `_step`). `REFRACTORY` counts down to the moment from which spikes are accepted and goes on below zero.
 # `BENT` is the non-linear part of the last step's slope, the next step's first guess.
-V, W, S_EXC, S_INH, REFRACTORY, LAG, ARMED, BENT = range(8)
-N_STATE = 8
-STATE_NAMES = ("v", "w", "s_exc", "s_inh", "refractory", "lag", "armed", "bent")
+# `JUMP` is by how much the synaptic current jumps at the grid time (V/us): a circuit that lags behind must not feel that before.
+V, W, S_EXC, S_INH, REFRACTORY, LAG, ARMED, BENT, JUMP = range(9)
+N_STATE = 9
+STATE_NAMES = ("v", "w", "s_exc", "s_inh", "refractory", "lag", "armed", "bent", "jump")
 
 # Kicks of the current step that act at its end (those that act at its start go to the synaptic lines at once). They are state between two calls.
-KICK_EXC, KICK_INH = 8, 9
-N_DYNAMIC = 10
+KICK_EXC, KICK_INH = 9, 10
+N_DYNAMIC = 11
 
 # What one pass over the circuits hands to the next within a step, and the spike times of the step.
-X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_BOW, FIRED = range(10, 19)
+X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, FIRED = range(11, 19)
 
 # Parameters that do not depend on the step ...
 (

@@ -55,7 +55,8 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             k = select(free, B[L.K_LEAK * STRIDE + j], B[L.K_RESET * STRIDE + j])
             e = select(free, B[L.E_LEAK * STRIDE + j], B[L.E_RESET * STRIDE + j])
             gain = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_GAIN * STRIDE + j])
-            drive_e, drive_i = B[L.GM_EXC * STRIDE + j] * s_e, B[L.GM_INH * STRIDE + j] * s_i
+            gm_e, gm_i = B[L.GM_EXC * STRIDE + j], B[L.GM_INH * STRIDE + j]
+            drive_e, drive_i = gm_e * s_e, gm_i * s_i
             q_e, q_i = B[L.Q_EXC * STRIDE + j], B[L.Q_INH * STRIDE + j]
             i_start = drive_e - drive_i
             i_mean = i_start - (drive_e * q_e - drive_i * q_i) * ((HALF * d - lag) * inv_h)
@@ -63,9 +64,10 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
                 offset = B[L.I_OFFSET * STRIDE + j]
                 i_mean += offset
             share = approach32(k * d)
-            B[L.X_END * STRIDE + j] = v + share * (e + gain * i_mean - v)
+            felt = v - select(gain > ZERO, lag, ZERO) * B[L.JUMP * STRIDE + j]
+            B[L.X_END * STRIDE + j] = felt + share * (e + gain * i_mean - felt)
+            B[L.JUMP * STRIDE + j] = gm_e * kick_e - gm_i * kick_i
             B[L.X_LENGTH * STRIDE + j] = d
-            B[L.X_BOW * STRIDE + j] = h * (B[L.GM_EXC * STRIDE + j] * kick_e - B[L.GM_INH * STRIDE + j] * kick_i)
             B[L.LAG * STRIDE + j] = h + lag - d
             B[L.S_EXC * STRIDE + j] = s_e - s_e * q_e + kick_e
             B[L.S_INH * STRIDE + j] = s_i - s_i * q_i + kick_i
@@ -121,7 +123,7 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             rise = ONE / max(v_e - v, TINY)
             chord = min(max((theta - v) * rise, ZERO), ONE)
             bow = ONE - B[L.X_CURRENT * STRIDE + j] * d * rise if exponential else max(-FOUR * B[L.K_LEAK * STRIDE + j] * d, -HALF)
-            bow += B[L.X_BOW * STRIDE + j] * rise
+            bow += h * B[L.JUMP * STRIDE + j] * rise
             part = min(max(chord + bow * (chord - chord * chord), ZERO), ONE)
             t_c = max(h - d * (ONE - part), r)
             fires = (v_e >= theta) & (armed > ZERO) & (t_c < h)

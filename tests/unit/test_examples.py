@@ -1,0 +1,99 @@
+"""Every script of the gallery runs, says what it shows, leaves a figure, and its numbers are right. Figures are judged by their numbers, not by pixels."""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+
+from neckar.chip.config import ChipConfig
+from neckar.chip.effects import Effects
+from neckar.chip.specimen import Specimen
+from neckar.chip.transfer import physical
+from neckar.lab import ENVIRONMENT, Lab
+
+matplotlib.use("Agg")
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SCRIPTS = sorted(EXAMPLES.glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def _default_lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Run on the reference chip with a fresh run number, in an empty directory."""
+    for variable in ENVIRONMENT.values():
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+    with Lab(chip="reference"):
+        yield
+
+
+def functions(name: str) -> dict[str, Any]:
+    """Return the global names of a script without running its main part."""
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_script_says_what_it_shows(script):
+    told = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
+    assert told
+    first, *rest = told.splitlines()
+    assert first.endswith(".")
+    assert len(first) < 100
+    text = " ".join(rest)
+    assert re.search(r"notebook ts_\d\d", text)
+    assert re.search(r"Run time: about \d+\s+s", text)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_a_script_prints_numbers_and_leaves_a_figure(script, capsys):
+    runpy.run_path(str(script), run_name="__main__")
+    assert re.search(r"\d", capsys.readouterr().out)
+    assert Path(f"{script.stem}.png").stat().st_size > 10_000
+
+
+def test_the_silent_neuron_rests_at_its_leak_potential_with_little_noise():
+    """Level of circuit 0 of the reference chip: row A1 gives 371 to 416; noise: 1.2 to 2.5."""
+    time, reading = functions("silent_neuron")["measure"]()
+    assert len(reading) == pytest.approx(5880, abs=5)
+    assert np.diff(time).mean() == pytest.approx(0.034, abs=1e-4)
+    assert 371 < reading.mean() < 416
+    assert 1.2 < reading.std() < 2.5
+    assert np.mean(reading % 2 == 0) == pytest.approx(0.6, abs=0.03)
+
+
+def nominal_period(chip: int, codes: dict[str, Any]) -> float:
+    """Return the period (us) of circuit 0 by the closed form of a leak that saturates like tanh: sinh of the distance to its potential decays exponentially."""
+    p = physical(Specimen.from_seed(chip), Effects(), ChipConfig(codes), [0])
+    tau = p.capacitance[0] / p.g_leak[0] * 1e6
+    start, end = (np.sinh((p.e_leak[0] - v) / p.v_sat) for v in (p.e_reset[0], p.v_threshold[0]))
+    return (p.t_reset[0] + p.t_holdoff[0]) * 1e6 + tau * np.log(start / end)
+
+
+def test_periods_of_ten_chips_are_ordered_as_their_parameters_say():
+    """Within 3 %: noise, and the rest of the reset, which is not complete."""
+    script = functions("leak_over_threshold_ten_chips")
+    traces = script["measure"]()
+    measured = np.array([script["period"](spikes) for _, _, spikes in traces.values()])
+    nominal = np.array([nominal_period(chip, script["CODES"]) for chip in traces])
+    assert len(measured) == len(np.unique(measured)) == 10
+    assert np.sum((measured > 5.2) & (measured < 12.5)) >= 8
+    np.testing.assert_allclose(measured, nominal, rtol=0.03)
+    clear = np.abs(measured[:, None] / measured - 1) > 0.06
+    np.testing.assert_array_equal((measured[:, None] < measured)[clear], (nominal[:, None] < nominal)[clear])
+
+
+def test_postsynaptic_potentials_add_up():
+    """Within 5 % of the peak: the leak amplifier saturates a little, and the copies add the noise of five means of 20 runs."""
+    time, one, five, total = functions("psp_stacking")["measure"]()
+    weight, peak = functions("psp_stacking")["WEIGHT"], one.max()
+    assert peak == pytest.approx(weight * 0.87 * 1022 / 600, rel=0.35)  # uncalibrated: gain 20 %, time constants 25 %
+    assert 3 * peak < five.max() < 5 * peak
+    assert np.abs(five - total).max() < 0.08 * five.max()
+    assert 36 < time[np.argmax(one)] < 46  # a few time constants after the spike at 30 us
+    assert 54 < time[np.argmax(five)] < 64

@@ -297,6 +297,13 @@ def test_registers_and_membranes_survive_between_programs():
     np.testing.assert_array_equal(trace(going_on), trace(run(FIRING, 100, "-noise,-event_loss", record=membrane(interval=50)))[500:])
 
 
+def test_a_circuit_whose_leak_lies_above_its_threshold_fires_from_the_start():
+    """Such a circuit never rests at its leak potential: a slow reset from there would not reach the threshold, and the comparator would see no edge."""
+    slow = {**FIRING, "leak_i_bias": 300, "reset_i_bias": 600, "reset_enable_multiplication": False}
+    circuits = np.unique(run(slow, 60).spikes.circuit)
+    assert len(circuits) == N
+
+
 # ---- What acts when
 
 
@@ -320,7 +327,7 @@ class Plastic:
 
 def test_an_actor_acts_exactly_at_its_tick():
     """An event one tick before the write meets the old weight, one at its tick the new one."""
-    write, next_step = 10_003 + 2 * 101, 10_250
+    write = 10_003 + 2 * 101
     for arrival, weight in ((write - 1, 31), (write, 60), (write + 1, 60)):
         actor = Plastic(10_003, 101, row=0, weight=60)
         p = program(STIMULATED, entries=arriving(arrival), record=membrane())
@@ -329,7 +336,7 @@ def test_an_actor_acts_exactly_at_its_tick():
         expected = np.array(STIMULATED["synapse_weight"] * np.ones(TABLE["synapse_weight"].shape), np.uint8)
         expected[0, 0] = weight
         plain = run({**STIMULATED, "synapse_weight": expected}, effects="-noise,-event_loss", entries=arriving(arrival), record=membrane())
-        np.testing.assert_array_equal(trace(acted)[next_step:], trace(plain)[next_step:])
+        np.testing.assert_array_equal(trace(acted), trace(plain))
         assert np.ptp(trace(acted)) > 0.01
 
 
@@ -353,7 +360,6 @@ def test_an_actor_that_only_looks_changes_no_bit():
     assert watched.madc == plain.madc
 
 
-@pytest.mark.xfail(strict=True, reason="kicks of a step that is cut are missing in its dense output; states and spikes are right")
 def test_a_cut_within_a_step_leaves_the_traces():
     """A read cuts the step that an event falls into; the instruments must not see the cut."""
     events, reads = arriving(10_100), tuple(TimedRead(name=str(at), at=at, field="leak_v_leak") for at in (10_003, 10_150, 10_205))

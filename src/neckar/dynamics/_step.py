@@ -103,7 +103,9 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
                 seen = min(middle, min(theta, v_supply))
                 target = w + adaptation_slope(seen, w, a, v_a, w_0, ONE)  # the fixed point of w while the membrane stays where it is
                 w_e = target + (w - target) * p_w
-                bent += expo(seen, i_t, v_t, sharpness) - adaptation(HALF * (w + w_e), w_0, g_w)
+                bent -= adaptation(HALF * (w + w_e), w_0, g_w)
+                guess = HALF * (v + v_e + phi * (bent + expo(seen, i_t, v_t, sharpness)))
+                bent += expo(min(guess, min(theta, v_supply)), i_t, v_t, sharpness)
                 B[L.W * STRIDE + j] = w_e
                 B[L.X_CURRENT * STRIDE + j] = k * (e - v) + i_start + before  # from here on: the start slope
             B[L.X_END * STRIDE + j] = v_e + phi * bent

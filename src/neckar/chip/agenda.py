@@ -25,6 +25,12 @@ COUNTER_STATES = 256
 KickVolts = Callable[[ChipConfig, int, NDArray[np.int64]], NDArray[np.float32]]
 
 
+def in_order(tick: NDArray[np.int64], circuit: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sort spikes by tick, then circuit (one sort of one key: many times faster than of two)."""
+    key = np.sort(tick * (2 * COLUMNS) + circuit)
+    return key // (2 * COLUMNS), key % (2 * COLUMNS)
+
+
 class Instrument(Protocol):
     """Something that looks at the traces after each piece of a run."""
 
@@ -89,10 +95,7 @@ class Trial:
 
     def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return ticks and circuits of all spikes so far, by tick, then circuit."""
-        ticks = np.concatenate([*self._ticks, np.empty(0, np.int64)])
-        circuits = np.concatenate([*self._circuits, np.empty(0, np.int64)])
-        order = np.lexsort((circuits, ticks))
-        return ticks[order], circuits[order]
+        return in_order(np.concatenate([*self._ticks, np.empty(0, np.int64)]), np.concatenate([*self._circuits, np.empty(0, np.int64)]))
 
     def count(self, circuit: int, since: int, now: int) -> int:
         """Return how often a circuit fired from tick `since` up to `now`, also in a step that is under way."""

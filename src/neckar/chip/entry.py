@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.chip.agenda import Actor, Port, Trial
+from neckar.chip.agenda import Actor, Port, Trial, in_order
 from neckar.chip.config import ChipConfig
 from neckar.chip.madc import SIGNAL, sample_ticks
 from neckar.chip.probe import n_samples
@@ -287,8 +287,7 @@ class EntryRun:
         tick, circuit = tick[kept] // STAMP_TICKS * STAMP_TICKS, circuit[kept]
         wanted = self._recorded(tick, circuit)
         result.unrecorded = int(len(tick) - wanted.sum())
-        order = np.lexsort((circuit[wanted], tick[wanted]))
-        result.spikes = tick[wanted][order], circuit[wanted][order]
+        result.spikes = in_order(tick[wanted], circuit[wanted])
         result.probes = [np.stack([s.values for s in group], axis=-1) for group in probes]
 
     def _recorded(self, tick: Ticks, circuit: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -35,12 +35,12 @@ def chip(
     if as_json:
         typer.echo(json.dumps({"machine": platform.processor() or platform.machine(), "cases": cases}, indent=2, sort_keys=True))
         return
-    typer.echo("model  effects  step [us]  wall/hardware (min..max)  rate 5..95 % [kHz]  spikes   synaptic events  circuits")
+    typer.echo("model  effects  step [us]  wall / hardware time  rates 5..95 % [kHz]   spikes  synaptic events  circuits")
     for c in cases:
-        typer.echo(
-            f"{c['kind']:<6} {c['effects']:<8} {c['step_us']:<10g} {c['wall_per_hardware']:.2f} ({c['wall_per_hardware_min']:.2f}..{c['wall_per_hardware_max']:.2f})"
-            f"         {c['rate_5_hz'] / 1e3:.0f}..{c['rate_95_hz'] / 1e3:.0f}               {c['spikes']:<8} {c['synaptic_events']:<16} {c['active_circuits']}"
-        )
+        ratio = f"{c['wall_per_hardware']:.2f} ({c['wall_per_hardware_min']:.2f}..{c['wall_per_hardware_max']:.2f})"
+        rates = f"{c['rate_5_hz'] / 1e3:.0f}..{c['rate_95_hz'] / 1e3:.0f}"
+        head = f"{c['kind']:<6} {c['effects']:<8} {c['step_us']:<10g} {ratio:<21} {rates:<20}"
+        typer.echo(f"{head} {c['spikes']:>8} {c['synaptic_events']:>16} {c['active_circuits']:>9}")
 
 
 def measure(hardware_s: float, repeats: int) -> list[dict[str, Any]]:

@@ -236,7 +236,7 @@ def updated(text: str, cells: dict[str, list[str]]) -> str:
     if any(waiting.values()):
         raise SystemExit(f"the table lacks rows for {waiting}")
     lines.append(
-        f"*Twin: Neckar {neckar.__version__}, model version {MODEL_VERSION}, all effects on, run seed (0, 0). First the reference chip: median over its\n"
+        f"*Twin: Neckar {neckar.__version__}, model version {MODEL_VERSION}, all effects on, run seed (0, 0). First the reference chip: median over its "
         f"circuits with 5 % and 95 % quantile, unless the row says otherwise. Then chips {CHIPS[0]} to {CHIPS[-1]}, up to {len(SOME)} circuits each.*"
     )
     return text[:begin] + "\n".join(lines) + "\n" + text[end:]

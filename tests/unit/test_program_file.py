@@ -167,7 +167,6 @@ def recordings(draw: st.DrawFn) -> Recording:
             calibration=draw(st.none() | names),
             environment=draw(st.dictionaries(names, names, max_size=2)),
         ),
-        final_state=draw(st.none() | st.dictionaries(names, arrays(), max_size=3)),
         wall={"run": 0.25},
     )
 

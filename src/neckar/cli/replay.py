@@ -80,8 +80,6 @@ def specimen(how: Provenance) -> Specimen:
 def differences(recorded: Recording, repeated: Recording) -> list[str]:
     """Return the parts of two recordings that differ in any bit. Versions of software and wall-clock times do not count."""
     repeated = dataclasses.replace(repeated, provenance=_with_versions_of(repeated.provenance, recorded.provenance))
-    if recorded.final_state is None:
-        repeated = dataclasses.replace(repeated, final_state=None)
     if recorded == repeated:
         return []
     parts = [field.name for field in dataclasses.fields(recorded) if field.compare]

@@ -185,7 +185,6 @@ class Recording(Plain):
     chip_ticks : int
         Hardware ticks of all entries, with lead-in.
     provenance : Provenance
-    final_state : mapping of str to ndarray, optional
     wall : mapping of str to float
         Wall-clock seconds of this execution. Not part of equality.
 
@@ -208,7 +207,6 @@ class Recording(Plain):
     cost: Cost
     chip_ticks: int
     provenance: Provenance
-    final_state: Mapping[str, NDArray[Any]] | None = None
     wall: Mapping[str, float] = field(default_factory=FrozenDict, compare=False)
 
     def __post_init__(self) -> None:
@@ -224,7 +222,6 @@ class Recording(Plain):
             reads=mapping_of(self.reads, "Recording.reads", frozen),
             observables=mapping_of(self.observables, "Recording.observables", lambda arrays, where: mapping_of(arrays, where, frozen)),
             chip_ticks=integer(self.chip_ticks, "Recording.chip_ticks", low=0, unit="ticks"),
-            final_state=None if self.final_state is None else mapping_of(self.final_state, "Recording.final_state", frozen),
             wall=mapping_of(self.wall, "Recording.wall", lambda seconds, _: float(seconds)),
         )
         self._check_entries()

@@ -204,6 +204,12 @@ def test_counters_wrap_at_eight_bits_and_count_unrecorded_spikes():
     np.testing.assert_array_equal(run(fast, 300, "-event_loss", record=Record(spikes=()), reads=read).reads["n"], loud.reads["n"])
 
 
+def test_who_is_recorded_does_not_decide_which_spikes_the_link_loses():
+    alone, among_others = (run(FIRING, 4000, record=Record(spikes=who), run_seed=(5, 1)).spikes for who in ((3,), "all"))
+    assert len(alone.tick) > 300
+    np.testing.assert_array_equal(alone.tick, among_others.tick[among_others.circuit == 3])
+
+
 # ---- Threads, processes, cuts
 
 
@@ -404,7 +410,6 @@ def test_phases_before_and_after_frame_the_run():
     assert (state.registers["leak_v_leak"] == 900).all()
 
 
-@pytest.mark.xfail(strict=True, reason="reads and writes at the tick of the end are not executed")
 def test_reads_and_writes_at_the_last_tick_are_part_of_the_run():
     end = 25_000
     writes = (TimedWrite(at=end, field="leak_v_leak", value=7), TimedWrite(at=end, field="synapse_weight", value=8))

@@ -10,14 +10,16 @@ Reading never disturbs: a read within a step of the engine looks at a copy that 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.config import ChipConfig
 from neckar.dynamics import NO_EVENTS, Lane, RowEvents, Segment, Trace
+from neckar.errors import UnsupportedFeatureError
 
+PLANES = ("synapse_weight", "synapse_label")  # written row by row while the circuits run on
 PIECE = 1 << 16  # steps between two visits of the instruments; bounds the memory of a long run
 COLUMNS = 256
 COUNTER_STATES = 256
@@ -25,7 +27,7 @@ COUNTER_STATES = 256
 KickVolts = Callable[[ChipConfig, int, NDArray[np.int64]], NDArray[np.float32]]
 
 
-def in_order(tick: NDArray[np.int64], circuit: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def in_order(tick: NDArray[np.int64], circuit: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sort spikes by tick, then circuit (one sort of one key: many times faster than of two)."""
     key = np.sort(tick * (2 * COLUMNS) + circuit)
     return key // (2 * COLUMNS), key % (2 * COLUMNS)
@@ -65,7 +67,7 @@ class Trial:
         self.config, self.lanes, self.instruments, self.kick_volts = config, lanes, instruments, kick_volts
         self.segments: Sequence[Segment] = ()
         self._ticks: list[NDArray[np.int64]] = []
-        self._circuits: list[NDArray[np.int64]] = []
+        self._circuits: list[NDArray[np.int16]] = []
 
     def run(self, segments: Sequence[Segment], events: Sequence[RowEvents], actors: Sequence[Actor]) -> None:
         """Run a stretch of constant circuit parameters; segments and events are given per hemisphere. Actors whose tick lies in it act."""
@@ -80,6 +82,12 @@ class Trial:
             actors[k].act(Port(self, now))
         self._carry(events, now, end)
 
+    def finish(self, actors: Sequence[Actor]) -> None:
+        """Let the actors act that are due at the end of the trial."""
+        end = self.segments[0].end
+        while due := [(tick, k) for k, actor in enumerate(actors) if (tick := actor.due()) is not None and tick <= end]:
+            actors[min(due)[1]].act(Port(self, end))
+
     def _carry(self, events: Sequence[RowEvents], now: int, until: int) -> int:
         while now < until:
             s = self.segments[0]
@@ -87,7 +95,7 @@ class Trial:
             for hemisphere, lane in self.lanes.items():
                 ticks, columns, traces = lane.advance(self.segments[hemisphere], events[hemisphere], now, stop)
                 self._ticks.append(ticks)
-                self._circuits.append(columns + COLUMNS * hemisphere)
+                self._circuits.append(columns + np.int16(COLUMNS * hemisphere))
                 for instrument in self.instruments:
                     instrument.take(hemisphere, lane, traces, self.segments[hemisphere])
             now = stop
@@ -95,7 +103,7 @@ class Trial:
 
     def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return ticks and circuits of all spikes so far, by tick, then circuit."""
-        return in_order(np.concatenate([*self._ticks, np.empty(0, np.int64)]), np.concatenate([*self._circuits, np.empty(0, np.int64)]))
+        return in_order(np.concatenate([*self._ticks, np.empty(0, np.int64)]), np.concatenate([*self._circuits, np.empty(0, np.int16)]))
 
     def count(self, circuit: int, since: int, now: int) -> int:
         """Return how often a circuit fired from tick `since` up to `now`, also in a step that is under way."""
@@ -103,7 +111,7 @@ class Trial:
         hemisphere, column = divmod(circuit, COLUMNS)
         s = self.segments[hemisphere]
         grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
-        if grid < now and hemisphere in self.lanes:  # let a copy finish the step: it fires when the original will, but for events still to come
+        if grid < now < s.end and hemisphere in self.lanes:  # let a copy finish the step: it fires when the original will, but for events still to come
             ticks, columns, _ = self.lanes[hemisphere].fork().advance(s, NO_EVENTS, now, min(grid + s.step_ticks, s.end))
             counted += int(np.sum((columns == column) & (ticks >= since) & (ticks < now)))
         return counted
@@ -132,7 +140,16 @@ class Port:
         self.write("synapse_weight", (hemisphere, row), weights)
 
     def write(self, field: str, key: tuple[int | slice, ...], codes: NDArray[np.generic]) -> None:
-        """Write weights or labels of synapses (fields ``synapse_weight``, ``synapse_label``); `key` indexes the field as numpy does."""
+        """Write weights or labels of synapses (fields ``synapse_weight``, ``synapse_label``); `key` indexes the field as numpy does.
+
+        Raises
+        ------
+        UnsupportedFeatureError
+            For any other field; nothing is written.
+        """
+        if field not in PLANES:
+            allowed = " and ".join(PLANES)
+            raise UnsupportedFeatureError(f"an actor writes {field} at tick {self.tick}; actors write {allowed} only. Use a TimedWrite of the program.")
         trial = self._trial
         trial.config[(field, *key)] = codes
         touched = np.zeros(trial.config[field].shape, bool)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.chip.agenda import Actor, Port, Trial, in_order
+from neckar.chip.agenda import PLANES, Actor, Port, Trial, in_order
 from neckar.chip.config import ChipConfig
 from neckar.chip.madc import SIGNAL, sample_ticks
 from neckar.chip.probe import n_samples
@@ -24,7 +24,6 @@ from neckar.facts import cost_brainscales2 as timing
 from neckar.program import MadcChannel, Probe, Program, Record, TimedRead, TimedWrite, ticks
 
 CIRCUITS = AXES["circuit"]
-PLANES = ("synapse_weight", "synapse_label")  # written row by row while the circuits run on; all other writes start a new stretch
 STAMP_TICKS = 4
 V, W, REFRACTORY, ARMED = (STATE_NAMES.index(name) for name in ("v", "w", "refractory", "armed"))
 
@@ -44,7 +43,7 @@ class Plan:
         Circuits that are integrated.
     """
 
-    def __init__(self, program: Program, base: ChipConfig, instruments: str) -> None:
+    def __init__(self, program: Program, base: ChipConfig, instruments: str, watched: bool = False) -> None:
         self.program, self.base = program, base
         self.lead_ticks = int(ticks(timing.RESET_LEAD.value))
         self.latency = int(ticks(facts.INPUT_LATENCY.value))
@@ -60,18 +59,18 @@ class Plan:
         self.recorded = np.zeros(CIRCUITS, bool)
         for record, _, _ in windows:
             self.recorded[np.arange(CIRCUITS) if record.spikes == "all" else list(record.spikes)] = True
-        self.active = np.flatnonzero(self._is_active())
+        self.active = np.flatnonzero(self._is_active(watched))
         self.observed = np.unique([c.circuit for c, _, _ in self.channels] + [c for p, _ in self.probes for c in p.circuits]).astype(np.int64)
 
-    def _is_active(self) -> NDArray[np.bool_]:
-        """Return which circuits are observed, or fire and are recorded or counted."""
+    def _is_active(self, watched: bool) -> NDArray[np.bool_]:
+        """Return which circuits are observed, or fire and are recorded or counted; `watched`: actors may count any of them."""
         program = self.program
         fires = self.base.threshold_enable.astype(bool)
         for delta in self.deltas.values():
             fires |= np.asarray(delta.get("threshold_enable", False), bool)
         if any(write.field == "threshold_enable" for write in program.writes):
             fires[:] = True
-        wanted = self.recorded.copy()
+        wanted = self.recorded | watched
         for read in program.reads:
             if read.field == "spike_counter":
                 wanted[read.key] = True
@@ -193,14 +192,12 @@ class EntryRun:
         result: EntryResult,
     ) -> None:
         plan, config, end = self.plan, trial.config, self.plan.program.duration
-        cuts = sorted({start, *(t for t in plan.deltas if t > start), *(int(w.at) for w in writes if int(w.at) < end), end})
-        if 0 in plan.deltas:
-            config.apply(plan.deltas[0])
+        cuts = sorted({start, *plan.deltas, *(int(w.at) for w in writes if int(w.at) < end), end})
         for a, b in pairwise(cuts):
-            if a > 0 and a in plan.deltas:
+            if a in plan.deltas:
                 config.apply(plan.deltas[a])
             for write in writes:
-                if int(write.at) == a or (int(write.at) == 0 and a == start):
+                if int(write.at) == a:
                     config[(write.field, *write.key)] = write.value
             parameters = self.substrate.physical(config)
             step, tau = self.substrate.step(parameters)
@@ -212,6 +209,10 @@ class EntryRun:
             for hemisphere, lane in trial.lanes.items():
                 lane.store(state[:, COLUMNS * hemisphere : COLUMNS * (hemisphere + 1)])
             result.answered += answered
+        for write in writes:
+            if int(write.at) == end:
+                config[(write.field, *write.key)] = write.value
+        trial.finish(actors)
 
     def _write(self, phase: str, config: ChipConfig) -> None:
         for write in self.writes:
@@ -227,7 +228,7 @@ class EntryRun:
     def _arrivals(self, result: EntryResult) -> tuple[Ticks, NDArray[np.uint16]]:
         """Return arrival ticks and labels of the input events that the link does not lose."""
         tick, label = self.plan.program.entries.entry(self.entry)
-        kept = self.substrate.keep(len(tick), "in", *self.key)
+        kept = self.substrate.keep(tick, label.astype(np.int64), "in", *self.key)
         arrival = tick[kept] + self.plan.latency
         late = int(np.sum(arrival >= self.plan.program.duration))
         result.sent_in = len(tick)
@@ -281,7 +282,7 @@ class EntryRun:
                 result.reads[read.name] = result.counters[read.key] if read.field == "spike_counter" else np.array(config[read.field][read.key])
         leaves = reaches_host(config)[circuit]
         tick, circuit = tick[leaves], circuit[leaves]
-        kept = self.substrate.keep(len(tick), "out", *self.key)
+        kept = self.substrate.keep(tick, circuit, "out", *self.key)
         result.sent_out = len(tick)
         result.lost["link_loss", "chip_to_fpga"] = int(len(tick) - kept.sum())
         tick, circuit = tick[kept] // STAMP_TICKS * STAMP_TICKS, circuit[kept]

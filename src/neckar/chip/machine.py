@@ -107,7 +107,7 @@ class Chip:
         self._refuse(program)
         base = self._registers(state)
         base.apply(program.config)
-        plan = Plan(program, base, self.instruments)
+        plan = Plan(program, base, self.instruments, watched=len(actors) > 0)
         runs = [EntryRun(self._substrate, plan, e, actors if e == 0 else ()) for e in range(program.n_entries)]
         results = self._execute(plan, runs, state)
         final = results[-1].config

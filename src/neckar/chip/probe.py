@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from neckar.dynamics import CircuitParameters
 from neckar.equations import numpy_equations
 from neckar.errors import MemoryLimitError
+from neckar.facts import brainscales2 as facts
 from neckar.program import Probe, Program, seconds
 
 UNITS = {
@@ -30,6 +31,7 @@ UNITS = {
     "refractory": "s",
 }
 SHARE_OF_MEMORY = 0.5
+MADC_SAMPLE_BYTES = 40  # tick, stamp, potential, noise and code of a sample while it is converted
 
 
 def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: int) -> NDArray[np.float32]:
@@ -60,20 +62,22 @@ def n_samples(probe: Probe, duration: int) -> int:
 
 
 def check_memory(program: Program) -> None:
-    """Refuse a program whose probes would fill the memory; a probe in the record of a snippet samples during that snippet only.
+    """Refuse a program whose samples would fill the memory; what the record of a snippet asks for is sampled during that snippet only.
 
     Raises
     ------
     MemoryLimitError
-        Before anything runs; says how many bytes the probes take and how many are allowed.
+        Before anything runs; says how many bytes the samples take and how many are allowed.
     """
     needed = 0
     for snippet in program.snippets:
-        for probe in (snippet.record or program.record).probe:
+        record = snippet.record or program.record
+        needed += program.n_entries * len(record.madc) * (snippet.duration // int(facts.MADC_CYCLES.value)) * MADC_SAMPLE_BYTES
+        for probe in record.probe:
             needed += 4 * program.n_entries * len(probe.signals) * len(probe.circuits) * n_samples(probe, snippet.duration)
     allowed = int(SHARE_OF_MEMORY * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     if needed > allowed:
         raise MemoryLimitError(
-            f"the probes of this program take {needed} bytes ({program.n_entries} entries of {seconds(program.duration):g} s); "
-            f"{allowed} bytes, half of the free memory, are allowed. Probe fewer circuits or signals, or raise the interval."
+            f"the samples of the probes and the MADC in this program take {needed} bytes ({program.n_entries} entries of {seconds(program.duration):g} s); "
+            f"{allowed} bytes, half of the free memory, are allowed. Record fewer circuits or signals, raise the interval of a probe, or record in a short snippet."
         )

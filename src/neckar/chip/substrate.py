@@ -38,16 +38,19 @@ class Substrate:
             self._known = known
         return known[1]
 
-    def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float]]:
-        """Return the step in ticks for these circuits, and the reference time constants (s) of the synaptic lines."""
+    def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float, float]]:
+        """Return the step in ticks for these circuits, and the reference time constants (s) of synaptic lines and membranes."""
         return largest_step(parameters, self._step_ticks), reference_tau(parameters)
 
     def seed(self, *key: str | int) -> int:
         """Return a 64-bit seed that depends on the chip and a key."""
         return int.from_bytes(hashlib.blake2b(repr((self.specimen.seed, *key)).encode(), digest_size=8).digest(), "little")
 
-    def keep(self, n: int, *key: str | int) -> NDArray[np.bool_]:
-        """Return which of `n` events a link does not lose."""
+    def keep(self, tick: NDArray[np.int64], number: NDArray[np.int64], *key: str | int) -> NDArray[np.bool_]:
+        """Return which events a link does not lose. The fate of an event depends on its tick, its label or circuit and the key alone, not on other events."""
         if not self.effects.event_loss:
-            return np.ones(n, bool)
-        return np.random.Generator(np.random.Philox(self.seed("link", *key))).random(n) >= facts.LINK_LOSS.value
+            return np.ones(len(tick), bool)
+        x = (tick.astype(np.uint64) << np.uint64(16)) ^ number.astype(np.uint64) ^ np.uint64(self.seed("link", *key))
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):  # splitmix64
+            x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+        return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53 >= facts.LINK_LOSS.value

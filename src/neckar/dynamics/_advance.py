@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
-from neckar.dynamics._elementary import select
+from neckar.dynamics._elementary import select, trailing_zeros
 from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._noise import mix
 from neckar.dynamics._step import circuit_step
@@ -61,16 +61,26 @@ def deliver(ev_tick, ev_row, ev_label, e, begin, end, n, B, weights, labels, rec
 def collect(B, words, busy, step, out_step, out_time, out_circuit, n_out):  # type: ignore[no-untyped-def]
     """Append the circuits that fired in this step to the output; `words` holds one byte per circuit, eight to a word. Returns the output's new length."""
     n_busy = 0
-    for k in range(words.size):  # both loops are branch-free: always write, advance where someone fired
+    for k in range(words.size):  # branch-free: always write, advance where someone fired
         busy[n_busy] = k
         n_busy += np.int64(words[k] != np.uint64(0))
     for i in range(n_busy):
         k = busy[i]
         word = words[k]
-        for c in range(8):
-            out_step[n_out], out_time[n_out], out_circuit[n_out] = step, B[L.FIRED * STRIDE + 8 * k + c], 8 * k + c
-            n_out += np.int64((word >> np.uint64(8 * c)) & np.uint64(1))
+        while word:
+            c = 8 * k + np.int64(trailing_zeros(word) >> np.uint64(3))
+            out_step[n_out], out_time[n_out], out_circuit[n_out] = step, B[L.FIRED * STRIDE + c], c
+            n_out += 1
+            word &= word - np.uint64(1)
     return n_out
+
+
+@kernel_part
+def finish(n_out, origin, h_ticks, ticks_per_us, out_step, out_time, out_circuit, out_tick, column_of):  # type: ignore[no-untyped-def]
+    """Turn the spikes' steps and times into ticks, and their places in the lane into columns."""
+    for i in range(n_out):
+        out_tick[i] = origin + np.int64(out_step[i]) * h_ticks + np.int64(np.int32(np.floor(out_time[i] * ticks_per_us + F(0.5))))
+        out_circuit[i] = column_of[out_circuit[i]]
 
 
 @inline
@@ -93,7 +103,7 @@ def lane_kernel(saturating: bool, exponential: bool, noisy: bool) -> Callable[..
 
     def advance_lane(  # type: ignore[no-untyped-def]
         B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, weights, labels, receptor, share,
-        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, out_step, out_time, out_circuit,
+        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, out_step, out_time, out_circuit, out_tick, column_of,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then add the events before tick `until` to the step that follows. Returns the numbers of spikes and of logged kicks."""
         n_out, n_log, e = 0, 0, 0
@@ -119,6 +129,8 @@ def lane_kernel(saturating: bool, exponential: bool, noisy: bool) -> Callable[..
                 salt = mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
             step(B, flags, n, h, inv_h, constants, noise_key, salt)
             n_out = collect(B, words, busy, k, out_step, out_time, out_circuit, n_out)
+        origin = origin_tick + first_step * h_ticks
+        finish(n_out, origin, h_ticks, F(h_ticks) / h, out_step, out_time, out_circuit, out_tick, column_of)
         return n_out, n_log
 
     return kernel(advance_lane, f"{saturating}-{exponential}-{noisy}")

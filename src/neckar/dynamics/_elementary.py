@@ -30,6 +30,18 @@ def select(typingctx, condition, a, b):  # type: ignore[no-untyped-def]
     return a(condition, a, b), codegen
 
 
+@intrinsic
+def trailing_zeros(typingctx, word):  # type: ignore[no-untyped-def]
+    """Return the number of zero bits below the lowest set bit of a 64-bit word that is not zero."""
+    if word != types.uint64:
+        return None
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.cttz(arguments[0], context.get_constant(types.boolean, True))
+
+    return types.uint64(types.uint64), codegen
+
+
 @inline
 def exp32(x):  # type: ignore[no-untyped-def]
     """Return e**x for float32 x <= 88; below -87 it stays at e**-87 (range reduction to 2**k and a polynomial of degree 5)."""

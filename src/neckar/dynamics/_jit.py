@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,17 @@ from platformdirs import user_cache_path
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add and reciprocal of loop constants; no reassociation, NaN and infinity stay correct
 
 
+@cache
 def cache_directory() -> Path:
-    """Return the directory of compiled kernels for the current sources."""
+    """Return the directory of compiled kernels for the sources as they were when this module was imported."""
     digest = hashlib.sha256(numba.__version__.encode())
     here = Path(__file__).resolve().parent
     for source in sorted([*here.glob("*.py"), *(here.parent / "equations").glob("*.py")]):
         digest.update(source.name.encode() + source.read_bytes())
     return user_cache_path("neckar") / "kernels" / digest.hexdigest()[:16]
+
+
+cache_directory()  # a file that changes later belongs to another process
 
 
 def inline(function: Callable[..., Any]) -> Any:

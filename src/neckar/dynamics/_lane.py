@@ -73,8 +73,8 @@ class Segment:
         Of all 256 columns of a hemisphere, active or not.
     start, end, step_ticks : int
         Steps are anchored at the start; the last one is shorter if the length is no multiple.
-    tau : (float, float)
-        Reference time constants of the synaptic lines, s (see :func:`neckar.dynamics.reference_tau`).
+    tau : (float, float, float)
+        Reference time constants of synaptic lines and membranes, s (see :func:`neckar.dynamics.reference_tau`).
     features : (bool, bool, bool)
         Saturating, exponential or adaptive, noisy: which kernel the circuits need.
     """
@@ -83,7 +83,7 @@ class Segment:
     start: int
     end: int
     step_ticks: int
-    tau: tuple[float, float]
+    tau: tuple[float, float, float]
 
     def __post_init__(self) -> None:
         p = self.parameters
@@ -151,7 +151,9 @@ class Lane:
         self._open_kicks: list[NDArray[Any]] = []
         self._chunk = max(16, min(CHUNK, TRACE_VALUES // (L.N_STATE * max(len(observed), 1))))
         room = self._chunk * self.n + 8  # no circuit fires twice in a step
-        self._out = (np.empty(room, np.int32), np.empty(room, np.float32), np.empty(room, np.int16))
+        self._out = (np.empty(room, np.int32), np.empty(room, np.float32), np.empty(room, np.int16), np.empty(room, np.int64))
+        self._column_of = np.zeros(self.n, np.int16)
+        self._column_of[: len(columns)] = columns
 
     def _gather(self, plane: NDArray[Any], dtype: Any) -> NDArray[Any]:
         if len(self.columns) == WIDTH:
@@ -200,7 +202,7 @@ class Lane:
             self._rates = np.stack([0.125e-6 / tau for tau in (seen.tau_exc, seen.tau_inh, seen.tau_adapt)], axis=1).astype(np.float32)  # 1/(8 us)
         self._configured = (segment, h_ticks)
 
-    def advance(self, segment: Segment, events: RowEvents, t0: int, t1: int) -> tuple[Ticks, NDArray[np.int64], list[Trace]]:
+    def advance(self, segment: Segment, events: RowEvents, t0: int, t1: int) -> tuple[Ticks, NDArray[np.int16], list[Trace]]:
         """Carry the lane from tick `t0` to `t1` within a segment.
 
         Whole steps are taken as far as they end at or before `t1`; events up to `t1` are added to the step that is under way, so a run cut at any
@@ -219,7 +221,8 @@ class Lane:
             start = t0 if resumed else origin + first * h_ticks
             found.append(self._call(origin, first, count, h_ticks, until, resumed, events.between(start, until)))
         ticks, columns, traces = zip(*found, strict=True)
-        return np.concatenate(ticks), np.concatenate(columns), [trace for trace in traces if trace is not None]
+        joined = (ticks[0], columns[0]) if len(found) == 1 else (np.concatenate(ticks), np.concatenate(columns))
+        return *joined, [trace for trace in traces if trace is not None]
 
     def _pieces(self, s: Segment, t0: int, t1: int) -> Iterator[tuple[int, int, int, int, int, bool]]:
         """Yield the calls of the kernel from `t0` to `t1`: origin and length of the steps, first step, number of steps, end, whether the first is under way."""
@@ -239,7 +242,7 @@ class Lane:
 
     def _call(
         self, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool, events: RowEvents
-    ) -> tuple[Ticks, NDArray[np.int64], Trace | None]:
+    ) -> tuple[Ticks, NDArray[np.int16], Trace | None]:
         saturating, exponential, noisy = self._configured[0].features  # type: ignore[index]
         slots = len(self.observed)
         states = np.empty((count + 1, L.N_STATE, slots), np.float32)
@@ -247,23 +250,21 @@ class Lane:
             states[0] = self._open
         n_log = 2 * len(events.tick) * slots
         log = np.empty(n_log, np.int32), np.empty(n_log, np.int32), np.empty(n_log, np.int64), np.empty(n_log, np.float32)
-        step, time, column = self._out
         n_spikes, n_kicks = lane_kernel(saturating, exponential, noisy)(
             self.block, self._flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self._constants,
             events.tick, events.row, events.label, self._weights, self._labels, self._receptor, self._share,
-            self._keys, self._seed, self.observed, states, *log, *self._out,
+            self._keys, self._seed, self.observed, states, *log, *self._out, self._column_of,
         )  # fmt: skip
-        begin = origin + (first + step[:n_spikes].astype(np.int64)) * h_ticks
-        ticks = begin + np.floor(time[:n_spikes] * np.float32(500) + np.float32(0.5)).astype(np.int64)
+        columns, ticks = self._out[2][:n_spikes].copy(), self._out[3][:n_spikes].copy()
         if slots == 0:
-            return ticks, self.columns[column[:n_spikes]], None
+            return ticks, columns, None
         kicks: list[NDArray[Any]] = [part[:n_kicks] for part in log]
         if resumed:
             kicks = [np.concatenate(pair) for pair in zip(self._open_kicks, kicks, strict=True)]
         self._open = states[-1].copy()
         self._open_kicks = [part[kicks[2] >= origin + (first + count) * h_ticks] for part in kicks]
         slot, line, tick, kick = kicks
-        return ticks, self.columns[column[:n_spikes]], Trace(origin + first * h_ticks, h_ticks, states, slot, line, tick, kick)
+        return ticks, columns, Trace(origin + first * h_ticks, h_ticks, states, slot, line, tick, kick)
 
     def sample(self, trace: Trace, column: int, ticks: Ticks) -> NDArray[np.float32]:
         """Return v, w, s_exc, s_inh (V), refractory time left (us) of an observed circuit at ascending ticks within a trace, shape (sample, signal)."""

@@ -29,7 +29,7 @@ KICK_EXC, KICK_INH = 9, 10
 N_DYNAMIC = 11
 
 # What one pass over the circuits hands to the next within a step, and the spike times of the step.
-X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, FIRED = range(11, 19)
+X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_GUESS, FIRED = range(11, 20)
 
 # Parameters that do not depend on the step ...
 (
@@ -52,10 +52,10 @@ X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, FIRED = ran
     A_ADAPT,
     V_ADAPT,  # V
     B_ADAPT,  # V
-) = range(19, 38)
+) = range(20, 39)
 # ... and functions of the circuit and the step (:mod:`neckar.dynamics._propagators`).
-GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(38, 44)  # Q = 1 - exp(-h / tau)
-N_ROWS = 44
+GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(39, 45)  # Q = 1 - exp(-h / tau)
+N_ROWS = 45
 
 
 def aligned(n: int, dtype: Any = np.float32) -> NDArray[Any]:

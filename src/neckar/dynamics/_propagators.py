@@ -81,14 +81,16 @@ def lane_rows(parameters: CircuitParameters, step_ticks: int) -> NDArray[np.floa
     return np.stack([rows[row] for row in range(L.E_LEAK, L.N_ROWS)])
 
 
-def kick_shares(tau: tuple[float, float], step_ticks: int) -> NDArray[np.float32]:
+def kick_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.float32]:
     """Return how an event at each tick of a step is shared between kicks at the step's start and end.
+
+    The shares are such that both the synaptic line and the membrane at the end of the step are exact for circuits with the reference time constants. For others
+    the membrane errs by less than ``kick gm h**2 / 8`` times the difference of the rates.
 
     Parameters
     ----------
-    tau : (float, float)
-        Reference time constants of the excitatory and inhibitory lines, s. For lines with this time constant the sharing is exact;
-        for others the relative error of the kick is at most ``h**2 / 8 * abs(1/tau' (1/tau' - 1/tau))``.
+    tau : (float, float, float)
+        Reference time constants of the excitatory line, the inhibitory line and the membrane, s; see :func:`reference_tau`.
     step_ticks : int
         Length of the step.
 
@@ -96,20 +98,24 @@ def kick_shares(tau: tuple[float, float], step_ticks: int) -> NDArray[np.float32
     -------
     ndarray, shape (line, 2, tick), float32
     """
-    offset = np.arange(step_ticks) * TICK_US
-    rate = 1.0 / (np.asarray(tau)[:, None] * US)
-    end = np.expm1(offset * rate) / np.expm1(step_ticks * TICK_US * rate)
-    return np.ascontiguousarray(np.stack([1.0 - end, end], axis=1), np.float32)
+    left, h = (step_ticks - np.arange(step_ticks)) * TICK_US, step_ticks * TICK_US
+    rate, membrane = 1.0 / (np.asarray(tau[:2])[:, None] * US), 1.0 / (tau[2] * US)
+    k = np.where(np.abs(membrane - rate) < 1e-4 * rate, rate * (1 + 1e-4), membrane)  # the limit of equal rates
+    start = (np.exp(-rate * left) - np.exp(-k * left)) / (np.exp(-rate * h) - np.exp(-k * h))
+    end = np.exp(-rate * left) - start * np.exp(-rate * h)
+    return np.ascontiguousarray(np.stack([start, end], axis=1), np.float32)
 
 
-def reference_tau(parameters: CircuitParameters) -> tuple[float, float]:
-    """Return the median time constants (s) of the excitatory and the inhibitory inputs in use; 10 us where there is none."""
+def reference_tau(parameters: CircuitParameters) -> tuple[float, float, float]:
+    """Return the median time constants (s) of the excitatory and the inhibitory inputs in use and of the membranes behind them; 10 us where there is none."""
     p = parameters
+    membrane = p.capacitance / np.maximum(p.g_leak, 1e-15)
 
-    def median(tau: Values, gm: Values) -> float:
-        return float(np.median(tau[gm > 0])) if (gm > 0).any() else 1e-5
+    def median(tau: Values, used: NDArray[np.bool_]) -> float:
+        return float(np.median(tau[used])) if used.any() else 1e-5
 
-    return median(p.tau_exc, p.gm_exc), median(p.tau_inh, p.gm_inh)
+    exc, inh = p.gm_exc > 0, p.gm_inh > 0
+    return median(p.tau_exc, exc), median(p.tau_inh, inh), median(membrane, exc | inh)
 
 
 def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:

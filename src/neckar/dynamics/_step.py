@@ -95,7 +95,8 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             middle = HALF * (v + v_e + phi * before)
             bent = ZERO
             if saturating:
-                bent = ota(middle, e, k, v_sat) - k * (e - middle) + B[L.X_FLOORED * STRIDE + j] * (ONE - gate(middle, v_floor, v_width))
+                inhibition, open_ = B[L.X_FLOORED * STRIDE + j], gate(middle, v_floor, v_width)
+                bent = ota(middle, e, k, v_sat) - k * (e - middle) + inhibition * (ONE - open_)
             if exponential:
                 w, w_0, g_w = B[L.W * STRIDE + j], B[L.W_REST * STRIDE + j], B[L.K_ADAPT * STRIDE + j]
                 i_t, v_t, sharpness, theta = B[L.I_EXP * STRIDE + j], B[L.V_EXP * STRIDE + j], B[L.SHARPNESS * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
@@ -104,12 +105,23 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
                 target = w + adaptation_slope(seen, w, a, v_a, w_0, ONE)  # the fixed point of w while the membrane stays where it is
                 w_e = target + (w - target) * p_w
                 bent -= adaptation(HALF * (w + w_e), w_0, g_w)
-                guess = HALF * (v + v_e + phi * (bent + expo(seen, i_t, v_t, sharpness)))
-                bent += expo(min(guess, min(theta, v_supply)), i_t, v_t, sharpness)
                 B[L.W * STRIDE + j] = w_e
+                B[L.X_GUESS * STRIDE + j] = HALF * (v + v_e + phi * (bent + expo(seen, i_t, v_t, sharpness)))
                 B[L.X_CURRENT * STRIDE + j] = k * (e - v) + i_start + before  # from here on: the start slope
-            B[L.X_END * STRIDE + j] = v_e + phi * bent
+            v_e += phi * bent
+            if saturating:
+                v_e = max(v_e, min(v_e + phi * inhibition * open_, v_floor))  # inhibition alone does not carry the membrane below its floor
+            B[L.X_END * STRIDE + j] = v_e
             B[L.BENT * STRIDE + j] = bent
+
+    @kernel_part
+    def shoot(B, n, constants):  # type: ignore[no-untyped-def]
+        """Third pass: a second look at the exponential; the first lags behind a steep upstroke. A pass of its own, because one exponential after another stalls."""
+        for j in range(n):
+            i_t, v_t, sharpness, theta = B[L.I_EXP * STRIDE + j], B[L.V_EXP * STRIDE + j], B[L.SHARPNESS * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
+            up = expo(min(B[L.X_GUESS * STRIDE + j], min(theta, constants[3])), i_t, v_t, sharpness)
+            B[L.X_END * STRIDE + j] += B[L.X_SHARE * STRIDE + j] * up
+            B[L.BENT * STRIDE + j] += up
 
     @kernel_part
     def cross(B, flags, n, h, constants, noise_key, salt):  # type: ignore[no-untyped-def]
@@ -148,6 +160,8 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
         drive(B, n, h, inv_h)
         if saturating or exponential:
             bend(B, n, constants)
+        if exponential:
+            shoot(B, n, constants)
         cross(B, flags, n, h, constants, noise_key, salt)
 
     return step

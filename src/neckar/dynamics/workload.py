@@ -86,7 +86,7 @@ class Workload:
     ticks: int
     seed: int
 
-    def run(self, step_ticks: int, until: int | None = None) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]:
+    def run(self, step_ticks: int, until: int | None = None) -> tuple[tuple[NDArray[np.int64], NDArray[np.int16]], ...]:
         """Run the engine from rest on one thread and return spike ticks and columns of each hemisphere, in no particular order.
 
         Parameters
@@ -204,7 +204,7 @@ def measure(kind: Kind, effects: EffectSet, step_us: float, hardware_s: float, r
     )
 
 
-def firing_rates(spikes: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...], hardware_s: float) -> Values:
+def firing_rates(spikes: tuple[tuple[NDArray[np.int64], NDArray[np.int16]], ...], hardware_s: float) -> Values:
     """Return the rate of each circuit, Hz of hardware time, shape (hemisphere * 256,), from the result of :meth:`Workload.run`."""
     return np.concatenate([np.bincount(columns, minlength=SIDE) for _, columns in spikes]) / hardware_s
 

@@ -81,6 +81,6 @@ class SchemaVersionError(FileFormatError):
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
-    """Return ``"; did you mean a, b?"`` for the names in `known` nearest to `name`, or an empty string."""
+    """Return how a sentence about the unknown `name` ends: ``"; did you mean a, b?"`` with the nearest of the `known` names, or a full stop."""
     hits = difflib.get_close_matches(str(name), list(known), n=n, cutoff=0.5)
-    return f"; did you mean {', '.join(hits)}?" if hits else ""
+    return f"; did you mean {', '.join(hits)}?" if hits else "."

@@ -214,7 +214,7 @@ def _unknown(name: str) -> str:
     """Return the text for a name that is not a field."""
     if name in _TABLE:
         return f"{name} is a counter; it can be read during a run, not configured."
-    return f"BrainScaleS-2 has no register field {name!r}{nearest(name, _FIELDS) or '.'}"
+    return f"BrainScaleS-2 has no register field {name!r}{nearest(name, _FIELDS)}"
 
 
 def _checked(name: str, codes: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:

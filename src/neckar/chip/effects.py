@@ -78,7 +78,8 @@ class Effects:
             elif word[:1] in ("+", "-") and word[1:] in _NAMES:
                 effects = replace(effects, **{word[1:]: word[0] == "+"})
             else:
-                hint = nearest(word.lstrip("+-"), _NAMES) or "."
+                words = [sign + name for name in _NAMES for sign in "+-"] + (["default", "ideal"] if position == 0 else [])
+                hint = nearest(word, words, n=2)
                 raise UnknownNameError(
                     f"unknown effect {word!r} in {text!r}{hint} Write 'default' or 'ideal' first, if at all, "
                     f"then +name or -name, separated by commas. Names: {', '.join(_NAMES)}."

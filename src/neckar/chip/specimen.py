@@ -189,7 +189,7 @@ class Specimen:
         if match is not None:
             return cls.from_seed(int(match[1]))
         if name_or_seed != REFERENCE:
-            hint = nearest(str(name_or_seed), [REFERENCE]) or "."
+            hint = nearest(str(name_or_seed), [REFERENCE])
             raise UnknownNameError(f"no virtual chip is called {name_or_seed!r}{hint} Names: {REFERENCE}, or chip-<seed> or <seed> with any seed, e.g. chip-7.")
         return cls.reference()
 

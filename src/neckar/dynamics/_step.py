@@ -116,7 +116,7 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
 
     @kernel_part
     def shoot(B, n, constants):  # type: ignore[no-untyped-def]
-        """Third pass: a second look at the exponential; the first lags behind a steep upstroke. A pass of its own, because one exponential after another stalls."""
+        """Third pass: a second look at the exponential; the first lags behind a steep upstroke. (A pass of its own: one exponential after another stalls.)"""
         for j in range(n):
             i_t, v_t, sharpness, theta = B[L.I_EXP * STRIDE + j], B[L.V_EXP * STRIDE + j], B[L.SHARPNESS * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
             up = expo(min(B[L.X_GUESS * STRIDE + j], min(theta, constants[3])), i_t, v_t, sharpness)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """Holds the chip of a lab between programs: registers, CapMem values with their write jitter, weights, analog state. Made by :meth:`Lab.session`.
+    """Holds the chip of a lab between programs: all registers and the analog state of its circuits. Made by :meth:`Lab.session`.
 
     Parameters
     ----------

@@ -131,7 +131,7 @@ def _effects(value: str | Effects | None) -> Effects:
 
 def _instruments(value: object) -> str:
     if value not in INSTRUMENTS:
-        hint = nearest(str(value), INSTRUMENTS) or "."
+        hint = nearest(str(value), INSTRUMENTS)
         raise UnknownNameError(f"instruments is {value!r}; allowed is one of {', '.join(INSTRUMENTS)}{hint} Choose one of these.")
     return str(value)
 

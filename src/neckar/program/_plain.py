@@ -155,11 +155,12 @@ def check_range(array: NDArray[Any], low: float, high: float, where: str, remedy
 
 def integer(value: object, where: str, low: int = -(2**63), high: int = 2**63 - 1, unit: str = "") -> int:
     """Return `value` as int after checking that it is a whole number within `low` to `high`, by default those of int64."""
-    unit = f" {unit}" if unit else ""
+    remedy = "Convert seconds with neckar.program.ticks(seconds)." if unit == "ticks" else "Convert it with int()."
+    unit = f" of {unit}" if unit else ""
     try:
         result = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise ProgramError(f"{where} is {summary(value)}; allowed is a whole number{unit}. Convert it with int().") from None
+        raise ProgramError(f"{where} is {summary(value)}; allowed is a whole number{unit}. {remedy}") from None
     if not low <= result <= high:
         bounds = f"at least {low}" if result < low and high == 2**63 - 1 else f"{low} to {high}"
         raise ParameterRangeError(f"{where} is {result}; allowed is {bounds}{unit}. Choose a value inside this range.")
@@ -208,7 +209,9 @@ def tuple_of(cls: type, values: Iterable[Any], where: str) -> tuple[Any, ...]:
 
 
 def mapping_of(mapping: Mapping[str, Any], where: str, convert: Callable[[Any, str], V]) -> FrozenDict[str, V]:
-    """Return a frozen copy of a mapping with string keys and values converted by ``convert(value, where)``."""
+    """Return a frozen copy of a mapping, or of what ``as_mapping()`` gives, with string keys and values converted by ``convert(value, where)``."""
+    if not isinstance(mapping, Mapping) and hasattr(mapping, "as_mapping"):
+        mapping = mapping.as_mapping()
     if not isinstance(mapping, Mapping):
         raise ProgramError(f"{where} is {summary(mapping)}; allowed is a mapping of names. Write {{name: value}}.")
     return FrozenDict({string(key, f"a key of {where}"): convert(value, f"{where}[{key!r}]") for key, value in mapping.items()})

@@ -31,7 +31,7 @@ class Snippet(Plain):
     duration : int
         Ticks of 2 ns, at least 1.
     config : mapping of str to ndarray
-        Whole register fields that change at the first tick of the snippet.
+        Whole register fields that change at the first tick of the snippet. Anything with ``as_mapping()``, such as a ChipConfig, stands for its mapping.
     record : Record, optional
         What to record in this snippet; None records what the program records.
 
@@ -148,6 +148,7 @@ class Program(Plain):
         Which register table and coordinates apply.
     config : mapping of str to ndarray
         Register values before tick 0: whole fields with the field's shape and dtype. A missing field keeps what the machine holds.
+        Anything with ``as_mapping()``, such as a ChipConfig, stands for its mapping.
     snippets : sequence of Snippet, at least one
         Executed back to back; the analog state runs on across them.
     entries : Events

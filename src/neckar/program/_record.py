@@ -25,7 +25,7 @@ def check_name(name: object, known: Iterable[str], where: str, what: str) -> str
     """Return `name` if it is one of `known`; otherwise raise `UnknownNameError`, nearest names first."""
     known = tuple(known)
     if name not in known:
-        raise UnknownNameError(f"{where} is {name!r}; a {what} is one of {', '.join(map(str, known))}{nearest(str(name), known) or '.'} Choose one of these.")
+        raise UnknownNameError(f"{where} is {name!r}; a {what} is one of {', '.join(map(str, known))}{nearest(str(name), known)} Choose one of these.")
     return string(name, where)
 
 

@@ -63,8 +63,8 @@ def _register(where: str, name: str, table: Table) -> Register:
     """Return the row of a field."""
     register = table.get(name)
     if register is None:
-        hint = nearest(name, table) or (". The table is listed in the register reference." if table else ". This machine has no register table yet.")
-        raise UnknownNameError(f"{where} asks for the field {name!r}, which does not exist{hint} Use the name of a register field.")
+        hint = nearest(name, table) if table else ". This machine has no register table yet."
+        raise UnknownNameError(f"{where} asks for the field {name!r}, which does not exist{hint} Use a name from the register reference.")
     return register
 
 

@@ -31,7 +31,8 @@ class Effects:
     event_loss : bool
         Random loss on the links and full buffers.
     crosstalk : bool
-        Analog parameter cells that share a value disturb each other. Off by default, because users avoid it on silicon by dithering equal values.
+        Analog parameter cells that share a value disturb each other. Off by default, because users avoid it on silicon by dithering equal values. It has
+        no model in this version: a chip with it raises :class:`~neckar.errors.UnsupportedFeatureError`.
     drift : bool
         Potentials change slowly with the age of the chip. On by default; a chip of age zero, the default age, has not drifted yet.
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from neckar.chip.agenda import PLANES, Actor, Port, Trial, in_order
 from neckar.chip.config import ChipConfig
-from neckar.chip.madc import SIGNAL, sample_ticks
+from neckar.chip.madc import SIGNAL, conversion_ticks, sample_ticks
 from neckar.chip.probe import n_samples
 from neckar.chip.routing import HEMISPHERES, reaches_host, resolve, row_table
 from neckar.chip.sampling import COLUMNS, Sampler
 from neckar.chip.substrate import Substrate
-from neckar.chip.transfer import kick_volts
+from neckar.chip.transfer import kick_volts, refuse_unsupported
 from neckar.dynamics import N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses
-from neckar.facts import AXES
+from neckar.facts import AXES, registers
 from neckar.facts import brainscales2 as facts
 from neckar.facts import cost_brainscales2 as timing
 from neckar.program import MadcChannel, Probe, Program, Record, TimedRead, TimedWrite, ticks
@@ -53,8 +53,7 @@ class Plan:
         windows: list[tuple[Record, int, int]] = [
             (s.record or program.record, int(a), int(b)) for s, a, b in zip(program.snippets, starts, starts[1:], strict=False)
         ]
-        cycles = int(facts.MADC_CYCLES.value) + int(base.madc_sample_duration_adjust)
-        self.channels = _channels(windows, cycles, instruments == "silicon")
+        self.channels = _channels(windows, conversion_ticks(base), instruments == "silicon")
         self.probes = _probes(windows)
         self.recorded = np.zeros(CIRCUITS, bool)
         for record, _, _ in windows:
@@ -79,6 +78,24 @@ class Plan:
         for probe, _ in self.probes:
             active[list(probe.circuits)] = True
         return active
+
+
+def refuse_changes(program: Program) -> None:
+    """Refuse what a snippet or a write would change in the middle of a run; what holds at its start is refused when it starts.
+
+    Raises
+    ------
+    UnsupportedFeatureError
+    """
+    table = registers("brainscales2")
+    for k, snippet in enumerate(program.snippets):
+        if snippet.config:
+            refuse_unsupported(snippet.config, where=f"snippets[{k}]: ")
+    for k, write in enumerate(program.writes):
+        if table[write.field].axes != ("hemisphere", "row", "column"):
+            codes = table[write.field].default_array()
+            codes[write.key] = write.value
+            refuse_unsupported({write.field: codes}, where=f"writes[{k}]: ")
 
 
 def _channels(windows: Sequence[tuple[Record, int, int]], cycles: int, share: bool) -> list[tuple[MadcChannel, Ticks, list[tuple[int, int]]]]:

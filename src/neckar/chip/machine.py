@@ -22,15 +22,14 @@ from neckar.chip.agenda import Actor
 from neckar.chip.config import ChipConfig
 from neckar.chip.cost import estimate
 from neckar.chip.effects import Effects
-from neckar.chip.entry import EntryResult, EntryRun, Plan
+from neckar.chip.entry import EntryResult, EntryRun, Plan, refuse_changes
 from neckar.chip.madc import check_channels, convert
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import MadcTransfer
-from neckar.errors import ParameterRangeError, UnsupportedFeatureError
+from neckar.errors import UnsupportedFeatureError
 from neckar.program import (
-    TICKS_PER_US,
     Losses,
     MachineState,
     ProbeSamples,
@@ -40,6 +39,7 @@ from neckar.program import (
     Samples,
     Spikes,
 )
+from neckar.program._time import whole_ticks
 
 MODEL_VERSION = "2026.11"
 DEFAULT_STEP_TICKS = 250
@@ -61,6 +61,13 @@ class Chip:
         Largest integration step in us of hardware time, a multiple of 0.002; 0.5 by default. Fast circuits make it shorter.
     threads : int, optional
         Entries run in so many threads; all processors by default. No influence on the result.
+
+    Raises
+    ------
+    ParameterRangeError
+        If the step is not a positive multiple of 0.002 us.
+    UnsupportedFeatureError
+        If an effect without a model is on: crosstalk.
     """
 
     def __init__(
@@ -73,9 +80,9 @@ class Chip:
         threads: int | None = None,
     ) -> None:
         self.specimen, self.effects, self.instruments = specimen, effects, instruments
-        self.step_ticks = DEFAULT_STEP_TICKS if step_us is None else round(step_us * TICKS_PER_US)
-        if self.step_ticks < 1:
-            raise ParameterRangeError(f"step_us is {step_us}; allowed is 0.002 us (one tick) or more. The default of 0.5 us suits most experiments.")
+        if effects.crosstalk:
+            raise UnsupportedFeatureError("the effect crosstalk is on; crosstalk between analog parameter cells has no model in this version. Leave it off.")
+        self.step_ticks = DEFAULT_STEP_TICKS if step_us is None else whole_ticks(step_us, "step_us")
         self.threads = threads or os.cpu_count() or 1
         self._substrate = Substrate(specimen, effects, self.step_ticks)
         self._held: tuple[MachineState, ChipConfig] | None = None
@@ -136,6 +143,7 @@ class Chip:
             for k, record in enumerate(records):
                 check_channels(record.madc, "the program's record" if k == 0 else f"the record of a snippet ({k})")
         check_memory(program)
+        refuse_changes(program)
 
     def _registers(self, state: MachineState | None) -> ChipConfig:
         if state is None:

@@ -1,8 +1,10 @@
 """The MADC: a fast 10-bit converter that two circuits can share.
 
-It samples the readout line of a circuit every 34 ns (clock 500 MHz, 17 cycles); with two channels the samples alternate. The recorder stamps them
+It samples the readout line of a circuit every 34 ns (clock 500 MHz, 17 cycles; ``madc_*`` set other ones); with two channels the samples alternate. The recorder stamps them
 with the 8 ns clock of the FPGA. Readout sources are the membrane, the adaptation voltage and the two synaptic lines. Source: haldls ``madc.h``,
 ``lola v3/neuron.h``.
+
+The converter's clock is that of the configuration before tick 0.
 
 Not modelled: the invalid samples after wake-up (a recording starts when they are over), limited bursts, the readout amplifier, the bandwidth shared
 with spikes.
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import parity_of
 from neckar.chip.sampling import Sampler
 from neckar.chip.transfer import MadcTransfer
@@ -40,6 +43,12 @@ def check_channels(channels: Sequence[MadcChannel], where: str) -> None:
             f"{where} asks the MADC for circuits {circuits}; it has two inputs, one for even and one for odd columns. "
             'Record at most one circuit of each parity, split the recording over several runs, or choose instruments="open".'
         )
+
+
+def conversion_ticks(config: ChipConfig) -> int:
+    """Return the ticks that one conversion takes: a cycle of the undivided clock is one tick."""
+    cycles = int(facts.MADC_CYCLES.value) + int(config.madc_sample_duration_adjust)
+    return cycles * 2 * (int(config.madc_clock_scale) + 1) if config.madc_enable_clock_scaling else cycles
 
 
 def sample_ticks(cycles: int, channel: int, sharing: int, windows: Sequence[tuple[int, int]]) -> NDArray[np.int64]:

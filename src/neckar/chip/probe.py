@@ -79,5 +79,6 @@ def check_memory(program: Program) -> None:
     if needed > allowed:
         raise MemoryLimitError(
             f"the samples of probes and MADC in this program take {needed} bytes ({program.n_entries} entries of {seconds(program.duration):g} s); "
-            f"{allowed} bytes, half of the free memory, are allowed. Record fewer circuits or signals, raise the interval of a probe, or record in a short snippet."
+            f"{allowed} bytes, half of the free memory, are allowed. "
+            "Record fewer circuits or signals, raise the interval of a probe, or record in a short snippet."
         )

@@ -40,32 +40,16 @@ from neckar.errors import UnsupportedFeatureError
 from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, registers
 from neckar.facts import brainscales2 as facts
 
-__all__ = ["Config", "MadcTransfer", "Potential", "kick_volts", "madc_to_volt", "physical", "potentials", "volt_to_madc"]
+__all__ = ["Config", "MadcTransfer", "Potential", "kick_volts", "madc_to_volt", "physical", "potentials", "refuse_unsupported", "volt_to_madc"]
 
 Values = NDArray[np.float64]
 Config = ChipConfig | Mapping[str, NDArray[Any]]
 
-_UNSUPPORTED = {
-    "excitatory_input_enable_coba_mode": "conductance-based synaptic input",
-    "inhibitory_input_enable_coba_mode": "conductance-based synaptic input",
-    "multicompartment_connect_soma": "a connected membrane",
-    "multicompartment_connect_soma_right": "a connected membrane",
-    "multicompartment_connect_right": "a connected membrane",
-    "multicompartment_connect_vertical": "a connected membrane",
-    "multicompartment_enable_conductance": "a connected membrane",
-    "event_routing_enable_bypass_excitatory": "the bypass of the membrane",
-    "event_routing_enable_bypass_inhibitory": "the bypass of the membrane",
-    "bayesian_to_post_pulse": "the logic between neurons",
-    "bayesian_operation": "the logic between neurons",
-    "bayesian_connect_fire_vertical": "the logic between neurons",
-    "bayesian_connect_fire_to_right": "the logic between neurons",
-    "bayesian_connect_fire_from_right": "the logic between neurons",
-    "bayesian_enable_master": "the logic between neurons",
-    "bayesian_enable_slave": "the logic between neurons",
-}
-"""Fields that no model reads yet and that must keep their default."""
-
 _TABLE = registers("brainscales2")
+_CHECKED = {name: row for name, row in _TABLE.items() if row.refused or (row.kind.startswith("capmem") and not row.passive)}
+"""Fields of circuits and quadrants of which some codes have no model."""
+
+_NO_REFRESH = f", which stops the refresh of the cell; what it then drifts to has no model. Use a code from 0 to {CAPMEM_REFRESH_DISABLED - 1}."
 
 
 class _Codes:
@@ -86,15 +70,8 @@ class _Codes:
         return self.raw(name).astype(np.bool_)
 
     def lsb(self, name: str) -> Values:
-        """Return the code of a field; of a CapMem cell, after checking that it holds a value."""
-        code = self.raw(name)
-        if _TABLE[name].kind.startswith("capmem") and (code == CAPMEM_REFRESH_DISABLED).any():
-            circuit = int(self.circuits[np.argmax(code == CAPMEM_REFRESH_DISABLED)])
-            raise UnsupportedFeatureError(
-                f"{name} of circuit {circuit} is {CAPMEM_REFRESH_DISABLED}, which stops the refresh of the cell; "
-                f"what the cell then drifts to has no model. Use a code from 0 to {CAPMEM_REFRESH_DISABLED - 1}."
-            )
-        return code.astype(np.float64)
+        """Return the code of a field."""
+        return self.raw(name).astype(np.float64)
 
     def column(self, name: str) -> NDArray[np.bool_]:
         """Return a switch of the circuits' synapse columns."""
@@ -104,16 +81,37 @@ class _Codes:
         """Return a field of the circuits' backends."""
         return _field(self._config, name)[self._backend]
 
-    def refuse_unsupported(self) -> None:
-        """Raise if a field without a model has left its default."""
-        for name, feature in _UNSUPPORTED.items():
-            changed = self.raw(name) != _TABLE[name].default
-            if changed.any():
-                circuit = int(self.circuits[np.argmax(changed)])
-                value = int(self.raw(name)[np.argmax(changed)])
-                raise UnsupportedFeatureError(
-                    f"{name} of circuit {circuit} is {value}: no machine of this version executes {feature}. Leave the field at its default."
-                )
+
+def refuse_unsupported(config: Config, circuits: ArrayLike | None = None, where: str = "") -> None:
+    """Refuse what has no model: a refused field that has left its default, or a CapMem cell without refresh.
+
+    Parameters
+    ----------
+    config : ChipConfig or mapping of register arrays
+        Whole fields; those that a mapping lacks are not checked.
+    circuits : array_like of int, optional
+        The circuits wanted, as in :func:`physical`; fields of quadrants are checked as a whole.
+    where : str
+        Start of the error's text.
+
+    Raises
+    ------
+    UnsupportedFeatureError
+        Names field, place and remedy.
+    """
+    for name, register in _CHECKED.items():
+        if name not in config:
+            continue
+        codes = np.asarray(config[name])
+        bad = codes != register.default if register.refused else codes == CAPMEM_REFRESH_DISABLED
+        if not bad.any():
+            continue
+        places = np.flatnonzero(bad)
+        if circuits is not None and register.axes == ("circuit",):
+            places = np.intersect1d(places, circuits)
+        if len(places):
+            why = f": no machine of this version executes {register.refused}. Leave the field at its default." if register.refused else _NO_REFRESH
+            raise UnsupportedFeatureError(f"{where}{name} of {register.axes[0]} {places[0]} is {int(codes[places[0]])}{why}")
 
 
 def _field(config: Config, name: str) -> NDArray[Any]:
@@ -148,8 +146,8 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
     -----
     About 0.5 ms for 512 circuits; the first call for a chip draws its deviations (5 ms).
     """
+    refuse_unsupported(config, circuits)
     codes = _Codes(config, circuits)
-    codes.refuse_unsupported()
     factors = {name: values[codes.circuits] for name, values in circuit_factors(specimen, effects.mismatch).items()}
     lines = potentials(specimen, effects)
     capacitance = _capacitance(codes, factors)
@@ -303,12 +301,9 @@ def kick_volts(
     """
     row = np.arange(AXES["row"]) if rows is None else np.asarray(rows, dtype=np.int64)
     column = np.arange(AXES["column"]) if columns is None else np.asarray(columns, dtype=np.int64)
-    bias = _field(config, "syn_i_bias_dac")[hemisphere * (AXES["column"] // COLUMNS_PER_BACKEND) + column // COLUMNS_PER_BACKEND]
-    if (bias == CAPMEM_REFRESH_DISABLED).any():
-        raise UnsupportedFeatureError(
-            f"syn_i_bias_dac is {CAPMEM_REFRESH_DISABLED}, which stops the refresh of the cell; what it then drifts to has no model. "
-            f"Use a code from 0 to {CAPMEM_REFRESH_DISABLED - 1}."
-        )
+    quadrants = _field(config, "syn_i_bias_dac")
+    refuse_unsupported({"syn_i_bias_dac": quadrants})
+    bias = quadrants[hemisphere * (AXES["column"] // COLUMNS_PER_BACKEND) + column // COLUMNS_PER_BACKEND]
     place = np.ix_(row, column)
     unit = np.float32(facts.SYNAPTIC_KICK.value) * (bias / facts.SYNAPTIC_KICK_BIAS.value).astype(np.float32)
     step = _field(config, "synapse_weight")[hemisphere][place].astype(np.float32) * unit

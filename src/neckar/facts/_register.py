@@ -68,7 +68,9 @@ class Register:
     source : str
         Where name, range and default come from.
     passive : bool
-        No model reads the field; it is stored and returned only.
+        No model reads the field; it is stored and returned only, without effect.
+    refused : str
+        The feature that the field controls, if that has no model: machines refuse every code but the default. Empty for all others.
     counter : bool
         Written by the machine, readable by the user, not part of a configuration.
     hxneuron : bool
@@ -88,6 +90,7 @@ class Register:
     description: str
     source: str
     passive: bool = False
+    refused: str = ""
     counter: bool = False
     hxneuron: bool = False
     choices: tuple[str, ...] | None = None

@@ -49,7 +49,13 @@ class _At:
 
 
 def _passive(*rows: Register) -> tuple[Register, ...]:
+    """Mark fields without effect; those that belong to a refused feature act on it only."""
     return tuple(replace(row, passive=True) for row in rows)
+
+
+def _refused(feature: str, *rows: Register) -> tuple[Register, ...]:
+    """Mark fields that must keep their default, because the feature has no model."""
+    return tuple(replace(row, refused=feature) for row in rows)
 
 
 _LOLA = _At(("circuit",), "lola vx/v3/neuron.h", hx=True)
@@ -62,12 +68,17 @@ def _synaptic_input(sign: str) -> tuple[Register, ...]:
         at.switch(f"{pre}_enable", f"Connects the {sign} synaptic input to the membrane."),
         at.current(f"{pre}_i_bias_tau", f"Resistance of the {sign} synaptic line; a higher code makes the synaptic time constant shorter."),
         at.current(f"{pre}_i_bias_gm", f"Strength of the amplifier that turns the {sign} line voltage into a membrane current (CUBA)."),
-        at.current(f"{pre}_i_bias_coba", f"How strongly the {sign} input follows the distance to its reversal potential (COBA)."),
-        at.voltage(f"{pre}_v_rev_coba", f"Reversal potential of the {sign} input in COBA mode."),
+        *_passive(
+            at.current(f"{pre}_i_bias_coba", f"How strongly the {sign} input follows the distance to its reversal potential (COBA)."),
+            at.voltage(f"{pre}_v_rev_coba", f"Reversal potential of the {sign} input in COBA mode."),
+        ),
         at.current(f"{pre}_i_shift_reference", f"Shifts the reference of the {sign} input amplifier, that is its current without input."),
         at.switch(f"{pre}_enable_small_capacitance", f"Leaves only the wire capacitance on the {sign} line, which shortens its time constant.", True),
         at.switch(f"{pre}_enable_high_resistance", f"Switches the {sign} line to the range of long time constants."),
-        at.switch(f"{pre}_enable_coba_mode", f"Makes the {sign} input conductance-based instead of current-based."),
+        *_refused(
+            "conductance-based synaptic input",
+            at.switch(f"{pre}_enable_coba_mode", f"Makes the {sign} input conductance-based instead of current-based."),
+        ),
     )
 
 
@@ -113,14 +124,19 @@ _EXPONENTIAL = (
 )
 
 _MULTICOMPARTMENT = (
-    _LOLA.switch("multicompartment_connect_soma", "Connects the membrane to the circuit's piece of the somatic line."),
-    _LOLA.switch("multicompartment_connect_soma_right", "Connects the circuit's piece of the somatic line to that of the next column."),
-    _LOLA.switch("multicompartment_connect_right", "Connects the membrane to that of the next column."),
-    _LOLA.switch("multicompartment_connect_vertical", "Connects the membrane to that of the other row in the same column."),
-    _LOLA.switch("multicompartment_enable_conductance", "Connects membrane and somatic line through the adjustable conductance."),
-    _LOLA.switch("multicompartment_enable_conductance_division", "Divides the conductance between membrane and somatic line by 4."),
-    _LOLA.switch("multicompartment_enable_conductance_multiplication", "Multiplies the conductance between membrane and somatic line by 4."),
-    _LOLA.current("multicompartment_i_bias_nmda", "Conductance between membrane and somatic line."),
+    *_refused(
+        "a connected membrane",
+        _LOLA.switch("multicompartment_connect_soma", "Connects the membrane to the circuit's piece of the somatic line."),
+        _LOLA.switch("multicompartment_connect_soma_right", "Connects the circuit's piece of the somatic line to that of the next column."),
+        _LOLA.switch("multicompartment_connect_right", "Connects the membrane to that of the next column."),
+        _LOLA.switch("multicompartment_connect_vertical", "Connects the membrane to that of the other row in the same column."),
+        _LOLA.switch("multicompartment_enable_conductance", "Connects membrane and somatic line through the adjustable conductance."),
+    ),
+    *_passive(
+        _LOLA.switch("multicompartment_enable_conductance_division", "Divides the conductance between membrane and somatic line by 4."),
+        _LOLA.switch("multicompartment_enable_conductance_multiplication", "Multiplies the conductance between membrane and somatic line by 4."),
+        _LOLA.current("multicompartment_i_bias_nmda", "Conductance between membrane and somatic line."),
+    ),
 )
 
 _REFRACTORY = (
@@ -141,12 +157,16 @@ _EVENTS = (
     ),
     _HIDDEN.switch("event_routing_enable_digital", "Lets spikes leave the neuron as events; on by default (upstream's container: off).", True),
     _LOLA.code("event_routing_address", 255, "Lower 8 bits of the label of the neuron's events.", unit="label"),
-    _LOLA.switch("event_routing_enable_bypass_excitatory", "Every excitatory event fires the neuron, past the membrane."),
-    _LOLA.switch("event_routing_enable_bypass_inhibitory", "Every inhibitory event fires the neuron, past the membrane."),
+    *_refused(
+        "the bypass of the membrane",
+        _LOLA.switch("event_routing_enable_bypass_excitatory", "Every excitatory event fires the neuron, past the membrane."),
+        _LOLA.switch("event_routing_enable_bypass_inhibitory", "Every inhibitory event fires the neuron, past the membrane."),
+    ),
     *_passive(_LOLA.switch("event_routing_enable_post_overwrite", "Only external post pulses reach the correlation sensors, not the neuron's own spikes.")),
 )
 
-_BAYESIAN = _passive(
+_BAYESIAN = _refused(
+    "the logic between neurons",
     _LOLA.switch("bayesian_to_post_pulse", "Uses the output of the logic operation as post pulse of the correlation sensors.", True),
     _LOLA.choice("bayesian_operation", ("local", "AND", "XNOR", "MULLER_C"), "Logic between the refractory states of this and a connected neuron."),
     _LOLA.switch("bayesian_connect_fire_vertical", "Connects the fire line to the neuron of the other row."),
@@ -275,7 +295,7 @@ _COUNTERS = (
         255,
         "spikes",
         "counter",
-        "Spikes of the neuron since the last reset of the counter, saturating at 255.",
+        "Spikes of the neuron since the last reset of the counter, modulo 256. The flag that silicon sets at an overflow has no model.",
         "haldls vx/neuron.h (SpikeCounterRead)",
         counter=True,
     ),

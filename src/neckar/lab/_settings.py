@@ -12,7 +12,6 @@ Values of the layers 2 and 3 are text; they are parsed once, by :func:`resolve`,
 
 from __future__ import annotations
 
-import math
 import operator
 import os
 import re
@@ -160,12 +159,13 @@ def _step_us(value: object) -> float | None:
     """Return the upper bound of the integration step in microseconds, or None for the machine's choice."""
     if value is None:
         return None
+    from neckar.program._time import whole_ticks
+
     try:
         step = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise ConfigurationError(f"step_us is {value!r}; allowed is a number of microseconds of hardware time. Write for instance step_us=0.25.") from None
-    if not (math.isfinite(step) and step > 0):
-        raise ParameterRangeError(f"step_us is {step}; allowed is a finite number of microseconds above 0. Leave it out for the machine's own choice.")
+    whole_ticks(step, "step_us")
     return step
 
 

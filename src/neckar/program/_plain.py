@@ -155,12 +155,13 @@ def check_range(array: NDArray[Any], low: float, high: float, where: str, remedy
 
 def integer(value: object, where: str, low: int = -(2**63), high: int = 2**63 - 1, unit: str = "") -> int:
     """Return `value` as int after checking that it is a whole number within `low` to `high`, by default those of int64."""
-    remedy = "Convert seconds with neckar.program.ticks(seconds)." if unit == "ticks" else "Convert it with int()."
-    unit = f" of {unit}" if unit else ""
     try:
         result = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise ProgramError(f"{where} is {summary(value)}; allowed is a whole number{unit}. {remedy}") from None
+        allowed = f"a whole number of {unit}" if unit else "a whole number"
+        remedy = "Convert seconds with neckar.program.ticks(seconds)." if unit == "ticks" else "Convert it with int()."
+        raise ProgramError(f"{where} is {summary(value)}; allowed is {allowed}. {remedy}") from None
+    unit = f" {unit}" if unit else ""
     if not low <= result <= high:
         bounds = f"at least {low}" if result < low and high == 2**63 - 1 else f"{low} to {high}"
         raise ParameterRangeError(f"{where} is {result}; allowed is {bounds}{unit}. Choose a value inside this range.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, overload
 
 import numpy as np
@@ -46,6 +47,23 @@ def ticks(seconds: ArrayLike) -> int | NDArray[np.int64]:
         bad = np.asarray(seconds, np.float64)[~good].flat[0]
         raise ParameterRangeError(f"a time of {bad} s was asked for; ticks of 2 ns count finite times below 1.8e10 s. The unit is seconds of hardware time.")
     return int(exact) if exact.ndim == 0 else exact.astype(np.int64)
+
+
+def whole_ticks(microseconds: float, where: str) -> int:
+    """Return a positive number of microseconds in ticks, without rounding beyond one part in 1e9.
+
+    Raises
+    ------
+    ParameterRangeError
+        If it is not a positive multiple of one tick.
+    """
+    number = round(microseconds * TICKS_PER_US) if math.isfinite(microseconds) else 0
+    if number < 1 or not math.isclose(microseconds * TICKS_PER_US, number, rel_tol=1e-9):
+        raise ParameterRangeError(
+            f"{where} is {microseconds:.10g} us; allowed is a positive multiple of 0.002 us, one tick of hardware time. "
+            "Choose for instance 0.1 us, or leave it out for the machine's own choice."
+        )
+    return number
 
 
 @overload

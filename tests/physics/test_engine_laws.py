@@ -3,19 +3,14 @@
 All circuits have 2.3 pF and, where a test does not say otherwise, membrane and synaptic time constants of 10 us and the default step of 0.5 us.
 """
 
-import sys
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
+from rk4 import solve
 
 from neckar.dynamics import N_DYNAMIC, NO_EVENTS, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses, largest_step, reference_tau
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "reference"))
-
-from rk4 import solve
 
 N = 256
 C = 2.3e-12

@@ -97,20 +97,20 @@ def test_run_says_what_ran() -> None:
     assert result.exit_code == 0
     assert result.stdout == "(3, 0)\n"
     line = result.stderr.splitlines()[-1]
-    assert line.startswith("neckar: 2 runs on virtual chip chip-7; effects: mismatch, quantisation, ")
+    assert line.startswith("neckar: 2 runs on virtual chip 7; effects: mismatch, quantisation, ")
     assert " noise" not in line
     assert line.endswith("4 of 24 events and samples lost (link_loss at chip_to_fpga: 4)")
 
 
 def test_a_block_in_the_script_wins_over_the_command_line() -> None:
     path = script("with neckar.Lab(effects='ideal'):\n    neckar.current_lab().run(program())")
-    assert "1 run on virtual chip chip-7; effects: none (ideal);" in invoke("run", "--chip", "7", path).stderr
+    assert "1 run on virtual chip 7; effects: none (ideal);" in invoke("run", "--chip", "7", path).stderr
 
 
 def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NECKAR_CHIP", "5")
-    assert "virtual chip chip-7;" in invoke("run", "--chip", "7", script(ONE_RUN)).stderr
-    assert "virtual chip chip-5;" in invoke("run", script(ONE_RUN)).stderr
+    assert "virtual chip 7;" in invoke("run", "--chip", "7", script(ONE_RUN)).stderr
+    assert "virtual chip 5;" in invoke("run", script(ONE_RUN)).stderr
 
 
 @pytest.mark.parametrize(("text", "status"), [("sys.exit()", 0), ("sys.exit(3)", 3), ("sys.exit('no reason')", 1), ("raise KeyboardInterrupt", 130)])
@@ -140,6 +140,17 @@ def test_a_bad_option_is_refused_before_the_script_starts(monkeypatch: pytest.Mo
     assert captured.out == ""
     assert captured.err.startswith("neckar: option --chip: no virtual chip is called 'nobody'")
     assert captured.err.count("\n") == 1
+
+
+def test_a_step_that_is_no_whole_number_of_ticks_is_refused_before_the_script_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["neckar", "run", "--step-us", "0.001", str(script("print('started')"))])
+    with pytest.raises(SystemExit):
+        main()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("neckar: option --step-us: step_us is 0.001 us; allowed is a positive multiple of 0.002 us")
 
 
 # --- record, replay, cost
@@ -258,8 +269,23 @@ def test_demo_draws_and_explains(spikes: list[float], text: str, monkeypatch: py
     result = invoke("demo", "--output", "figure.png", "--chip", "7")
     assert result.exit_code == 0, result.output
     assert Path("figure.png").read_bytes().startswith(b"\x89PNG")
-    for part in (text, "virtual chip chip-7", "No silicon was involved", "8.1 to 12.4", "figure.png"):
+    for part in (text, "this is virtual chip 7.", "on virtual chip 7; effects", "No silicon was involved", "figure.png"):
         assert part in result.output
+
+
+@pytest.mark.parametrize(
+    ("chip", "name", "expected"),
+    [
+        ("reference", "reference", "reference chip: period 10.0 us in the median over its neurons (8.1 to 12.4)"),
+        ("7", "7", "virtual chips: period 8.3 us in the median (5.2 to 12.5)"),
+    ],
+)
+def test_demo_expects_what_is_known_of_the_chip(chip: str, name: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "SCRIPT", script(STAND_IN.replace("SPIKES", "[0.01, 0.02]")))
+    output = invoke("demo", "--chip", chip).output
+    assert f"this is virtual chip {name}." in output
+    assert expected in output
+    assert ("5..95 % of virtual chips" in output) == (chip != "reference")
 
 
 def test_demo_without_plots_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,6 +330,9 @@ def test_bench_prints_what_the_workload_measured(monkeypatch: pytest.MonkeyPatch
     assert [(c["kind"], c["effects"]) for c in cases[:2]] == [("lif", "ideal"), ("lif", "default")]
     assert all(c["hardware_s"] == 0.002 and c["repeats"] == 3 for c in cases)
     assert "12.50" in invoke("bench", "chip").output
+    cases = json.loads(invoke("bench", "chip", "--json").output)["cases"]
+    assert {c["hardware_s"] for c in cases} == {0.02}
+
 
 # --- doctor
 

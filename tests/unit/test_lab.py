@@ -140,6 +140,8 @@ def test_an_empty_environment_variable_is_not_set(monkeypatch: pytest.MonkeyPatc
         ("step_us", "fast", ConfigurationError),
         ("step_us", "nan", ParameterRangeError),
         ("step_us", "0", ParameterRangeError),
+        ("step_us", "0.001", ParameterRangeError),
+        ("step_us", "0.0501", ParameterRangeError),
     ],
 )
 def test_a_bad_value_is_refused_and_its_place_named(name: str, text: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,6 +169,15 @@ def test_a_wrong_type_is_refused(name: str, value: object) -> None:
 def test_an_unknown_option_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean seed"), command_line(sed="1"):
         pass
+    with pytest.raises(UnknownNameError, match=r"no setting\. Settings are"), command_line(xyzzy="1"):
+        pass
+
+
+def test_the_refusal_of_a_step_says_what_is_allowed_and_what_to_do() -> None:
+    text = r"^argument step_us of Lab: step_us is 0\.0501 us; allowed is a positive multiple of 0\.002 us.*Choose.*leave it out"
+    with pytest.raises(ParameterRangeError, match=text):
+        Lab(step_us=0.0501)
+    assert Lab(step_us=0.3).step_us == 0.3  # not a multiple to the last bit
 
 
 # --- seeds and sessions

@@ -20,7 +20,7 @@ from neckar.chip.effects import Effects
 from neckar.chip.machine import MODEL_VERSION, Chip
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import MadcTransfer, kick_volts, physical
-from neckar.errors import ConfigurationError, MemoryLimitError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, MemoryLimitError, ParameterRangeError, UnsupportedFeatureError
 from neckar.facts import brainscales2 as facts
 from neckar.facts import registers
 from neckar.lab import Lab
@@ -495,6 +495,18 @@ def test_two_channels_alternate():
     np.testing.assert_array_equal(odd.tick, (17 + 34 * np.arange(len(odd.tick))) // 4 * 4)
 
 
+@pytest.mark.parametrize(("scaling", "scale", "factor"), [(True, 0, 2), (True, 3, 8), (False, 3, 1)])
+def test_the_converter_obeys_its_clock_divisor(scaling, scale, factor):
+    fields = {**STIMULATED, "madc_sample_duration_adjust": 0, "madc_enable_clock_scaling": scaling, "madc_clock_scale": scale}
+    samples = run(fields, 20, record=Record(spikes=(), madc=(MadcChannel(0),))).madc[0]
+    np.testing.assert_array_equal(samples.tick, np.arange(0, 10_000, 12 * factor))
+
+
+def test_a_slow_converter_needs_less_memory():
+    slow = {"madc_enable_clock_scaling": True, "madc_clock_scale": 4095}
+    chip()._refuse(program(slow, 30e6, record=Record(spikes=(), madc=(MadcChannel(0),))))
+
+
 def test_open_instruments_sample_every_channel_at_the_full_rate():
     channels = tuple(MadcChannel(c) for c in (0, 2, 4))
     r = run(STIMULATED, 20, instruments="open", record=Record(spikes=(), madc=channels))
@@ -561,12 +573,58 @@ def test_a_circuit_without_model_is_refused_by_field_and_circuit():
         run({**FIRING, "multicompartment_connect_soma": connected})
 
 
+COBA = "excitatory_input_enable_coba_mode"
+
+
+@pytest.mark.parametrize(
+    ("parts", "where"),
+    [
+        ({"snippets": (Snippet(50), Snippet(50, whole(**{COBA: True})))}, r"snippets\[1\]: .* of circuit 0 is 1"),
+        ({"writes": (TimedWrite(at=7, field="leak_v_leak", value=5), TimedWrite(at=49, field=COBA, index=(17,), value=1))}, r"writes\[1\]: .* of circuit 17"),
+        ({"writes": (TimedWrite(at="after", field=COBA, index=((3, 5),), value=True),)}, r"writes\[0\]: .* of circuit 3"),
+        ({"snippets": (Snippet(50), Snippet(50, whole(syn_i_bias_dac=[600, 1023, 600, 600])))}, r"snippets\[1\]: syn_i_bias_dac of quadrant 1 is 1023"),
+    ],
+)
+def test_a_change_without_model_is_refused_before_anything_runs(parts, where, monkeypatch):
+    monkeypatch.setattr(Chip, "_execute", lambda *_: pytest.fail("the run has started"))
+    with pytest.raises(UnsupportedFeatureError, match=where):
+        run(FIRING, 0.1, **parts)
+
+
+def test_changes_to_default_codes_are_not_refused():
+    run(FIRING, 1, writes=(TimedWrite(at=100, field=COBA, value=False), TimedWrite(at=100, field="synapse_weight", index=(0, 3), value=7)))
+
+
+def test_every_field_is_read_passive_or_refused(monkeypatch):
+    """A field that no code looks at and that is not marked would be ignored without a word."""
+    seen = set()
+    item, attribute = ChipConfig.__getitem__, ChipConfig.__getattr__
+    monkeypatch.setattr(ChipConfig, "__getitem__", lambda self, name: (seen.add(name), item(self, name))[1])
+    monkeypatch.setattr(ChipConfig, "__getattr__", lambda self, name: (seen.add(name), attribute(self, name))[1])
+    Chip(Specimen.reference(), Effects()).run(program(STIMULATED, 20, entries=arriving(1000), record=Record(madc=(MadcChannel(0),))))
+    marked = {name for name, register in TABLE.items() if register.passive or register.counter}
+    assert set(TABLE) - marked - seen == set()
+    assert not any(register.passive and register.refused for register in TABLE.values())
+
+
+def test_an_effect_without_model_is_refused():
+    with pytest.raises(UnsupportedFeatureError, match=r"crosstalk .* no model.*Leave it off"):
+        Chip(Specimen.reference(), Effects(crosstalk=True))
+
+
+@pytest.mark.parametrize("step_us", [0.001, 0.0501, 0.0, -0.5, math.nan, math.inf])
+def test_a_step_that_is_no_multiple_of_a_tick_is_refused(step_us):
+    with pytest.raises(ParameterRangeError, match=r"step_us is .*positive multiple of 0\.002 us.*Choose"):
+        Chip(Specimen.reference(), Effects(), step_us=step_us)
+    assert Chip(Specimen.reference(), Effects(), step_us=0.3).step_ticks == 150
+
+
 # ---- Provenance and closed form
 
 
 def test_provenance_suffices_to_repeat_the_run():
     p = program(FIRING, run_seed=(11, 12), record=Record(spikes=(0,), madc=(MadcChannel(0),)))
-    recording, _ = Chip(Specimen("mine", 9, age_h=30.0), Effects.parse("-saturation,+crosstalk"), instruments="open", step_us=0.2).run(p)
+    recording, _ = Chip(Specimen("mine", 9, age_h=30.0), Effects.parse("-saturation,-drift"), instruments="open", step_us=0.2).run(p)
     told = json.loads(recording.provenance.to_json())
     assert told["chip"] == {"id": "mine", "seed": 9, "statistics_version": 1, "age_h": 30.0, "overrides": ""}
     assert (told["model_version"], told["run_seed"], told["instruments"], told["step_ticks"]) == (MODEL_VERSION, [11, 12], "open", [100])

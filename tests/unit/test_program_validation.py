@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError, ParameterRangeError, ProgramError, UnknownNameError
 from neckar.facts import registers
 from neckar.program import (
@@ -73,6 +74,7 @@ CASES: list[tuple[Callable[[], object], type[ConfigurationError], list[str]]] = 
     ),
     (lambda: program(config={"spike_counter": np.zeros(512, np.uint8)}), ProgramError, ["config", "'spike_counter'", "can only be read", "TimedRead"]),
     # snippets and events
+    (lambda: Snippet(1e-6), ProgramError, ["Snippet.duration", "1e-06", "a whole number of ticks", "seconds with neckar.program.ticks(seconds)"]),  # type: ignore[arg-type]
     (lambda: program(snippets=()), ProgramError, ["Program.snippets", "empty", "at least one", "Add Snippet"]),
     (lambda: program(snippets=5), ProgramError, ["snippets", "is 5", "sequence of Snippet", "Write (Snippet"]),
     (lambda: program(snippets=(5,)), ProgramError, ["snippets[0]", "is 5", "allowed are Snippet objects", "neckar.program.Snippet"]),
@@ -179,6 +181,21 @@ def test_a_program_at_the_edges_of_its_ranges_is_accepted() -> None:
 def test_numpy_integers_and_lists_are_as_good_as_plain_ones() -> None:
     plain = program(snippets=(Snippet(1000),), record=Record(spikes=(0, 1), madc=(MadcChannel(3),)), run_seed=(1, 2))
     assert plain == program(snippets=[Snippet(np.int64(1000))], record=Record(spikes=np.arange(2), madc=[MadcChannel(np.int16(3))]), run_seed=np.array([1, 2]))  # type: ignore[arg-type]
+
+
+class Configuration:
+    """Stands for a configuration object of any machine."""
+
+    def as_mapping(self) -> dict[str, np.ndarray]:
+        return {"leak_v_leak": LEAK}
+
+
+def test_anything_that_gives_a_mapping_is_a_configuration() -> None:
+    plain = program(config={"leak_v_leak": LEAK}, snippets=(Snippet(5, {"leak_v_leak": LEAK}),))
+    assert plain == program(config=Configuration(), snippets=(Snippet(5, Configuration()),))  # type: ignore[arg-type]
+    config = ChipConfig({"leak_v_leak": 400})
+    assert program(config=config) == program(config=config.as_mapping())
+    assert program(config=config).whole
 
 
 def test_a_program_is_whole_with_every_field_of_the_table() -> None:

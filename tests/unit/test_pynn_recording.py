@@ -11,6 +11,7 @@ import quantities as pq
 from fake_session import FIRST_SPIKE_TICK, FakeLab
 
 import pynn_brainscales.brainscales2 as pynn
+from neckar.errors import ConfigurationError
 
 APPEND = pynn.RunCommand.APPEND
 MS = 2e-6
@@ -77,6 +78,13 @@ def test_what_cannot_be_recorded_is_refused_whole(arguments: dict, error: type[E
     with pytest.raises(error):
         population.record(**arguments)
     assert not any(population.recorder.recorded.values())
+
+
+def test_what_cannot_be_recorded_is_refused_in_whole_sentences() -> None:
+    with pytest.raises(RuntimeError, match=r"^HXNeuron cannot record 'V'\. It records spikes"):
+        neurons(1).record("V")
+    with pytest.raises(ConfigurationError, match=r"^device is 'oscilloscope'\. Allowed are madc"):
+        neurons(1).record("v", device="oscilloscope")
 
 
 def test_spikes_ignore_the_device() -> None:

@@ -84,6 +84,8 @@ def test_calls_without_setup_say_so() -> None:
 def test_an_unknown_keyword_is_a_key_error() -> None:
     with pytest.raises(KeyError, match="neuronPermutation"):
         pynn.setup(neuronPermutations=[1])
+    with pytest.raises(KeyError, match=r"no keyword 'xyzzy'\. It knows "):
+        pynn.setup(xyzzy=1)
 
 
 @pytest.mark.parametrize(

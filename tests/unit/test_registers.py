@@ -100,6 +100,8 @@ def test_other_machines():
     assert registers("brainscales1") == {}
     with pytest.raises(UnknownNameError, match="did you mean brainscales2"):
         registers("brainscales3")
+    with pytest.raises(UnknownNameError, match=r"'loihi'\. Known: brainscales2"):
+        registers("loihi")
 
 
 def test_crossbar_has_76_nodes_and_the_default_routes_fpga_to_buses_and_neurons_to_fpga():
@@ -139,6 +141,18 @@ def test_check_field_rejects_wrong_shape_and_type(codes):
 
 def test_committed_page_equals_the_table():
     assert PAGE.read_text(encoding="utf-8") == markdown("brainscales2"), "run: python -m neckar.facts.documentation brainscales2 docs/reference/registers.md"
+
+
+def test_the_page_tells_fields_without_effect_from_those_that_raise():
+    page = markdown("brainscales2")
+    assert "- the logic between neurons: `bayesian_to_post_pulse`, `bayesian_operation`" in page
+    assert "| `bayesian_operation` **HX** *refused* |" in page
+    assert "| `multicompartment_i_bias_nmda` **HX** *passive* |" in page
+    assert "saturating at 255" not in page
+    groups = {"coba_mode": 2, "multicompartment_": 5, "bypass": 2, "bayesian_": 7}
+    refused = [name for name, register in TABLE.items() if register.refused]
+    assert {part: sum(part in name for name in refused) for part in groups} == groups
+    assert len(refused) == sum(groups.values())
 
 
 def test_page_of_a_machine_without_registers():

@@ -179,3 +179,26 @@ def test_effects_parse():
 def test_unknown_effects_are_named(text):
     with pytest.raises(UnknownNameError, match=r"unknown effect .*Names: mismatch, noise, .*drift"):
         Effects.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("noise", r"did you mean -noise, \+noise\?"), ("+nose", r"did you mean \+noise"), ("idael", "did you mean ideal"), ("xyz", r"in 'xyz'\. Write")],
+)
+def test_an_unknown_effect_is_answered_with_words_that_can_be_written(text, words):
+    with pytest.raises(UnknownNameError, match=words):
+        Effects.parse(text)
+
+
+def test_every_way_to_a_specimen_takes_an_age():
+    aged = Specimen("chip-7", 7, age_h=30.0)
+    assert Specimen.from_seed(7, age_h=30.0) == Specimen.named("chip-7", age_h=30.0) == Specimen.named(7, 30.0) == aged != Specimen.from_seed(7)
+    assert Specimen.named("reference", age_h=30.0) == Specimen.reference(age_h=30.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"), [({"seed": -1}, "Choose a seed"), ({"age_h": math.inf}, "Leave age_h out"), ({"statistics_version": 0}, "Leave it out")]
+)
+def test_errors_of_a_specimen_say_what_to_do(wrong, remedy):
+    with pytest.raises(ParameterRangeError, match=rf"of a specimen is .*\. {remedy}"):
+        Specimen(**{"id": "x", "seed": 1, **wrong})

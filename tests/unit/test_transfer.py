@@ -12,6 +12,7 @@ from neckar.chip.specimen import Specimen, keyed_normals
 from neckar.chip.transfer import MadcTransfer, kick_volts, madc_to_volt, physical, potentials, volt_to_madc
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import brainscales2 as facts
+from neckar.facts import registers
 
 REFERENCE = Specimen.reference()
 EQUAL = Effects.parse("-mismatch")
@@ -84,25 +85,11 @@ def test_noise_saturation_and_drift_are_switches(config):
     assert physical(aged, Effects.parse("-drift"), config) == physical(REFERENCE, Effects(), config) != physical(aged, Effects(), config)
 
 
-@pytest.mark.parametrize(
-    "field",
-    [
-        "excitatory_input_enable_coba_mode",
-        "inhibitory_input_enable_coba_mode",
-        "multicompartment_connect_soma",
-        "multicompartment_connect_soma_right",
-        "multicompartment_connect_right",
-        "multicompartment_connect_vertical",
-        "multicompartment_enable_conductance",
-        "event_routing_enable_bypass_excitatory",
-        "event_routing_enable_bypass_inhibitory",
-        "bayesian_operation",
-        "bayesian_enable_master",
-    ],
-)
+@pytest.mark.parametrize("field", [register for register in registers("brainscales2").values() if register.refused], ids=lambda register: register.name)
 def test_what_has_no_model_is_refused_by_name(config, field):
-    config[field, 9] = 1
-    with pytest.raises(UnsupportedFeatureError, match=f"{field} of circuit 9 is 1"):
+    code = 1 - int(field.default)
+    config[field.name, 9] = code
+    with pytest.raises(UnsupportedFeatureError, match=f"{field.name} of circuit 9 is {code}: .* executes {field.refused}"):
         physical(REFERENCE, Effects(), config)
     assert len(physical(REFERENCE, Effects(), config, [8, 10])) == 2
 

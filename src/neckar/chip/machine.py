@@ -23,7 +23,7 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.cost import estimate
 from neckar.chip.effects import Effects
 from neckar.chip.entry import EntryResult, EntryRun, Plan, refuse_changes
-from neckar.chip.madc import check_channels, convert
+from neckar.chip.madc import check_channels, conversion_ticks, convert
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals
 from neckar.chip.substrate import Substrate
@@ -142,7 +142,7 @@ class Chip:
         if self.instruments == "silicon":
             for k, record in enumerate(records):
                 check_channels(record.madc, "the program's record" if k == 0 else f"the record of a snippet ({k})")
-        check_memory(program)
+        check_memory(program, conversion_ticks(program.config))
         refuse_changes(program)
 
     def _registers(self, state: MachineState | None) -> ChipConfig:

@@ -1,8 +1,8 @@
 """The MADC: a fast 10-bit converter that two circuits can share.
 
-It samples the readout line of a circuit every 34 ns (clock 500 MHz, 17 cycles; ``madc_*`` set other ones); with two channels the samples alternate. The recorder stamps them
-with the 8 ns clock of the FPGA. Readout sources are the membrane, the adaptation voltage and the two synaptic lines. Source: haldls ``madc.h``,
-``lola v3/neuron.h``.
+It samples the readout line of a circuit every 34 ns (clock 500 MHz, 17 cycles) unless its registers say otherwise; with two channels the samples
+alternate. The recorder stamps them with the 8 ns clock of the FPGA. Readout sources are the membrane, the adaptation voltage and the
+two synaptic lines. Source: haldls ``madc.h``, ``lola v3/neuron.h``.
 
 The converter's clock is that of the configuration before tick 0.
 
@@ -17,12 +17,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import parity_of
 from neckar.chip.sampling import Sampler
-from neckar.chip.transfer import MadcTransfer
+from neckar.chip.transfer import Config, MadcTransfer
 from neckar.errors import ConfigurationError
 from neckar.facts import brainscales2 as facts
+from neckar.facts import registers
 from neckar.program import MadcChannel
 
 STAMP_TICKS = 4
@@ -45,10 +45,13 @@ def check_channels(channels: Sequence[MadcChannel], where: str) -> None:
         )
 
 
-def conversion_ticks(config: ChipConfig) -> int:
-    """Return the ticks that one conversion takes: a cycle of the undivided clock is one tick."""
-    cycles = int(facts.MADC_CYCLES.value) + int(config.madc_sample_duration_adjust)
-    return cycles * 2 * (int(config.madc_clock_scale) + 1) if config.madc_enable_clock_scaling else cycles
+def conversion_ticks(config: Config) -> int:
+    """Return the ticks that one conversion takes; a cycle of the undivided clock is one tick. A field that a mapping lacks has its default."""
+    adjust, scaling, scale = (
+        int(config[name] if name in config else registers("brainscales2")[name].default)
+        for name in ("madc_sample_duration_adjust", "madc_enable_clock_scaling", "madc_clock_scale")
+    )
+    return (int(facts.MADC_CYCLES.value) + adjust) * (2 * (scale + 1) if scaling else 1)
 
 
 def sample_ticks(cycles: int, channel: int, sharing: int, windows: Sequence[tuple[int, int]]) -> NDArray[np.int64]:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from neckar.dynamics import CircuitParameters
 from neckar.equations import numpy_equations
 from neckar.errors import MemoryLimitError
-from neckar.facts import brainscales2 as facts
 from neckar.program import Probe, Program, seconds
 
 UNITS = {
@@ -61,8 +60,14 @@ def n_samples(probe: Probe, duration: int) -> int:
     return -(-duration // probe.interval)
 
 
-def check_memory(program: Program) -> None:
+def check_memory(program: Program, conversion_ticks: int) -> None:
     """Refuse a program whose samples would fill the memory; what the record of a snippet asks for is sampled during that snippet only.
+
+    Parameters
+    ----------
+    program : Program
+    conversion_ticks : int
+        Ticks between two samples of the MADC.
 
     Raises
     ------
@@ -72,7 +77,7 @@ def check_memory(program: Program) -> None:
     needed = 0
     for snippet in program.snippets:
         record = snippet.record or program.record
-        needed += program.n_entries * len(record.madc) * (snippet.duration // int(facts.MADC_CYCLES.value)) * MADC_SAMPLE_BYTES
+        needed += program.n_entries * len(record.madc) * (snippet.duration // conversion_ticks) * MADC_SAMPLE_BYTES
         for probe in record.probe:
             needed += 4 * program.n_entries * len(probe.signals) * len(probe.circuits) * n_samples(probe, snippet.duration)
     allowed = int(SHARE_OF_MEMORY * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

@@ -157,11 +157,13 @@ class Specimen:
         object.__setattr__(self, "seed", operator.index(self.seed))
         object.__setattr__(self, "age_h", float(self.age_h))
         if not 0 <= self.seed < 2**64:
-            raise ParameterRangeError(f"seed of a specimen is {self.seed}; allowed: 0 to 2**64 - 1.")
+            raise ParameterRangeError(f"seed of a specimen is {self.seed}; allowed is 0 to 2**64 - 1. Choose a seed inside this range.")
         if self.statistics_version != STATISTICS_VERSION:
-            raise ParameterRangeError(f"statistics version {self.statistics_version} is not known; this Neckar draws chips by version {STATISTICS_VERSION}.")
+            raise ParameterRangeError(
+                f"statistics version of a specimen is {self.statistics_version}; this Neckar draws chips by version {STATISTICS_VERSION}. Leave it out."
+            )
         if not (math.isfinite(self.age_h) and self.age_h >= 0):
-            raise ParameterRangeError(f"age of a specimen is {self.age_h} h; allowed: 0 or more.")
+            raise ParameterRangeError(f"age of a specimen is {self.age_h} h; allowed is 0 h or more, finite. Leave age_h out for a new chip.")
         checked = {name: _checked_override(name, self.overrides[name]) for name in sorted(self.overrides)}
         object.__setattr__(self, "overrides", MappingProxyType(checked))
         object.__setattr__(self, "_digest", _digest(checked))
@@ -172,26 +174,28 @@ class Specimen:
         return cls(REFERENCE, REFERENCE_SEED, age_h=age_h)
 
     @classmethod
-    def from_seed(cls, seed: int) -> Self:
+    def from_seed(cls, seed: int, age_h: float = 0.0) -> Self:
         """Return the chip with a seed; seed 0 is the reference chip."""
-        return cls(_chip_id(int(seed)), int(seed))
+        return cls(_chip_id(int(seed)), int(seed), age_h=age_h)
 
     @classmethod
-    def named(cls, name_or_seed: str | int) -> Self:
+    def named(cls, name_or_seed: str | int, age_h: float = 0.0) -> Self:
         """Return a chip by name: ``"reference"``, ``"chip-7"``, or a seed such as ``7`` or ``"7"``.
 
         Raises
         ------
         UnknownNameError
             If there is no such chip; lists the names.
+        ParameterRangeError
+            If seed or age are outside their ranges.
         """
         match = re.fullmatch(r"(?:chip-)?(\d+)", str(name_or_seed))
         if match is not None:
-            return cls.from_seed(int(match[1]))
+            return cls.from_seed(int(match[1]), age_h)
         if name_or_seed != REFERENCE:
             hint = nearest(str(name_or_seed), [REFERENCE])
             raise UnknownNameError(f"no virtual chip is called {name_or_seed!r}{hint} Names: {REFERENCE}, or chip-<seed> or <seed> with any seed, e.g. chip-7.")
-        return cls.reference()
+        return cls.reference(age_h)
 
     @property
     def is_reference(self) -> bool:

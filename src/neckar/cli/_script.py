@@ -31,7 +31,7 @@ class Tally:
     def __call__(self, program: Program, recording: Recording, state: MachineState | None) -> None:
         self.runs += 1
         self.last = program, recording, state
-        self._chips[chip_name(recording)] += 1
+        self._chips[chip_name(recording.provenance.chip["id"])] += 1
         self._effects[effects_text(recording.provenance.effects)] += 1
         self._sent += sum(recording.losses.sent.values())
         self._lost.update(recording.losses.lost)
@@ -52,9 +52,9 @@ class Tally:
         return f"{sum(lost.values()):,} of {self._sent:,} events and samples lost ({places})"
 
 
-def chip_name(recording: Recording) -> str:
-    """Return the name of the virtual chip that a recording comes from."""
-    return str(recording.provenance.chip["id"])
+def chip_name(chip_id: str) -> str:
+    """Return what to call a chip after the words "virtual chip": ``reference``, or ``7`` for ``chip-7``. The option --chip takes both."""
+    return chip_id.removeprefix("chip-")
 
 
 def effects_text(effects: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import typer
 
 from neckar import __version__
+from neckar.cli._script import chip_name
 from neckar.errors import NeckarError
 from neckar.lab import ENVIRONMENT, Lab
 
@@ -107,7 +108,7 @@ def settings(environment: Mapping[str, str]) -> Iterator[Line]:
     except (NeckarError, ImportError) as error:
         yield Line("fail", f"settings: {error}")
     else:
-        yield Line("ok", f"virtual chip {lab.specimen.id}, instruments {lab.instruments}, seed {lab.seed}, executor {lab._workers!r}")
+        yield Line("ok", f"virtual chip {chip_name(lab.specimen.id)}, instruments {lab.instruments}, seed {lab.seed}, executor {lab._workers!r}")
 
 
 def self_test() -> Line:

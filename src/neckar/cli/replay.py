@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from neckar.cli._script import chip_name
 from neckar.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def replay(file: Annotated[Path, typer.Argument(metavar="FILE.h5", exists=True, 
         typer.echo(f"note: {text}")
     found = differences(recorded, repeated)
     if not found:
-        typer.echo(f"{file}: identical, bit for bit, on virtual chip {recorded.provenance.chip['id']}")
+        typer.echo(f"{file}: identical, bit for bit, on virtual chip {chip_name(recorded.provenance.chip['id'])}")
         return
     typer.echo(f"{file}: NOT identical. Different: {'; '.join(found)}")
     raise typer.Exit(1)
@@ -71,8 +72,8 @@ def specimen(how: Provenance) -> Specimen:
     chip = how.chip
     if chip["overrides"]:
         raise ConfigurationError(
-            f"the recording comes from virtual chip {chip['id']} with overrides of its mismatch; only chips without overrides can be rebuilt from a file. "
-            "Repeat it in Python with the same Specimen, and compare the recordings with ==."
+            f"the recording comes from virtual chip {chip_name(chip['id'])} with overrides of its mismatch; "
+            "only chips without overrides can be rebuilt from a file. Repeat it in Python with the same Specimen, and compare the recordings with ==."
         )
     return Specimen(id=chip["id"], seed=chip["seed"], statistics_version=chip["statistics_version"], age_h=chip["age_h"])
 

@@ -159,8 +159,8 @@ def integer(value: object, where: str, low: int = -(2**63), high: int = 2**63 - 
         result = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         allowed = f"a whole number of {unit}" if unit else "a whole number"
-        remedy = "Convert seconds with neckar.program.ticks(seconds)." if unit == "ticks" else "Convert it with int()."
-        raise ProgramError(f"{where} is {summary(value)}; allowed is {allowed}. {remedy}") from None
+        seconds = ", or seconds with neckar.program.ticks(seconds)" if unit == "ticks" else ""
+        raise ProgramError(f"{where} is {summary(value)}; allowed is {allowed}. Convert it with int(){seconds}.") from None
     unit = f" {unit}" if unit else ""
     if not low <= result <= high:
         bounds = f"at least {low}" if result < low and high == 2**63 - 1 else f"{low} to {high}"

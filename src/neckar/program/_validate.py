@@ -64,7 +64,7 @@ def _register(where: str, name: str, table: Table) -> Register:
     register = table.get(name)
     if register is None:
         hint = nearest(name, table) if table else ". This machine has no register table yet."
-        raise UnknownNameError(f"{where} asks for the field {name!r}, which does not exist{hint} Use a name from the register reference.")
+        raise UnknownNameError(f"{where} asks for the field {name!r}, which does not exist{hint} Use the name of a field in the register reference.")
     return register
 
 

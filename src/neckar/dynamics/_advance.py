@@ -58,8 +58,8 @@ def deliver(ev_tick, ev_row, ev_label, e, begin, end, n, B, weights, labels, rec
 
 
 @kernel_part
-def collect(B, words, busy, step, out_step, out_time, out_circuit, n_out):  # type: ignore[no-untyped-def]
-    """Append the circuits that fired in this step to the output; `words` holds one byte per circuit, eight to a word. Returns the output's new length."""
+def collect(B, words, busy, begin, ticks_per_us, column_of, out_tick, out_column, n_out):  # type: ignore[no-untyped-def]
+    """Append the spikes of the step that begins at tick `begin`; `words` holds one flag byte per circuit, eight to a word. Returns the number of spikes."""
     n_busy = 0
     for k in range(words.size):  # branch-free: always write, advance where someone fired
         busy[n_busy] = k
@@ -69,18 +69,11 @@ def collect(B, words, busy, step, out_step, out_time, out_circuit, n_out):  # ty
         word = words[k]
         while word:
             c = 8 * k + np.int64(trailing_zeros(word) >> np.uint64(3))
-            out_step[n_out], out_time[n_out], out_circuit[n_out] = step, B[L.FIRED * STRIDE + c], c
+            out_tick[n_out] = begin + np.int64(np.floor(B[L.FIRED * STRIDE + c] * ticks_per_us + F(0.5)))
+            out_column[n_out] = column_of[c]
             n_out += 1
             word &= word - np.uint64(1)
     return n_out
-
-
-@kernel_part
-def finish(n_out, origin, h_ticks, ticks_per_us, out_step, out_time, out_circuit, out_tick, column_of):  # type: ignore[no-untyped-def]
-    """Turn the spikes' steps and times into ticks, and their places in the lane into columns."""
-    for i in range(n_out):
-        out_tick[i] = origin + np.int64(out_step[i]) * h_ticks + np.int64(np.int32(np.floor(out_time[i] * ticks_per_us + F(0.5))))
-        out_circuit[i] = column_of[out_circuit[i]]
 
 
 @inline
@@ -103,10 +96,15 @@ def lane_kernel(saturating: bool, exponential: bool, noisy: bool) -> Callable[..
 
     def advance_lane(  # type: ignore[no-untyped-def]
         B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, weights, labels, receptor, share,
-        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, out_step, out_time, out_circuit, out_tick, column_of,
+        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, out_tick, out_column,
     ):  # fmt: skip
-        """Take `n_steps` whole steps, then add the events before tick `until` to the step that follows. Returns the numbers of spikes and of logged kicks."""
+        """Take `n_steps` whole steps, then add the events before tick `until` to the step that follows.
+
+        Stops early when the buffer of spikes could overflow. Returns the numbers of spikes and of logged kicks, and of whole steps, or -1 if all is done.
+        """
         n_out, n_log, e = 0, 0, 0
+        limit = out_tick.size - n
+        ticks_per_us = F(h_ticks) / h
         inv_h = F(1) / h
         busy = np.empty(n // 8 + 1, np.int64)
         words = flags[:n].view(np.uint64)
@@ -117,6 +115,8 @@ def lane_kernel(saturating: bool, exponential: bool, noisy: bool) -> Callable[..
                 for o in range(observed.size):
                     for field in range(L.N_STATE):
                         trace[k, field, o] = B[field * STRIDE + observed[o]]
+            if n_out > limit:
+                return n_out, n_log, k
             first = e
             e = deliver(ev_tick, ev_row, ev_label, e, begin, min(begin + h_ticks, until), n, B, weights, labels, receptor, share)
             if observed.size:
@@ -128,9 +128,7 @@ def lane_kernel(saturating: bool, exponential: bool, noisy: bool) -> Callable[..
                 clock = np.uint64(begin) ^ noise_seed
                 salt = mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
             step(B, flags, n, h, inv_h, constants, noise_key, salt)
-            n_out = collect(B, words, busy, k, out_step, out_time, out_circuit, n_out)
-        origin = origin_tick + first_step * h_ticks
-        finish(n_out, origin, h_ticks, F(h_ticks) / h, out_step, out_time, out_circuit, out_tick, column_of)
-        return n_out, n_log
+            n_out = collect(B, words, busy, begin, ticks_per_us, column_of, out_tick, out_column, n_out)
+        return n_out, n_log, -1
 
     return kernel(advance_lane, f"{saturating}-{exponential}-{noisy}")

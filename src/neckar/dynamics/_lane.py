@@ -21,8 +21,9 @@ from neckar.dynamics._propagators import constants, kick_shares, lane_rows
 
 WIDTH = 256
 VECTOR = 16
-CHUNK = 4096  # steps per call of the kernel; with traces fewer, so that they stay below 4 MiB
-TRACE_VALUES = 1 << 20
+CHUNK = 1 << 20  # steps per call of the kernel ...
+TRACE_VALUES = 1 << 20  # ... with traces fewer, so that they stay below 4 MiB
+SPIKES = 1 << 14  # the kernel returns when so many have been found; next time there is room for twice as many
 
 Ticks = NDArray[np.int64]
 
@@ -149,9 +150,8 @@ class Lane:
         self._configured: tuple[Segment, int] | None = None
         self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet, and its kicks so far
         self._open_kicks: list[NDArray[Any]] = []
-        self._chunk = max(16, min(CHUNK, TRACE_VALUES // (L.N_STATE * max(len(observed), 1))))
-        room = self._chunk * self.n + 8  # no circuit fires twice in a step
-        self._out = (np.empty(room, np.int32), np.empty(room, np.float32), np.empty(room, np.int16), np.empty(room, np.int64))
+        self._chunk = max(16, TRACE_VALUES // (L.N_STATE * len(observed))) if len(observed) else CHUNK
+        self._room = SPIKES
         self._column_of = np.zeros(self.n, np.int16)
         self._column_of[: len(columns)] = columns
 
@@ -218,8 +218,12 @@ class Lane:
         found = []
         for origin, h_ticks, first, count, until, resumed in self._pieces(segment, t0, t1):
             self._configure(segment, h_ticks)
-            start = t0 if resumed else origin + first * h_ticks
-            found.append(self._call(origin, first, count, h_ticks, until, resumed, events.between(start, until)))
+            done = 0
+            while done >= 0:
+                first, count, resumed = first + done, count - done, resumed and done == 0
+                start = t0 if resumed else origin + first * h_ticks
+                *output, done = self._call(origin, first, count, h_ticks, until, resumed, events.between(start, until))
+                found.append(output)
         ticks, columns, traces = zip(*found, strict=True)
         joined = (ticks[0], columns[0]) if len(found) == 1 else (np.concatenate(ticks), np.concatenate(columns))
         return *joined, [trace for trace in traces if trace is not None]
@@ -242,7 +246,7 @@ class Lane:
 
     def _call(
         self, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool, events: RowEvents
-    ) -> tuple[Ticks, NDArray[np.int16], Trace | None]:
+    ) -> tuple[Ticks, NDArray[np.int16], Trace | None, int]:
         saturating, exponential, noisy = self._configured[0].features  # type: ignore[index]
         slots = len(self.observed)
         states = np.empty((count + 1, L.N_STATE, slots), np.float32)
@@ -250,21 +254,25 @@ class Lane:
             states[0] = self._open
         n_log = 2 * len(events.tick) * slots
         log = np.empty(n_log, np.int32), np.empty(n_log, np.int32), np.empty(n_log, np.int64), np.empty(n_log, np.float32)
-        n_spikes, n_kicks = lane_kernel(saturating, exponential, noisy)(
+        ticks, columns = np.empty(self._room + self.n, np.int64), np.empty(self._room + self.n, np.int16)
+        n_spikes, n_kicks, done = lane_kernel(saturating, exponential, noisy)(
             self.block, self._flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self._constants,
             events.tick, events.row, events.label, self._weights, self._labels, self._receptor, self._share,
-            self._keys, self._seed, self.observed, states, *log, *self._out, self._column_of,
+            self._keys, self._seed, self.observed, states, *log, self._column_of, ticks, columns,
         )  # fmt: skip
-        columns, ticks = self._out[2][:n_spikes].copy(), self._out[3][:n_spikes].copy()
+        ticks, columns = ticks[:n_spikes], columns[:n_spikes]
+        self._room *= 2 if done >= 0 else 1
         if slots == 0:
-            return ticks, columns, None
+            return ticks, columns, None, done
+        if done >= 0:
+            states, count = states[: done + 1], done
         kicks: list[NDArray[Any]] = [part[:n_kicks] for part in log]
         if resumed:
             kicks = [np.concatenate(pair) for pair in zip(self._open_kicks, kicks, strict=True)]
         self._open = states[-1].copy()
         self._open_kicks = [part[kicks[2] >= origin + (first + count) * h_ticks] for part in kicks]
         slot, line, tick, kick = kicks
-        return ticks, columns, Trace(origin + first * h_ticks, h_ticks, states, slot, line, tick, kick)
+        return ticks, columns, Trace(origin + first * h_ticks, h_ticks, states, slot, line, tick, kick), done
 
     def sample(self, trace: Trace, column: int, ticks: Ticks) -> NDArray[np.float32]:
         """Return v, w, s_exc, s_inh (V), refractory time left (us) of an observed circuit at ascending ticks within a trace, shape (sample, signal)."""

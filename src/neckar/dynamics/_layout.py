@@ -29,7 +29,7 @@ KICK_EXC, KICK_INH = 9, 10
 N_DYNAMIC = 11
 
 # What one pass over the circuits hands to the next within a step, and the spike times of the step.
-X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_GUESS, FIRED = range(11, 20)
+X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_GUESS, X_OPEN, FIRED = range(11, 21)
 
 # Parameters that do not depend on the step ...
 (
@@ -38,7 +38,8 @@ X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_GUESS, FI
     LEAK_GAIN,  # us, 1 / rate
     E_RESET,  # V; likewise
     K_RESET,  # 1/(8 us)
-    RESET_GAIN,  # us, 1 / rate, zero if the inputs pause during reset
+    RESET_TIME,  # us, 1 / rate
+    RESET_GAIN,  # us, the same for the inputs: zero if they pause during reset
     V_THRESHOLD,  # V, +inf without comparator
     T_REFRACTORY,  # us, reset and hold-off
     T_HOLDOFF,  # us
@@ -52,10 +53,10 @@ X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_GUESS, FI
     A_ADAPT,
     V_ADAPT,  # V
     B_ADAPT,  # V
-) = range(20, 39)
+) = range(21, 41)
 # ... and functions of the circuit and the step (:mod:`neckar.dynamics._propagators`).
-GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(39, 45)  # Q = 1 - exp(-h / tau)
-N_ROWS = 45
+GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(41, 47)  # Q = 1 - exp(-h / tau)
+N_ROWS = 47
 
 
 def aligned(n: int, dtype: Any = np.float32) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from neckar.dynamics._parameters import CircuitParameters
 SLOWEST = 1e-6  # 1/us; a floating membrane or a missing amplifier is that slow, so that no propagator divides by zero
 US = 1e6
 TICK_US = 2e-3
+STEEPEST_GROWTH = 1e-7  # s; a faster exponential carries the membrane to its threshold within a step anyway
 
 Values = NDArray[np.float64]
 
@@ -57,6 +58,7 @@ def lane_rows(parameters: CircuitParameters, step_ticks: int) -> NDArray[np.floa
         L.LEAK_GAIN: 1.0 / k,
         L.E_RESET: p.e_reset + share * offset / k_r,
         L.K_RESET: k_r / 8,
+        L.RESET_TIME: 1.0 / k_r,
         L.RESET_GAIN: np.where(p.pause, 0.0, 1.0 / k_r),
         L.V_THRESHOLD: p.v_threshold,
         L.T_REFRACTORY: (p.t_reset + p.t_holdoff) * US,
@@ -121,20 +123,23 @@ def reference_tau(parameters: CircuitParameters) -> tuple[float, float, float]:
 def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:
     """Return the step in ticks that these circuits allow, at most `step_ticks`.
 
-    A fifth of the shortest time constant that is integrated numerically (synaptic lines and adaptation in use, and the membrane of circuits with an
-    exponential term), half of the shortest reset phase, and one membrane time constant of circuits that can fire. Reset and leak are exact and do not
-    count.
+    A fifth of the shortest time constant that is integrated numerically (synaptic lines and adaptation in use, the membrane of circuits with an exponential
+    term, and the growth of that term at the reset potential, down to 0.1 us), half of the shortest reset phase, and one membrane time constant of circuits
+    that can fire or saturate under inputs. Reset and leak are exact and do not count.
     """
     p = parameters
     fires = np.isfinite(p.v_threshold)
     tau_membrane = p.capacitance / np.maximum(p.g_leak, 1e-30)
+    growth = np.exp(np.clip((p.e_reset - p.v_exp) / p.delta_exp, -50.0, 50.0)) * p.i_exp / (p.capacitance * p.delta_exp)
+    driven = ((p.gm_exc > 0) | (p.gm_inh > 0)) & p.saturating
     limits = [
         (p.tau_exc, p.gm_exc > 0, 5.0),
         (p.tau_inh, p.gm_inh > 0, 5.0),
         (p.tau_adapt, p.g_adapt > 0, 5.0),
         (tau_membrane, p.i_exp > 0, 5.0),
         (p.t_reset, fires, 2.0),
-        (tau_membrane, fires, 1.0),
+        (tau_membrane, fires | driven, 1.0),
+        (np.maximum(1.0 / np.maximum(growth, 1e-30), STEEPEST_GROWTH), p.i_exp > 0, 5.0),
     ]
     shortest = min((float(value[used].min()) / part for value, used, part in limits if used.any()), default=np.inf)
     return int(min(step_ticks, max(1, shortest * US / TICK_US)))

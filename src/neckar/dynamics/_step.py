@@ -60,12 +60,15 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             q_e, q_i = B[L.Q_EXC * STRIDE + j], B[L.Q_INH * STRIDE + j]
             i_start = drive_e - drive_i
             i_mean = i_start - (drive_e * q_e - drive_i * q_i) * ((HALF * d - lag) * inv_h)
+            share = approach32(k * d)
+            pull = e + gain * i_mean
+            felt = v - select(gain > ZERO, lag, ZERO) * B[L.JUMP * STRIDE + j]
+            if saturating or exponential:
+                time = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_TIME * STRIDE + j])
             if saturating:
                 offset = B[L.I_OFFSET * STRIDE + j]
-                i_mean += offset
-            share = approach32(k * d)
-            felt = v - select(gain > ZERO, lag, ZERO) * B[L.JUMP * STRIDE + j]
-            B[L.X_END * STRIDE + j] = felt + share * (e + gain * i_mean - felt)
+                pull += time * offset
+            B[L.X_END * STRIDE + j] = felt + share * (pull - felt)
             B[L.JUMP * STRIDE + j] = gm_e * kick_e - gm_i * kick_i
             B[L.X_LENGTH * STRIDE + j] = d
             B[L.LAG * STRIDE + j] = h + lag - d
@@ -75,14 +78,16 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             B[L.KICK_INH * STRIDE + j] = ZERO
             if saturating or exponential:
                 B[L.X_RATE * STRIDE + j] = k
-                B[L.X_SHARE * STRIDE + j] = gain * share
+                B[L.X_SHARE * STRIDE + j] = time * share
                 B[L.X_POTENTIAL * STRIDE + j] = e
             if saturating:
-                B[L.X_FLOORED * STRIDE + j] = drive_i - HALF * drive_i * q_i + B[L.I_SINK * STRIDE + j]
+                inhibition = select(gain > ZERO, drive_i - HALF * drive_i * q_i, ZERO)
+                B[L.X_FLOORED * STRIDE + j] = inhibition + B[L.I_SINK * STRIDE + j]
                 if exponential:
                     i_start += offset
             if exponential:
                 B[L.X_CURRENT * STRIDE + j] = i_start
+                B[L.X_OPEN * STRIDE + j] = select(free, ONE, ZERO)  # the exponential rests during the reset phase
 
     @kernel_part
     def bend(B, n, constants):  # type: ignore[no-untyped-def]
@@ -106,7 +111,7 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
                 w_e = target + (w - target) * p_w
                 bent -= adaptation(HALF * (w + w_e), w_0, g_w)
                 B[L.W * STRIDE + j] = w_e
-                B[L.X_GUESS * STRIDE + j] = HALF * (v + v_e + phi * (bent + expo(seen, i_t, v_t, sharpness)))
+                B[L.X_GUESS * STRIDE + j] = HALF * (v + v_e + phi * (bent + B[L.X_OPEN * STRIDE + j] * expo(seen, i_t, v_t, sharpness)))
                 B[L.X_CURRENT * STRIDE + j] = k * (e - v) + i_start + before  # from here on: the start slope
             v_e += phi * bent
             if saturating:
@@ -119,7 +124,7 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
         """Third pass: a second look at the exponential; the first lags behind a steep upstroke. (A pass of its own: one exponential after another stalls.)"""
         for j in range(n):
             i_t, v_t, sharpness, theta = B[L.I_EXP * STRIDE + j], B[L.V_EXP * STRIDE + j], B[L.SHARPNESS * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
-            up = expo(min(B[L.X_GUESS * STRIDE + j], min(theta, constants[3])), i_t, v_t, sharpness)
+            up = B[L.X_OPEN * STRIDE + j] * expo(min(B[L.X_GUESS * STRIDE + j], min(theta, constants[3])), i_t, v_t, sharpness)
             B[L.X_END * STRIDE + j] += B[L.X_SHARE * STRIDE + j] * up
             B[L.BENT * STRIDE + j] += up
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from fake_machine import program
 from typer.testing import CliRunner, Result
 
 import neckar
+from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.cli import app, demo, doctor, main, replay
 from neckar.cli.cost import quantity
@@ -153,6 +155,27 @@ def test_a_step_that_is_no_whole_number_of_ticks_is_refused_before_the_script_st
     assert captured.err.startswith("neckar: option --step-us: step_us is 0.001 us; allowed is a positive multiple of 0.002 us")
 
 
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [("missing/a.h5", "there is no folder missing"), ("taken", "taken, which is a folder"), ("locked/a.h5", "the folder locked cannot be written")],
+)
+def test_a_recording_that_cannot_be_written_is_refused_before_the_script_starts(
+    target: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("taken").mkdir()
+    Path("locked").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != Path("locked"))  # whoever runs the tests may write everywhere
+    monkeypatch.setattr(sys, "argv", ["neckar", "run", "--record", target, str(script("print('started')"))])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    captured = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert captured.out == ""
+    assert captured.err.startswith("neckar: option --record is " + target)
+    assert text in captured.err
+    assert captured.err.count("\n") == 1
+
+
 # --- record, replay, cost
 
 
@@ -232,6 +255,41 @@ def test_replay_refuses_what_it_cannot_repeat() -> None:
         replay.specimen(recording.provenance)
     save("half.h5", recording=recording)
     assert isinstance(invoke("replay", "half.h5").exception, ConfigurationError)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"effects": {"bogus": True}}, "effects does not describe a run of a virtual chip: 'bogus' is unknown; allowed are exactly mismatch, noise,"),
+        ({"effects": {}}, "'crosstalk' is missing"),
+        ({"effects": dict.fromkeys(dataclasses.asdict(Effects()), 1)}, "'mismatch' is 1; allowed is bool."),
+        ({"effects": [1]}, "it is (1,); allowed is a JSON object."),
+        ({"chip": {"id": "x"}}, "chip does not describe a run of a virtual chip: 'age_h' is missing; allowed are exactly id, seed,"),
+        ({"chip": {"id": "x", "seed": "7", "statistics_version": 1, "age_h": 0, "overrides": ""}}, "'seed' is '7'; allowed is int."),
+        ({"chip": {"id": "x", "seed": -1, "statistics_version": 1, "age_h": 0, "overrides": ""}}, "seed of a specimen is -1"),
+        ({"instruments": "bogus"}, "instruments does not describe a run of a virtual chip: it is 'bogus'; allowed is silicon or open."),
+        ({"run_seed": [1]}, "run_seed does not describe"),
+        ({"step_ticks": []}, "step_ticks does not describe"),
+    ],
+)
+def test_replay_refuses_the_provenance_of_something_else(
+    changes: dict[str, object], text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = recorded()
+    contents = load(path)
+    recording = contents.recording
+    assert recording is not None
+    foreign = dataclasses.replace(recording, provenance=dataclasses.replace(recording.provenance, **changes))  # type: ignore[arg-type]
+    save(path, program=contents.program, recording=foreign)
+    monkeypatch.setattr(sys, "argv", ["neckar", "replay", str(path)])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    captured = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert captured.err.startswith("neckar: run.h5: the provenance's ")
+    assert text in captured.err
+    assert "Record the run again with neckar run --record." in captured.err
+    assert captured.err.count("\n") == 1
 
 
 def test_cost_prints_totals_with_ranges() -> None:

@@ -299,8 +299,43 @@ def test_registers_and_membranes_survive_between_programs():
     again, later = one.run(Program(machine="brainscales2", snippets=(Snippet(25_000),), record=Record(spikes=(0,))), state)
     assert again.spikes == recording.spikes
     assert (state.runs, later.runs) == (1, 2)
-    going_on, _ = one.run(Program(machine="brainscales2", snippets=(Snippet(25_000),), record=membrane(interval=50), sequential=True), state)
-    np.testing.assert_array_equal(trace(going_on), trace(run(FIRING, 100, "-noise,-event_loss", record=membrane(interval=50)))[500:])
+
+
+def test_a_sequential_program_goes_on_from_the_last_one():
+    one, half = chip("-noise,-event_loss"), {"snippets": (Snippet(25_000),), "sequential": True}
+    config = program(FIRING, 50).config
+    _, state = one.run(Program(machine="brainscales2", config=config, record=Record(spikes=(0,)), **half))
+    second, _ = one.run(Program(machine="brainscales2", record=membrane(interval=50), **half), state)
+    whole = run(FIRING, 100, "-noise,-event_loss", record=membrane(interval=50))
+    np.testing.assert_array_equal(trace(second), trace(whole)[500:])
+
+
+def test_a_sequential_program_refuses_circuits_that_nobody_integrated():
+    one = chip()
+    _, state = one.run(program(FIRING, 50, record=Record(spikes=(0,))))
+    with pytest.raises(ConfigurationError, match=r"sequential.*did not integrate 511 circuits \(circuit 1 first\).*sequential=True"):
+        one.run(Program(machine="brainscales2", snippets=(Snippet(25_000),), sequential=True), state)
+
+
+def test_spike_counters_count_on_through_sequential_entries():
+    reads = tuple(TimedRead(name=at, at=at, field="spike_counter", index=(0,)) for at in ("before", "after"))
+    counted = run(FIRING, 50, entries=Events.empty(3), sequential=True, record=Record(spikes=(0,)), reads=reads).reads
+    assert counted["before"].tolist() == [0, *counted["after"][:-1].tolist()]
+    assert counted["after"][-1] > counted["after"][0] > 0
+
+
+@pytest.mark.parametrize("where", ["after", "write", "delta"])
+def test_who_may_leave_the_chip_is_decided_when_the_spike_is_fired(where):
+    closed = np.zeros(N, bool)
+    snippets = (Snippet(25_000), Snippet(25_000, {"event_routing_enable_digital": closed} if where == "delta" else {}))
+    at = {"after": "after", "write": 25_000}.get(where)
+    writes = () if at is None else (TimedWrite(at=at, field="event_routing_enable_digital", value=0),)
+    config = program(FIRING, 100).config
+    free, shut = (
+        chip("-event_loss").run(Program(machine="brainscales2", config=config, snippets=s, writes=w))[0].spikes.tick
+        for s, w in (((Snippet(50_000),), ()), (snippets, writes))
+    )
+    np.testing.assert_array_equal(shut, free if where == "after" else free[free < 25_000])
 
 
 def test_a_circuit_whose_leak_lies_above_its_threshold_fires_from_the_start():

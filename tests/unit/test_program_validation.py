@@ -78,6 +78,12 @@ CASES: list[tuple[Callable[[], object], type[ConfigurationError], list[str]]] = 
     (lambda: program(snippets=()), ProgramError, ["Program.snippets", "empty", "at least one", "Add Snippet"]),
     (lambda: program(snippets=5), ProgramError, ["snippets", "is 5", "sequence of Snippet", "Write (Snippet"]),
     (lambda: program(snippets=(5,)), ProgramError, ["snippets[0]", "is 5", "allowed are Snippet objects", "neckar.program.Snippet"]),
+    (
+        lambda: program(snippets=(Snippet(2**62),) * 3),
+        ProgramError,
+        ["Program.snippets", f"sum up to {3 * 2**62} ticks", "at most 2**53", "208 days", "Shorten"],
+    ),
+    (lambda: program(snippets=(Snippet(2**53), Snippet(1))), ProgramError, ["Program.snippets", f"{2**53 + 1} ticks", "at most 2**53", "Shorten"]),
     (lambda: Snippet(0), ParameterRangeError, ["Snippet.duration", "is 0", "at least 1 ticks", "Choose"]),
     (lambda: Snippet(2**63), ParameterRangeError, ["Snippet.duration", "is 9223372036854775808", "1 to 9223372036854775807", "Choose"]),
     (lambda: Snippet(1.5), ProgramError, ["Snippet.duration", "is 1.5", "whole number", "int()"]),  # type: ignore[arg-type]

@@ -61,10 +61,14 @@ class Trial:
     instruments : sequence of Instrument
     kick_volts : callable
         ``(config, hemisphere, rows) -> V, shape (row, column)``: the line step of stored weights.
+    counters : ndarray, shape (circuit,), uint8
+        Spike counters at tick 0.
     """
 
-    def __init__(self, config: ChipConfig, lanes: dict[int, Lane], instruments: Sequence[Instrument], kick_volts: KickVolts) -> None:
-        self.config, self.lanes, self.instruments, self.kick_volts = config, lanes, instruments, kick_volts
+    def __init__(
+        self, config: ChipConfig, lanes: dict[int, Lane], instruments: Sequence[Instrument], kick_volts: KickVolts, counters: NDArray[np.uint8]
+    ) -> None:
+        self.config, self.lanes, self.instruments, self.kick_volts, self._counters = config, lanes, instruments, kick_volts, counters
         self.segments: Sequence[Segment] = ()
         self._ticks: list[NDArray[np.int64]] = []
         self._circuits: list[NDArray[np.int16]] = []
@@ -105,16 +109,19 @@ class Trial:
         """Return ticks and circuits of all spikes so far, by tick, then circuit."""
         return in_order(np.concatenate([*self._ticks, np.empty(0, np.int64)]), np.concatenate([*self._circuits, np.empty(0, np.int16)]))
 
-    def count(self, circuit: int, since: int, now: int) -> int:
-        """Return how often a circuit fired from tick `since` up to `now`, also in a step that is under way."""
-        counted = sum(int(np.sum((c == circuit) & (t >= since) & (t < now))) for t, c in zip(self._ticks, self._circuits, strict=True))
-        hemisphere, column = divmod(circuit, COLUMNS)
-        s = self.segments[hemisphere]
-        grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
-        if grid < now < s.end and hemisphere in self.lanes:  # let a copy finish the step: it fires when the original will, but for events still to come
-            ticks, columns, _ = self.lanes[hemisphere].fork().advance(s, NO_EVENTS, now, min(grid + s.step_ticks, s.end))
-            counted += int(np.sum((columns == column) & (ticks >= since) & (ticks < now)))
-        return counted
+    def counters(self, now: int) -> NDArray[np.uint8]:
+        """Return the spike counters of all circuits at tick `now`, also of spikes in a step that is under way; 8 bit, they wrap."""
+        found = list(zip(self._ticks, self._circuits, strict=True))
+        for hemisphere, lane in self.lanes.items():
+            s = self.segments[hemisphere]
+            grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
+            if grid < now < s.end:  # let a copy finish the step: it fires when the original will, but for events still to come
+                ticks, columns, _ = lane.fork().advance(s, NO_EVENTS, now, min(grid + s.step_ticks, s.end))
+                found.append((ticks, columns + np.int16(COLUMNS * hemisphere)))
+        total = self._counters.astype(np.int64)
+        for tick, circuit in found:
+            total += np.bincount(circuit[(tick >= 0) & (tick < now)], minlength=len(total))
+        return (total % COUNTER_STATES).astype(np.uint8)
 
 
 class Port:
@@ -124,16 +131,12 @@ class Port:
         self._trial, self.tick = trial, tick
 
     def read_counter(self, circuit: int) -> int:
-        """Return the spike counter of a circuit since the start of the trial: 8 bit, wraps."""
-        return self._trial.count(circuit, 0, self.tick) % COUNTER_STATES
+        """Return the spike counter of a circuit: 8 bit, wraps."""
+        return int(self._trial.counters(self.tick)[circuit])
 
     def read(self, field: str, key: tuple[int | slice, ...]) -> NDArray[np.generic]:
         """Return a register field, or the counter ``spike_counter``, indexed as numpy does."""
-        if field != "spike_counter":
-            return np.array(self._trial.config[field][key])
-        circuits = np.arange(2 * COLUMNS)[key]
-        counts = [self.read_counter(int(c)) for c in np.ravel(circuits)]
-        return np.array(counts, np.uint8).reshape(np.shape(circuits))
+        return np.array(self._trial.counters(self.tick)[key] if field == "spike_counter" else self._trial.config[field][key])
 
     def write_weights(self, hemisphere: int, row: int, weights: NDArray[np.uint8]) -> None:
         """Write the 6-bit weights of one synapse row, shape (column,); they act on events from now on."""

@@ -37,7 +37,7 @@ class Plan:
     ----------
     cuts : list of (int, list of mapping)
         Ticks at which circuit parameters or routing may change, with the snippets' deltas.
-    channels : list of (MadcChannel, ticks, windows)
+    channels : list of (MadcChannel, ticks)
     probes : list of (Probe, ticks)
     active : ndarray of int
         Circuits that are integrated.
@@ -59,11 +59,13 @@ class Plan:
         for record, _, _ in windows:
             self.recorded[np.arange(CIRCUITS) if record.spikes == "all" else list(record.spikes)] = True
         self.active = np.flatnonzero(self._is_active(watched))
-        self.observed = np.unique([c.circuit for c, _, _ in self.channels] + [c for p, _ in self.probes for c in p.circuits]).astype(np.int64)
+        self.observed = np.unique([c.circuit for c, _ in self.channels] + [c for p, _ in self.probes for c in p.circuits]).astype(np.int64)
 
     def _is_active(self, watched: bool) -> NDArray[np.bool_]:
         """Return which circuits are observed, or fire and are recorded or counted; `watched`: actors may count any of them."""
         program = self.program
+        if program.sequential:  # the next entry, and perhaps the next program, goes on from the state of all circuits
+            return np.ones(CIRCUITS, bool)
         fires = self.base.threshold_enable.astype(bool)
         for delta in self.deltas.values():
             fires |= np.asarray(delta.get("threshold_enable", False), bool)
@@ -74,7 +76,7 @@ class Plan:
             if read.field == "spike_counter":
                 wanted[read.key] = True
         active = fires & wanted
-        active[[channel.circuit for channel, _, _ in self.channels]] = True
+        active[[channel.circuit for channel, _ in self.channels]] = True
         for probe, _ in self.probes:
             active[list(probe.circuits)] = True
         return active
@@ -98,7 +100,7 @@ def refuse_changes(program: Program) -> None:
             refuse_unsupported({write.field: codes}, where=f"writes[{k}]: ")
 
 
-def _channels(windows: Sequence[tuple[Record, int, int]], cycles: int, share: bool) -> list[tuple[MadcChannel, Ticks, list[tuple[int, int]]]]:
+def _channels(windows: Sequence[tuple[Record, int, int]], cycles: int, share: bool) -> list[tuple[MadcChannel, Ticks]]:
     found: dict[MadcChannel, list[tuple[int, int, int, int]]] = {}
     for record, a, b in windows:
         for turn, channel in enumerate(record.madc):
@@ -107,7 +109,7 @@ def _channels(windows: Sequence[tuple[Record, int, int]], cycles: int, share: bo
     out = []
     for channel, uses in found.items():
         grids = [sample_ticks(cycles, turn, sharing, [(a, b)]) for turn, sharing, a, b in uses]
-        out.append((channel, np.concatenate(grids), [(a, b) for _, _, a, b in uses]))
+        out.append((channel, np.concatenate(grids)))
     return out
 
 
@@ -136,6 +138,7 @@ class EntryResult:
     answered: int = 0
     sent_out: int = 0
     synaptic_events: int = 0
+    leaves: list[tuple[int, NDArray[np.bool_]]] = field(default_factory=list)  # start of each stretch, and whose spikes leave the chip in it
     lost: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -175,8 +178,8 @@ class EntryRun:
         self.key = (*(plan.program.run_seed or (0, 0)), entry)
         self.writes = [w for w in plan.program.writes if w.entry is None or w.entry == entry]
 
-    def execute(self, before: NDArray[np.float32] | None, config: ChipConfig | None) -> EntryResult:
-        """Run the entry; `before` and `config` are the state of the circuits and the registers if it goes on from another entry."""
+    def execute(self, before: NDArray[np.float32] | None = None, config: ChipConfig | None = None, counters: NDArray[np.uint8] | None = None) -> EntryResult:
+        """Run the entry; `before`, `config` and `counters` are circuits, registers and spike counters if it goes on from another entry."""
         plan, program = self.plan, self.plan.program
         config = (config or plan.base).copy()
         self._write("before", config)
@@ -185,15 +188,16 @@ class EntryRun:
         state = _rest(parameters) if before is None else before.copy()
         if before is None:
             _reset_neurons(state, parameters)
-        reads = {r.name: self._read_register(r, config) for r in program.reads if r.at == "before"}
-        samplers = [Sampler(c.circuit, (SIGNAL[c.source],), grid) for c, grid, _ in plan.channels]
+        counters = np.zeros(CIRCUITS, np.uint8) if counters is None else counters
+        reads = {r.name: np.array((counters if r.field == "spike_counter" else config[r.field])[r.key]) for r in program.reads if r.at == "before"}
+        samplers = [Sampler(c.circuit, (SIGNAL[c.source],), grid) for c, grid in plan.channels]
         probes = [[Sampler(c, p.signals, grid) for c in p.circuits] for p, grid in plan.probes]
         result = EntryResult(config, state, np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0, samplers, [], reads, [])
         arrivals = self._arrivals(result)
         timed = [w for w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for w in timed if w.field in PLANES], [r for r in program.reads if not isinstance(r.at, str)], reads)
         instruments = [*samplers, *(s for group in probes for s in group)]
-        trial = Trial(config, {}, instruments, self._kicks)
+        trial = Trial(config, {}, instruments, self._kicks, counters)
         self._stretches(trial, state, start, arrivals, [w for w in timed if w.field not in PLANES], [playback, *self.actors], result)
         self._finish(trial, result, probes)
         return result
@@ -226,6 +230,7 @@ class EntryRun:
             for hemisphere, lane in trial.lanes.items():
                 lane.store(state[:, COLUMNS * hemisphere : COLUMNS * (hemisphere + 1)])
             result.answered += answered
+            result.leaves.append((a, reaches_host(config)))
         for write in writes:
             if int(write.at) == end:
                 config[(write.field, *write.key)] = write.value
@@ -235,12 +240,6 @@ class EntryRun:
         for write in self.writes:
             if write.at == phase:
                 config[(write.field, *write.key)] = write.value
-
-    @staticmethod
-    def _read_register(read: TimedRead, config: ChipConfig) -> NDArray:
-        if read.field == "spike_counter":
-            return np.zeros(CIRCUITS, np.uint8)[read.key]
-        return np.array(config[read.field][read.key])
 
     def _arrivals(self, result: EntryResult) -> tuple[Ticks, NDArray[np.uint16]]:
         """Return arrival ticks and labels of the input events that the link does not lose."""
@@ -270,7 +269,7 @@ class EntryRun:
         return kick_volts(self.substrate.specimen, self.substrate.effects, config, hemisphere, rows)
 
     def _lanes(self, trial: Trial, state: NDArray[np.float32], events: Sequence[RowEvents]) -> None:
-        """Make the lanes of a stretch: with the rows that receive events in it, and all rows if actors may write."""
+        """Make the lanes of a stretch, with the rows that receive events in it."""
         plan, config = self.plan, trial.config
         for h in range(HEMISPHERES):
             mine = slice(COLUMNS * h, COLUMNS * (h + 1))
@@ -292,20 +291,21 @@ class EntryRun:
         tick, circuit = trial.spikes()
         inside = (tick >= 0) & (tick < program.duration)
         tick, circuit = tick[inside], circuit[inside]
-        result.counters[:] = np.bincount(circuit, minlength=CIRCUITS) % 256
+        result.counters[:] = trial.counters(program.duration)
         self._write("after", config)
         for read in program.reads:
             if read.at == "after":
                 result.reads[read.name] = result.counters[read.key] if read.field == "spike_counter" else np.array(config[read.field][read.key])
-        leaves = reaches_host(config)[circuit]
+        stretch = np.searchsorted([start for start, _ in result.leaves], tick, side="right") - 1
+        leaves = np.stack([mask for _, mask in result.leaves])[stretch, circuit]
         tick, circuit = tick[leaves], circuit[leaves]
         kept = self.substrate.keep(tick, circuit, "out", *self.key)
         result.sent_out = len(tick)
         result.lost["link_loss", "chip_to_fpga"] = int(len(tick) - kept.sum())
-        tick, circuit = tick[kept] // STAMP_TICKS * STAMP_TICKS, circuit[kept]
+        tick, circuit = tick[kept], circuit[kept]
         wanted = self._recorded(tick, circuit)
         result.unrecorded = int(len(tick) - wanted.sum())
-        result.spikes = in_order(tick[wanted], circuit[wanted])
+        result.spikes = in_order(tick[wanted] // STAMP_TICKS * STAMP_TICKS, circuit[wanted])
         result.probes = [np.stack([s.values for s in group], axis=-1) for group in probes]
 
     def _recorded(self, tick: Ticks, circuit: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -17,18 +17,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neckar.chip.agenda import Actor
 from neckar.chip.config import ChipConfig
 from neckar.chip.cost import estimate
 from neckar.chip.effects import Effects
-from neckar.chip.entry import EntryResult, EntryRun, Plan, refuse_changes
+from neckar.chip.entry import CIRCUITS, EntryResult, EntryRun, Plan, refuse_changes
 from neckar.chip.madc import check_channels, conversion_ticks, convert
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import MadcTransfer
-from neckar.errors import UnsupportedFeatureError
+from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.program import (
     Losses,
     MachineState,
@@ -43,7 +44,6 @@ from neckar.program._time import whole_ticks
 
 MODEL_VERSION = "2026.11"
 DEFAULT_STEP_TICKS = 250
-SPIKE_STAMP_TICKS = 4
 
 
 class Chip:
@@ -121,7 +121,7 @@ class Chip:
         after = MachineState(
             machine=program.machine,
             registers=final.as_mapping(),
-            analog={"circuits": results[-1].state[None, None]},
+            analog={"circuits": results[-1].state[None, None], "integrated": np.isin(np.arange(CIRCUITS), plan.active)[None, None, None]},
             counters={"spike_counter": results[-1].counters},
             runs=(state.runs if state else 0) + 1,
         )
@@ -155,16 +155,15 @@ class Chip:
 
     def _execute(self, plan: Plan, runs: Sequence[EntryRun], state: MachineState | None) -> list[EntryResult]:
         if plan.program.sequential:
-            before = None if state is None or "circuits" not in state.analog else np.array(state.analog["circuits"][0, 0])
-            results: list[EntryResult] = []
-            for run in runs:
-                results.append(run.execute(before, results[-1].config if results else None))
-                before = results[-1].state
+            before, counters = _going_on(plan, state)
+            results = [runs[0].execute(before, None, counters)]
+            for run in runs[1:]:
+                results.append(run.execute(results[-1].state, results[-1].config, results[-1].counters))
             return results
         if len(runs) == 1 or self.threads == 1:
-            return [run.execute(None, None) for run in runs]
+            return [run.execute() for run in runs]
         with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(lambda run: run.execute(None, None), runs))
+            return list(pool.map(EntryRun.execute, runs))
 
     def _recording(self, program: Program, plan: Plan, results: Sequence[EntryResult], wall_s: float) -> Recording:
         spikes = [result.spikes for result in results]
@@ -199,7 +198,7 @@ class Chip:
         )
 
     def _samples(self, plan: Plan, k: int, results: Sequence[EntryResult]) -> Samples:
-        channel, ticks, _ = plan.channels[k]
+        channel, ticks = plan.channels[k]
         transfer = MadcTransfer.of(self.specimen, self.effects)
         seed = (self.specimen.seed, *(plan.program.run_seed or (0, 0)))
         parts = []
@@ -240,3 +239,22 @@ class Chip:
             active_circuits=tuple(int(c) for c in plan.active),
             environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
         )
+
+
+def _going_on(plan: Plan, state: MachineState | None) -> tuple[NDArray[np.float32] | None, NDArray[np.uint8] | None]:
+    """Return circuits and spike counters from which a sequential program goes on; None after a reset.
+
+    Raises
+    ------
+    ConfigurationError
+        If the program before did not integrate a circuit.
+    """
+    if state is None or "circuits" not in state.analog:
+        return None, None
+    missing = plan.active[~state.analog["integrated"][0, 0, 0][plan.active].astype(bool)]
+    if len(missing):
+        raise ConfigurationError(
+            f"the program is sequential and goes on from the last one, which did not integrate {len(missing)} circuits (circuit {missing[0]} first), because "
+            "nothing observed them. Run the last program with sequential=True, which integrates all circuits, or start this one on a chip after a reset."
+        )
+    return np.array(state.analog["circuits"][0, 0]), np.array(state.counters["spike_counter"])

@@ -7,6 +7,7 @@ It does not exist on silicon. Voltages come from the engine's dense output, curr
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ UNITS = {
     "refractory": "s",
 }
 SHARE_OF_MEMORY = 0.5
+ALWAYS_FITS = 1 << 26  # bytes; not worth asking the system
 MADC_SAMPLE_BYTES = 40  # tick, stamp, potential, noise and code of a sample while it is converted
 
 
@@ -80,10 +82,23 @@ def check_memory(program: Program, conversion_ticks: int) -> None:
         needed += program.n_entries * len(record.madc) * (snippet.duration // conversion_ticks) * MADC_SAMPLE_BYTES
         for probe in record.probe:
             needed += 4 * program.n_entries * len(probe.signals) * len(probe.circuits) * n_samples(probe, snippet.duration)
-    allowed = int(SHARE_OF_MEMORY * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    if needed <= ALWAYS_FITS:
+        return
+    allowed = int(SHARE_OF_MEMORY * _available())
     if needed > allowed:
         raise MemoryLimitError(
             f"the samples of probes and MADC in this program take {needed} bytes ({program.n_entries} entries of {seconds(program.duration):g} s); "
-            f"{allowed} bytes, half of the free memory, are allowed. "
+            f"{allowed} bytes, half of the available memory, are allowed. "
             "Record fewer circuits or signals, raise the interval of a probe, or record in a short snippet."
         )
+
+
+def _available() -> int:
+    """Return the bytes of memory that programs can still get: the kernel's estimate, or the physical memory where there is none."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from neckar.cli import _options
 from neckar.cli._script import run_script, virtual_chip
+from neckar.errors import ConfigurationError
 
 
 def run(
@@ -23,6 +25,8 @@ def run(
     record: Annotated[Path | None, typer.Option(metavar="FILE.h5", help="Keep the last program and its recording, for neckar replay and neckar cost.")] = None,
 ) -> None:
     """Run a script on a virtual chip. Options of Neckar stand before the file; ends with a line on what ran."""
+    if record is not None:
+        _check_writable(record)
     with virtual_chip(chip=chip, effects=effects, instruments=instruments, seed=seed, executor=executor, step_us=step_us) as tally:
         _, status = run_script(file, arguments or [])
     typer.echo(tally.line(), err=True)
@@ -36,3 +40,14 @@ def run(
         typer.echo(f"neckar: {record} was not written, because nothing ran", err=True)
         status = status or 1
     raise typer.Exit(status)
+
+
+def _check_writable(record: Path) -> None:
+    """Check that a file can be written, before a script runs for hours in vain. A file is written beside its final place, so the folder decides."""
+    folder = record.parent
+    if not folder.is_dir():
+        raise ConfigurationError(f"option --record is {record}, but there is no folder {folder}; allowed is a file in an existing folder. Create the folder first.")
+    if record.is_dir():
+        raise ConfigurationError(f"option --record is {record}, which is a folder; allowed is the name of a file. Write {record / 'run.h5'}, for example.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"option --record is {record}, but the folder {folder} cannot be written; allowed is a writable folder. Choose another one.")

@@ -37,7 +37,8 @@ class Provenance(Plain):
     run_seed : (int, int)
         Lab seed and run number.
     step_ticks : sequence of number
-        Integration step of each snippet, in ticks.
+        Integration step in ticks, one value for each stretch of constant parameters of entry 0 (a snippet, or a part of it between writes that change
+        parameters).
     active_circuits : sequence of int
         Circuits that were integrated.
     calibration : str, optional

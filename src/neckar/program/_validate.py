@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MACHINES = ("brainscales2", "brainscales1")
 
+MAX_TICKS = 2**53
+"""Longest program, about 208 days of hardware time: every tick of it is exact as a float64, and sums of two fit into int64."""
+
 Table = Mapping[str, Register]
 
 
@@ -41,6 +44,11 @@ def validate(program: Program) -> None:
     if program.run_seed is not None and len(program.run_seed) != 2:
         raise ProgramError(f"Program.run_seed is {program.run_seed}; allowed is (lab_seed, run_number) or None. Give two integers.")
     duration = program.duration
+    if duration > MAX_TICKS:
+        raise ProgramError(
+            f"the durations of Program.snippets sum up to {duration} ticks; allowed is at most 2**53 = {MAX_TICKS} ticks, about 208 days of hardware time. "
+            "Shorten the snippets, or divide the experiment into several programs."
+        )
     _check_config("config", program.config, table)
     _check_record("record", program.record, axes, duration)
     for i, snippet in enumerate(program.snippets):

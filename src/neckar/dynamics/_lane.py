@@ -23,7 +23,7 @@ WIDTH = 256
 VECTOR = 16
 CHUNK = 1 << 20  # steps per call of the kernel ...
 TRACE_VALUES = 1 << 20  # ... with traces fewer, so that they stay below 4 MiB
-SPIKES = 1 << 14  # the kernel returns when so many have been found; next time there is room for twice as many
+SPIKES = 1 << 18  # the kernel returns when so many have been found; next time there is room for twice as many. Memory is taken only as far as it is filled
 
 Ticks = NDArray[np.int64]
 

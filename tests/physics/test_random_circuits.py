@@ -4,7 +4,7 @@ Each case has 48 circuits from a seeded generator: membranes of 2 to 30 us, syna
 with pause, half with a hold-off; each gets 4 events per us on 32 rows, half of them inhibitory.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -16,7 +16,7 @@ from neckar.dynamics import N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, Row
 N, COLUMNS, ROWS = 48, 256, 32
 US = 500  # ticks
 DEFAULT_STEP = 250
-END = 150 * US
+END = 120 * US
 SAMPLES = np.arange(25, END - US, 50)
 AWAY = 3 * US  # from a spike and from the end of the reset phase after it
 FEATURES = {
@@ -30,17 +30,13 @@ SEED = {name: 100 + i for i, name in enumerate(FEATURES)}
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """Spike ticks of each circuit by engine and reference, membranes (circuit, sample), parameters."""
+class Comparison:
+    """Engine minus reference: number of spikes of each circuit, intervals between spikes (us, of all circuits with equal numbers), rms of each membrane (V)."""
 
-    spikes: list[np.ndarray]
-    expected: list[np.ndarray]
-    traces: np.ndarray
-    right: np.ndarray
-    parameters: CircuitParameters
-
-    def same_count(self) -> np.ndarray:
-        return np.array([len(a) == len(b) for a, b in zip(self.spikes, self.expected, strict=True)])
+    count: np.ndarray
+    intervals: np.ndarray
+    rms: np.ndarray
+    spikes: int  # of the reference
 
 
 def draw(features: set[str], saturating: bool, rng: np.random.Generator) -> CircuitParameters:
@@ -65,7 +61,7 @@ def draw(features: set[str], saturating: bool, rng: np.random.Generator) -> Circ
     )  # fmt: skip
 
 
-def engine(p: CircuitParameters, v: np.ndarray, events: RowEvents, weights: np.ndarray, receptor: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+def engine(p: CircuitParameters, v: np.ndarray, events: RowEvents, weights: np.ndarray, receptor: np.ndarray, step: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Return what :func:`tiny_step.solve` returns, by the engine."""
     columns = np.arange(N)
     whole = p.take(np.arange(COLUMNS) % N)
@@ -75,7 +71,7 @@ def engine(p: CircuitParameters, v: np.ndarray, events: RowEvents, weights: np.n
     state = np.zeros((N_DYNAMIC, COLUMNS), np.float32)
     state[STATE_NAMES.index("v"), :N], state[STATE_NAMES.index("w")] = v, whole.w_rest
     lane.load(state)
-    segment = Segment(whole, 0, END, largest_step(p, DEFAULT_STEP), reference_tau(p))
+    segment = Segment(whole, 0, END, largest_step(p, step), reference_tau(p))
     ticks, who, traces = lane.advance(segment, events, 0, END)
     membranes = np.empty((N, len(SAMPLES)))
     for trace in traces:
@@ -86,25 +82,88 @@ def engine(p: CircuitParameters, v: np.ndarray, events: RowEvents, weights: np.n
 
 
 @cache
-def outcome(features: str, saturating: bool) -> Outcome:
+def case(features: str, saturating: bool) -> tuple[CircuitParameters, np.ndarray, RowEvents, np.ndarray, np.ndarray]:
+    """Return parameters, first membrane (V), events, weights (V, shape (row, circuit)) and receptors of a case."""
     rng = np.random.default_rng(SEED[features])
     p = draw(FEATURES[features], saturating, rng)
     count = 4 * END // US
     events = RowEvents(np.sort(rng.integers(0, END, count)), rng.integers(0, ROWS, count).astype(np.int32), np.zeros(count, np.uint8))
     receptor = np.repeat(np.array([1, 2], np.uint8), ROWS // 2)
-    weights = rng.uniform(0.0, 0.06, (ROWS, N)).astype(np.float32)
-    v = np.minimum(p.e_leak, p.v_threshold - 0.05)
-    spikes, traces = engine(p, v, events, weights, receptor)
-    expected, right = tiny_step.solve(p, v, events, weights.astype(float), receptor, SAMPLES)
-    return Outcome(spikes, expected, traces, right, p)
+    weights = rng.uniform(0.0, 0.03, (ROWS, N)).astype(np.float32)
+    return p, np.minimum(p.e_leak, p.v_threshold - 0.05), events, weights, receptor
 
 
-def away_from_spikes(found: Outcome, circuit: int) -> np.ndarray:
-    """Return the samples before any spike of either model or long enough after the end of its reset phase."""
-    refractory = (found.parameters.t_reset[circuit] + found.parameters.t_holdoff[circuit]) * 1e6 * US
-    spikes = np.concatenate([found.spikes[circuit], found.expected[circuit]])
-    since = SAMPLES[:, None] - spikes[None, :]
-    return ~((since > -AWAY) & (since < refractory + AWAY)).any(axis=1)
+@cache
+def reference(features: str, saturating: bool) -> tuple[list[np.ndarray], np.ndarray]:
+    p, v, events, weights, receptor = case(features, saturating)
+    return tiny_step.solve(p, v, events, weights.astype(float), receptor, SAMPLES)
+
+
+def compare(features: str, saturating: bool, step: int) -> Comparison:
+    p, *_ = case(features, saturating)
+    spikes, membranes = engine(*case(features, saturating), step)
+    expected, right = reference(features, saturating)
+    count = np.array([len(a) - len(b) for a, b in zip(spikes, expected, strict=True)])
+    intervals = [np.abs(np.diff(a) - np.diff(b)) for a, b in zip(spikes, expected, strict=True) if len(a) == len(b)]
+    rms = np.zeros(N)
+    for circuit in range(N):
+        away = away_from_spikes(spikes[circuit], expected[circuit], (p.t_reset[circuit] + p.t_holdoff[circuit]) * 1e6 * US)
+        rms[circuit] = np.sqrt(np.mean((membranes - right)[circuit, away] ** 2)) if away.any() else 0.0
+    return Comparison(count, np.concatenate(intervals) / US, rms, sum(len(train) for train in expected))
+
+
+def away_from_spikes(spikes: np.ndarray, expected: np.ndarray, refractory: float) -> np.ndarray:
+    """Return the samples far from any spike of either model whose last spike is the same in both, within 0.1 us: one that is late shifts all that follows."""
+    both = np.concatenate([spikes, expected])
+    since = SAMPLES[:, None] - both[None, :]
+    far = ~((since > -AWAY) & (since < refractory + AWAY)).any(axis=1)
+    i, k = np.searchsorted(spikes, SAMPLES), np.searchsorted(expected, SAMPLES)
+    last, right = np.append(0, spikes)[i], np.append(0, expected)[k]
+    return far & (i == k) & (np.abs(last - right) < 0.1 * US)
 
 
 cases = pytest.mark.parametrize(("features", "saturating"), [(name, saturating) for name in FEATURES for saturating in (False, True)])
+
+
+@cases
+def test_small_steps_give_the_spikes_and_membranes_of_the_reference(features, saturating):
+    """With steps of 20 ns all that is left are the reference's own roundings, passed on by circuits that hesitate at threshold."""
+    found = compare(features, saturating, step=10)
+    assert found.spikes > N
+    assert not found.count.any()
+    assert np.quantile(found.intervals, 0.95) < 0.01
+    assert found.rms.max() < 1e-3
+
+
+@cases
+def test_the_default_step_gives_the_spikes_and_membranes_of_the_reference(features, saturating):
+    """Without an exponential term, membranes agree within 1 mV and 95 % of the intervals within 50 ns.
+
+    An exponential term amplifies small differences where a membrane hesitates between upstroke and return: 2.5 mV and 300 ns. In one circuit of 48 (two for the
+    membranes) more is allowed: one spike more or less at the edge of firing, or a membrane that strong inhibition holds close to its floor.
+    """
+    found = compare(features, saturating, DEFAULT_STEP)
+    exponential = "exponential" in FEATURES[features]
+    assert np.abs(found.count).sum() <= 1
+    assert np.quantile(found.intervals, 0.95) < (0.3 if exponential else 0.05)
+    assert np.median(found.rms) < (0.5e-3 if exponential else 0.2e-3)
+    assert np.sort(found.rms)[-3] < (2.5e-3 if exponential else 1e-3)
+
+
+@pytest.mark.parametrize("saturating", [False, True])
+@pytest.mark.parametrize("pause", [False, True])
+def test_a_pause_gates_synaptic_currents_and_nothing_else(pause, saturating):
+    """In long reset phases, currents, adaptation and amplifier keep acting; events act without a pause, the exponential never does."""
+    p, v, *_ = case("with everything", saturating)
+    p = replace(p, pause=np.full(N, pause), e_leak=p.v_threshold + 0.1, t_reset=np.full(N, 20e-6), i_source=p.capacitance * 0.03e6)
+    ticks = np.arange(10, END, 200)
+    events = RowEvents(ticks, (np.arange(len(ticks)) % 2 * (ROWS - 1)).astype(np.int32), np.zeros(len(ticks), np.uint8))
+    receptor, weights = np.repeat(np.array([1, 2], np.uint8), ROWS // 2), np.full((ROWS, N), 0.01, np.float32)
+    spikes, membranes = engine(p, v, events, weights, receptor, step=10)
+    expected, right = tiny_step.solve(p, v, events, weights.astype(float), receptor, SAMPLES)
+    for circuit in range(N):
+        first = expected[circuit][0]
+        inside = (SAMPLES > first + US) & (SAMPLES < first + 19 * US)
+        assert inside.any()
+        assert np.abs(spikes[circuit][0] - first) < 0.02 * US
+        assert np.abs(membranes - right)[circuit, inside].max() < 1e-3

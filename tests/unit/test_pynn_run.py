@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fake_session import FakeLab
+from pyNN.parameters import Sequence
 
 import pynn_brainscales.brainscales2 as pynn
 
@@ -46,6 +47,14 @@ def test_a_second_run_needs_a_reset(neuron: pynn.Population) -> None:
 def test_nothing_to_append_or_execute_is_a_value_error(neuron: pynn.Population) -> None:
     for runtime, command in ((None, APPEND), (None, EXECUTE), (0.1, "EXECUTE"), (0, EXECUTE), (1e-6, APPEND)):
         with pytest.raises(ValueError):
+            pynn.run(runtime, command)
+    assert pynn.simulator.state.realtime_snippet_count == 0
+
+
+@pytest.mark.parametrize("runtime", [float("inf"), float("-inf"), float("nan")])
+def test_a_runtime_that_is_not_finite_is_refused(neuron: pynn.Population, runtime: float) -> None:
+    for command in (APPEND, EXECUTE):
+        with pytest.raises(ValueError, match=f"runtime is {runtime} ms; allowed is 8e-06 to 34360 ms"):
             pynn.run(runtime, command)
     assert pynn.simulator.state.realtime_snippet_count == 0
 
@@ -155,6 +164,20 @@ def test_spike_times_are_played_within_their_snippet_and_cut_to_the_fpga_clock(l
     first = [int(t * 125_000) * 4 for t in (0.0, 0.03, 0.0300079)]
     second = [50_000 + int((t - 0.1) * 125_000) * 4 for t in (0.1, 0.15)]
     assert ticks.tolist() == first + second
+
+
+def test_a_spike_time_that_is_no_number_is_refused(neuron: pynn.Population) -> None:
+    times = [Sequence([0.01]), Sequence([0.01, float("nan")])]
+    population = pynn.Population(2, pynn.cells.SpikeSourceArray(spike_times=times), label="input")
+    pynn.Projection(population, neuron, pynn.AllToAllConnector(), pynn.synapses.StaticSynapse(weight=10))
+    with pytest.raises(ValueError, match="population 'input': spike_times of neuron 1 holds nan at position 1"):
+        pynn.run(0.1)
+
+
+def test_negative_and_infinite_spike_times_are_never_played(lab: FakeLab, neuron: pynn.Population) -> None:
+    source(neuron, [-0.05, 0.02, float("inf")])
+    pynn.run(0.1)
+    assert lab.sessions[0].programs[0].entries.tick.tolist() == [10_000]
 
 
 def test_new_spike_times_are_played(lab: FakeLab, neuron: pynn.Population) -> None:

@@ -6,6 +6,7 @@ One :class:`State` lives from ``setup`` to ``end``; it is the module's ``state``
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from pyNN.common import IDMixin
 
 from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError
+from neckar.facts import brainscales2 as facts
 from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Section, SourcePopulation, map_network
 from neckar.program import MadcChannel, Record
 from pynn_brainscales.brainscales2._errors import RunStateError
@@ -24,8 +26,8 @@ from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES
 
 name = "HX"  # for use in annotations of recorded data
 
-FPGA_CYCLES_PER_MS: Final = 125_000
-TICKS_PER_FPGA_CYCLE: Final = 4
+FPGA_CYCLES_PER_MS: Final = round(facts.FPGA_CLOCK.value * 1e-3)
+TICKS_PER_FPGA_CYCLE: Final = facts.FPGA_CLOCK_TICKS
 MAX_FPGA_CYCLES: Final = 2**32 - 1
 
 
@@ -112,16 +114,20 @@ class State(pyNN.common.control.BaseState):
         RunStateError
             If the experiment was executed already.
         ConfigurationError
-            If the runtime is shorter than one FPGA clock cycle or the experiment longer than 2**32 - 1 of them.
+            If the runtime is not finite or shorter than one FPGA clock cycle or the experiment longer than 2**32 - 1 of them.
         """
         if self.running:
             raise RunStateError("the experiment was executed already; call reset() before the next run.")
+        limit = MAX_FPGA_CYCLES / FPGA_CYCLES_PER_MS
+        if not math.isfinite(runtime):
+            raise ConfigurationError(
+                f"runtime is {runtime} ms; allowed is {1 / FPGA_CYCLES_PER_MS} to {limit:.0f} ms, 1 to 2**32 - 1 cycles of the FPGA. Give a finite number."
+            )
         cycles = int(runtime * FPGA_CYCLES_PER_MS)
         begin, end = self.t, self.t + runtime
         if cycles < 1:
             raise ConfigurationError(f"a runtime of {runtime} ms was asked for; allowed is at least one cycle of the FPGA, {1 / FPGA_CYCLES_PER_MS} ms.")
         if int(end * FPGA_CYCLES_PER_MS) > MAX_FPGA_CYCLES:
-            limit = MAX_FPGA_CYCLES / FPGA_CYCLES_PER_MS
             raise ConfigurationError(
                 f"the total runtime is {end} ms; allowed is {limit:.0f} ms, 2**32 - 1 cycles of the FPGA. Divide the experiment by reset()."
             )

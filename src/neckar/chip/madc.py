@@ -25,7 +25,7 @@ from neckar.facts import brainscales2 as facts
 from neckar.facts import registers
 from neckar.program import MadcChannel
 
-STAMP_TICKS = 4
+STAMP_TICKS = facts.FPGA_CLOCK_TICKS
 SIGNAL = {"membrane": "v", "adaptation": "w", "exc_synin": "s_exc", "inh_synin": "s_inh"}
 
 

@@ -16,14 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.config import ChipConfig
-from neckar.chip.coordinates import event_output_of
+from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, DRIVERS_PER_BUS, event_output_of
 from neckar.dynamics import RowEvents
 from neckar.facts import AXES, CROSSBAR_NODE_EXISTS
+from neckar.facts.labels import (
+    CROSSBAR_FPGA_INPUT,
+    CROSSBAR_FPGA_OUTPUT,
+    LABEL_CHANNEL_SHIFT,
+    LABEL_CROSSBAR_MASK,
+    LABEL_SELECT_MASK,
+    LABEL_SELECT_SHIFT,
+    LABEL_SYNAPSE_MASK,
+    LABEL_SYNAPSE_TOP_BIT,
+    NEURON_OUTPUT_SHIFT,
+)
 
 HEMISPHERES = AXES["hemisphere"]
-FIRST_FPGA_INPUT, FIRST_L2_OUTPUT = 8, 8
-BUSES = 4
-POSITIONS = AXES["driver"] // BUSES
+BUSES = BUSES_PER_HEMISPHERE
+POSITIONS = DRIVERS_PER_BUS
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +50,7 @@ class RowTable:
 def _nodes_pass(config: ChipConfig, label: NDArray[np.int64], first_input: NDArray[np.int64], outputs: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return whether events with a label pass from their crossbar input to each output, shape (label, output)."""
     source, output = first_input[:, None], outputs[None, :]
-    masked = (label[:, None] & 0x3FFF) & config.crossbar_mask[source, output]
+    masked = (label[:, None] & LABEL_CROSSBAR_MASK) & config.crossbar_mask[source, output]
     return CROSSBAR_NODE_EXISTS[source, output] & (masked == config.crossbar_target[source, output])
 
 
@@ -48,17 +58,17 @@ def row_table(config: ChipConfig, labels: NDArray[np.uint16]) -> RowTable:
     """Return the rows that answer to each of some (distinct) labels of events from the FPGA."""
     label = labels.astype(np.int64)
     bus = np.arange(HEMISPHERES * BUSES)
-    reached = _nodes_pass(config, label, FIRST_FPGA_INPUT + (label >> 14), bus) & config.padi_enable_spl1[None, :].astype(bool)
+    reached = _nodes_pass(config, label, CROSSBAR_FPGA_INPUT + (label >> LABEL_CHANNEL_SHIFT), bus) & config.padi_enable_spl1[None, :].astype(bool)
     position = np.arange(POSITIONS)
     hemisphere, driver = bus[:, None] // BUSES, bus[:, None] % BUSES + BUSES * position[None, :]
     mask, enabled = config.driver_row_address_compare_mask[hemisphere, driver], config.driver_enable_receiver[hemisphere, driver]
-    select = (label >> 6) & 31
+    select = (label >> LABEL_SELECT_SHIFT) & LABEL_SELECT_MASK
     answers = enabled[None] & ((select[:, None, None] & mask[None]) == (position[None, None, :] & mask[None])) & reached[:, :, None]
     k, b, p = np.nonzero(answers)
     half, drv = b // BUSES, b % BUSES + BUSES * p
     k, half, row = np.repeat(k, 2), np.repeat(half, 2), np.repeat(2 * drv, 2) + np.tile([0, 1], len(k))
     full = config.driver_enable_address_out[half, row // 2].astype(bool)
-    synapse = np.where(full, label[k] & 63, label[k] & 32).astype(np.uint8)
+    synapse = np.where(full, label[k] & LABEL_SYNAPSE_MASK, label[k] & LABEL_SYNAPSE_TOP_BIT).astype(np.uint8)
     used = config.synapse_row_mode[half, row] > 0
     k, half, row, synapse = k[used], half[used], row[used], synapse[used]
     return RowTable(labels, np.searchsorted(k, np.arange(len(labels) + 1)), half, row, synapse)
@@ -82,8 +92,8 @@ def reaches_host(config: ChipConfig) -> NDArray[np.bool_]:
     """Return for each circuit whether its spikes leave the chip, shape (circuit,)."""
     circuit = np.arange(AXES["circuit"])
     output = event_output_of(circuit)
-    label = config.event_routing_address.astype(np.int64) | output << 8
-    outputs = FIRST_L2_OUTPUT + output % BUSES
+    label = config.event_routing_address.astype(np.int64) | output << NEURON_OUTPUT_SHIFT
+    outputs = CROSSBAR_FPGA_OUTPUT + output % BUSES
     masked = label & config.crossbar_mask[output, outputs]
     passes = CROSSBAR_NODE_EXISTS[output, outputs] & (masked == config.crossbar_target[output, outputs])
     return passes & config.event_routing_enable_digital.astype(bool)

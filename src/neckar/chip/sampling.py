@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.chip.coordinates import COLUMNS as COLUMNS
 from neckar.chip.probe import signal
 from neckar.dynamics import Lane, Segment, Trace
-
-COLUMNS = 256
 
 
 class Sampler:

@@ -40,7 +40,7 @@ class CircuitParameters:
     i_syn_rest : ndarray
         Constant membrane current of the synaptic inputs without events (mismatch of their references), A, positive raises the membrane.
     pause : ndarray of bool
-        Synaptic and exponential currents are gated during the reset phase.
+        Synaptic currents are gated during the reset phase. (The engine gates the exponential current there in any case.)
     i_exp, v_exp, delta_exp : ndarray
         Exponential current ``i_exp * exp((v - v_exp) / delta_exp)``: A, V, V. `i_exp` = 0 is off.
     g_adapt, w_rest : ndarray

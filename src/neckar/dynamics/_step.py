@@ -6,10 +6,10 @@ grid, and its next step is that much longer. So no circuit ever needs two modes 
 a step as long as the step is at most half the reset phase.
 
 Within a step the linear amplifier is propagated exactly (for full steps with the exact response to the synaptic lines). What is not linear, i.e. the
-saturation, the floor of inhibition, the exponential and the adaptation, enters through the same propagator: taken at the middle of the linear
-solution, or with a predictor and a corrector if there is an exponential term (ETD2RK of Cox & Matthews 2002). Crossings are located by one step from
-the chord towards the parabola through start value, start slope and end value. A spike needs a rising edge of the comparator: `ARMED` is set once the
-membrane has been below threshold since the last spike.
+saturation, the floor of inhibition, the exponential and the adaptation, enters through the same propagator, taken at the middle of the solution (an
+exponential midpoint rule; the last step's value serves as first guess, and the exponential is looked at twice). Crossings are located by one step from
+the chord towards a parabola whose curvature follows from the leak and the kicks, or from the start slope. A spike needs a rising edge of the
+comparator: `ARMED` is set once the membrane has been below threshold since the last spike. The exponential term rests during the reset phase.
 
 The step is built for the features of the circuits (saturation, exponential term), which are compile-time constants.
 """

@@ -109,6 +109,9 @@ FPGA_CLOCK = Fact(125e6, "Hz", "haldls vx/constants.h")
 PPU_CLOCK = Fact(250e6, "Hz", "haldls vx/pll.h")
 EVENT_CLOCK = Fact(250e6, "Hz", "haldls vx/constants.h", "event logic of the chip")
 LINK_CLOCK = Fact(500e6, "Hz", "haldls vx/pll.h")
+FPGA_CLOCK_TICKS = round(LINK_CLOCK.value / FPGA_CLOCK.value)
+"""Ticks in a period of the FPGA's clock, 4; a tick of 2 ns is a period of the link clock."""
+
 REFERENCE_CLOCK = Fact(50e6, "Hz", "haldls vx/pll.h")
 REFRACTORY_COUNTER = Fact(256, "clock cycles", "haldls vx/neuron.h", "states of the counter; it wraps if it starts below the hold-off")
 HOLDOFF_CODE_MAX = Fact(15, "code", "haldls vx/neuron.h", "the reset ends 2 * (15 - code) + 1 cycles early, at least one")

@@ -16,15 +16,19 @@ from numpy.typing import NDArray
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS, bus_of_driver, position_of_driver, rows_of_driver
 from neckar.errors import NeckarError
 from neckar.facts import AXES, CROSSBAR_NODE_EXISTS, registers
+from neckar.facts.labels import (
+    CROSSBAR_FPGA_INPUT,
+    LABEL_CHANNEL_SHIFT,
+    LABEL_CROSSBAR_MASK,
+    LABEL_SELECT_MASK,
+    LABEL_SELECT_SHIFT,
+    LABEL_SYNAPSE_MASK,
+)
 from neckar.network._connections import Connections, split_weights
 
 Synapses = NDArray[np.int64]
 """Rows (source, circuit, receptor, weight), sorted; receptor as position in `RECEPTORS`."""
 
-_FIRST_CHANNEL = 8  # crossbar input of FPGA channel 0
-_LABEL_BITS, _ROW_SELECT_BITS = 63, 31
-_ROW_SELECT_SHIFT, _CHANNEL_SHIFT = 6, 14
-_CROSSBAR_BITS = (1 << _CHANNEL_SHIFT) - 1
 _MODES = registers("brainscales2")["synapse_row_mode"].choices or ()
 _SIGNED_MODES = {_MODES.index("excitatory"): 0, _MODES.index("inhibitory"): 1}
 _BUS_OF_DRIVER = bus_of_driver(np.arange(AXES["driver"]))
@@ -57,7 +61,7 @@ def configured_synapses(config: Mapping[str, NDArray[Any]], label: NDArray[np.in
         One row for each synapse of non-zero weight that an event drives.
     """
     used = np.flatnonzero(label >= 0)
-    address = np.stack([label[used] >> _CHANNEL_SHIFT, (label[used] >> _ROW_SELECT_SHIFT) & _ROW_SELECT_BITS])
+    address = np.stack([label[used] >> LABEL_CHANNEL_SHIFT, (label[used] >> LABEL_SELECT_SHIFT) & LABEL_SELECT_MASK])
     found: list[list[NDArray[np.int64]]] = [[np.zeros(0, np.int64)] for _ in range(4)]
     for channel, select in np.unique(address, axis=1).T:
         mine = used[(address[0] == channel) & (address[1] == select)]
@@ -65,7 +69,7 @@ def configured_synapses(config: Mapping[str, NDArray[Any]], label: NDArray[np.in
             passed = mine[_passes(config, channel, bus, label[mine])]
             if not len(passed):
                 continue
-            for column, part in zip(found, _answers(config, bus, int(select), passed, label[passed] & _LABEL_BITS), strict=True):
+            for column, part in zip(found, _answers(config, bus, int(select), passed, label[passed] & LABEL_SYNAPSE_MASK), strict=True):
                 column.append(part)
     return _sorted([np.concatenate(column) for column in found])
 
@@ -93,10 +97,10 @@ def check_connectum(flat: Connections, config: Mapping[str, NDArray[Any]], label
 
 def _passes(config: Mapping[str, NDArray[Any]], channel: int, bus: int, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which events on an FPGA channel reach a bus."""
-    node = _FIRST_CHANNEL + int(channel), bus
+    node = CROSSBAR_FPGA_INPUT + int(channel), bus
     open_ = bool(CROSSBAR_NODE_EXISTS[node]) and bool(config["padi_enable_spl1"][bus])
     mask, target = int(config["crossbar_mask"][node]), int(config["crossbar_target"][node])
-    return ((labels & _CROSSBAR_BITS & mask) == target) & open_
+    return ((labels & LABEL_CROSSBAR_MASK & mask) == target) & open_
 
 
 def _answers(
@@ -109,7 +113,7 @@ def _answers(
     rows = rows_of_driver(np.flatnonzero(answers)).reshape(-1)
     rows = rows[config["synapse_row_mode"][hemisphere, rows] > 0]
     weights = config["synapse_weight"][hemisphere, rows]
-    source_of = np.full(_LABEL_BITS + 1, -1)
+    source_of = np.full(LABEL_SYNAPSE_MASK + 1, -1)
     source_of[labels] = sources
     if len(np.unique(labels)) < len(labels):
         raise ConnectumError(f"two sources share a label on bus {bus} at row select {select}. Report this as a defect of Neckar.")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS, DRIVERS_PER_BUS, ROWS_PER_DRIVER, driver_at
 from neckar.errors import CapacityError
 from neckar.facts import AXES, registers
+from neckar.facts.labels import LABEL_CHANNEL_SHIFT, LABEL_SELECT_SHIFT
 from neckar.network._connections import MAX_WEIGHT, Connections, source_offsets, synapses_per_weight
 from neckar.network._graph import RECEPTORS, Network
 from neckar.network._place import Placement
@@ -29,7 +30,6 @@ LABELS = registers("brainscales2")["synapse_label"].high + 1
 """Different labels of one row."""
 
 CHANNELS = BUSES_PER_HEMISPHERE
-ROW_SELECT_SHIFT, CHANNEL_SHIFT = 6, 14
 
 _ROWS, _HEMISPHERES = AXES["row"], AXES["hemisphere"]
 _ROWS_PER_BUS = DRIVERS_PER_BUS * ROWS_PER_DRIVER
@@ -139,7 +139,7 @@ def route(network: Network, placement: Placement, flat: Connections) -> Routing:
         group_of[members], label_of[members] = g, np.arange(len(members))
     offsets = source_offsets(network)
     label = np.full(offsets[-1], -1)
-    label[names] = label_of | start[group_of] << ROW_SELECT_SHIFT | channel[group_of] << CHANNEL_SHIFT
+    label[names] = label_of | start[group_of] << LABEL_SELECT_SHIFT | channel[group_of] << LABEL_CHANNEL_SHIFT
 
     excitatory_rows = groups.synapses.max(axis=-1)[:, 0]  # (group, hemisphere)
     group = group_of[source]

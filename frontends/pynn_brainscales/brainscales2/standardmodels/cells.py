@@ -87,7 +87,8 @@ class SpikeSourceArray(ExternalNeuron, pyNN.standardmodels.cells.SpikeSourceArra
     Parameters
     ----------
     spike_times : sequence of float, or one sequence per source
-        Milliseconds of hardware time, in any order. A snippet plays those within it.
+        Milliseconds of hardware time, in any order, no NaN. A snippet plays those within it, ``begin <= time < end``: negative times are never played, nor are
+        times beyond the end of the experiment.
     """
 
     default_parameters: ClassVar = {"spike_times": ArrayParameter([])}
@@ -96,9 +97,20 @@ class SpikeSourceArray(ExternalNeuron, pyNN.standardmodels.cells.SpikeSourceArra
     units: ClassVar = {"spike_times": "ms", "spikes": "ms"}
 
     def to_network(self, label: str, size: int, begin: float, end: float, duration: int) -> SourcePopulation:
-        """Return the spikes between `begin` and `end` in ticks from `begin`, on the grid of the FPGA clock."""
+        """Return the spikes between `begin` and `end` in ticks from `begin`, on the grid of the FPGA clock.
+
+        Raises
+        ------
+        ConfigurationError
+            If a time is NaN.
+        """
         trains = []
-        for times in self.parameter_space["spike_times"]:
+        for neuron, times in enumerate(self.parameter_space["spike_times"]):
+            if np.isnan(times.value).any():
+                raise ConfigurationError(
+                    f"population {label!r}: spike_times of neuron {neuron} holds nan at position {int(np.flatnonzero(np.isnan(times.value))[0])}; "
+                    "allowed are times in ms. Remove it."
+                )
             ms = times.value[(times.value >= begin) & (times.value < end)] - begin
             trains.append((ms * simulator.FPGA_CYCLES_PER_MS).astype(np.int64) * simulator.TICKS_PER_FPGA_CYCLE)
         return SourcePopulation.from_lists(label, trains)

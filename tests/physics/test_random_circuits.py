@@ -161,9 +161,24 @@ def test_a_pause_gates_synaptic_currents_and_nothing_else(pause, saturating):
     receptor, weights = np.repeat(np.array([1, 2], np.uint8), ROWS // 2), np.full((ROWS, N), 0.01, np.float32)
     spikes, membranes = engine(p, v, events, weights, receptor, step=10)
     expected, right = tiny_step.solve(p, v, events, weights.astype(float), receptor, SAMPLES)
-    for circuit in range(N):
+    assert sum(len(train) > 0 for train in expected) > 40
+    for circuit in (circuit for circuit in range(N) if len(expected[circuit])):
         first = expected[circuit][0]
-        inside = (SAMPLES > first + US) & (SAMPLES < first + 19 * US)
+        since = SAMPLES - first
+        inside = (since > US) & (since < 19 * US)
         assert inside.any()
         assert np.abs(spikes[circuit][0] - first) < 0.02 * US
         assert np.abs(membranes - right)[circuit, inside].max() < 1e-3
+
+
+@pytest.mark.xfail(reason="close to its floor, a membrane with a short time constant alternates from step to step under strong inhibition")
+@pytest.mark.parametrize("features", ["leaky", "with exponential"])
+def test_strong_inhibition_holds_a_fast_membrane_at_its_floor(features):
+    """Membranes of 2 to 4 us, three times the events' weights of the other tests on the inhibitory rows."""
+    p, v, events, weights, receptor = case(features, True)
+    p = replace(p, g_leak=p.capacitance / np.linspace(2e-6, 4e-6, N), gm_inh=1.4 * p.capacitance / np.linspace(2e-6, 4e-6, N))
+    weights = weights * np.where(receptor == 2, 3.0, 0.3).astype(np.float32)[:, None]
+    _, membranes = engine(p, v, events, weights, receptor, DEFAULT_STEP)
+    _, right = tiny_step.solve(p, v, events, weights.astype(float), receptor, SAMPLES)
+    late = SAMPLES > 20 * US
+    assert np.sqrt(np.mean((membranes - right)[:, late] ** 2, axis=1)).max() < 5e-3

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from neckar.errors import ConfigurationError, ParameterRangeError, UnknownNameError
-from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, CROSSBAR_NODE_EXISTS, check_codes, check_field, register_groups, registers
+from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, CROSSBAR_NODE_EXISTS, brainscales2, check_codes, check_field, labels, register_groups, registers
 from neckar.facts.documentation import markdown
+from neckar.program import TICK_S
 
 TABLE = registers("brainscales2")
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "registers.md"
@@ -157,3 +158,24 @@ def test_the_page_tells_fields_without_effect_from_those_that_raise():
 
 def test_page_of_a_machine_without_registers():
     assert markdown("brainscales1").startswith("# Registers of BrainScaleS-1")
+
+
+def test_the_bit_fields_of_labels_are_those_of_the_registers_that_compare_them():
+    assert TABLE["synapse_label"].high == labels.LABEL_SYNAPSE_MASK
+    assert TABLE["driver_row_address_compare_mask"].high == labels.LABEL_SELECT_MASK
+    assert TABLE["crossbar_mask"].high == labels.LABEL_CROSSBAR_MASK
+    assert TABLE["event_routing_address"].high + 1 == 1 << labels.NEURON_OUTPUT_SHIFT
+    assert labels.LABEL_SELECT_SHIFT + labels.LABEL_SELECT_BITS <= labels.LABEL_CHANNEL_SHIFT
+
+
+def test_the_crossbar_takes_events_of_the_fpga_to_all_buses_and_those_of_neurons_to_the_fpga():
+    inputs, outputs = labels.CROSSBAR_FPGA_INPUT, labels.CROSSBAR_FPGA_OUTPUT
+    assert CROSSBAR_NODE_EXISTS[inputs : inputs + 4, : AXES["padi_bus"]].all()
+    assert not CROSSBAR_NODE_EXISTS[inputs - 1, : AXES["padi_bus"]].all()
+    assert CROSSBAR_NODE_EXISTS[:inputs, outputs:].any(axis=1).all()
+    assert outputs == AXES["padi_bus"]
+
+
+def test_a_period_of_the_fpga_clock_is_a_whole_number_of_ticks():
+    period = brainscales2.FPGA_CLOCK_TICKS * TICK_S
+    assert period == pytest.approx(1 / brainscales2.FPGA_CLOCK.value)

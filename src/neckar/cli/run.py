@@ -44,10 +44,10 @@ def run(
 
 def _check_writable(record: Path) -> None:
     """Check that a file can be written, before a script runs for hours in vain. A file is written beside its final place, so the folder decides."""
-    folder = record.parent
+    folder, what = record.parent, f"option --record is {record}"
     if not folder.is_dir():
-        raise ConfigurationError(f"option --record is {record}, but there is no folder {folder}; allowed is a file in an existing folder. Create the folder first.")
+        raise ConfigurationError(f"{what}, but there is no folder {folder}; allowed is a file in an existing folder. Create the folder first.")
     if record.is_dir():
-        raise ConfigurationError(f"option --record is {record}, which is a folder; allowed is the name of a file. Write {record / 'run.h5'}, for example.")
+        raise ConfigurationError(f"{what}, which is a folder; allowed is the name of a file. Write {record / 'run.h5'}, for example.")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"option --record is {record}, but the folder {folder} cannot be written; allowed is a writable folder. Choose another one.")
+        raise ConfigurationError(f"{what}, but the folder {folder} cannot be written; allowed is a writable folder. Choose another one.")

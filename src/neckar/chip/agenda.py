@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.config import ChipConfig
+from neckar.chip.coordinates import COLUMNS
 from neckar.dynamics import NO_EVENTS, Lane, RowEvents, Segment, Trace
 from neckar.errors import UnsupportedFeatureError
 
 PLANES = ("synapse_weight", "synapse_label")  # written row by row while the circuits run on
 PIECE = 1 << 16  # steps between two visits of the instruments; bounds the memory of a long run
-COLUMNS = 256
 COUNTER_STATES = 256
 
 KickVolts = Callable[[ChipConfig, int, NDArray[np.int64]], NDArray[np.float32]]

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from neckar.chip.agenda import PLANES, Actor, Port, Trial, in_order
 from neckar.chip.config import ChipConfig
-from neckar.chip.madc import SIGNAL, conversion_ticks, sample_ticks
+from neckar.chip.coordinates import COLUMNS
+from neckar.chip.madc import SIGNAL, STAMP_TICKS, conversion_ticks, sample_ticks
 from neckar.chip.probe import n_samples
 from neckar.chip.routing import HEMISPHERES, reaches_host, resolve, row_table
-from neckar.chip.sampling import COLUMNS, Sampler
+from neckar.chip.sampling import Sampler
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import kick_volts, refuse_unsupported
 from neckar.dynamics import N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses
@@ -24,7 +25,6 @@ from neckar.facts import cost_brainscales2 as timing
 from neckar.program import MadcChannel, Probe, Program, Record, TimedRead, TimedWrite, ticks
 
 CIRCUITS = AXES["circuit"]
-STAMP_TICKS = 4
 V, W, REFRACTORY, ARMED = (STATE_NAMES.index(name) for name in ("v", "w", "refractory", "armed"))
 
 Ticks = NDArray[np.int64]

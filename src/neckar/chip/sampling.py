@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.chip.coordinates import COLUMNS as COLUMNS
+from neckar.chip.coordinates import COLUMNS
 from neckar.chip.probe import signal
 from neckar.dynamics import Lane, Segment, Trace
 

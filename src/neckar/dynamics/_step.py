@@ -98,10 +98,12 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             phi, e = B[L.X_SHARE * STRIDE + j], B[L.X_POTENTIAL * STRIDE + j]
             before = B[L.BENT * STRIDE + j]
             middle = HALF * (v + v_e + phi * before)
-            bent = ZERO
+            bent = lifted = ZERO
             if saturating:
                 inhibition, open_ = B[L.X_FLOORED * STRIDE + j], gate(middle, v_floor, v_width)
-                bent = ota(middle, e, k, v_sat) - k * (e - middle) + inhibition * (ONE - open_)
+                bent = ota(middle, e, k, v_sat) - k * (e - middle)
+                without = ONE - open_
+                lifted = inhibition * without
             if exponential:
                 w, w_0, g_w = B[L.W * STRIDE + j], B[L.W_REST * STRIDE + j], B[L.K_ADAPT * STRIDE + j]
                 i_t, v_t, sharpness, theta = B[L.I_EXP * STRIDE + j], B[L.V_EXP * STRIDE + j], B[L.SHARPNESS * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
@@ -111,11 +113,16 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
                 w_e = target + (w - target) * p_w
                 bent -= adaptation(HALF * (w + w_e), w_0, g_w)
                 B[L.W * STRIDE + j] = w_e
-                B[L.X_GUESS * STRIDE + j] = HALF * (v + v_e + phi * (bent + B[L.X_OPEN * STRIDE + j] * expo(seen, i_t, v_t, sharpness)))
+                B[L.X_GUESS * STRIDE + j] = HALF * (v + v_e + phi * (bent + lifted + B[L.X_OPEN * STRIDE + j] * expo(seen, i_t, v_t, sharpness)))
                 B[L.X_CURRENT * STRIDE + j] = k * (e - v) + i_start + before  # from here on: the start slope
             v_e += phi * bent
-            if saturating:
-                v_e = max(v_e, min(v_e + phi * inhibition * open_, v_floor))  # inhibition alone does not carry the membrane below its floor
+            if saturating:  # near its floor, inhibition is stiff: one Newton step towards the implicit midpoint, and not below the floor by itself
+                drop = phi * inhibition
+                free_end = v_e + drop
+                stiff = HALF * drop * without / v_width
+                v_e = (free_end - drop * open_ + stiff * (middle + middle - v)) / (ONE + stiff)
+                v_e = max(v_e, min(free_end, v_floor))
+                bent += lifted
             B[L.X_END * STRIDE + j] = v_e
             B[L.BENT * STRIDE + j] = bent
 

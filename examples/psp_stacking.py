@@ -8,6 +8,7 @@ After the stimulation experiment of the notebook ts_00-single_neuron in brainsca
 import matplotlib.pyplot as plt
 import numpy as np
 
+import neckar
 import pynn_brainscales.brainscales2 as pynn
 
 WEIGHT, RUNS = 15, 20
@@ -63,7 +64,7 @@ def main():
     axes.plot(time, total, "--", label="sum of shifted single answers")
     axes.plot(time, one, label="one spike")
     axes.vlines(1e3 * SPIKES_MS, -8, -3, color="k", label="input spikes")
-    axes.set(xlabel="hardware time [us]", ylabel="membrane above rest [LSB of the MADC]", title="virtual chip: postsynaptic potentials stack")
+    axes.set(xlabel="hardware time [us]", ylabel="membrane above rest [LSB of the MADC]", title=f"virtual chip {neckar.current_lab().specimen.id}: postsynaptic potentials stack")
     axes.legend(frameon=False)
     plt.savefig("psp_stacking.png", dpi=150)
 

@@ -8,6 +8,7 @@ deviation of 1.65. Run time: about 10 s, nearly all of it for starting up.
 import matplotlib.pyplot as plt
 import numpy as np
 
+import neckar
 import pynn_brainscales.brainscales2 as pynn
 
 RUNTIME_MS = 0.2
@@ -32,7 +33,7 @@ def main():
     print(f"mean {reading.mean():.1f} LSB, standard deviation {reading.std():.2f} LSB, {100 * even:.0f} % of the codes are even")
     _, (trace, histogram) = plt.subplots(1, 2, figsize=(9, 3.5), width_ratios=(3, 1), sharey=True, layout="constrained")
     trace.plot(time, reading, ".", ms=2)
-    trace.set(xlabel="hardware time [us]", ylabel="membrane [LSB of the MADC]", title="virtual chip: a silent neuron")
+    trace.set(xlabel="hardware time [us]", ylabel="membrane [LSB of the MADC]", title=f"virtual chip {neckar.current_lab().specimen.id}: a silent neuron")
     codes, counts = np.unique(reading, return_counts=True)
     histogram.barh(codes, counts)
     histogram.set(xlabel="samples")

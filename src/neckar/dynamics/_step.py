@@ -31,6 +31,7 @@ from neckar.equations import neuron_equations
 F = np.float32
 ZERO, HALF, ONE, FOUR, EIGHT, TINY = F(0), F(0.5), F(1), F(4), F(8), F(1e-30)
 STRIDE = L.STRIDE
+Kernel = Callable[..., Any]
 EDGE = F(1e-4)  # us; shorter rests of a reset phase are rounding errors
 
 SATURATING = neuron_equations(exp32, tanh32, maximum, ZERO, ONE, inline)
@@ -38,10 +39,8 @@ LINEAR = neuron_equations(exp32, identity, maximum, ZERO, ONE, inline)
 
 
 @cache
-def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[..., Any]:
-    """Return the compiled step for circuits with or without saturation, with or without exponential and adaptation terms, with or without membrane noise."""
-    eq = SATURATING if saturating else LINEAR
-    ota, gate, expo, adaptation, adaptation_slope = eq.ota_current, eq.inhibition_gate, eq.exponential_current, eq.adaptation_current, eq.adaptation_slope
+def _drive(saturating: bool, exponential: bool) -> Kernel:
+    """Return the first pass."""
 
     @kernel_part
     def drive(B, n, h, inv_h):  # type: ignore[no-untyped-def]
@@ -89,6 +88,15 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
                 B[L.X_CURRENT * STRIDE + j] = i_start
                 B[L.X_OPEN * STRIDE + j] = select(free, ONE, ZERO)  # the exponential rests during the reset phase
 
+    return drive
+
+
+@cache
+def _bend(saturating: bool, exponential: bool) -> Kernel:
+    """Return the second pass."""
+    eq = SATURATING if saturating else LINEAR
+    ota, gate, expo, adaptation, adaptation_slope = eq.ota_current, eq.inhibition_gate, eq.exponential_current, eq.adaptation_current, eq.adaptation_slope
+
     @kernel_part
     def bend(B, n, constants):  # type: ignore[no-untyped-def]
         """Second pass: what is not linear, and the adaptation."""
@@ -126,6 +134,14 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             B[L.X_END * STRIDE + j] = v_e
             B[L.BENT * STRIDE + j] = bent
 
+    return bend
+
+
+@cache
+def _shoot() -> Kernel:
+    """Return the third pass."""
+    expo = LINEAR.exponential_current
+
     @kernel_part
     def shoot(B, n, constants):  # type: ignore[no-untyped-def]
         """Third pass: a second look at the exponential; the first lags behind a steep upstroke. (A pass of its own: one exponential after another stalls.)"""
@@ -134,6 +150,13 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             up = B[L.X_OPEN * STRIDE + j] * expo(min(B[L.X_GUESS * STRIDE + j], min(theta, constants[3])), i_t, v_t, sharpness)
             B[L.X_END * STRIDE + j] += B[L.X_SHARE * STRIDE + j] * up
             B[L.BENT * STRIDE + j] += up
+
+    return shoot
+
+
+@cache
+def _cross(saturating: bool, exponential: bool, noisy: bool) -> Kernel:
+    """Return the last pass."""
 
     @kernel_part
     def cross(B, flags, n, h, constants, noise_key, salt):  # type: ignore[no-untyped-def]
@@ -165,6 +188,15 @@ def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Callable[.
             if exponential:
                 w, jump = B[L.W * STRIDE + j], B[L.B_ADAPT * STRIDE + j]
                 B[L.W * STRIDE + j] = w + select(fires, jump, ZERO)
+
+    return cross
+
+
+@cache
+def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Kernel:
+    """Return the compiled step for circuits with or without saturation, with or without exponential and adaptation terms, with or without membrane noise."""
+    drive, bend = _drive(saturating, exponential), _bend(saturating, exponential)
+    shoot, cross = _shoot(), _cross(saturating, exponential, noisy)
 
     @kernel_part
     def step(B, flags, n, h, inv_h, constants, noise_key, salt):  # type: ignore[no-untyped-def]

@@ -64,7 +64,8 @@ def main():
     axes.plot(time, total, "--", label="sum of shifted single answers")
     axes.plot(time, one, label="one spike")
     axes.vlines(1e3 * SPIKES_MS, -8, -3, color="k", label="input spikes")
-    axes.set(xlabel="hardware time [us]", ylabel="membrane above rest [LSB of the MADC]", title=f"virtual chip {neckar.current_lab().specimen.id}: postsynaptic potentials stack")
+    axes.set(xlabel="hardware time [us]", ylabel="membrane above rest [LSB of the MADC]")
+    axes.set_title(f"virtual chip {neckar.current_lab().specimen.id}: postsynaptic potentials stack")
     axes.legend(frameon=False)
     plt.savefig("psp_stacking.png", dpi=150)
 

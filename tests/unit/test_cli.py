@@ -369,10 +369,6 @@ def test_demo_stops_with_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "RuntimeError: broken" in result.output
 
 
-def test_the_demo_script_is_python() -> None:
-    compile(demo.SCRIPT.read_text(), str(demo.SCRIPT), "exec")
-
-
 # --- bench
 
 

@@ -174,7 +174,10 @@ def test_sources_of_different_hemispheres_share_drivers() -> None:
     pre, post = (index.ravel() for index in np.meshgrid(half, half[:8], indexing="ij"))
     top = Projection("top", 0, 1, "excitatory", pre, post, np.full(len(pre), 5))
     bottom = Projection("bottom", 0, 1, "inhibitory", pre + 256, post + 8, np.full(len(pre), 5))
-    mapped([sources(512), NeuronPopulation("n", 16)], top, bottom, permutation=[*range(8), *range(256, 264)])
+    result = mapped([sources(512), NeuronPopulation("n", 16)], top, bottom, permutation=[*range(8), *range(256, 264)])
+    assert (result.fields["synapse_row_mode"] == [[1], [2]]).all(), "512 sources take all 256 rows of each hemisphere, excitatory above and inhibitory below"
+    for index in (0, 255, 256, 511):
+        assert walk(result.fields, int(result.routing.label[index])) == asked(result.network, result, 0, index)
 
 
 def test_more_synapses_than_rows_in_a_column_name_neuron_and_limit() -> None:

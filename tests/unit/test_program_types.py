@@ -320,6 +320,8 @@ def test_repr_is_short_and_never_dumps_data() -> None:
 def test_losses_are_conserved_at_every_link() -> None:
     lost = {("link_loss", "madc"): 2, ("no_receiver", "fpga_to_chip"): 1, ("fifo_overflow", "madc"): 3}
     Losses(sent={"madc": 10, "fpga_to_chip": 1}, delivered={"madc": 5}, lost=lost).check()
+    with pytest.raises(ConservationError, match="'fpga_to_chip'"):  # the totals of the two links would agree
+        Losses(sent={"madc": 10, "fpga_to_chip": 1}, delivered={"madc": 4, "fpga_to_chip": 1}, lost=lost).check()
 
 
 @given(st.dictionaries(st.sampled_from(neckar.program.LOSS_REASONS), st.integers(0, 1000)), st.integers(0, 1000), st.integers(1, 5))

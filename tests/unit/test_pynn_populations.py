@@ -13,13 +13,7 @@ from pynn_brainscales import errors, parameters
 
 HXNeuron = pynn.cells.HXNeuron
 
-
-@pytest.fixture(autouse=True)
-def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
-    fake = FakeLab()
-    monkeypatch.setattr(pynn.simulator, "current_lab", lambda: fake)
-    pynn.setup()
-    return fake
+pytestmark = pytest.mark.usefixtures("experiment")
 
 
 def test_hxneuron_has_the_72_parameters_of_the_register_table() -> None:

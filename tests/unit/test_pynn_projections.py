@@ -11,13 +11,7 @@ from neckar.errors import UnsupportedFeatureError
 
 StaticSynapse = pynn.synapses.StaticSynapse
 
-
-@pytest.fixture(autouse=True)
-def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
-    fake = FakeLab()
-    monkeypatch.setattr(pynn.simulator, "current_lab", lambda: fake)
-    pynn.setup()
-    return fake
+pytestmark = pytest.mark.usefixtures("experiment")
 
 
 def sources(n: int) -> pynn.Population:

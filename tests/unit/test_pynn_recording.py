@@ -16,18 +16,7 @@ from neckar.errors import ConfigurationError
 APPEND = pynn.RunCommand.APPEND
 MS = 2e-6
 
-
-@pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
-    fake = FakeLab()
-    monkeypatch.setattr(pynn.simulator, "current_lab", lambda: fake)
-    pynn.setup()
-    return fake
-
-
-@pytest.fixture(autouse=True)
-def _experiment(lab: FakeLab) -> None:
-    """Every test starts from a setup."""
+pytestmark = pytest.mark.usefixtures("experiment")
 
 
 def neurons(n: int) -> pynn.Population:

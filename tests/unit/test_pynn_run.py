@@ -11,13 +11,7 @@ import pynn_brainscales.brainscales2 as pynn
 
 PREPARE, APPEND, EXECUTE = pynn.RunCommand.PREPARE, pynn.RunCommand.APPEND, pynn.RunCommand.EXECUTE
 
-
-@pytest.fixture(autouse=True)
-def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
-    fake = FakeLab()
-    monkeypatch.setattr(pynn.simulator, "current_lab", lambda: fake)
-    pynn.setup()
-    return fake
+pytestmark = pytest.mark.usefixtures("experiment")
 
 
 @pytest.fixture

@@ -12,13 +12,7 @@ import pynn_brainscales
 import pynn_brainscales.brainscales2 as pynn
 from neckar.errors import ConfigurationError, NeckarError, UnsupportedFeatureError
 
-
-@pytest.fixture(autouse=True)
-def lab(monkeypatch: pytest.MonkeyPatch) -> FakeLab:
-    fake = FakeLab()
-    monkeypatch.setattr(pynn.simulator, "current_lab", lambda: fake)
-    monkeypatch.setattr(pynn.simulator, "state", None)
-    return fake
+pytestmark = pytest.mark.usefixtures("lab")
 
 
 def test_importing_the_front_end_starts_neither_machine_nor_plots() -> None:

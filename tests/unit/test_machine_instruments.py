@@ -1,0 +1,151 @@
+"""What leaves a chip: events, spikes and their counted losses, the converter, the probe."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from chip_programs import FIRING, LATENCY, STIMULATED, N, arriving, membrane, program, run, trace, whole
+
+from neckar.chip import probe
+from neckar.chip.effects import Effects
+from neckar.chip.madc import conversion_ticks
+from neckar.chip.probe import check_memory
+from neckar.chip.specimen import Specimen
+from neckar.chip.transfer import MadcTransfer
+from neckar.errors import ConfigurationError, MemoryLimitError
+from neckar.facts import brainscales2 as facts
+from neckar.program import (
+    PROBE_SIGNALS,
+    Events,
+    MadcChannel,
+    Probe,
+    Record,
+    Snippet,
+)
+
+# ---- Events and losses
+
+
+def test_every_event_is_delivered_or_counted():
+    generator = np.random.default_rng(0)
+    n = 20_000
+    events = Events.from_columns(generator.integers(0, 2, n), generator.integers(0, 25_000, n), generator.integers(0, 2**16, n), 2)
+    losses = run({**STIMULATED, "padi_enable_spl1": [True] * 6 + [False] * 2}, entries=events).losses
+    losses.check()
+    lost = {reason: number for (reason, place), number in losses.lost.items() if place == "fpga_to_chip"}
+    assert losses.sent["fpga_to_chip"] == n
+    assert losses.delivered["fpga_to_chip"] == n - sum(lost.values())
+    assert abs(lost["link_loss"] - n * facts.LINK_LOSS.value) < 5 * math.sqrt(n * facts.LINK_LOSS.value)
+
+
+def test_spikes_are_lost_on_the_way_out_and_counted():
+    noisy = run({**FIRING, "leak_i_bias": 1000}, 500)
+    n = noisy.losses.sent["chip_to_fpga"]
+    assert len(noisy.spikes) == noisy.losses.delivered["chip_to_fpga"] == n - noisy.losses.lost["link_loss", "chip_to_fpga"]
+    assert abs(noisy.losses.lost["link_loss", "chip_to_fpga"] - n * facts.LINK_LOSS.value) < 5 * math.sqrt(n * facts.LINK_LOSS.value)
+
+
+def test_without_event_loss_nothing_is_lost():
+    losses = run(FIRING, 100, "-event_loss", entries=arriving(*range(300, 40_000, 10))).losses
+    assert losses.lost["link_loss", "fpga_to_chip"] == losses.lost["link_loss", "chip_to_fpga"] == 0
+    assert losses.delivered["chip_to_fpga"] == losses.sent["chip_to_fpga"] > 0
+
+
+def test_events_without_receiver_and_after_the_end_are_counted():
+    end = 25_000
+    events = Events.from_lists([[(0, 0), (1, 0xC000), (end - LATENCY - 1, 0), (end - LATENCY, 0), (end - 1, 0)]])
+    losses = run({**STIMULATED, "padi_enable_spl1": [True, True, True, False] * 2}, effects="-event_loss", entries=events).losses
+    assert losses.lost["after_end", "fpga_to_chip"] == 2
+    assert losses.lost["no_receiver", "fpga_to_chip"] == 1
+    assert losses.delivered["fpga_to_chip"] == 2
+
+
+def test_spikes_that_the_crossbar_drops_or_the_neuron_keeps_do_not_reach_the_host():
+    silent = run({**FIRING, "event_routing_enable_digital": np.arange(N) % 2 == 0}, effects="-event_loss")
+    assert set(silent.spikes.circuit.tolist()) <= set(range(0, N, 2))
+    assert len(silent.spikes) > 0
+    assert len(run({**FIRING, "crossbar_target": 1}, effects="-event_loss").spikes) == 0
+
+
+def test_spikes_are_recorded_only_where_and_while_asked():
+    r = run(FIRING, snippets=(Snippet(12_500, record=Record(spikes=(4,))), Snippet(12_500)), record=Record(spikes=(5, 6)))
+    assert set(r.spikes.circuit[r.spikes.tick < 12_500].tolist()) == {4}
+    assert set(r.spikes.circuit[r.spikes.tick >= 12_500].tolist()) == {5, 6}
+    r.losses.check()
+
+
+# ---- The converter and the probe
+
+
+def test_the_converter_samples_every_34_ns_on_a_grid_of_8_ns():
+    samples = run(STIMULATED, 200, record=Record(spikes=(), madc=(MadcChannel(0),))).madc[0]
+    exact = 17 * np.arange(-(-100_000 // 17))
+    np.testing.assert_array_equal(samples.tick, exact // 4 * 4)
+    assert set(np.diff(samples.tick)) == {16, 20}
+    assert samples.value.dtype == np.uint16
+
+
+def test_two_channels_alternate():
+    even, odd = run(STIMULATED, 200, record=Record(spikes=(), madc=(MadcChannel(0), MadcChannel(1)))).madc
+    np.testing.assert_array_equal(even.tick, 34 * np.arange(len(even.tick)) // 4 * 4)
+    np.testing.assert_array_equal(odd.tick, (17 + 34 * np.arange(len(odd.tick))) // 4 * 4)
+
+
+@pytest.mark.parametrize(("scaling", "scale", "factor"), [(True, 0, 2), (True, 3, 8), (False, 3, 1)])
+def test_the_converter_obeys_its_clock_divisor(scaling, scale, factor):
+    fields = {**STIMULATED, "madc_sample_duration_adjust": 0, "madc_enable_clock_scaling": scaling, "madc_clock_scale": scale}
+    samples = run(fields, 20, record=Record(spikes=(), madc=(MadcChannel(0),))).madc[0]
+    np.testing.assert_array_equal(samples.tick, np.arange(0, 10_000, 12 * factor))
+
+
+def test_a_slow_converter_needs_less_memory(monkeypatch):
+    monkeypatch.setattr(probe, "_available", lambda: 2**30)
+    slow, record = {"madc_enable_clock_scaling": True, "madc_clock_scale": 4095}, Record(spikes=(), madc=(MadcChannel(0),))
+    check_memory(program(slow, 30e6, record=record), conversion_ticks(whole(**slow)))
+    with pytest.raises(MemoryLimitError, match="raise the interval"):
+        check_memory(program({}, 30e6, record=record), conversion_ticks({}))
+
+
+def test_open_instruments_sample_every_channel_at_the_full_rate():
+    channels = tuple(MadcChannel(c) for c in (0, 2, 4))
+    r = run(STIMULATED, 20, instruments="open", record=Record(spikes=(), madc=channels))
+    assert [len(s.tick) for s in r.madc] == [-(-10_000 // 17)] * 3
+
+
+def test_the_converter_reads_what_the_probe_sees():
+    events, record = arriving(2000, 4000), Record(spikes=(), madc=(MadcChannel(0),), probe=(Probe(("v",), (0,), 17),))
+    r = run(STIMULATED, effects="-noise,-event_loss", entries=events, record=record)
+    transfer = MadcTransfer.of(Specimen.reference(), Effects.parse("-noise"))
+    np.testing.assert_array_equal(r.madc[0].value, transfer.codes(trace(r)))
+    assert np.ptp(r.madc[0].value.astype(int)) > 20
+
+
+def test_an_instrument_in_one_snippet_samples_there_only():
+    p, m = Probe(("v",), (0,), 30), MadcChannel(0)
+    snippets = (Snippet(10_000), Snippet(5_001, record=Record(spikes=(), madc=(m,), probe=(p,))), Snippet(9_999))
+    r = run(STIMULATED, snippets=snippets, record=Record(spikes=()))
+    assert (r.probe[0].tick[0], r.probe[0].tick[-1]) == (10_020, 15_000)
+    assert (r.madc[0].tick[0], r.madc[0].tick[-1]) == (10_013 // 4 * 4, 14_994 // 4 * 4)
+
+
+@pytest.mark.parametrize("circuits", [(0, 2), (1, 257), (0, 1, 2)])
+def test_the_converter_has_one_input_for_each_parity(circuits):
+    with pytest.raises(ConfigurationError, match=r"one for even and one for odd columns.*(?s:.)*split the recording.*instruments=\"open\""):
+        run(STIMULATED, record=Record(madc=tuple(MadcChannel(c) for c in circuits)))
+
+
+def test_a_probe_too_large_is_refused_before_it_runs():
+    huge = Record(spikes=(), probe=(Probe(PROBE_SIGNALS, tuple(range(N)), 1),))
+    needed = 4 * len(PROBE_SIGNALS) * N * 15_000_000_000
+    with pytest.raises(MemoryLimitError, match=f"take {needed} bytes"):
+        run(FIRING, 30e6, record=huge)
+
+
+def test_a_probe_in_a_late_snippet_needs_memory_for_that_snippet_only(monkeypatch):
+    monkeypatch.setattr(probe, "_available", lambda: 2**30)
+    long, short = 15_000_000_000 - 5000, 5000
+    check_memory(program(FIRING, snippets=(Snippet(long), Snippet(short, record=membrane())), record=Record(spikes=())), 17)
+    with pytest.raises(MemoryLimitError, match=f"take {4 * long} bytes"):
+        check_memory(program(FIRING, snippets=(Snippet(long, record=membrane()), Snippet(short)), record=Record(spikes=())), 17)

@@ -1,0 +1,97 @@
+"""What a chip refuses by name before anything runs, because there is no model for it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from chip_programs import FIRING, STIMULATED, TABLE, N, arriving, chip, program, run, whole
+
+from neckar.chip.config import ChipConfig
+from neckar.chip.effects import Effects
+from neckar.chip.machine import Chip
+from neckar.chip.specimen import Specimen
+from neckar.errors import ParameterRangeError, UnsupportedFeatureError
+from neckar.program import (
+    CadcRecord,
+    MadcChannel,
+    PlasticityTask,
+    Program,
+    Record,
+    Snippet,
+    TimedWrite,
+)
+
+
+@pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        ({"plasticity": (PlasticityTask(name="stdp", kernel="", period=100),)}, "stdp"),
+        ({"record": Record(cadc=(CadcRecord((0,), period=1000),))}, "CADC"),
+        ({"snippets": (Snippet(50, record=Record(cadc=(CadcRecord((0,), period=1000),))),)}, "CADC"),
+    ],
+)
+def test_what_has_no_model_is_refused_by_name(parts, named):
+    with pytest.raises(UnsupportedFeatureError, match=named):
+        run(FIRING, **parts)
+
+
+def test_a_program_for_the_wafer_is_refused():
+    with pytest.raises(UnsupportedFeatureError, match="brainscales1"):
+        chip().run(Program(machine="brainscales1", snippets=(Snippet(50),)))
+
+
+def test_a_circuit_without_model_is_refused_by_field_and_circuit():
+    connected = np.arange(N) == 17
+    with pytest.raises(UnsupportedFeatureError, match="multicompartment_connect_soma of circuit 17"):
+        run({**FIRING, "multicompartment_connect_soma": connected})
+
+
+COBA = "excitatory_input_enable_coba_mode"
+
+
+@pytest.mark.parametrize(
+    ("parts", "where"),
+    [
+        ({"snippets": (Snippet(50), Snippet(50, whole(**{COBA: True})))}, r"snippets\[1\]: .* of circuit 0 is 1"),
+        ({"writes": (TimedWrite(at=7, field="leak_v_leak", value=5), TimedWrite(at=49, field=COBA, index=(17,), value=1))}, r"writes\[1\]: .* of circuit 17"),
+        ({"writes": (TimedWrite(at="after", field=COBA, index=((3, 5),), value=True),)}, r"writes\[0\]: .* of circuit 3"),
+        ({"snippets": (Snippet(50), Snippet(50, whole(syn_i_bias_dac=[600, 1023, 600, 600])))}, r"snippets\[1\]: syn_i_bias_dac of quadrant 1 is 1023"),
+    ],
+)
+def test_a_change_without_model_is_refused_before_anything_runs(parts, where, monkeypatch):
+    monkeypatch.setattr(Chip, "_execute", lambda *_: pytest.fail("the run has started"))
+    with pytest.raises(UnsupportedFeatureError, match=where):
+        run(FIRING, 0.1, **parts)
+
+
+def test_changes_to_default_codes_are_not_refused():
+    writes = (TimedWrite(at=100, field=COBA, value=False), TimedWrite(at=100, field="synapse_weight", index=(0, 3), value=7))
+    _, state = chip().run(program(FIRING, 1, writes=writes))
+    assert not state.registers[COBA].any()
+    assert (state.registers["synapse_weight"][0, 3] == 7).all()
+
+
+def test_every_field_is_read_passive_or_refused(monkeypatch):
+    """A field that no code looks at and that is not marked would be ignored without a word."""
+    seen = set()
+    item, attribute = ChipConfig.__getitem__, ChipConfig.__getattr__
+    monkeypatch.setattr(ChipConfig, "__getitem__", lambda self, name: (seen.add(name), item(self, name))[1])
+    monkeypatch.setattr(ChipConfig, "__getattr__", lambda self, name: (seen.add(name), attribute(self, name))[1])
+    Chip(Specimen.reference(), Effects()).run(program(STIMULATED, 20, entries=arriving(1000), record=Record(madc=(MadcChannel(0),))))
+    marked = {name for name, register in TABLE.items() if register.passive or register.counter}
+    assert set(TABLE) - marked - seen == set()
+    assert not any(register.passive and register.refused for register in TABLE.values())
+
+
+def test_an_effect_without_model_is_refused():
+    with pytest.raises(UnsupportedFeatureError, match=r"crosstalk .* no model.*Leave it off"):
+        Chip(Specimen.reference(), Effects(crosstalk=True))
+
+
+@pytest.mark.parametrize("step_us", [0.001, 0.0501, 0.0, -0.5, math.nan, math.inf])
+def test_a_step_that_is_no_multiple_of_a_tick_is_refused(step_us):
+    with pytest.raises(ParameterRangeError, match=r"step_us is .*positive multiple of 0\.002 us.*Choose"):
+        Chip(Specimen.reference(), Effects(), step_us=step_us)
+    assert Chip(Specimen.reference(), Effects(), step_us=0.3).step_ticks == 150

@@ -50,11 +50,19 @@ def test_circuits_of_the_comparison_fire_at_10_to_60_khz(lif_in_nest, adex_in_ne
 
 
 @pytest.mark.xfail(
+    raises=AssertionError,
     reason="4 of 512 circuits differ by one spike of 41,000 in all. A voltage error of some 5 uV (float32: 1 uV, second order in the step: 2 uV, peaks "
-    "within a step) decides spikes that graze the threshold: NEST differs from itself in 3 circuits when its thresholds move by 5 uV"
+    "within a step) decides spikes that graze the threshold: NEST differs from itself in 3 circuits when its thresholds move by 5 uV",
 )
 def test_lif_spike_counts_of_all_circuits_equal_nests_at_a_tenth_of_a_microsecond(lif, lif_in_nest):
     np.testing.assert_array_equal(counts(lif, FINE_STEP), lif_in_nest)
+
+
+def test_lif_spike_counts_differ_from_nests_at_a_tenth_of_a_microsecond_by_one_spike_in_few_circuits(lif, lif_in_nest):
+    """What the expected failure above allows and no more: 4 of 512 circuits, one spike each. Nothing is random here."""
+    difference = np.abs(counts(lif, FINE_STEP) - lif_in_nest)
+    assert difference.max() <= 1
+    assert np.count_nonzero(difference) <= 4
 
 
 def test_lif_differs_from_nest_no_more_than_nest_with_thresholds_shifted_by_20_microvolt(lif, lif_in_nest):

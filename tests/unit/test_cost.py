@@ -15,7 +15,7 @@ from neckar.facts import cost_brainscales2 as facts
 from neckar.program import CadcRecord, Cost, Events, MadcChannel, PlasticityTask, PlasticityView, Program, Record, Snippet, TimedRead, TimedWrite, ticks
 
 TABLE = {name: register for name, register in registers("brainscales2").items() if not register.counter}
-QUIET = {"n_spikes_in": 0, "n_spikes_out": 0, "n_madc_samples": 0, "synaptic_events": 0}
+QUIET = {"n_spikes_in": 0, "n_spikes_out": 0, "n_madc_samples": 0, "synaptic_events": 0, "n_resets": 1}
 
 
 def program(entries: int = 1, **fields: object) -> Program:
@@ -35,7 +35,12 @@ counts = st.integers(0, 10**9)
 def test_totals_are_the_sums_of_items(entries: int, sequential: bool, madc: bool, spikes_in: int, spikes_out: int, samples: int, events: int) -> None:
     record = Record(madc=(MadcChannel(0),) if madc else ())
     cost = estimate(
-        program(entries, sequential=sequential, record=record), n_spikes_in=spikes_in, n_spikes_out=spikes_out, n_madc_samples=samples, synaptic_events=events
+        program(entries, sequential=sequential, record=record),
+        n_spikes_in=spikes_in,
+        n_spikes_out=spikes_out,
+        n_madc_samples=samples,
+        synaptic_events=events,
+        n_resets=entries,
     )
     sums = {group: math.fsum(item.value for item in items) for group, items in groups(cost.items).items()}
     energies = [total for group, total in sums.items() if group.startswith("energy by ")]
@@ -48,7 +53,7 @@ def test_totals_are_the_sums_of_items(entries: int, sequential: bool, madc: bool
 
 
 def test_hardware_time_of_entries() -> None:
-    assert estimate(program(10), **QUIET).hardware_s == pytest.approx(10 * (200e-6 + 1e-6 + 1e-6 + 4e-6), rel=1e-12)
+    assert estimate(program(10), **{**QUIET, "n_resets": 10}).hardware_s == pytest.approx(10 * (200e-6 + 1e-6 + 1e-6 + 4e-6), rel=1e-12)
     assert estimate(program(10, sequential=True), **QUIET).hardware_s == pytest.approx(10 * 202e-6 + 4e-6, rel=1e-12)  # one reset for all
 
 
@@ -75,19 +80,19 @@ def test_register_accesses_are_counted_per_code() -> None:
 
 
 def test_transfer_of_events_and_samples() -> None:
-    cost = estimate(program(), n_spikes_in=1000, n_spikes_out=500, n_madc_samples=5880, synaptic_events=0)
+    cost = estimate(program(), n_spikes_in=1000, n_spikes_out=500, n_madc_samples=5880, synaptic_events=0, n_resets=1)
     assert cost.transfer_s == pytest.approx(1000 * 8e-9 + 6380 * 4e-9)
 
 
 def test_energy_lies_between_published_powers_for_an_ordinary_experiment() -> None:
-    cost = estimate(program(record=Record(madc=(MadcChannel(0),))), n_spikes_in=100, n_spikes_out=20, n_madc_samples=5880, synaptic_events=6400)
+    cost = estimate(program(record=Record(madc=(MadcChannel(0),))), n_spikes_in=100, n_spikes_out=20, n_madc_samples=5880, synaptic_events=6400, n_resets=1)
     low, high = cost.energy_j.low / cost.hardware_s, cost.energy_j.high / cost.hardware_s
     assert low == pytest.approx(0.175)
     assert high == pytest.approx(0.70)
 
 
 def test_a_busy_chip_widens_the_range() -> None:
-    cost = estimate(program(), n_spikes_in=0, n_spikes_out=0, n_madc_samples=0, synaptic_events=10**9)
+    cost = estimate(program(), n_spikes_in=0, n_spikes_out=0, n_madc_samples=0, synaptic_events=10**9, n_resets=1)
     assert cost.energy_j.high > 10**9 * brainscales2.ENERGY_SYNAPTIC_EVENT.value
 
 

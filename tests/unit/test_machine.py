@@ -71,7 +71,10 @@ def test_without_noise_and_loss_repeated_runs_are_identical():
 
 
 def test_lab_seeds_differ_as_run_numbers_do():
-    assert run(FIRING, run_seed=(1, 0)).spikes != run(FIRING, run_seed=(2, 0)).spikes != run(FIRING, run_seed=(1, 1)).spikes
+    one, other_lab, other_number = (run(FIRING, run_seed=seed).spikes for seed in ((1, 0), (2, 0), (1, 1)))
+    assert one != other_lab
+    assert one != other_number
+    assert other_lab != other_number
 
 
 def test_a_run_leaves_the_chip_object_as_it_was():
@@ -226,6 +229,17 @@ def test_a_sequential_program_goes_on_from_the_last_one():
     second, _ = one.run(Program(machine="brainscales2", record=membrane(interval=50), **half), state)
     whole = run(FIRING, 100, "-noise,-event_loss", record=membrane(interval=50))
     np.testing.assert_array_equal(trace(second), trace(whole)[500:])
+
+
+def test_every_reset_takes_its_time_on_the_chip():
+    """Before each entry; a sequential program is reset before its first entry, and not at all if it goes on from a state."""
+    apart, chained = (program(FIRING, 20, entries=Events.empty(3), sequential=sequential) for sequential in (False, True))
+    lead = 2_000
+    assert chip().run(apart)[0].chip_ticks == 3 * (10_000 + lead)
+    first, state = chip().run(chained)
+    further, _ = chip().run(chained, state)
+    assert (first.chip_ticks, further.chip_ticks) == (30_000 + lead, 30_000)
+    assert first.cost.hardware_s - further.cost.hardware_s == pytest.approx(4e-6)
 
 
 def test_a_sequential_program_refuses_circuits_that_nobody_integrated():

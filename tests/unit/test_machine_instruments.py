@@ -9,11 +9,12 @@ import pytest
 from chip_programs import FIRING, LATENCY, STIMULATED, N, arriving, membrane, program, run, trace, whole
 
 from neckar.chip import probe
+from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.madc import conversion_ticks
 from neckar.chip.probe import check_memory
 from neckar.chip.specimen import Specimen
-from neckar.chip.transfer import MadcTransfer
+from neckar.chip.transfer import MadcTransfer, physical
 from neckar.errors import ConfigurationError, MemoryLimitError
 from neckar.facts import brainscales2 as facts
 from neckar.program import (
@@ -29,8 +30,9 @@ from neckar.program import (
 
 
 def test_every_event_is_delivered_or_counted():
+    """And the link loses its share: within five standard deviations, false alarm 6e-7."""
     generator = np.random.default_rng(0)
-    n = 20_000
+    n = 200_000
     events = Events.from_columns(generator.integers(0, 2, n), generator.integers(0, 25_000, n), generator.integers(0, 2**16, n), 2)
     losses = run({**STIMULATED, "padi_enable_spl1": [True] * 6 + [False] * 2}, entries=events).losses
     losses.check()
@@ -41,6 +43,7 @@ def test_every_event_is_delivered_or_counted():
 
 
 def test_spikes_are_lost_on_the_way_out_and_counted():
+    """Within five standard deviations, false alarm 6e-7."""
     noisy = run({**FIRING, "leak_i_bias": 1000}, 500)
     n = noisy.losses.sent["chip_to_fpga"]
     assert len(noisy.spikes) == noisy.losses.delivered["chip_to_fpga"] == n - noisy.losses.lost["link_loss", "chip_to_fpga"]
@@ -120,6 +123,31 @@ def test_the_converter_reads_what_the_probe_sees():
     transfer = MadcTransfer.of(Specimen.reference(), Effects.parse("-noise"))
     np.testing.assert_array_equal(r.madc[0].value, transfer.codes(trace(r)))
     assert np.ptp(r.madc[0].value.astype(int)) > 20
+
+
+def test_the_probe_shows_the_currents_that_the_engine_applies():
+    """In the reset phase the exponential rests and, with the pause on, so do the inputs; outside it they act."""
+    fields = {**STIMULATED, **FIRING, "exponential_enable": True, "exponential_i_bias": 600, "refractory_period_enable_pause": True}
+    signals = ("refractory", "i_exp", "i_exc", "i_leak", "s_exc")
+    record = Record(spikes=(), probe=(Probe(signals, (0,), 7),))
+    shown = run(fields, 100, "ideal", entries=arriving(*range(300, 49_000, 200)), record=record).probe[0].value[0, ..., 0]
+    values = dict(zip(signals, shown, strict=True))
+    holdoff = physical(Specimen.reference(), Effects.ideal(), ChipConfig(whole(**fields)), [0]).t_holdoff[0]
+    resetting = values["refractory"] > 1.01 * holdoff
+    assert 10 < resetting.sum() < len(resetting) - 10
+    for name in ("i_exp", "i_exc", "i_leak"):
+        assert (values[name][resetting] == 0).all(), name
+        assert (values[name][~resetting] != 0).any(), name
+    assert (values["s_exc"][resetting] > 0).any()
+
+
+def test_two_channels_that_share_the_converter_need_the_memory_of_one(monkeypatch):
+    duration_us = 2**27 * 24 / 1e3  # silicon: 34 ns for each sample
+    two = program({}, duration_us, record=Record(spikes=(), madc=(MadcChannel(0), MadcChannel(1))))
+    monkeypatch.setattr(probe, "_available", lambda: 2 * 40 * 2**27)
+    check_memory(two, conversion_ticks({}), share=True)
+    with pytest.raises(MemoryLimitError):
+        check_memory(two, conversion_ticks({}))
 
 
 def test_an_instrument_in_one_snippet_samples_there_only():

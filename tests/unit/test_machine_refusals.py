@@ -12,7 +12,7 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.chip.specimen import Specimen
-from neckar.errors import ParameterRangeError, UnsupportedFeatureError
+from neckar.errors import ParameterRangeError, UnknownNameError, UnsupportedFeatureError
 from neckar.program import (
     CadcRecord,
     MadcChannel,
@@ -95,3 +95,10 @@ def test_a_step_that_is_no_multiple_of_a_tick_is_refused(step_us):
     with pytest.raises(ParameterRangeError, match=r"step_us is .*positive multiple of 0\.002 us.*Choose"):
         Chip(Specimen.reference(), Effects(), step_us=step_us)
     assert Chip(Specimen.reference(), Effects(), step_us=0.3).step_ticks == 150
+
+
+def test_unknown_instruments_and_no_threads_are_refused():
+    with pytest.raises(UnknownNameError, match=r"instruments is .slicon.; allowed is one of silicon, open; did you mean silicon"):
+        Chip(Specimen.reference(), Effects(), instruments="slicon")
+    with pytest.raises(ParameterRangeError, match="threads is 0; allowed is at least 1"):
+        Chip(Specimen.reference(), Effects(), threads=0)

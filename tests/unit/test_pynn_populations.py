@@ -7,7 +7,7 @@ import pytest
 from fake_session import FakeLab
 
 import pynn_brainscales.brainscales2 as pynn
-from neckar.errors import ParameterRangeError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
 from neckar.facts import registers
 from pynn_brainscales import errors, parameters
 
@@ -197,3 +197,32 @@ def test_assemblies_hold_populations_and_views() -> None:
     assembly.set(leak_v_leak=9)
     assert assembly.get("leak_v_leak") == 9
     assert len(assembly) == 3
+
+
+def test_initial_values_warn_that_they_have_no_effect() -> None:
+    with pytest.warns(UserWarning, match="initial value of 'v' has no effect"):
+        pynn.Population(2, HXNeuron()).initialize(v=-3)
+
+
+@pytest.mark.parametrize(("file", "text"), [("a.foo", "extension '.foo'"), (7, "name of a file")])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_recorded(file: object, text: str) -> None:
+    neuron = pynn.Population(1, HXNeuron())
+    with pytest.raises(ConfigurationError, match=text):
+        neuron.record("spikes", to_file=file)
+    assert not neuron.recorder.configuration.spikes
+
+
+def test_parameters_of_plasticity_rules_are_refused() -> None:
+    pynn.Population(1, HXNeuron(plasticity_rule_enable_readout_source=True))
+    with pytest.raises(UnsupportedFeatureError, match="plasticity_rule_enable_readout_source"):
+        pynn.run(None, pynn.RunCommand.PREPARE)
+
+
+def test_an_unknown_parameter_is_refused_whatever_its_value() -> None:
+    with pytest.raises(errors.NonExistentParameterError):
+        HXNeuron(typo=None)
+
+
+def test_data_before_a_run_says_that_there_is_none() -> None:
+    with pytest.raises(IndexError, match="before a run"):
+        pynn.Population(1, HXNeuron()).get_data()

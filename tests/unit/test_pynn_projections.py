@@ -7,7 +7,7 @@ import pytest
 from fake_session import FakeLab
 
 import pynn_brainscales.brainscales2 as pynn
-from neckar.errors import UnsupportedFeatureError
+from neckar.errors import CapacityError, ConfigurationError, UnsupportedFeatureError
 
 StaticSynapse = pynn.synapses.StaticSynapse
 
@@ -182,3 +182,36 @@ def test_the_procedural_interface_connects() -> None:
         projection = pynn.connect(sources(2), cells, weight=4)
     assert len(projection) == 4
     assert cells.get("leak_v_leak") == 7
+
+
+@pytest.mark.parametrize("weight", [1e12, 64 * 63 + 1])
+def test_a_weight_that_no_bus_can_hold_is_refused_before_it_takes_memory(weight: float) -> None:
+    pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=weight))
+    with pytest.raises(CapacityError, match=r"source 0 .* synapse rows; allowed are 64"):
+        pynn.run(None, pynn.RunCommand.PREPARE)
+
+
+def test_a_weight_beyond_counting_is_refused() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=1))
+    with pytest.raises(ConfigurationError, match="magnitudes up to"):
+        projection.set(weight=1e30)
+    with pytest.raises(ConfigurationError, match="magnitudes up to"):
+        pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=1e30))
+
+
+def test_a_projection_onto_spike_sources_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"ends in spike sources.*Exchange"):
+        pynn.Projection(neurons(1), sources(1), pynn.OneToOneConnector())
+
+
+def test_setting_weights_with_a_delay_changes_nothing() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=7))
+    with pytest.raises(ConfigurationError, match="delay"):
+        projection.set(weight=33, delay=1)
+    assert projection.get("weight", format="list", with_address=False) == [7]
+
+
+def test_the_sign_of_a_weight_counts_before_it_is_rounded() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=7))
+    with pytest.raises(pynn.projections.WeightSignError):
+        projection.set(weight=-0.3)

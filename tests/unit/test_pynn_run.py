@@ -187,3 +187,10 @@ def test_new_spike_times_are_played(lab: FakeLab, neuron: pynn.Population) -> No
 def test_an_empty_experiment_runs(lab: FakeLab) -> None:
     pynn.run(0.1)
     assert lab.sessions[0].programs[0].record.spikes == ()
+
+
+def test_run_until_loses_no_cycle_to_rounding(lab: FakeLab) -> None:
+    """0.3 - 0.1 is a little less than 0.2."""
+    pynn.run(0.1, APPEND)
+    pynn.run_until(0.3)
+    assert [snippet.duration for snippet in lab.sessions[0].programs[0].snippets] == [50_000, 100_000]

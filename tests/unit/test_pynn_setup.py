@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from fake_session import FakeLab
@@ -123,3 +124,22 @@ def test_errors_of_the_front_end_belong_to_neckars_tree() -> None:
     own = [cls for cls in vars(_errors).values() if isinstance(cls, type) and cls.__module__ == _errors.__name__]
     assert own
     assert all(issubclass(cls, NeckarError) for cls in own)
+
+
+def test_the_time_step_is_the_interval_of_the_converter() -> None:
+    from neckar.chip.madc import conversion_ticks
+    from neckar.program import seconds
+
+    pynn.setup()
+    assert pynn.get_time_step() == pytest.approx(1e3 * seconds(conversion_ticks({})), rel=1e-12)
+
+
+def test_end_closes_the_experiment_even_if_a_file_cannot_be_written(tmp_path: Path) -> None:
+    pynn.setup()
+    neuron = pynn.Population(1, pynn.cells.HXNeuron())
+    neuron.record("spikes", to_file=tmp_path / "file" / "spikes.pkl")
+    (tmp_path / "file").write_text("in the way of the folder")
+    pynn.run(0.1)
+    with pytest.raises(OSError, match="file"):
+        pynn.end()
+    assert pynn.simulator.state is None

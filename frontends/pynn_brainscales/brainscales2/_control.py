@@ -85,11 +85,12 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
 def end(compatible_output: bool = True) -> None:
     """Write recordings that were asked for with ``to_file``, close the session, and forget the experiment."""
     state = _state()
-    for population, variables, filename in state.write_on_end:
-        population.write_data(get_io(filename), variables)
-    state.write_on_end = []
-    state.close()
-    simulator.state = None
+    try:
+        for population, variables, filename in state.write_on_end:
+            population.write_data(get_io(filename), variables)
+    finally:
+        state.close()
+        simulator.state = None
 
 
 def run(runtime: float | None, command: RunCommand = RunCommand.EXECUTE) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import os
 from typing import Any
+from warnings import warn
 
 import numpy as np
 import pyNN.common
 from numpy.typing import NDArray
 from pyNN.parameters import ArrayParameter, ParameterSpace, simplify
 
+from neckar.errors import ConfigurationError
 from neckar.network import NeuronPopulation, SourcePopulation
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import RunStateError
@@ -17,6 +20,9 @@ from pynn_brainscales.brainscales2.recording import Recorder
 from pynn_brainscales.brainscales2.standardmodels.cells_base import NeuronCellType
 
 __all__ = ["Assembly", "Population", "PopulationView"]
+
+FILE_EXTENSIONS = (".nix", ".h5", ".nwb", ".pkl", ".pickle", ".mat")
+"""Those for which PyNN knows a format of neo that it can write."""
 
 
 class Assembly(pyNN.common.Assembly):
@@ -41,8 +47,8 @@ class _Recorded:
         variables : str, list of str, or None
             Names out of ``celltype.recordable``, at most one analog variable per neuron. None ends all recording of the whole population, also on a view,
             and drops data of the current run.
-        to_file : str, optional
-            File to which ``end`` writes the data.
+        to_file : str or path, optional
+            File to which ``end`` writes the data; its extension names a format of neo.
         sampling_interval : None
             The converters sample at their own rate.
         locations : None
@@ -53,20 +59,25 @@ class _Recorded:
         Raises
         ------
         UnsupportedFeatureError, ConfigurationError, UnknownVariableError, LocationError
-            See :meth:`Recorder.record`.
+            See :meth:`Recorder.record`. Also if nothing is recorded into a file, or no format has its extension.
         """
+        file = None if to_file is None else _checked_file(to_file, variables)
         if variables is None:
             self.recorder.reset()
         else:
             cells = self.all_cells if self._record_filter is None else self._record_filter
             self.recorder.record(variables, cells, sampling_interval, locations, device=device)
-        if isinstance(to_file, str):
-            self.recorder.file = to_file
-            self._simulator.state.write_on_end.append((self, variables, to_file))
+        if file is not None:
+            self.recorder.file = file
+            self._simulator.state.write_on_end.append((self, variables, file))
 
     def get_data(self: Any, variables: Any = "all", gather: bool = True, clear: bool = False, *, locations: Any = None) -> Any:
         """Return a neo block with one segment per run; see :meth:`Recorder.get`."""
         return self.recorder.get(variables, gather, self._record_filter, clear, locations=locations)
+
+    def _set_initial_value_array(self: Any, variable: str, value: Any) -> None:
+        """Say that the value has no effect: the chip starts from its own state, with a neuron reset."""
+        warn(f"the initial value of {variable!r} has no effect: a run on the chip starts with a neuron reset. Leave it out.", UserWarning, stacklevel=3)
 
     def find_units(self: Any, variable: str) -> str:
         """Return the unit of a variable."""
@@ -82,8 +93,10 @@ class Population(_Recorded, pyNN.common.Population):
     cellclass : cell type or instance of one
     cellparams : dict, optional
         Parameters, if `cellclass` is a type.
-    structure, initial_values, label
+    structure, label
         As in PyNN.
+    initial_values : dict, optional
+        Accepted with a warning and without effect: a run starts with a neuron reset.
 
     Raises
     ------
@@ -162,9 +175,6 @@ class Population(_Recorded, pyNN.common.Population):
     def _set_parameters(self, parameter_space: ParameterSpace) -> None:
         _assign(self, self, slice(None), parameter_space)
 
-    def _set_initial_value_array(self, variable: str, value: Any) -> None:
-        """Do nothing: the chip starts from its own state."""
-
     def _get_view(self, selector: Any, label: str | None = None) -> PopulationView:
         return PopulationView(self, selector, label)
 
@@ -186,11 +196,21 @@ class PopulationView(_Recorded, pyNN.common.PopulationView):
     def _set_parameters(self, parameter_space: ParameterSpace) -> None:
         _assign(self.grandparent, self, self.cell_indices, parameter_space)
 
-    def _set_initial_value_array(self, variable: str, value: Any) -> None:
-        """Do nothing: the chip starts from its own state."""
-
     def _get_view(self, selector: Any, label: str | None = None) -> PopulationView:
         return PopulationView(self, selector, label)
+
+
+def _checked_file(to_file: Any, variables: Any) -> str:
+    """Return the name of a file that ``end`` can write."""
+    if not isinstance(to_file, (str, os.PathLike)):
+        raise ConfigurationError(f"to_file is {to_file!r}; allowed is the name of a file. For other targets take the data from get_data().")
+    file = os.fspath(to_file)
+    if variables is None:
+        raise ConfigurationError(f"to_file={file!r} was asked for with nothing to record. Name the variables.")
+    extension = os.path.splitext(file)[1]
+    if extension not in FILE_EXTENSIONS:
+        raise ConfigurationError(f"to_file is {file!r}; no format has the extension {extension!r}. Allowed are {', '.join(FILE_EXTENSIONS)}.")
+    return file
 
 
 def _stored(values: NDArray[Any]) -> NDArray[Any]:

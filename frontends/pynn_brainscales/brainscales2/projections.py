@@ -20,6 +20,8 @@ __all__ = ["Connection", "Projection"]
 
 Numbers = NDArray[np.int64]
 
+_MAX_WEIGHT = 2**53  # larger numbers are not counted exactly; what fits on the chip is for the mapper to say
+
 
 class Connection(pyNN.common.Connection):
     """One connection of a projection; a view of the projection's arrays."""
@@ -90,7 +92,7 @@ class Projection(pyNN.common.Projection):
     WeightSignError
         If a weight is negative for excitatory or positive for inhibitory connections.
     ConfigurationError
-        If a delay is not 0, or a compartment is selected on neurons that have one.
+        If a delay is not 0, it ends in spike sources, a weight is too large to be counted, or a compartment is selected on neurons that have one.
     """
 
     _simulator: Any = simulator
@@ -107,6 +109,9 @@ class Projection(pyNN.common.Projection):
         space: Space | None = None,
         label: str | None = None,
     ) -> None:
+        if isinstance(postsynaptic_neurons, pyNN.common.BasePopulation) and not postsynaptic_neurons.celltype.receptor_types:
+            text = "ends in spike sources, which have no synapses. Exchange its two ends."
+            raise ConfigurationError(f"projection {label!r} {text}")
         super().__init__(presynaptic_neurons, postsynaptic_neurons, connector, synapse_type, source, receptor_type, space or Space(), label)
         for selector in ("location_selector", "source_location_selector"):
             if getattr(connector, selector, None) is not None:
@@ -195,21 +200,19 @@ class Projection(pyNN.common.Projection):
         self._weight: Numbers = np.rint(weight[order]).astype(np.int64)
 
     def _set_attributes(self, parameter_space: Any) -> None:
+        """Set delays and weights; either all or, if one is refused, none."""
         parameter_space.evaluate(simplify=True)
-        for name, value in parameter_space.items():
-            values = np.asarray(value, np.float64)
-            if values.ndim:
-                values = values[self._pre_index, self._post_index]
-            if name == "delay":
-                _check_delay(values)
-            else:
-                self._set_weights(values, slice(None))
+        asked = {name: np.asarray(value, np.float64) for name, value in parameter_space.items()}
+        asked = {name: values[self._pre_index, self._post_index] if values.ndim else values for name, values in asked.items()}
+        if "delay" in asked:
+            _check_delay(asked["delay"])
+        if "weight" in asked:
+            self._set_weights(asked["weight"], slice(None))
 
     def _set_weights(self, values: NDArray[Any], where: slice) -> None:
         """Round and set the weights of some connections; either all or, if a sign is wrong, none."""
-        rounded = np.rint(values)
-        self._check_sign(rounded)
-        self._weight[where] = rounded
+        self._check_sign(values)
+        self._weight[where] = np.rint(values)
         self._revision += 1
 
     def _check_sign(self, weights: NDArray[Any]) -> None:
@@ -218,6 +221,9 @@ class Projection(pyNN.common.Projection):
             bad = weights[~np.isfinite(weights) | (weights > 0 if inhibitory else weights < 0)].flat[0]
             allowed = "at most 0" if inhibitory else "at least 0"
             raise WeightSignError(f"projection {self.label!r}: weight {bad} was asked for; {self.receptor_type} weights are {allowed}. Change its sign.")
+        if np.abs(weights).max(initial=0) > _MAX_WEIGHT:
+            text = f"weight {weights.flat[np.abs(weights).argmax()]} was asked for; allowed are magnitudes up to {_MAX_WEIGHT}. Give a smaller one."
+            raise ConfigurationError(f"projection {self.label!r}: {text}")
 
     def _set_initial_value_array(self, variable: str, initial_value: Any) -> None:
         raise UnsupportedFeatureError(f"initial values of synapses ({variable}) were asked for; static synapses have none.")

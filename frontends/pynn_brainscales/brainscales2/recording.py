@@ -104,7 +104,7 @@ class Recorder(pyNN.recording.Recorder):
         LocationError
             If locations are named on neurons without compartments.
         """
-        if sampling_interval:
+        if sampling_interval is not None:
             raise UnsupportedFeatureError("a sampling interval was asked for; the converters sample at their own rate. Leave sampling_interval out.")
         self._check_locations(locations)
         names = self._names(variables)
@@ -238,6 +238,8 @@ class Recorder(pyNN.recording.Recorder):
         block.segments.extend(segments)
         for segment in segments:
             segment.block = block
+        if not segments:
+            raise IndexError(f"the data of population {self.population.label!r} was asked for before a run; there is none. Call run() first.")
         block.rec_datetime = segments[0].rec_datetime
         block.annotate(**self.metadata, **(annotations or {}))
         if clear:

@@ -75,9 +75,6 @@ class State(pyNN.common.control.BaseState):
         self.log = logging.getLogger("pyNN.brainscales2")
         self.populations: list[Any] = []
         self.projections: list[Any] = []
-        self.plasticity_rules: list[Any] = []
-        self.current_sources: list[Any] = []
-        self.initial_config = self.injected_config = self.injected_readout = None
         self.id_counter = 0
         self.segment_counter = -1
         self.neuron_placement = NeuronPlacement(permutation)
@@ -169,8 +166,10 @@ class State(pyNN.common.control.BaseState):
             begin = end
 
     def run_until(self, tstop: float) -> None:
-        """Schedule the time until `tstop` and execute."""
-        self.run(tstop - self.t)
+        """Schedule the time until `tstop` and execute; a difference within rounding of whole cycles of the FPGA is that many cycles."""
+        cycles = (tstop - self.t) * FPGA_CYCLES_PER_MS
+        whole = round(cycles) if math.isfinite(cycles) else 0
+        self.run(whole / FPGA_CYCLES_PER_MS if whole and math.isclose(cycles, whole, rel_tol=1e-9) else tstop - self.t)
 
     def close(self) -> None:
         """Close the session with the chip."""

@@ -70,9 +70,7 @@ class _Law:
     code_shift: float = 0.0
 
 
-_LEAK = _Law(
-    facts.LEAK_LINE, facts.LEAK_LINE_REFERENCE, "chip_leak_slope", facts.LEAK_PIVOT, ("chip_follower_offset", "chip_leak_offset"), "leak_offset"
-)
+_LEAK = _Law(facts.LEAK_LINE, facts.LEAK_LINE_REFERENCE, "chip_leak_slope", facts.LEAK_PIVOT, ("chip_follower_offset", "chip_leak_offset"), "leak_offset")
 _LAWS = {
     "leak_v_leak": _LEAK,
     "exponential_v_exp": replace(_LEAK, circuit_offset="exponential_offset"),

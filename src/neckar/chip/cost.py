@@ -24,7 +24,7 @@ _MODEL = "energy by our power model"
 _CIRCUITS_PER_PPU = AXES["circuit"] // AXES["hemisphere"]
 
 
-def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int, synaptic_events: int) -> Cost:
+def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int, synaptic_events: int, n_resets: int) -> Cost:
     """Return time and energy that a program takes on silicon.
 
     Parameters
@@ -36,6 +36,8 @@ def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_sa
         Samples of the MADC, summed over channels and entries.
     synaptic_events : int
         Events that reached a synapse with a matching label, summed over synapses and entries.
+    n_resets : int
+        Neuron resets: one before each entry, or before the first of a sequential program.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_sa
     -----
     Not modelled: the host and its network, packing of several events or codes into one instruction, overlap of transfer and real-time section.
     """
-    items = [*_hardware(program), *_configuration(program), *_transfer(program, n_spikes_in, n_spikes_out, n_madc_samples)]
+    items = [*_hardware(program, n_resets), *_configuration(program), *_transfer(program, n_spikes_in, n_spikes_out, n_madc_samples)]
     time_s, transfer_s = _sum(items, "hardware"), _sum(items, "transfer")
     return totals([*items, *_energy(program, time_s, transfer_s, synaptic_events)])
 
@@ -88,14 +90,14 @@ def _item(name: str, amount: float, fact: Fact, unit: str = "s") -> CostItem:
     return CostItem(name, amount * fact.value, unit, f"{text}; {fact.note}" if fact.note else text)
 
 
-def _hardware(program: Program) -> list[CostItem]:
+def _hardware(program: Program, n_resets: int) -> list[CostItem]:
     """Return the time in which the chip runs."""
     n = program.n_entries
     return [
         CostItem("hardware: real-time sections", seconds(n * program.duration), "s", "the program"),
         _item("hardware: margins before", n, facts.MARGIN_BEFORE),
         _item("hardware: margins after", n, facts.MARGIN_AFTER),
-        _item("hardware: neuron resets", min(n, 1) if program.sequential else n, facts.RESET_LEAD),
+        _item("hardware: neuron resets", n_resets, facts.RESET_LEAD),
     ]
 
 
@@ -127,7 +129,7 @@ def _transfer(program: Program, n_spikes_in: int, n_spikes_out: int, n_madc_samp
 
 def _energy(program: Program, time_s: float, transfer_s: float, synaptic_events: int) -> list[CostItem]:
     """Return the items of our power model and, beside them, what the published powers give."""
-    uses_madc = any(record.madc for record in _records(program))
+    uses_madc = any(record.madc for record in records_of(program))
     model = [
         _item(f"{_MODEL}: static", time_s, brainscales2.POWER_STATIC, "J"),
         _item(f"{_MODEL}: plasticity processors", time_s * len(_active_ppus(program)), brainscales2.POWER_PPU, "J"),
@@ -139,13 +141,14 @@ def _energy(program: Program, time_s: float, transfer_s: float, synaptic_events:
     return [*model, *(_item(f"energy by {power.source}: {name}", time_s, power, "J") for name, power in brainscales2.POWER_PUBLISHED.items())]
 
 
-def _records(program: Program) -> list[Record]:
+def records_of(program: Program) -> list[Record]:
+    """Return the program's record and those of its snippets that have their own."""
     return [program.record, *(snippet.record for snippet in program.snippets if snippet.record is not None)]
 
 
 def _active_ppus(program: Program) -> set[int]:
     """Return the hemispheres whose plasticity processor works: it reads the CADC and runs plasticity."""
-    circuits = [circuit for record in _records(program) for cadc in record.cadc for circuit in cadc.circuits]
+    circuits = [circuit for record in records_of(program) for cadc in record.cadc for circuit in cadc.circuits]
     circuits += [circuit for task in program.plasticity for circuit in task.neurons]
     return {circuit // _CIRCUITS_PER_PPU for circuit in circuits} | {view.hemisphere for task in program.plasticity for view in task.views}
 

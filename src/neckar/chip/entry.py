@@ -18,7 +18,7 @@ from neckar.chip.routing import HEMISPHERES, reaches_host, resolve, row_table
 from neckar.chip.sampling import Sampler
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import kick_volts, refuse_unsupported
-from neckar.dynamics import N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses
+from neckar.dynamics import N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses, aligned
 from neckar.facts import AXES, registers
 from neckar.facts import brainscales2 as facts
 from neckar.facts import cost_brainscales2 as timing
@@ -277,9 +277,9 @@ class EntryRun:
             if len(columns) == 0:
                 continue
             rows = np.unique(events[h].row).astype(np.int64)
-            weights = _aligned_plane()
+            weights = aligned(COLUMNS * COLUMNS).reshape(COLUMNS, COLUMNS)
             weights[rows] = self._kicks(config, h, rows)
-            receptor = np.where(config.synapse_row_mode[h] > 0, config.synapse_row_mode[h], 0).astype(np.uint8)
+            receptor = config.synapse_row_mode[h].astype(np.uint8)
             observed = plan.observed[(plan.observed >= mine.start) & (plan.observed < mine.stop)] - mine.start
             synapses = Synapses(weights, np.ascontiguousarray(config.synapse_label[h]), receptor)
             lane = Lane(columns, observed, synapses, _noise_keys(h), self.substrate.seed("membrane", *self.key))
@@ -319,12 +319,6 @@ class EntryRun:
         return wanted[snippet, circuit]
 
 
-def _aligned_plane() -> NDArray[np.float32]:
-    raw = np.zeros(COLUMNS * COLUMNS + 16, np.float32)
-    start = (-raw.ctypes.data % 64) // 4
-    return raw[start : start + COLUMNS * COLUMNS].reshape(COLUMNS, COLUMNS)
-
-
 def _noise_keys(hemisphere: int) -> NDArray[np.uint32]:
     """Return a well-mixed constant for each column."""
     return np.random.Generator(np.random.Philox(hemisphere)).integers(0, 2**32, COLUMNS, np.uint32)
@@ -342,7 +336,7 @@ def _rest(p: CircuitParameters) -> NDArray[np.float32]:
 
 def _reset_neurons(state: NDArray[np.float32], p: CircuitParameters) -> None:
     """Start the refractory period of all circuits, as the reset at the start of a trial does."""
-    state[REFRACTORY] = np.minimum((p.t_reset + p.t_holdoff) * 1e6, 1e6)
+    state[REFRACTORY] = (p.t_reset + p.t_holdoff) * 1e6
     state[ARMED] = 0.0
 
 

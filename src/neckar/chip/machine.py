@@ -21,15 +21,16 @@ from numpy.typing import NDArray
 
 from neckar.chip.agenda import Actor
 from neckar.chip.config import ChipConfig
-from neckar.chip.cost import estimate
+from neckar.chip.cost import estimate, records_of
 from neckar.chip.effects import Effects
 from neckar.chip.entry import CIRCUITS, EntryResult, EntryRun, Plan, refuse_changes
+from neckar.chip.instruments import checked_instruments
 from neckar.chip.madc import check_channels, conversion_ticks, convert
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import MadcTransfer
-from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
 from neckar.program import (
     Losses,
     MachineState,
@@ -64,8 +65,10 @@ class Chip:
 
     Raises
     ------
+    UnknownNameError
+        If the instruments do not exist.
     ParameterRangeError
-        If the step is not a positive multiple of 0.002 us.
+        If there is no thread, or the step is not a positive multiple of 0.002 us.
     UnsupportedFeatureError
         If an effect without a model is on: crosstalk.
     """
@@ -79,11 +82,13 @@ class Chip:
         step_us: float | None = None,
         threads: int | None = None,
     ) -> None:
-        self.specimen, self.effects, self.instruments = specimen, effects, instruments
+        if threads is not None and threads < 1:
+            raise ParameterRangeError(f"threads is {threads}; allowed is at least 1, or None for all processors. Choose one of these.")
+        self.specimen, self.effects, self.instruments = specimen, effects, checked_instruments(instruments)
         if effects.crosstalk:
             raise UnsupportedFeatureError("the effect crosstalk is on; crosstalk between analog parameter cells has no model in this version. Leave it off.")
         self.step_ticks = DEFAULT_STEP_TICKS if step_us is None else whole_ticks(step_us, "step_us")
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads if threads is not None else os.cpu_count() or 1
         self._substrate = Substrate(specimen, effects, self.step_ticks)
         self._held: tuple[MachineState, ChipConfig] | None = None
 
@@ -108,15 +113,17 @@ class Chip:
         ------
         UnsupportedFeatureError, ConfigurationError, MemoryLimitError
             Before anything runs, if the program asks for something without a model, for more than the instruments can do, or for more memory than
-            there is.
+            there is. Only what an actor writes, or a write before a single entry, is refused when it comes.
         """
         began = time.perf_counter()
         self._refuse(program)
         base = self._registers(state)
         base.apply(program.config)
+        check_memory(program, conversion_ticks(base), share=self.instruments == "silicon")
         plan = Plan(program, base, self.instruments, watched=len(actors) > 0)
         runs = [EntryRun(self._substrate, plan, e, actors if e == 0 else ()) for e in range(program.n_entries)]
         results = self._execute(plan, runs, state)
+        resets = _resets(program, state)
         final = results[-1].config
         after = MachineState(
             machine=program.machine,
@@ -126,7 +133,7 @@ class Chip:
             runs=(state.runs if state else 0) + 1,
         )
         self._held = (after, final)
-        return self._recording(program, plan, results, time.perf_counter() - began), after
+        return self._recording(program, plan, results, resets, time.perf_counter() - began), after
 
     def _refuse(self, program: Program) -> None:
         if program.machine != "brainscales2":
@@ -136,13 +143,13 @@ class Chip:
             raise UnsupportedFeatureError(
                 f"the program has plasticity tasks {names}; no machine of this version executes them. Remove them, or store the program for later."
             )
-        records = [program.record, *(s.record for s in program.snippets if s.record is not None)]
-        if any(record.cadc for record in records):
+        if any(record.cadc for record in records_of(program)):
             raise UnsupportedFeatureError("the program records with the CADC, which has no model in this version. Record with the MADC (or a probe).")
         if self.instruments == "silicon":
-            for k, record in enumerate(records):
-                check_channels(record.madc, "the program's record" if k == 0 else f"the record of a snippet ({k})")
-        check_memory(program, conversion_ticks(program.config))
+            check_channels(program.record.madc, "record")
+            for k, snippet in enumerate(program.snippets):
+                if snippet.record is not None:
+                    check_channels(snippet.record.madc, f"snippets[{k}].record")
         refuse_changes(program)
 
     def _registers(self, state: MachineState | None) -> ChipConfig:
@@ -165,7 +172,7 @@ class Chip:
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(EntryRun.execute, runs))
 
-    def _recording(self, program: Program, plan: Plan, results: Sequence[EntryResult], wall_s: float) -> Recording:
+    def _recording(self, program: Program, plan: Plan, results: Sequence[EntryResult], resets: int, wall_s: float) -> Recording:
         spikes = [result.spikes for result in results]
         ptr = np.cumsum([0, *(len(tick) for tick, _ in spikes)])
         madc = tuple(self._samples(plan, k, results) for k in range(len(plan.channels)))
@@ -182,6 +189,7 @@ class Chip:
             n_spikes_out=losses.sent["chip_to_fpga"],
             n_madc_samples=losses.sent["madc"],
             synaptic_events=sum(r.synaptic_events for r in results),
+            n_resets=resets,
         )
         return Recording(
             machine=program.machine,
@@ -192,7 +200,7 @@ class Chip:
             reads=reads,
             losses=losses,
             cost=cost,
-            chip_ticks=program.n_entries * program.duration + plan.lead_ticks * (1 if program.sequential else program.n_entries),
+            chip_ticks=program.n_entries * program.duration + plan.lead_ticks * resets,
             provenance=self._provenance(program, plan, results),
             wall={"run": wall_s},
         )
@@ -239,6 +247,13 @@ class Chip:
             active_circuits=tuple(int(c) for c in plan.active),
             environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
         )
+
+
+def _resets(program: Program, state: MachineState | None) -> int:
+    """Return how often the neurons are reset: before every entry, of a sequential program before the first one if it does not go on from a state."""
+    if not program.sequential:
+        return program.n_entries
+    return 1 if state is None or "circuits" not in state.analog else 0
 
 
 def _going_on(plan: Plan, state: MachineState | None) -> tuple[NDArray[np.float32] | None, NDArray[np.uint8] | None]:

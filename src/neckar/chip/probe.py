@@ -41,17 +41,20 @@ def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: int) 
     eq = numpy_equations()
     v_sat = p.v_sat if p.saturating else 1e6
     gate = eq.inhibition_gate(v, p.v_floor, p.v_width) if p.saturating else 1.0
+    resetting = refractory > p.t_holdoff[i] * 1e6
+    cut_off = resetting & p.pause[i]  # the synaptic inputs
+    highest = min(float(p.v_threshold[i]), p.v_supply)
     values = {
         "v": lambda: v,
         "w": lambda: w,
         "s_exc": lambda: s_e,
         "s_inh": lambda: s_i,
         "refractory": lambda: refractory * 1e-6,
-        "i_leak": lambda: np.where(refractory > p.t_holdoff[i] * 1e6, 0.0, eq.ota_current(v, p.e_leak[i], p.g_leak[i], v_sat)),
-        "i_exp": lambda: eq.exponential_current(np.minimum(v, p.v_supply), p.i_exp[i], p.v_exp[i], 1.0 / p.delta_exp[i]),
+        "i_leak": lambda: np.where(resetting, 0.0, eq.ota_current(v, p.e_leak[i], p.g_leak[i], v_sat)),
+        "i_exp": lambda: np.where(resetting, 0.0, eq.exponential_current(np.minimum(v, highest), p.i_exp[i], p.v_exp[i], 1.0 / p.delta_exp[i])),
         "i_adapt": lambda: eq.adaptation_current(w, p.w_rest[i], p.g_adapt[i]),
-        "i_exc": lambda: p.gm_exc[i] * s_e,
-        "i_inh": lambda: p.gm_inh[i] * s_i * gate,
+        "i_exc": lambda: np.where(cut_off, 0.0, p.gm_exc[i] * s_e),
+        "i_inh": lambda: np.where(cut_off, 0.0, p.gm_inh[i] * s_i * gate),
         "i_offset": lambda: p.i_source[i] + p.i_syn_rest[i] - p.i_sink[i] * gate + 0.0 * v,
     }
     return values[name]().astype(np.float32)
@@ -62,14 +65,16 @@ def n_samples(probe: Probe, duration: int) -> int:
     return -(-duration // probe.interval)
 
 
-def check_memory(program: Program, conversion_ticks: int) -> None:
+def check_memory(program: Program, conversion_ticks: int, *, share: bool = False) -> None:
     """Refuse a program whose samples would fill the memory; what the record of a snippet asks for is sampled during that snippet only.
 
     Parameters
     ----------
     program : Program
     conversion_ticks : int
-        Ticks between two samples of the MADC.
+        Ticks that one conversion of the MADC takes.
+    share : bool
+        Whether the channels of a record take turns at one converter.
 
     Raises
     ------
@@ -79,7 +84,8 @@ def check_memory(program: Program, conversion_ticks: int) -> None:
     needed = 0
     for snippet in program.snippets:
         record = snippet.record or program.record
-        needed += program.n_entries * len(record.madc) * (snippet.duration // conversion_ticks) * MADC_SAMPLE_BYTES
+        converters = min(len(record.madc), 1) if share else len(record.madc)
+        needed += program.n_entries * converters * (snippet.duration // conversion_ticks) * MADC_SAMPLE_BYTES
         for probe in record.probe:
             needed += 4 * program.n_entries * len(probe.signals) * len(probe.circuits) * n_samples(probe, snippet.duration)
     if needed <= ALWAYS_FITS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,7 @@ EXPECTED_ON_REFERENCE = (  # row A6b: median over the chip's circuits, 5 % and 9
     "  expected on the reference chip: period 10.0 us in the median over its neurons (8.1 to 12.4),\n"
     "  membrane between about 159 and 401 LSB. Chips differ: see docs/explanation/ledger.md"
 )
+WITHOUT_MISMATCH = "  without mismatch every chip and neuron is the nominal one; docs/explanation/ledger.md says what chips with mismatch show"
 EXPECTED_ON_OTHERS = (  # rows A3, A4, A6b: bands
     "  expected on virtual chips: period 8.3 us in the median (5.2 to 12.5), membrane between a trough of 65 to 299\n"
     "  and a peak of 327 to 454 LSB; ranges are 5..95 % of virtual chips: see docs/explanation/ledger.md"
@@ -77,19 +79,27 @@ def demo(
         names, status = run_script(SCRIPT, [])
     if status or tally.last is None:
         raise typer.Exit(status or 1)
-    trace, chip_id = Trace.from_names(names), tally.last[1].provenance.chip["id"]
+    trace, provenance = Trace.from_names(names), tally.last[1].provenance
+    chip_id = provenance.chip["id"]
     draw(trace, f"virtual chip {chip_name(chip_id)}: a neuron with its leak potential above its threshold", output)
-    typer.echo(summary(trace, chip_id, tally, output))
+    typer.echo(summary(trace, chip_id, provenance.effects, tally, output))
 
 
-def summary(trace: Trace, chip_id: str, tally: Tally, output: Path) -> str:
+def expected(chip_id: str, effects: Mapping[str, bool]) -> str:
+    """Return what is known of such chips; that is about chips with their mismatch."""
+    if not effects["mismatch"]:
+        return WITHOUT_MISMATCH
+    return EXPECTED_ON_REFERENCE if chip_id == "reference" else EXPECTED_ON_OTHERS
+
+
+def summary(trace: Trace, chip_id: str, effects: Mapping[str, bool], tally: Tally, output: Path) -> str:
     """Return what was run, what came out, how that compares, and what to do next, for a newcomer."""
     return "\n".join(
         [
             "One neuron circuit whose leak potential lies above its threshold, 0.2 ms of hardware time, through PyNN.",
             f"No silicon was involved: this is virtual chip {chip_name(chip_id)}.",
             *measured(trace),
-            EXPECTED_ON_REFERENCE if chip_id == "reference" else EXPECTED_ON_OTHERS,
+            expected(chip_id, effects),
             f"  {tally.line()}",
             f"Figure: {output}",
             f"Next: neckar demo --chip 7 (another chip), neckar demo --effects ideal (without imperfections), neckar run your_script.py; script: {SCRIPT}",

@@ -17,7 +17,7 @@ from neckar.cli._script import chip_name
 from neckar.errors import NeckarError
 from neckar.lab import ENVIRONMENT, Lab
 
-_PACKAGES = ("numpy", "numba", "PyNN", "neo", "quantities", "h5py", "typer")
+_PACKAGES = ("numpy", "numba", "PyNN", "neo", "quantities", "h5py", "typer", "rich", "platformdirs")
 _OPTIONAL = ("matplotlib", "torch")
 _FRONT_ENDS = ("pynn_brainscales",)
 _WIDE_VECTORS = ("avx512f", "avx2", "neon", "sve")
@@ -99,9 +99,9 @@ def settings(environment: Mapping[str, str]) -> Iterator[Line]:
     """Show the environment variables in effect, and name unknown ones."""
     known = set(ENVIRONMENT.values())
     for name in sorted(environment):
-        if name in known:
+        if name in known and environment[name]:
             yield Line("ok", f"{name}={environment[name]}")
-        elif name.startswith("NECKAR_") and name != "NECKAR_UPSTREAM":
+        elif name.startswith("NECKAR_") and name not in {*known, "NECKAR_UPSTREAM"}:
             yield Line("warn", f"{name} is set, but Neckar reads only {', '.join(sorted(known))}")
     try:
         lab = Lab()

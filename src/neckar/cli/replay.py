@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from neckar.program import Contents, Provenance, Recording
 
 _CHIP: Mapping[str, type | tuple[type, ...]] = {"id": str, "seed": int, "statistics_version": int, "age_h": (int, float), "overrides": str}
-_INSTRUMENTS = ("silicon", "open")
 _VERSIONS = ("neckar", "model_version", "environment")  # may differ between two machines with the same bits
 
 
@@ -118,11 +117,13 @@ def _fields(given: object, name: str, kinds: Mapping[str, type | tuple[type, ...
 
 def _check_run(how: Provenance) -> None:
     """Check the rest of what a repetition needs."""
+    from neckar.chip.instruments import INSTRUMENTS
+
     seeds = how.run_seed
     if not isinstance(seeds, tuple) or len(seeds) != 2 or not all(type(seed) is int and 0 <= seed < 2**64 for seed in seeds):
         raise _not_ours("run_seed", f"it is {seeds!r}; allowed are two integers from 0 to 2**64 - 1.")
-    if how.instruments not in _INSTRUMENTS:
-        raise _not_ours("instruments", f"it is {how.instruments!r}; allowed is {' or '.join(_INSTRUMENTS)}.")
+    if how.instruments not in INSTRUMENTS:
+        raise _not_ours("instruments", f"it is {how.instruments!r}; allowed is {' or '.join(INSTRUMENTS)}.")
     steps = how.step_ticks
     if not isinstance(steps, tuple) or not steps or not all(type(step) in (int, float) and step > 0 for step in steps):
         raise _not_ours("step_ticks", f"it is {steps!r}; allowed is a list of positive numbers.")

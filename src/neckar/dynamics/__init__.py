@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from neckar.dynamics._layout import N_DYNAMIC, STATE_NAMES
+from neckar.dynamics._layout import N_DYNAMIC, STATE_NAMES, aligned
 from neckar.dynamics._parameters import CircuitParameters
 from neckar.dynamics._propagators import largest_step, reference_tau
 
@@ -25,6 +25,7 @@ __all__ = [
     "Segment",
     "Synapses",
     "Trace",
+    "aligned",
     "largest_step",
     "reference_tau",
 ]

@@ -2,7 +2,8 @@
 
 A lane's input is a list of row events (tick, row, label); a row event adds the weights of all synapses in the row whose label matches to the synaptic lines of
 the row's hemisphere. It acts at its own time: the kick is shared between the start and the end of the step with weights that are exact for
-the lane's median synaptic time constant (:func:`neckar.dynamics._propagators.kick_shares`), and kicks there are propagated exactly.
+the segment's reference time constants, medians over the circuits in use (:func:`neckar.dynamics._propagators.kick_shares`), and kicks there are
+propagated exactly.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from neckar.dynamics._step import circuit_step
 F = np.float32
 STRIDE = L.STRIDE
 U = np.uint32
-EXCITATORY, INHIBITORY, BOTH = 1, 2, 3  # receptor of a row: which synaptic lines it drives; 0: none
+BOTH = 3  # receptor of a row, the synaptic lines it drives: 0 none, 1 excitatory, 2 inhibitory, 3 both
 LAST_LINE = np.array([0, 0, 1, 1], np.int64)
 
 

@@ -20,7 +20,7 @@ from neckar.dynamics._step import EDGE, circuit_step
 
 F = np.float32
 STRIDE = L.STRIDE
-ZERO, ONE, HALF = F(0), F(1), F(0.5)
+ZERO, ONE = F(0), F(1)
 N_SIGNALS = 5  # v, w, s_exc, s_inh, refractory
 
 

@@ -70,6 +70,7 @@ def tanh32(x):  # type: ignore[no-untyped-def]
     high = F(0.0202241863) + q * (F(-0.00664366219) + q * (F(0.00164746972) + q * (F(-0.000258645145) + q * (F(1.864148e-05)))))
     return x * (F(1) + q * (F(-0.333318414) + q * (F(0.133167515) + q * (F(-0.0532428956) + q * high))))
 
+
 @inline
 def identity(x):  # type: ignore[no-untyped-def]
     """Return x: the tanh of a circuit without saturation."""
@@ -80,4 +81,3 @@ def identity(x):  # type: ignore[no-untyped-def]
 def maximum(a, b):  # type: ignore[no-untyped-def]
     """Return the larger argument."""
     return max(a, b)
-

@@ -15,7 +15,7 @@ adaptation term complete the AdEx model::
     gate(v)       = 1 - exp(-max(v - v_floor, 0) / v_width)
 
 Sources: AdEx form, Billaudelle et al. 2022; switches and shared OTA, haldls ``v3/neuron.h``; tanh form, gate and all constants are fitted by us
-(docs/explanation/ledger.md). Any consistent set of units works; the engine uses V, us, pF, uA.
+(docs/explanation/ledger.md). Any consistent set of units works; the engine uses V and us, and currents divided by the capacitance (V/us).
 
 Not modelled: slew-rate limits, the finite bandwidth of the OTAs, the voltage dependence of the membrane capacitance.
 """

@@ -7,6 +7,8 @@ nominal conversion, because that is what public figures show. Two sets of transf
 "Our fit" means fitted to numbers read from public figures of the demos (repository brainscales2-demos) and from assertions in public tests (hxtorch,
 calix, pynn-brainscales). "Our estimate" means less: plausible, consistent with the figures, not measured. Marks such as ts_00 name notebooks of
 brainscales2-demos. The observations behind the numbers are listed in docs/explanation/ledger.md.
+
+Constants of circuits that have no model yet (CADC, crosstalk, CapMem writes, start-up of the MADC) stand here as knowledge; no code reads them.
 """
 
 from __future__ import annotations

@@ -51,10 +51,8 @@ class Routing:
     receiver : ndarray of bool, shape (hemisphere, driver)
         Drivers in use.
     compare_mask : ndarray of uint8, shape (hemisphere, driver)
-    connection : ndarray of int64, shape (synapse,)
-        Connection that each synapse realises, synapses of a connection as neighbours.
     hemisphere, row, column : ndarray of int64, shape (synapse,)
-        Place of each synapse.
+        Place of each synapse, in the order of the connections, synapses of a connection as neighbours.
     synapse_label : ndarray of int64, shape (synapse,)
     """
 
@@ -63,7 +61,6 @@ class Routing:
     row_mode: NDArray[np.uint8]
     receiver: NDArray[np.bool_]
     compare_mask: NDArray[np.uint8]
-    connection: NDArray[np.int64]
     hemisphere: NDArray[np.int64]
     row: NDArray[np.int64]
     column: NDArray[np.int64]
@@ -123,7 +120,10 @@ def route(network: Network, placement: Placement, flat: Connections) -> Routing:
     CapacityError
         If synapses, rows or labels do not suffice; names what was asked, allowed, where, and the remedy.
     """
-    connection = np.repeat(np.arange(len(flat.weight)), synapses_per_weight(flat.weight))
+    parts = synapses_per_weight(flat.weight)
+    if parts.max(initial=0) > _ROWS_PER_BUS:  # asked before memory is taken for each part
+        raise _beyond_a_bus(network, int(flat.source[parts.argmax()]), int(parts.max()))
+    connection = np.repeat(np.arange(len(flat.weight)), parts)
     circuit, receptor = flat.circuit[connection], flat.receptor[connection]
     hemisphere, column = circuit // COLUMNS, circuit % COLUMNS
     names, source = np.unique(flat.source[connection], return_inverse=True)
@@ -145,7 +145,7 @@ def route(network: Network, placement: Placement, flat: Connections) -> Routing:
     group = group_of[source]
     slot = _rank(np.ravel_multi_index((group, receptor, hemisphere, column), groups.synapses.shape)) + np.where(receptor, excitatory_rows[group, hemisphere], 0)
     row = _row(channel[group], start[group], slot)
-    return Routing(label, offsets, *_rows(groups, channel, start, block), connection, hemisphere, row, column, label_of[source])
+    return Routing(label, offsets, *_rows(groups, channel, start, block), hemisphere, row, column, label_of[source])
 
 
 def _block(synapses: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -250,10 +250,14 @@ def _check_necessary(network: Network, placement: Placement, demand: NDArray[np.
         )
     alone = demand.max(axis=-1).sum(axis=1).max(axis=-1)
     if alone.max() > _ROWS_PER_BUS:
-        number = int(names[alone.argmax()])
-        offsets = source_offsets(network)
-        population = int(np.searchsorted(offsets, number, side="right")) - 1
-        raise CapacityError(
-            f"source {number - offsets[population]} of population {network.populations[population].label!r} needs {alone.max()} synapse rows; allowed are "
-            f"{_ROWS_PER_BUS}, the rows of one bus, that is weights up to {_ROWS_PER_BUS * MAX_WEIGHT}. Spread the weight over several sources."
-        )
+        raise _beyond_a_bus(network, int(names[alone.argmax()]), int(alone.max()))
+
+
+def _beyond_a_bus(network: Network, number: int, rows: int) -> CapacityError:
+    """Return the error of a source that alone needs more rows than a bus has."""
+    offsets = source_offsets(network)
+    population = int(np.searchsorted(offsets, number, side="right")) - 1
+    return CapacityError(
+        f"source {number - offsets[population]} of population {network.populations[population].label!r} needs {rows} synapse rows; allowed are "
+        f"{_ROWS_PER_BUS}, the rows of one bus, that is weights up to {_ROWS_PER_BUS * MAX_WEIGHT}. Spread the weight over several sources."
+    )

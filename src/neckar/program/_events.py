@@ -163,9 +163,7 @@ def columns_of_lists(lists: Iterable[Sequence[tuple[int, int]]]) -> tuple[NDArra
     return np.repeat(np.arange(len(lists)), [len(pairs) for pairs in lists]), flat[:, 0], flat[:, 1], len(lists)
 
 
-def sorted_csr(
-    what: str, entry: ArrayLike, tick: NDArray[Any], second: NDArray[Any], n_entries: int
-) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+def sorted_csr(what: str, entry: ArrayLike, tick: NDArray[Any], second: NDArray[Any], n_entries: int) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
     """Sort columns by (entry, tick, second) and return them behind their ``entry_ptr``."""
     entry = integers(entry, np.int64, f"{what} entry column")
     if not len(entry) == len(tick) == len(second):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyNN.parameters import ArrayParameter
 from pyNN.standardmodels import build_translations
 
-from neckar.errors import ConfigurationError, ParameterRangeError
+from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
 from neckar.facts import Register, check_codes, registers
 from neckar.network import NeuronPopulation, SourcePopulation
 from pynn_brainscales.brainscales2 import simulator
@@ -60,8 +60,13 @@ class HXNeuron(NeuronCellType):
         ------
         ParameterRangeError, ConfigurationError
             If a value is no code of its register.
+        UnsupportedFeatureError
+            If a parameter of plasticity rules is not at its default.
         """
         values = self.parameter_space._parameters
+        for name, default in NeuronCellType.default_parameters.items():
+            if (values[name] != default).any():
+                raise UnsupportedFeatureError(f"population {label!r}: {name} was set; plasticity rules are not part of this version. Leave it out.")
         codes = {}
         for name, register in _REGISTERS.items():
             array = values[name]

@@ -21,7 +21,7 @@ class StandardCellType(pyNN.standardmodels.StandardCellType, ABC):
     """A cell type that can be part of a network on the chip."""
 
     def __init__(self, **parameters: Any) -> None:
-        super().__init__(**{name: value for name, value in parameters.items() if value is not None})
+        super().__init__(**{name: value for name, value in parameters.items() if value is not None or name not in self.default_parameters})
 
     def can_record(self, variable: str, location: Any = None) -> bool:
         """Return whether cells of this type have a variable."""

@@ -31,7 +31,10 @@ SEED = {name: 100 + i for i, name in enumerate(FEATURES)}
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Engine minus reference: number of spikes of each circuit, intervals between spikes (us, of all circuits with equal numbers), rms of each membrane (V)."""
+    """Engine minus reference: number of spikes of each circuit, intervals between spikes (us, of all circuits with equal numbers), rms of each membrane (V).
+
+    Circuits that fire too fast to have samples away from spikes, at most two of 48, have no rms.
+    """
 
     count: np.ndarray
     intervals: np.ndarray
@@ -105,11 +108,13 @@ def compare(features: str, saturating: bool, step: int) -> Comparison:
     expected, right = reference(features, saturating)
     count = np.array([len(a) - len(b) for a, b in zip(spikes, expected, strict=True)])
     intervals = [np.abs(np.diff(a) - np.diff(b)) for a, b in zip(spikes, expected, strict=True) if len(a) == len(b)]
-    rms = np.zeros(N)
+    rms = np.full(N, np.nan)
     for circuit in range(N):
         away = away_from_spikes(spikes[circuit], expected[circuit], (p.t_reset[circuit] + p.t_holdoff[circuit]) * 1e6 * US)
-        rms[circuit] = np.sqrt(np.mean((membranes - right)[circuit, away] ** 2)) if away.any() else 0.0
-    return Comparison(count, np.concatenate(intervals) / US, rms, sum(len(train) for train in expected))
+        if away.any():
+            rms[circuit] = np.sqrt(np.mean((membranes - right)[circuit, away] ** 2))
+    assert np.isnan(rms).sum() <= 2
+    return Comparison(count, np.concatenate(intervals) / US, rms[~np.isnan(rms)], sum(len(train) for train in expected))
 
 
 def away_from_spikes(spikes: np.ndarray, expected: np.ndarray, refractory: float) -> np.ndarray:
@@ -137,10 +142,10 @@ def test_small_steps_give_the_spikes_and_membranes_of_the_reference(features, sa
 
 @cases
 def test_the_default_step_gives_the_spikes_and_membranes_of_the_reference(features, saturating):
-    """Without an exponential term, membranes agree within 1 mV and 95 % of the intervals within 50 ns.
+    """Without an exponential term, membranes agree within 1 mV (0.2 mV in the median) and 95 % of the intervals within 50 ns.
 
-    An exponential term amplifies small differences where a membrane hesitates between upstroke and return: 2.5 mV and 300 ns. In one circuit of 48 (two for the
-    membranes) more is allowed: one spike more or less at the edge of firing, or a membrane that strong inhibition holds close to its floor.
+    An exponential term amplifies small differences where a membrane hesitates between upstroke and return: 2.5 mV (0.5 mV) and 300 ns. In one circuit of 48
+    (two for the membranes) more is allowed: one spike more or less at the edge of firing, or a membrane that strong inhibition holds close to its floor.
     """
     found = compare(features, saturating, DEFAULT_STEP)
     exponential = "exponential" in FEATURES[features]

@@ -36,11 +36,12 @@ AXES = MappingProxyType(
         "column": 256,
         "driver": 128,
         "padi_bus": 8,
+        "background": 8,
         "crossbar_input": 20,
         "crossbar_output": 12,
     }
 )
-"""Length of every axis that a register field can have (halco hicann-dls/vx: neuron.h, synapse_driver.h, padi.h, routing_crossbar.h)."""
+"""Length of every axis that a register field can have (halco hicann-dls/vx: neuron.h, synapse_driver.h, padi.h, background.h, routing_crossbar.h)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class Register:
     axes : tuple of str
         Names of the array axes, keys of :data:`AXES`. An empty tuple is a single register.
     dtype : numpy.dtype
-        bool, uint8 or uint16.
+        bool, uint8, uint16 or uint32.
     default : int or ndarray
         Code after a reset: one for all elements, or an array of the field's shape.
     low, high : int

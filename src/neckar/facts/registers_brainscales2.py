@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neckar.facts._register import AXES, CAPMEM_REFRESH_DISABLED, Kind, Register
 
-_BOOL, _U8, _U16 = np.dtype(np.bool_), np.dtype(np.uint8), np.dtype(np.uint16)
+_BOOL, _U8, _U16, _U32 = np.dtype(np.bool_), np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.uint32)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class _At:
         return self._row(name, "switch", _BOOL, default, 1, "on/off", text)
 
     def code(self, name: str, high: int, text: str, default: int | NDArray[Any] = 0, unit: str = "code") -> Register:
-        return self._row(name, "code", _U8 if high < 256 else _U16, default, high, unit, text)
+        return self._row(name, "code", _U8 if high < 2**8 else _U16 if high < 2**16 else _U32, default, high, unit, text)
 
     def choice(self, name: str, choices: tuple[str, ...], text: str, default: int = 0) -> Register:
         return replace(self._row(name, "choice", _U8, default, len(choices) - 1, "choice", text), choices=choices)
@@ -276,6 +276,18 @@ _CROSSBAR = (
     ),
 )
 
+_GENERATOR = _At(("background",), "haldls vx/background.h (BackgroundSpikeSource); 0-3 top, 4-7 bottom hemisphere")
+
+_BACKGROUND = _passive(
+    _GENERATOR.switch("background_enable", "Runs the generator; its first event, or first draw, comes one full period after it was switched on."),
+    _GENERATOR.switch("background_enable_random", "Draws a random number each period (Poisson) instead of sending an event each period (regular)."),
+    _GENERATOR.code("background_period", 65535, "Distance of two events, or of two draws, in cycles of the 250 MHz clock.", unit="clock cycles"),
+    _GENERATOR.code("background_rate", 255, "A draw of 0 to 255 sends an event if it is at most this code; without effect on regular events."),
+    _GENERATOR.code("background_seed", 2**32 - 1, "Start of the random numbers, taken over when the generator is switched on."),
+    _GENERATOR.code("background_mask", 255, "Bits of the label that a random generator replaces by random ones at each event.", unit="bit mask"),
+    _GENERATOR.code("background_label", 16383, "Label of the events, as the crossbar sees it.", unit="label"),
+)
+
 _CONVERTER = _At((), "haldls vx/madc.h (MADCConfig)")
 
 _MADC = (
@@ -321,6 +333,7 @@ GROUPS: Mapping[str, tuple[Register, ...]] = MappingProxyType(
         "Synapses": _SYNAPSES,
         "Synapse drivers and buses": _DRIVERS,
         "Crossbar": _CROSSBAR,
+        "Background sources": _BACKGROUND,
         "Membrane converter (MADC)": _MADC,
         "Counters": _COUNTERS,
     }

@@ -85,11 +85,6 @@ def test_every_field_is_read_passive_or_refused(monkeypatch):
     assert not any(register.passive and register.refused for register in TABLE.values())
 
 
-def test_an_effect_without_model_is_refused():
-    with pytest.raises(UnsupportedFeatureError, match=r"crosstalk .* no model.*Leave it off"):
-        Chip(Specimen.reference(), Effects(crosstalk=True))
-
-
 @pytest.mark.parametrize("step_us", [0.001, 0.0501, 0.0, -0.5, math.nan, math.inf])
 def test_a_step_that_is_no_multiple_of_a_tick_is_refused(step_us):
     with pytest.raises(ParameterRangeError, match=r"step_us is .*positive multiple of 0\.002 us.*Choose"):

@@ -22,7 +22,8 @@ class Effects:
         Chips and circuits deviate from the nominal lines. Off: every chip with a seed is the mean of the population; the reference chip keeps its own
         lines, which define it, but all its circuits are alike.
     noise : bool
-        Everything that differs between repeated runs: current noise of the membranes, noise of the converters' samples, jitter of the background.
+        Everything that differs between repeated runs: current noise of the membranes, noise of the converters' samples, jitter of the background, and
+        the value at which a write of an analog parameter cell ends (:mod:`neckar.chip.capmem`).
     quantisation : bool
         Rounding of the converters with their differential non-linearity. Off: codes are the nearest integers of the exact reading. Codes that the
         user sets are integers either way.
@@ -31,8 +32,8 @@ class Effects:
     event_loss : bool
         Random loss on the links and full buffers.
     crosstalk : bool
-        Analog parameter cells that share a value disturb each other. Off by default, because users avoid it on silicon by dithering equal values. It has
-        no model in this version: a chip with it raises :class:`~neckar.errors.UnsupportedFeatureError`.
+        Analog parameter cells that share a value disturb each other (:mod:`neckar.chip.capmem`). Off by default, because users avoid it on silicon by
+        dithering equal values.
     drift : bool
         Potentials change slowly with the age of the chip. On by default; a chip of age zero, the default age, has not drifted yet.
 

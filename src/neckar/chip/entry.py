@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.agenda import PLANES, Actor, Port, Trial, in_order
+from neckar.chip.capmem import CapMem
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.madc import SIGNAL, STAMP_TICKS, conversion_ticks, sample_ticks
@@ -126,6 +127,7 @@ class EntryResult:
     """What one entry yields."""
 
     config: ChipConfig
+    cells: CapMem
     state: NDArray[np.float32]  # (field, circuit)
     counters: NDArray[np.uint8]
     spikes: tuple[Ticks, NDArray[np.int64]]
@@ -169,22 +171,30 @@ class EntryRun:
         Gives physics, steps and seeds.
     plan : Plan
     entry : int
+    cells : CapMem
+        What the analog parameter cells hold when the program starts.
     actors : sequence of Actor
         Act besides the playback.
     """
 
-    def __init__(self, substrate: Substrate, plan: Plan, entry: int, actors: Sequence[Actor]) -> None:
-        self.substrate, self.plan, self.entry, self.actors = substrate, plan, entry, actors
+    def __init__(self, substrate: Substrate, plan: Plan, entry: int, cells: CapMem, actors: Sequence[Actor]) -> None:
+        self.substrate, self.plan, self.entry, self.cells, self.actors = substrate, plan, entry, cells, actors
         self.key = (*(plan.program.run_seed or (0, 0)), entry)
-        self.writes = [w for w in plan.program.writes if w.entry is None or w.entry == entry]
+        self.writes = [(n, w) for n, w in enumerate(plan.program.writes) if w.entry is None or w.entry == entry]
 
-    def execute(self, before: NDArray[np.float32] | None = None, config: ChipConfig | None = None, counters: NDArray[np.uint8] | None = None) -> EntryResult:
-        """Run the entry; `before`, `config` and `counters` are circuits, registers and spike counters if it goes on from another entry."""
+    def execute(
+        self,
+        before: NDArray[np.float32] | None = None,
+        config: ChipConfig | None = None,
+        counters: NDArray[np.uint8] | None = None,
+        cells: CapMem | None = None,
+    ) -> EntryResult:
+        """Run the entry; the arguments are circuits, registers, spike counters and analog parameter cells if it goes on from another entry."""
         plan, program = self.plan, self.plan.program
-        config = (config or plan.base).copy()
-        self._write("before", config)
+        config, self.cells = (config or plan.base).copy(), cells or self.cells
+        self._write("before", config, self.writes)
         start = 0 if before is not None else -plan.lead_ticks
-        parameters = self.substrate.physical(config)
+        parameters = self.substrate.physical(config, self.cells)
         state = _rest(parameters) if before is None else before.copy()
         if before is None:
             _reset_neurons(state, parameters)
@@ -192,13 +202,13 @@ class EntryRun:
         reads = {r.name: np.array((counters if r.field == "spike_counter" else config[r.field])[r.key]) for r in program.reads if r.at == "before"}
         samplers = [Sampler(c.circuit, (SIGNAL[c.source],), grid) for c, grid in plan.channels]
         probes = [[Sampler(c, p.signals, grid) for c in p.circuits] for p, grid in plan.probes]
-        result = EntryResult(config, state, np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0, samplers, [], reads, [])
+        result = EntryResult(config, self.cells, state, np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0, samplers, [], reads, [])
         arrivals = self._arrivals(result)
-        timed = [w for w in self.writes if not isinstance(w.at, str)]
-        playback = _Playback([w for w in timed if w.field in PLANES], [r for r in program.reads if not isinstance(r.at, str)], reads)
+        timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
+        playback = _Playback([w for _, w in timed if w.field in PLANES], [r for r in program.reads if not isinstance(r.at, str)], reads)
         instruments = [*samplers, *(s for group in probes for s in group)]
         trial = Trial(config, {}, instruments, self._kicks, counters)
-        self._stretches(trial, state, start, arrivals, [w for w in timed if w.field not in PLANES], [playback, *self.actors], result)
+        self._stretches(trial, state, start, arrivals, [(n, w) for n, w in timed if w.field not in PLANES], [playback, *self.actors], result)
         self._finish(trial, result, probes)
         return result
 
@@ -208,19 +218,18 @@ class EntryRun:
         state: NDArray[np.float32],
         start: int,
         arrivals: tuple[Ticks, NDArray[np.uint16]],
-        writes: Sequence[TimedWrite],
+        writes: Sequence[tuple[int, TimedWrite]],
         actors: Sequence[Actor],
         result: EntryResult,
     ) -> None:
         plan, config, end = self.plan, trial.config, self.plan.program.duration
-        cuts = sorted({start, *plan.deltas, *(int(w.at) for w in writes if int(w.at) < end), end})
+        cuts = sorted({start, *plan.deltas, *(int(w.at) for _, w in writes if int(w.at) < end), end})
         for a, b in pairwise(cuts):
             if a in plan.deltas:
                 config.apply(plan.deltas[a])
-            for write in writes:
-                if int(write.at) == a:
-                    config[(write.field, *write.key)] = write.value
-            parameters = self.substrate.physical(config)
+                self.cells = self.cells.written(plan.deltas[a], config, *self.key, "snippet", a)
+            self._write(a, config, writes)
+            parameters = self.substrate.physical(config, self.cells)
             step, tau = self.substrate.step(parameters)
             result.steps.append(step)
             events, answered = self._row_events(config, arrivals, a, b, result)
@@ -231,15 +240,15 @@ class EntryRun:
                 lane.store(state[:, COLUMNS * hemisphere : COLUMNS * (hemisphere + 1)])
             result.answered += answered
             result.leaves.append((a, reaches_host(config)))
-        for write in writes:
-            if int(write.at) == end:
-                config[(write.field, *write.key)] = write.value
+        self._write(end, config, writes)
         trial.finish(actors)
 
-    def _write(self, phase: str, config: ChipConfig) -> None:
-        for write in self.writes:
-            if write.at == phase:
+    def _write(self, at: int | str, config: ChipConfig, writes: Sequence[tuple[int, TimedWrite]]) -> None:
+        """Do the writes of a tick or phase."""
+        for n, write in writes:
+            if write.at == at:
                 config[(write.field, *write.key)] = write.value
+                self.cells = self.cells.written_at(write.field, write.key, *self.key, "write", n)
 
     def _arrivals(self, result: EntryResult) -> tuple[Ticks, NDArray[np.uint16]]:
         """Return arrival ticks and labels of the input events that the link does not lose."""
@@ -266,7 +275,7 @@ class EntryRun:
         return events, len(tick) - unanswered
 
     def _kicks(self, config: ChipConfig, hemisphere: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return kick_volts(self.substrate.specimen, self.substrate.effects, config, hemisphere, rows)
+        return kick_volts(self.substrate.specimen, self.substrate.effects, self.cells.values(config), hemisphere, rows)
 
     def _lanes(self, trial: Trial, state: NDArray[np.float32], events: Sequence[RowEvents]) -> None:
         """Make the lanes of a stretch, with the rows that receive events in it."""
@@ -292,7 +301,8 @@ class EntryRun:
         inside = (tick >= 0) & (tick < program.duration)
         tick, circuit = tick[inside], circuit[inside]
         result.counters[:] = trial.counters(program.duration)
-        self._write("after", config)
+        self._write("after", config, self.writes)
+        result.cells = self.cells
         for read in program.reads:
             if read.at == "after":
                 result.reads[read.name] = result.counters[read.key] if read.field == "spike_counter" else np.array(config[read.field][read.key])

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.agenda import Actor
+from neckar.chip.capmem import CELLS
 from neckar.chip.config import ChipConfig
 from neckar.chip.cost import estimate, records_of
 from neckar.chip.effects import Effects
@@ -43,7 +44,7 @@ from neckar.program import (
 )
 from neckar.program._time import whole_ticks
 
-MODEL_VERSION = "2026.11"
+MODEL_VERSION = "2026.12"
 DEFAULT_STEP_TICKS = 250
 
 
@@ -69,8 +70,6 @@ class Chip:
         If the instruments do not exist.
     ParameterRangeError
         If there is no thread, or the step is not a positive multiple of 0.002 us.
-    UnsupportedFeatureError
-        If an effect without a model is on: crosstalk.
     """
 
     def __init__(
@@ -85,8 +84,6 @@ class Chip:
         if threads is not None and threads < 1:
             raise ParameterRangeError(f"threads is {threads}; allowed is at least 1, or None for all processors. Choose one of these.")
         self.specimen, self.effects, self.instruments = specimen, effects, checked_instruments(instruments)
-        if effects.crosstalk:
-            raise UnsupportedFeatureError("the effect crosstalk is on; crosstalk between analog parameter cells has no model in this version. Leave it off.")
         self.step_ticks = DEFAULT_STEP_TICKS if step_us is None else whole_ticks(step_us, "step_us")
         self.threads = threads if threads is not None else os.cpu_count() or 1
         self._substrate = Substrate(specimen, effects, self.step_ticks)
@@ -121,7 +118,9 @@ class Chip:
         base.apply(program.config)
         check_memory(program, conversion_ticks(base), share=self.instruments == "silicon")
         plan = Plan(program, base, self.instruments, watched=len(actors) > 0)
-        runs = [EntryRun(self._substrate, plan, e, actors if e == 0 else ()) for e in range(program.n_entries)]
+        written = CELLS if state is None else program.config
+        cells = self._substrate.capmem(state).written(written, base, *(program.run_seed or (0, 0)), "config")
+        runs = [EntryRun(self._substrate, plan, e, cells, actors if e == 0 else ()) for e in range(program.n_entries)]
         results = self._execute(plan, runs, state)
         resets = _resets(program, state)
         final = results[-1].config
@@ -130,6 +129,7 @@ class Chip:
             registers=final.as_mapping(),
             analog={"circuits": results[-1].state[None, None], "integrated": np.isin(np.arange(CIRCUITS), plan.active)[None, None, None]},
             counters={"spike_counter": results[-1].counters},
+            capmem=results[-1].cells.jitter,
             runs=(state.runs if state else 0) + 1,
         )
         self._held = (after, final)
@@ -165,7 +165,8 @@ class Chip:
             before, counters = _going_on(plan, state)
             results = [runs[0].execute(before, None, counters)]
             for run in runs[1:]:
-                results.append(run.execute(results[-1].state, results[-1].config, results[-1].counters))
+                last = results[-1]
+                results.append(run.execute(last.state, last.config, last.counters, last.cells))
             return results
         if len(runs) == 1 or self.threads == 1:
             return [run.execute() for run in runs]

@@ -7,12 +7,14 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.chip.capmem import CapMem
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import physical
 from neckar.dynamics import CircuitParameters, largest_step, reference_tau
 from neckar.facts import brainscales2 as facts
+from neckar.program import MachineState
 
 
 class Substrate:
@@ -28,15 +30,19 @@ class Substrate:
 
     def __init__(self, specimen: Specimen, effects: Effects, step_ticks: int) -> None:
         self.specimen, self.effects, self._step_ticks = specimen, effects, step_ticks
-        self._known: tuple[ChipConfig, CircuitParameters] | None = None
+        self._known: tuple[ChipConfig, CapMem, CircuitParameters] | None = None
 
-    def physical(self, config: ChipConfig) -> CircuitParameters:
-        """Return the physical parameters of all circuits under a configuration; the last ones are remembered."""
+    def capmem(self, state: MachineState | None) -> CapMem:
+        """Return the analog parameter cells as a state left them; a chip after a reset has them written by ``CapMem.written``."""
+        return CapMem(self.effects, self.specimen.seed, state.capmem if state is not None and self.effects.noise else None)
+
+    def physical(self, config: ChipConfig, cells: CapMem) -> CircuitParameters:
+        """Return the physical parameters of all circuits under a configuration and what its cells really hold; the last ones are remembered."""
         known = self._known  # one read: entries of a program ask from several threads
-        if known is None or known[0] != config:
-            known = (config.copy(), physical(self.specimen, self.effects, config))
+        if known is None or known[0] != config or known[1] != cells:
+            known = (config.copy(), cells, physical(self.specimen, self.effects, cells.values(config)))
             self._known = known
-        return known[1]
+        return known[2]
 
     def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float, float]]:
         """Return the step in ticks for these circuits, and the reference time constants (s) of synaptic lines and membranes."""

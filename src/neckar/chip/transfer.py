@@ -16,7 +16,8 @@ Laws::
     tau_w  = 10 ms / i_tau;  dw/dv = 7.9 i_a / i_tau;  jump = 0.38 mV i_b per us of the pulse, at most the supply
 
 Not modelled: conductance-based inputs, connected membranes, bypass and the neurons' logic (they raise :class:`~neckar.errors.UnsupportedFeatureError`); the
-biases of followers, amplifiers and comparators; crosstalk between CapMem cells; temperature.
+biases of followers, amplifiers and comparators; temperature. What a CapMem cell holds beside its code is added before (:mod:`neckar.chip.capmem`): codes
+may be real numbers here.
 """
 
 from __future__ import annotations

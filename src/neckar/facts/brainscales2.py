@@ -8,7 +8,7 @@ nominal conversion, because that is what public figures show. Two sets of transf
 calix, pynn-brainscales). "Our estimate" means less: plausible, consistent with the figures, not measured. Marks such as ts_00 name notebooks of
 brainscales2-demos. The observations behind the numbers are listed in docs/explanation/ledger.md.
 
-Constants of circuits that have no model yet (CADC, crosstalk, CapMem writes, start-up of the MADC) stand here as knowledge; no code reads them.
+Constants of circuits that have no model yet (CADC, start-up of the MADC) stand here as knowledge; no code reads them.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ MADC_NOISE = Fact(
 MADC_DNL = Fact(0.2, "LSB", "our estimate; demos ts_00 favours even codes", "even codes are wider, odd ones narrower by this")
 CADC_NOISE = Fact(0.8, "CADC LSB", _ESTIMATE, "of one read, white")
 CAPMEM_JITTER = Fact(0.5, "LSB", _ESTIMATE, "per write, frozen until the next")
-CAPMEM_CROSSTALK = Fact(8, "LSB", _ESTIMATE, "if all 512 cells of a row share a value, proportional to their number")
+CAPMEM_CROSSTALK = Fact(8, "LSB", _ESTIMATE, "by which a cell lies low if all 512 of its row share its value, proportional to the number of others")
 DRIFT_RATE = Fact(0.9e-3, "V/h", "our estimate: 0.2 CADC LSB per hour", "root mean square of the rate of a circuit's potentials")
 DRIFT_PERIODS = (Fact(5.0, "h", _ESTIMATE), Fact(24.0, "h", "a day"), Fact(60.0, "h", _ESTIMATE))
 

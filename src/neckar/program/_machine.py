@@ -28,6 +28,9 @@ class MachineState(Plain):
         Voltages and currents of the circuits; weight-like planes have the axes (chip, hemisphere, row, column).
     counters : mapping of str to ndarray
         Counter fields.
+    capmem : mapping of str to ndarray
+        By how much the analog parameter cells deviate from their codes since they were last written, LSB, by register field and in its shape. A field
+        that is missing does not deviate.
     runs : int
         Number of executed programs.
 
@@ -41,6 +44,7 @@ class MachineState(Plain):
     registers: Mapping[str, NDArray[Any]] = field(default_factory=FrozenDict)
     analog: Mapping[str, NDArray[Any]] = field(default_factory=FrozenDict)
     counters: Mapping[str, NDArray[Any]] = field(default_factory=FrozenDict)
+    capmem: Mapping[str, NDArray[Any]] = field(default_factory=FrozenDict)
     runs: int = 0
 
     def __post_init__(self) -> None:
@@ -49,6 +53,7 @@ class MachineState(Plain):
             registers=mapping_of(self.registers, "MachineState.registers", frozen),
             analog=mapping_of(self.analog, "MachineState.analog", frozen),
             counters=mapping_of(self.counters, "MachineState.counters", frozen),
+            capmem=mapping_of(self.capmem, "MachineState.capmem", frozen),
             runs=integer(self.runs, "MachineState.runs", low=0),
         )
 

@@ -1,0 +1,125 @@
+"""The analog parameter memory (CapMem): what its cells hold beside the codes that were written.
+
+A cell is a capacitor that a voltage ramp recharges while the chip runs. A write ends at a slightly different value each time, which then stays until the
+next write of this cell. Cells of a row that share one value are recharged at the same moment of the ramp and disturb each other.
+
+Two effects, on the codes and in their unit:
+
+* *write jitter* (effect ``noise``): every write adds a normal deviation with a standard deviation of 0.5 LSB. It is keyed by chip, run seed and the write
+  within the run, and frozen until the next write of the cell, across programs: :class:`neckar.program.MachineState` carries it. A chip after a reset has
+  all its cells written by the first program.
+* *crosstalk* (effect ``crosstalk``): a cell that shares its code with n others of its row, the same parameter of all circuits, lies 8 n / 512 LSB low.
+  A function of the codes alone; rows of the shared cells have none.
+
+A cell at code 0 is off and has neither. Both numbers are our estimates.
+
+Not modelled: settling. Silicon needs about 20 ms after a write, 100 ms after a write of all cells; here a value is there at once, and
+:mod:`neckar.chip.cost` counts the time. No cell loses charge between two refreshes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.chip.config import ChipConfig
+from neckar.chip.effects import Effects
+from neckar.chip.specimen import keyed_normals
+from neckar.chip.transfer import Config
+from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, registers
+from neckar.facts import brainscales2 as facts
+
+CELLS = {name: row for name, row in registers("brainscales2").items() if row.kind.startswith("capmem") and not row.passive}
+"""Fields of the cells that a model reads."""
+
+Jitter = Mapping[str, NDArray[np.float32]]
+
+
+class CapMem:
+    """The cells of one chip. Never changed: a write returns new cells.
+
+    Parameters
+    ----------
+    effects : Effects
+        Noise and crosstalk act.
+    chip_seed : int
+        Seed of the specimen.
+    jitter : mapping of str to ndarray, float32
+        Deviation of the last write, LSB, by field and in the field's shape; a field that is missing has none.
+    """
+
+    def __init__(self, effects: Effects, chip_seed: int, jitter: Jitter | None = None) -> None:
+        self.effects, self._chip_seed = effects, chip_seed
+        self.jitter: Jitter = jitter or {}
+
+    def written(self, fields: Iterable[str], config: ChipConfig, *key: str | int) -> CapMem:
+        """Return the cells after a write of whole fields to the codes in `config`; `key` names the write within the run and holds the run seed."""
+        cells = [name for name in fields if name in CELLS and config[name].any()]  # cells that are off have no jitter anyway
+        return self._with({name: self._drawn(name, *key) for name in cells}) if cells and self.effects.noise else self
+
+    def written_at(self, field: str, index: tuple[int | slice, ...], *key: str | int) -> CapMem:
+        """Return the cells after a write of a part of one field, indexed as numpy does."""
+        if field not in CELLS or not self.effects.noise:
+            return self
+        jitter = self.jitter[field].copy() if field in self.jitter else np.zeros(CELLS[field].shape, np.float32)
+        jitter[index] = self._drawn(field, *key)[index]
+        return self._with({field: _read_only(jitter)})
+
+    def values(self, config: ChipConfig) -> Config:
+        """Return the configuration with what the cells really hold: real numbers in LSB instead of codes, computed when they are asked for."""
+        return _Values(self, config) if self.jitter or self.effects.crosstalk else config
+
+    def value(self, field: str, codes: NDArray[Any]) -> NDArray[Any]:
+        """Return what the cells of a field hold, LSB."""
+        disturbed = self.effects.crosstalk and CELLS[field].axes == ("circuit",)
+        if field not in self.jitter and not disturbed:
+            return codes
+        value = codes + self.jitter.get(field, np.float32(0)).astype(np.float64)
+        if disturbed:
+            others = np.bincount(codes, minlength=CAPMEM_REFRESH_DISABLED + 1)[codes] - 1
+            value -= facts.CAPMEM_CROSSTALK.value * others / AXES["circuit"]
+        return np.where((codes == 0) | (codes == CAPMEM_REFRESH_DISABLED), codes, np.maximum(value, 0.0))
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by identity of the arrays, which is what cells share that nobody wrote in between."""
+        if not isinstance(other, CapMem):
+            return NotImplemented
+        same = self.jitter.keys() == other.jitter.keys() and all(values is other.jitter[name] for name, values in self.jitter.items())
+        return same and (self.effects, self._chip_seed) == (other.effects, other._chip_seed)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _with(self, jitter: Jitter) -> CapMem:
+        return CapMem(self.effects, self._chip_seed, {**self.jitter, **jitter})
+
+    def _drawn(self, field: str, *key: str | int) -> NDArray[np.float32]:
+        values = np.empty(CELLS[field].shape, np.float32)
+        values[...] = facts.CAPMEM_JITTER.value * keyed_normals(values.size, "capmem", self._chip_seed, *key, field).reshape(values.shape)
+        return _read_only(values)
+
+
+class _Values(Mapping[str, NDArray[Any]]):
+    """A configuration whose analog parameter cells are real numbers."""
+
+    def __init__(self, cells: CapMem, config: ChipConfig) -> None:
+        self._cells, self._config = cells, config
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._cells.value(name, self._config[name]) if name in CELLS else self._config[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._config
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._config)
+
+    def __len__(self) -> int:
+        return len(self._config)
+
+
+def _read_only(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    array.flags.writeable = False
+    return array

@@ -5,11 +5,14 @@
     NeckarError
     |-- ConfigurationError (ValueError)
     |   |-- ParameterRangeError
+    |   |   `-- WeightOverflowError (OverflowError)
     |   |-- UnknownNameError (KeyError)
     |   `-- ProgramError
     |-- UnsupportedFeatureError (NotImplementedError)
     |-- MappingError (RuntimeError)
     |   `-- CapacityError
+    |       |-- PlacementError
+    |       `-- UnsuccessfulRoutingError
     |-- MemoryLimitError (MemoryError)
     |-- ConservationError (RuntimeError)
     `-- FileFormatError (ValueError)
@@ -37,6 +40,10 @@ class ParameterRangeError(ConfigurationError):
     """A value lies outside its range."""
 
 
+class WeightOverflowError(ParameterRangeError, OverflowError):
+    """A weight is larger than the synapses counted for it can hold."""
+
+
 class UnknownNameError(ConfigurationError, KeyError):
     """A name that does not exist; the text lists the nearest ones."""
 
@@ -58,6 +65,14 @@ class MappingError(NeckarError, RuntimeError):
 
 class CapacityError(MappingError):
     """A resource of the machine is exhausted."""
+
+
+class PlacementError(CapacityError):
+    """The neurons do not fit on the circuits."""
+
+
+class UnsuccessfulRoutingError(CapacityError):
+    """Every single demand is within its limit, and yet no assignment of buses and drivers was found."""
 
 
 class MemoryLimitError(NeckarError, MemoryError):

@@ -7,7 +7,7 @@ import pytest
 from fake_session import FakeLab
 
 import pynn_brainscales.brainscales2 as pynn
-from neckar.errors import CapacityError, ConfigurationError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError
 
 StaticSynapse = pynn.synapses.StaticSynapse
 
@@ -126,6 +126,16 @@ def test_parallel_projections_add_up() -> None:
     assert sorted(weights[weights > 0].tolist()) == [20, 43]
 
 
+def test_neurons_project_to_each_other_and_to_themselves(lab: FakeLab) -> None:
+    first, second = neurons(3), neurons(2)
+    pynn.Projection(first, second, pynn.AllToAllConnector(), StaticSynapse(weight=11))
+    pynn.Projection(second, second, pynn.OneToOneConnector(), StaticSynapse(weight=-70), receptor_type="inhibitory")
+    pynn.run(0.1)
+    config = lab.sessions[0].config
+    assert sorted(config.synapse_weight[config.synapse_weight > 0].tolist()) == [7] * 2 + [11] * 6 + [63] * 2
+    assert config.crossbar_target[0, 0] != 1, "the event output of columns 0 to 31 reaches its bus"
+
+
 def test_weights_above_63_take_several_synapses(lab: FakeLab) -> None:
     projection = pynn.Projection(sources(1), neurons(1), pynn.AllToAllConnector(), StaticSynapse(weight=-150), receptor_type="inhibitory")
     pynn.run(0.1)
@@ -149,10 +159,6 @@ def test_projections_can_be_dropped(lab: FakeLab) -> None:
 
 def test_what_cannot_be_mapped_says_so() -> None:
     first, second = neurons(1), neurons(2)
-    pynn.Projection(first, second, pynn.AllToAllConnector())
-    with pytest.raises(UnsupportedFeatureError, match="neurons on the chip"):
-        pynn.run(None, pynn.RunCommand.PREPARE)
-    pynn.simulator.state.projections = []
     pynn.Projection(sources(1) + sources(1), second, pynn.AllToAllConnector())
     with pytest.raises(NotImplementedError, match="assembly"):
         pynn.run(None, pynn.RunCommand.PREPARE)
@@ -184,10 +190,10 @@ def test_the_procedural_interface_connects() -> None:
     assert cells.get("leak_v_leak") == 7
 
 
-@pytest.mark.parametrize("weight", [1e12, 64 * 63 + 1])
-def test_a_weight_that_no_bus_can_hold_is_refused_before_it_takes_memory(weight: float) -> None:
+@pytest.mark.parametrize("weight", [1e12, 256 * 63 + 1])
+def test_a_weight_that_no_column_can_hold_is_refused_before_it_takes_memory(weight: float) -> None:
     pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=weight))
-    with pytest.raises(CapacityError, match=r"source 0 .* synapse rows; allowed are 64"):
+    with pytest.raises(OverflowError, match=r"connection 0 has weight .* synapses; allowed are 256"):
         pynn.run(None, pynn.RunCommand.PREPARE)
 
 

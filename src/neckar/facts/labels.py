@@ -24,5 +24,8 @@ NEURON_OUTPUT_SHIFT = 8
 CROSSBAR_FPGA_INPUT = 8
 """Crossbar input of the FPGA's channel 0."""
 
+CROSSBAR_BACKGROUND_INPUT = 12
+"""Crossbar input of the background generator 0."""
+
 CROSSBAR_FPGA_OUTPUT = 8
 """First crossbar output to the FPGA."""

@@ -6,8 +6,9 @@ maps: :meth:`Placement.owners` (circuit to neuron) and :meth:`Routing.sources` (
 
 from neckar.network._connections import MAX_WEIGHT, Connections, connections, split_weights, synapses_per_weight
 from neckar.network._connectum import ConnectumError, Synapses, check_connectum, configured_synapses, requested_synapses
-from neckar.network._graph import RECEPTORS, Network, NeuronPopulation, Projection, Receptor, SourcePopulation
+from neckar.network._graph import RECEPTORS, BackgroundPopulation, Line, Network, NeuronPopulation, Population, Projection, Receptor, SourcePopulation
 from neckar.network._lower import MappedNetwork, Section, build_program, map_network
+from neckar.network._morphology import POINT, Compartment, Morphology
 from neckar.network._passes import split_madc
 from neckar.network._place import DEFAULT_PERMUTATION, Placement, place
 from neckar.network._route import Routing, route
@@ -15,13 +16,19 @@ from neckar.network._route import Routing, route
 __all__ = [
     "DEFAULT_PERMUTATION",
     "MAX_WEIGHT",
+    "POINT",
     "RECEPTORS",
+    "BackgroundPopulation",
+    "Compartment",
     "Connections",
     "ConnectumError",
+    "Line",
     "MappedNetwork",
+    "Morphology",
     "Network",
     "NeuronPopulation",
     "Placement",
+    "Population",
     "Projection",
     "Receptor",
     "Routing",

@@ -14,18 +14,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neckar.chip.config import ChipConfig
-from neckar.facts import check_codes, registers
+from neckar.errors import CapacityError, ConfigurationError
+from neckar.facts import brainscales2, check_codes, registers
+from neckar.network._background import lower_background
 from neckar.network._connections import Connections, connections, split_weights
 from neckar.network._connectum import check_connectum
-from neckar.network._graph import Network, NeuronPopulation, SourcePopulation
+from neckar.network._graph import Network, NeuronPopulation, Population, SourcePopulation
 from neckar.network._place import Placement, place
 from neckar.network._route import Routing, route
-from neckar.program import Events, Program, Record, Snippet
+from neckar.program import TICK_S, Events, PlasticityTask, PlasticityView, Program, Record, Snippet
 
 Fields = Mapping[str, NDArray[Any]]
 
 _TABLE = registers("brainscales2")
-_ROUTED = ("crossbar_mask", "crossbar_target", "padi_enable_spl1", "driver_enable_address_out")
+_OPEN = ("padi_enable_spl1", "driver_enable_address_out")
+_WALKED = (
+    *("synapse_weight", "synapse_label", "synapse_row_mode", "driver_enable_receiver", "driver_row_address_compare_mask", "crossbar_mask", "crossbar_target"),
+    *("event_routing_address", "event_routing_enable_digital", *(name for name in _TABLE if name.startswith("background_")), *_OPEN),
+)
+_MAX_FPGA_CYCLES = 2**32 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +49,8 @@ class MappedNetwork:
     placement : Placement
     connections : Connections
     routing : Routing
-    neuron_fields, synapse_fields : mapping of str to ndarray
-        Fields that differ from `base`, whole and read-only.
+    neuron_fields, synapse_fields, source_fields : mapping of str to ndarray
+        Fields that differ from `base`, whole and read-only: circuits; synapses, drivers and crossbar; background generators.
     """
 
     network: Network
@@ -54,25 +61,54 @@ class MappedNetwork:
     routing: Routing
     neuron_fields: Fields
     synapse_fields: Fields
+    source_fields: Fields
 
     @property
     def fields(self) -> Fields:
         """All fields that differ from the base configuration."""
-        return {**self.neuron_fields, **self.synapse_fields}
+        return {**self.neuron_fields, **self.synapse_fields, **self.source_fields}
 
-    def events(self, duration: int) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
-        """Return ticks and labels of all input events before `duration`, sorted; sources without targets send none."""
+    def events(self, duration: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
+        """Return trials, ticks and labels of all input events before `duration`, sorted; sources without targets send none."""
+        entries: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
         ticks: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
         labels: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
         for number, population in enumerate(self.network.populations):
             if isinstance(population, SourcePopulation) and len(population.tick):
-                label = np.repeat(self.routing.labels_of(number), np.diff(population.source_ptr))
-                played = (label >= 0) & (population.tick < duration)
-                ticks.append(population.tick[played])
-                labels.append(label[played])
-        tick, label = np.concatenate(ticks), np.concatenate(labels)
-        order = np.lexsort((label, tick))
-        return tick[order], label[order].astype(np.uint16)
+                index, send = self.routing.labels_of(number)
+                train = (np.arange(population.n_entries)[:, np.newaxis] * population.size + index).ravel()
+                length = np.diff(population.source_ptr)[train]
+                spike = np.repeat(population.source_ptr[train] - np.cumsum(length) + length, length) + np.arange(length.sum())
+                played = population.tick[spike] < duration
+                entries.append(np.repeat(train // population.size, length)[played])
+                ticks.append(population.tick[spike][played])
+                labels.append(np.repeat(np.tile(send, population.n_entries), length)[played])
+        entry, tick, label = np.concatenate(entries), np.concatenate(ticks), np.concatenate(labels)
+        order = np.lexsort((label, tick, entry))
+        return entry[order], tick[order], label[order].astype(np.uint16)
+
+    def synapses(self, projection: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the synapses of a projection: connection in it, hemisphere, row and column, shape (synapse,) each.
+
+        Synapses of a connection are in the order in which its weight fills them; of a signed one, the excitatory come first.
+        """
+        first, last = self.connections.start[projection : projection + 2]
+        mine = slice(*np.searchsorted(self.routing.connection, (first, last)))
+        connection = self.routing.connection[mine] - first
+        if self.network.projections[projection].receptor == "signed":
+            connection %= len(self.network.projections[projection])
+        return connection, self.routing.hemisphere[mine], self.routing.row[mine], self.routing.column[mine]
+
+    def views(self, projection: int) -> tuple[PlasticityView, ...]:
+        """Return what a plasticity rule of a projection sees: for each hemisphere with synapses of it their rows and columns.
+
+        A view is a rectangle: it also holds the crossings of these rows and columns that belong to other projections or to none.
+        """
+        _, hemisphere, row, column = self.synapses(projection)
+        return tuple(
+            PlasticityView(h, tuple(np.unique(row[hemisphere == h]).tolist()), tuple(np.unique(column[hemisphere == h]).tolist()))
+            for h in np.unique(hemisphere).tolist()
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +147,10 @@ def map_network(network: Network, *, base: ChipConfig, permutation: ArrayLike | 
 
     Raises
     ------
-    CapacityError, MappingError, UnsupportedFeatureError
+    CapacityError, MappingError
         If the network does not fit the chip.
+    ConfigurationError
+        If its populations belong to several execution instances.
     ParameterRangeError
         If a code lies outside its range.
     ConnectumError
@@ -120,24 +158,32 @@ def map_network(network: Network, *, base: ChipConfig, permutation: ArrayLike | 
     """
     if previous is not None and (previous.base is not base or previous.permutation is not permutation):
         previous = None
+    _check_one_instance(network)
     placement = place(network.populations, permutation)
     if previous is not None and _same_circuits(placement, previous.placement):
         placement = previous.placement
-    old = previous if previous is not None and previous.placement is placement else None
+    old = previous if previous is not None and previous.placement is placement and _kinds(network) == _kinds(previous.network) else None
     same_neurons = old is not None and _neurons(network) == _neurons(old.network)
     neuron_fields = old.neuron_fields if old is not None and same_neurons else _lower_neurons(network, placement, base)
-    if old is not None and network.projections == old.network.projections and _sizes(network) == _sizes(old.network):
+    if old is not None and network.projections == old.network.projections:
         flat, routing, synapse_fields = old.connections, old.routing, old.synapse_fields
     else:
-        flat = connections(network, placement)
-        keep = previous is not None and flat.same_demand(previous.connections) and _sizes(network) == _sizes(previous.network)
-        routing = previous.routing if previous is not None and keep else route(network, placement, flat)
+        flat = connections(network)
+        routing = old.routing if old is not None and flat.same_demand(old.connections) else route(network, placement, flat)
         synapse_fields = _lower_synapses(flat, routing, base)
-        check_connectum(flat, _overlay(base, synapse_fields), routing.label)
-    return MappedNetwork(network, permutation, base, placement, flat, routing, neuron_fields, synapse_fields)
+    source_fields = {name: _frozen(codes) for name, codes in lower_background(network, routing.generators, base).items()}
+    if old is not None and _equal(source_fields, old.source_fields):
+        source_fields = dict(old.source_fields)
+    mapped = MappedNetwork(network, permutation, base, placement, flat, routing, neuron_fields, synapse_fields, source_fields)
+    if old is None or synapse_fields is not old.synapse_fields:
+        fields = mapped.fields
+        check_connectum(network, placement, flat, routing, {name: fields.get(name, base[name]) for name in _WALKED})
+    return mapped
 
 
-def build_program(sections: Sequence[Section], *, held: Fields | None, labels: Mapping[str, str] | None = None) -> Program:
+def build_program(
+    sections: Sequence[Section], *, held: Fields | None, plasticity: Sequence[PlasticityTask] = (), labels: Mapping[str, str] | None = None
+) -> Program:
     """Build the Program that executes sections back to back.
 
     Parameters
@@ -146,30 +192,76 @@ def build_program(sections: Sequence[Section], *, held: Fields | None, labels: M
         With one base configuration.
     held : mapping of str to ndarray, or None
         Fields that differ from the base configuration in what the machine holds: those of the last section of the last program. None sends every field.
+    plasticity : sequence of PlasticityTask
+        What the plasticity processors do; :meth:`MappedNetwork.views` gives their views.
     labels : mapping of str to str, optional
         Annotations of the program.
 
     Returns
     -------
     Program
+        With one entry per trial of the external sources.
+
+    Raises
+    ------
+    CapacityError
+        If the sections together are longer than the FPGA counts.
+    ConfigurationError
+        If sections differ in their number of trials.
     """
     base = sections[0].mapped.base
     fields = sections[0].mapped.fields
     config = {**base.as_mapping(), **fields} if held is None else _delta(base, held, fields)
+    n_entries = _check_sections(sections)
     snippets: list[Snippet] = []
-    ticks: list[NDArray[np.int64]] = []
-    event_labels: list[NDArray[np.uint16]] = []
+    columns: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]] = []
     begin = 0
     for i, section in enumerate(sections):
-        tick, label = section.mapped.events(section.duration)
-        ticks.append(tick + begin)
-        event_labels.append(label)
+        entry, tick, label = section.mapped.events(section.duration)
+        columns.append((entry, tick + begin, label))
         delta = _delta(base, sections[i - 1].mapped.fields, section.mapped.fields) if i else {}
         snippets.append(Snippet(section.duration, delta, section.record if section.record is not sections[0].record else None))
         begin += section.duration
-    all_ticks = _frozen(np.concatenate(ticks))
-    events = Events(np.array([0, len(all_ticks)]), all_ticks, _frozen(np.concatenate(event_labels)))
-    return Program(machine="brainscales2", config=config, snippets=tuple(snippets), entries=events, record=sections[0].record, labels=labels or {})
+    entry, tick, label = (np.concatenate(column) for column in zip(*columns, strict=True))
+    order = np.argsort(entry, kind="stable")
+    events = Events(np.searchsorted(entry[order], np.arange(n_entries + 1)), _frozen(tick[order]), _frozen(label[order]))
+    return Program(
+        machine="brainscales2",
+        config=config,
+        snippets=tuple(snippets),
+        entries=events,
+        record=sections[0].record,
+        plasticity=tuple(plasticity),
+        labels=labels or {},
+    )
+
+
+def _check_one_instance(network: Network) -> None:
+    """Refuse a network that needs the chip more than once."""
+    instances = sorted({population.instance for population in network.populations})
+    if len(instances) > 1:
+        raise ConfigurationError(
+            f"the populations belong to the execution instances {instances}; one chip configuration holds one. Split the network with split_instances first."
+        )
+
+
+def _check_sections(sections: Sequence[Section]) -> int:
+    """Return the number of trials after checking that it is the same in all sections and the run not too long."""
+    cycles = sum(section.duration for section in sections) // brainscales2.FPGA_CLOCK_TICKS
+    if cycles > _MAX_FPGA_CYCLES:
+        cycle_s = brainscales2.FPGA_CLOCK_TICKS * TICK_S
+        raise CapacityError(
+            f"runtime too long: the {len(sections)} sections take {cycles * cycle_s:.3f} s of hardware time together; allowed are {_MAX_FPGA_CYCLES} cycles of "
+            f"the FPGA clock, {_MAX_FPGA_CYCLES * cycle_s:.3f} s. Divide the experiment into several programs."
+        )
+    numbers = [section.mapped.network.n_entries for section in sections]
+    for i, number in enumerate(numbers):
+        if number != numbers[0]:
+            raise ConfigurationError(
+                f"unequal batch sizes: section {i} has {number} entries, section 0 has {numbers[0]}; allowed is one number for all sections. "
+                "Repeat or add trials."
+            )
+    return numbers[0]
 
 
 def _neurons(network: Network) -> list[NeuronPopulation]:
@@ -177,33 +269,52 @@ def _neurons(network: Network) -> list[NeuronPopulation]:
     return [population for population in network.populations if isinstance(population, NeuronPopulation)]
 
 
-def _sizes(network: Network) -> list[tuple[type, int]]:
-    return [(type(population), population.size) for population in network.populations]
+def _kinds(network: Network) -> list[tuple[Any, ...]]:
+    """Return what a route depends on besides placement and connections."""
+    return [_kind(population) for population in network.populations]
+
+
+def _kind(population: Population) -> tuple[Any, ...]:
+    if isinstance(population, NeuronPopulation):
+        return NeuronPopulation, population.size, population.morphology
+    return type(population), population.size, getattr(population, "bus", None)
 
 
 def _same_circuits(a: Placement, b: Placement) -> bool:
-    return len(a.circuits) == len(b.circuits) and all(map(np.array_equal, a.circuits, b.circuits))
+    return len(a.members) == len(b.members) and all(map(np.array_equal, a.members, b.members))
 
 
 def _lower_neurons(network: Network, placement: Placement, base: ChipConfig) -> Fields:
     """Return the neuron fields that differ from the base configuration."""
     fields: dict[str, NDArray[Any]] = {}
-    for population, circuits in zip(network.populations, placement.circuits, strict=True):
-        if isinstance(population, NeuronPopulation):
-            for name, codes in population.parameters.items():
-                if name not in fields:
-                    fields[name] = base[name].copy()
-                fields[name][circuits] = check_codes(_TABLE[name], codes)
+
+    def write(name: str, circuits: NDArray[np.int64], codes: NDArray[Any]) -> None:
+        if name not in fields:
+            fields[name] = base[name].copy()
+        fields[name][circuits] = codes
+
+    for population, members in zip(network.populations, placement.members, strict=True):
+        if not isinstance(population, NeuronPopulation):
+            continue
+        for name, codes in population.parameters.items():
+            checked = check_codes(_TABLE[name], codes)
+            write(name, members, checked if codes.ndim > 1 else checked[:, np.newaxis])
+        for name, switches in population.morphology.switches.items():
+            write(name, members, np.array(switches))
+        masters = {compartment.spike_master for compartment in population.morphology.compartments}
+        silent = [circuit for circuit in range(population.morphology.size) if circuit not in masters]
+        if silent:
+            write("event_routing_enable_digital", members[:, silent], np.array(0))
     return {name: _frozen(array) for name, array in fields.items()}
 
 
 def _lower_synapses(flat: Connections, routing: Routing, base: ChipConfig) -> Fields:
-    """Return the fields of synapses, drivers and crossbar; none for a network without connections."""
+    """Return the fields of synapses, drivers, crossbar and addresses; none for a network without connections."""
     if not len(flat.weight):
         return {}
     weight, label = (np.zeros(_TABLE[name].shape, _TABLE[name].dtype) for name in ("synapse_weight", "synapse_label"))
     place_of = routing.hemisphere, routing.row, routing.column
-    weight[place_of] = split_weights(flat.weight)[1]
+    weight[place_of] = split_weights(flat.weight, flat.parts)[1]
     label[place_of] = routing.synapse_label
     fields: dict[str, NDArray[Any]] = {
         "synapse_weight": weight,
@@ -211,18 +322,20 @@ def _lower_synapses(flat: Connections, routing: Routing, base: ChipConfig) -> Fi
         "synapse_row_mode": routing.row_mode,
         "driver_enable_receiver": routing.receiver,
         "driver_row_address_compare_mask": routing.compare_mask,
+        "crossbar_mask": routing.crossbar_mask,
+        "crossbar_target": routing.crossbar_target,
     }
-    for name in _ROUTED:
+    if routing.address is not None:
+        fields["event_routing_address"] = routing.address
+    for name in _OPEN:
         default = _TABLE[name].default_array()
         if not np.array_equal(default, base[name]):
             fields[name] = default
     return {name: _frozen(array) for name, array in fields.items()}
 
 
-def _overlay(base: ChipConfig, fields: Fields) -> Fields:
-    """Return the fields that the connectum check reads."""
-    names = {"synapse_weight", "synapse_label", "synapse_row_mode", "driver_enable_receiver", "driver_row_address_compare_mask", *_ROUTED}
-    return {name: fields.get(name, base[name]) for name in names}
+def _equal(a: Fields, b: Fields) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
 def _delta(base: ChipConfig, old: Fields, new: Fields) -> Fields:

@@ -1,0 +1,384 @@
+"""No dead knob: every register field, changed alone, moves a named observable in the stated direction, or is listed as passive.
+
+The table :data:`KNOBS` is grouped as the register table is. A new field needs one line in it::
+
+    "leak_v_leak": Knob(RESTING, 800, LEVEL, RISES),
+
+which reads: in the set-up RESTING, the code 800 instead of the set-up's own makes the level rise, by more than the observable's resolution. A field that
+no circuit reads is marked passive in the register table and gets a line in :data:`PASSIVE`; a field that only selects a feature without a model is refused
+there and needs none. Everything runs on the reference chip without noise and link loss, so nothing but the change can move an observable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from chip_programs import TABLE, arriving, chip, program
+
+from neckar.chip.transfer import volt_to_madc
+from neckar.facts import register_groups
+from neckar.program import TICKS_PER_US, Events, MadcChannel, Probe, Record, Recording
+
+# ---- Set-ups: what circuit 0 does before a field is changed
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A program that shows circuit 0: its name, codes, length in us and input events."""
+
+    name: str
+    codes: Mapping[str, Any]
+    us: float = 60
+    entries: Events = field(default_factory=lambda: Events.empty(1))
+
+    def but(self, name: str, **codes: Any) -> Setup:
+        """Return the set-up with some codes of its own."""
+        return Setup(name, {**self.codes, **codes}, self.us, self.entries)
+
+
+EVENT_US = 60
+
+
+def event(label: int = 0) -> Events:
+    """Return an event that reaches a membrane at rest; label 0 fires driver 0 of both hemispheres and its synapses with label 0."""
+    return Events.from_lists([[(EVENT_US * TICKS_PER_US, label)]])
+
+
+MEMBRANE = {
+    "membrane_capacitance_capacitance": 63,
+    "leak_v_leak": 700,
+    "leak_i_bias": 150,
+    "reset_v_reset": 400,
+    "reset_i_bias": 1022,
+    "refractory_period_refractory_time": 255,
+}
+RESTING = Setup("a membrane that recovers from the neuron reset to its rest", MEMBRANE)
+DRIVEN = RESTING.but("a membrane under a constant current", constant_current_enable=True, constant_current_i_offset=300)
+
+FIRING = Setup("a neuron whose leak lies above its threshold", {**MEMBRANE, "leak_v_leak": 1000, "threshold_enable": True, "threshold_v_threshold": 300}, 100)
+FIRING_FAST = FIRING.but("the same on the fast clock", refractory_period_input_clock=1)
+FIRING_UNEQUAL = FIRING.but("the same with a slower fast clock", backend_clock_scale_fast=3)
+FIRING_FILTERED = FIRING.but("the same, the crossbar passing its address 0 only", crossbar_mask=255)
+
+
+def _synapses(row: int) -> dict[str, Any]:
+    """Return codes for one synaptic row of driver 0 and its neuron."""
+    sign = {1: "excitatory", 2: "inhibitory"}[row]
+    return {
+        **MEMBRANE,
+        f"{sign}_input_enable": True,
+        f"{sign}_input_enable_small_capacitance": False,
+        f"{sign}_input_i_bias_tau": 32,
+        f"{sign}_input_i_bias_gm": 500,
+        f"{sign}_input_i_shift_reference": 310,
+        "syn_i_bias_dac": 600,
+        "synapse_row_mode": np.tile([row, 0], (2, 128)),
+        "synapse_weight": 31,
+        "driver_enable_receiver": True,
+    }
+
+
+EXCITED = Setup("a neuron that receives one excitatory event", _synapses(1), 160, event())
+INHIBITED = Setup("a neuron that receives one inhibitory event", _synapses(2), 160, event())
+ADDRESSED = Setup("the event carries the row select 1, driver 0 compares it with 0", _synapses(1), 160, event(1 << 6))
+LABELLED = Setup("event and synapses carry the label 1", {**_synapses(1), "synapse_label": 1}, 160, event(1))
+ROUTED = Setup("the event carries the routing bit 11", _synapses(1), 160, event(1 << 11))
+CLAMPED = Setup(
+    "a membrane that its reset holds against events",
+    {**_synapses(1), "backend_clock_scale_slow": 8, "reset_i_bias": 102},
+    60,
+    arriving(*range(TICKS_PER_US, 60 * TICKS_PER_US, TICKS_PER_US)),
+)
+
+ADAPTING = Setup(
+    "a membrane with sub-threshold adaptation under a constant current",
+    {
+        **DRIVEN.codes,
+        "adaptation_enable": True,
+        "adaptation_v_ref": 500,
+        "adaptation_v_leak": 500,
+        "adaptation_i_bias_tau": 300,
+        "adaptation_i_bias_a": 60,
+    },
+    300,
+)
+JUMPING = Setup(
+    "a firing neuron with spike-triggered adaptation",
+    {
+        **FIRING.codes,
+        "adaptation_enable": True,
+        "adaptation_enable_pulse": True,
+        "adaptation_v_ref": 400,
+        "adaptation_i_bias_tau": 300,
+        "adaptation_i_bias_b": 50,
+        "backend_clock_scale_adaptation_pulse": 7,
+    },
+    100,
+)
+ESCAPING = Setup(
+    "a neuron that reaches its threshold by the exponential current only",
+    {
+        **DRIVEN.codes,
+        "leak_i_bias": 70,
+        "constant_current_i_offset": 350,
+        "threshold_enable": True,
+        "threshold_v_threshold": 700,
+        "exponential_enable": True,
+        "exponential_v_exp": 800,
+        "exponential_i_bias": 300,
+    },
+    300,
+)
+CONVERTING = RESTING.but("a membrane on the converter, whose clock is not scaled")
+SCALED = RESTING.but("the same with the clock scaled", madc_enable_clock_scaling=True)
+
+# ---- Observables
+
+
+@dataclass(frozen=True, eq=False)
+class Observable:
+    """A number that a recording shows, and the smallest difference that counts as a move, both in `unit`."""
+
+    name: str
+    unit: str
+    resolution: float
+    measure: Callable[[Recording], float]
+
+
+INTERVAL_US = 0.1
+
+
+def membrane(recording: Recording) -> np.ndarray:
+    """Return the membrane every 0.1 us, LSB of the converter under the nominal conversion."""
+    return np.asarray(volt_to_madc(recording.probe[0].value[0, 0, :, 0]))
+
+
+def adaptation(recording: Recording) -> np.ndarray:
+    """Return the adaptation state as its readout shows it."""
+    return np.asarray(volt_to_madc(recording.probe[0].value[0, 1, :, 0]))
+
+
+def last(trace: np.ndarray) -> float:
+    """Return the mean of the last 5 us."""
+    return float(trace[-50:].mean())
+
+
+def settling_time(recording: Recording) -> float:
+    """Return when the membrane has covered 1 - 1/e of its way to the last level."""
+    v = membrane(recording)
+    return float(np.argmax(np.abs(v - last(v)) < np.abs(v[0] - last(v)) / np.e)) * INTERVAL_US
+
+
+def excursion(recording: Recording) -> np.ndarray:
+    """Return how far the membrane is from where it was when the event was released."""
+    v, start = membrane(recording), round(EVENT_US / INTERVAL_US)
+    return np.asarray(v[start:] - v[start])
+
+
+def width(recording: Recording) -> float:
+    distance = np.abs(excursion(recording))
+    return float((distance > distance.max() / 2).sum()) * INTERVAL_US
+
+
+def period(recording: Recording) -> float:
+    return float(np.median(np.diff(recording.spikes.tick))) / TICKS_PER_US
+
+
+LEVEL = Observable("level of the membrane", "LSB", 3, lambda r: last(membrane(r)))
+SETTLING = Observable("settling time", "us", 0.5, settling_time)
+HEIGHT = Observable("height of the PSP", "LSB", 3, lambda r: excursion(r).max())
+DEPTH = Observable("depth of the inhibitory PSP", "LSB", 3, lambda r: -excursion(r).min())
+WIDTH = Observable("width of the PSP", "us", 1, width)
+PEAK = Observable("highest level", "LSB", 3, lambda r: membrane(r)[200:].max())
+TROUGH = Observable("lowest level", "LSB", 3, lambda r: membrane(r)[200:].min())
+SPIKES = Observable("spikes that reach the host", "spikes", 0.5, lambda r: len(r.spikes.tick))
+PERIOD = Observable("period between spikes", "us", 0.2, period)
+STATE = Observable("level of the adaptation state", "LSB", 3, lambda r: last(adaptation(r)))
+JUMP = Observable("largest jump of the adaptation state", "LSB", 3, lambda r: np.diff(adaptation(r)).max())
+SAMPLES = Observable("samples of the converter", "samples", 0.5, lambda r: len(r.madc[0].tick))
+
+
+# ---- The table
+
+
+class Knob(NamedTuple):
+    """In a set-up, `code` in the whole field moves an observable in a direction, +1 or -1."""
+
+    setup: Setup
+    code: Any
+    observable: Observable
+    direction: int
+
+
+RISES, FALLS = 1, -1
+
+
+def _input(sign: str, setup: Setup, size: Observable, shift: int) -> dict[str, Knob]:
+    return {
+        f"{sign}_input_enable": Knob(setup, 0, size, FALLS),
+        f"{sign}_input_i_bias_tau": Knob(setup, 64, WIDTH, FALLS),
+        f"{sign}_input_i_bias_gm": Knob(setup, 700, size, RISES),
+        f"{sign}_input_i_shift_reference": Knob(setup, 400, LEVEL, shift),
+        f"{sign}_input_enable_small_capacitance": Knob(setup, 1, WIDTH, FALLS),
+        f"{sign}_input_enable_high_resistance": Knob(setup, 1, WIDTH, RISES),
+    }
+
+
+KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
+    {
+        "Excitatory synaptic input": _input("excitatory", EXCITED, HEIGHT, FALLS),
+        "Inhibitory synaptic input": _input("inhibitory", INHIBITED, DEPTH, RISES),
+        "Leak": {
+            "leak_v_leak": Knob(RESTING, 800, LEVEL, RISES),
+            "leak_i_bias": Knob(RESTING, 300, SETTLING, FALLS),
+            "leak_enable_degeneration": Knob(RESTING, 1, SETTLING, RISES),
+            "leak_enable_division": Knob(DRIVEN, 1, LEVEL, RISES),
+            "leak_enable_multiplication": Knob(RESTING, 1, SETTLING, FALLS),
+        },
+        "Reset": {
+            "reset_v_reset": Knob(FIRING, 350, TROUGH, FALLS),
+            "reset_i_bias": Knob(FIRING, 500, TROUGH, RISES),
+            "reset_enable_degeneration": Knob(FIRING, 1, TROUGH, RISES),
+            "reset_enable_division": Knob(FIRING, 1, TROUGH, RISES),
+            "reset_enable_multiplication": Knob(FIRING, 1, TROUGH, FALLS),
+        },
+        "Threshold": {
+            "threshold_enable": Knob(FIRING, 0, SPIKES, FALLS),
+            "threshold_v_threshold": Knob(FIRING, 350, PEAK, RISES),
+        },
+        "Membrane": {
+            "membrane_capacitance_capacitance": Knob(RESTING, 20, SETTLING, FALLS),
+            "constant_current_enable": Knob(DRIVEN, 0, LEVEL, FALLS),
+            "constant_current_i_offset": Knob(DRIVEN, 500, LEVEL, RISES),
+            "constant_current_type": Knob(DRIVEN, 1, LEVEL, FALLS),
+        },
+        "Adaptation": {
+            "adaptation_enable": Knob(ADAPTING, 0, LEVEL, RISES),
+            "adaptation_enable_pulse": Knob(JUMPING, 0, JUMP, FALLS),
+            "adaptation_invert_a": Knob(ADAPTING, 1, STATE, FALLS),
+            "adaptation_invert_b": Knob(JUMPING, 1, STATE, FALLS),
+            "adaptation_v_ref": Knob(ADAPTING, 550, STATE, RISES),
+            "adaptation_v_leak": Knob(ADAPTING, 400, STATE, RISES),
+            "adaptation_i_bias_tau": Knob(JUMPING, 600, STATE, FALLS),
+            "adaptation_i_bias_a": Knob(ADAPTING, 90, STATE, RISES),
+            "adaptation_i_bias_b": Knob(JUMPING, 100, JUMP, RISES),
+        },
+        "Exponential current": {
+            "exponential_enable": Knob(ESCAPING, 0, SPIKES, FALLS),
+            "exponential_v_exp": Knob(ESCAPING, 950, SPIKES, FALLS),
+            "exponential_i_bias": Knob(ESCAPING, 100, PERIOD, RISES),
+        },
+        "Refractory period": {
+            "refractory_period_refractory_time": Knob(FIRING, 200, PERIOD, FALLS),
+            "refractory_period_reset_holdoff": Knob(FIRING, 0, TROUGH, RISES),
+            "refractory_period_input_clock": Knob(FIRING_UNEQUAL, 1, PERIOD, RISES),
+            "refractory_period_enable_pause": Knob(CLAMPED, 1, LEVEL, FALLS),
+        },
+        "Neuron events": {
+            "event_routing_analog_output": Knob(FIRING, 0, SPIKES, FALLS),
+            "event_routing_enable_digital": Knob(FIRING, 0, SPIKES, FALLS),
+            "event_routing_address": Knob(FIRING_FILTERED, 1, SPIKES, FALLS),
+        },
+        "Shared CapMem cells": {"syn_i_bias_dac": Knob(EXCITED, 1000, HEIGHT, RISES)},
+        "Neuron backends": {
+            "backend_enable_clocks": Knob(FIRING, 0, SPIKES, FALLS),
+            "backend_clock_scale_slow": Knob(FIRING, 2, PERIOD, RISES),
+            "backend_clock_scale_fast": Knob(FIRING_FAST, 2, PERIOD, RISES),
+            "backend_clock_scale_adaptation_pulse": Knob(JUMPING, 8, JUMP, RISES),
+        },
+        "Synapses": {
+            "synapse_weight": Knob(EXCITED, 63, HEIGHT, RISES),
+            "synapse_label": Knob(EXCITED, 1, HEIGHT, FALLS),
+            "synapse_row_mode": Knob(EXCITED, 0, HEIGHT, FALLS),
+            "column_enable_excitatory": Knob(EXCITED, 0, HEIGHT, FALLS),
+            "column_enable_inhibitory": Knob(INHIBITED, 0, DEPTH, FALLS),
+        },
+        "Synapse drivers and buses": {
+            "driver_enable_receiver": Knob(EXCITED, 0, HEIGHT, FALLS),
+            "driver_row_address_compare_mask": Knob(ADDRESSED, 0, HEIGHT, RISES),
+            "driver_enable_address_out": Knob(LABELLED, 0, HEIGHT, FALLS),
+            "padi_enable_spl1": Knob(EXCITED, 0, HEIGHT, FALLS),
+        },
+        "Crossbar": {
+            "crossbar_mask": Knob(ROUTED, 1 << 11, HEIGHT, FALLS),
+            "crossbar_target": Knob(EXCITED, 1, HEIGHT, FALLS),
+        },
+        "Membrane converter (MADC)": {
+            "madc_sample_duration_adjust": Knob(CONVERTING, 7, SAMPLES, FALLS),
+            "madc_enable_clock_scaling": Knob(CONVERTING, 1, SAMPLES, FALLS),
+            "madc_clock_scale": Knob(SCALED, 1, SAMPLES, FALLS),
+        },
+    }
+)
+
+_RECORD = "which signal an instrument sees is said by a program's record; the machine sets the amplifier and its switches"
+_BIAS = "how an amplifier leaves its operating range has no public number; users keep the default"
+PASSIVE: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("readout_source", "readout_enable_amplifier", "readout_enable_buffered_access", "readout_enable_unbuffered_access"),
+            _RECORD,
+        ),
+        **dict.fromkeys(
+            (
+                "neuron_v_bias_casc_n",
+                "neuron_i_bias_readout_amp",
+                "neuron_i_bias_leak_source_follower",
+                "neuron_i_bias_spike_comparator",
+                "neuron_i_bias_synin_drop",
+            ),
+            _BIAS,
+        ),
+        "madc_preamp_gain": "the gain per code has no public number",
+    }
+)
+"""Fields without an effect on any observable, and why."""
+
+_LATER = {
+    "conductance-based input": [f"{sign}_input_{name}" for sign in ("excitatory", "inhibitory") for name in ("i_bias_coba", "v_rev_coba")],
+    "compartments": [f"multicompartment_{name}" for name in ("enable_conductance_division", "enable_conductance_multiplication", "i_bias_nmda")],
+    "correlation sensors": ["event_routing_enable_post_overwrite", "backend_clock_scale_post_pulse"],
+    "background sources": [f"background_{name}" for name in ("enable", "enable_random", "period", "rate", "seed", "mask", "label")],
+}
+"""Fields without effect until their circuit has a model, by circuit. A field that is no longer passive leaves this list and gets an entry."""
+
+_KNOB = {name: knob for group in KNOBS.values() for name, knob in group.items()}
+_ACTIVE = [name for name, register in TABLE.items() if not (register.passive or register.refused or register.counter)]
+
+
+@cache
+def observed(setup: Setup, name: str | None = None, code: Any = None) -> Recording:
+    """Return what the set-up shows, with a code in the whole of one field; set-ups themselves run once."""
+    codes = {**setup.codes, **({} if name is None else {name: code})}
+    record = Record(spikes=(0,), probe=(Probe(("v", "w"), (0,), round(INTERVAL_US * TICKS_PER_US)),), madc=(MadcChannel(0),))
+    return chip("-noise,-event_loss").run(program(codes, setup.us, entries=setup.entries, record=record))[0]
+
+
+@pytest.mark.parametrize("name", _ACTIVE)
+def test_a_field_moves_its_observable(name):
+    assert name in _KNOB, f"{name} has no entry in KNOBS: add the line that says what it moves (see the top of this file), or mark it passive"
+    setup, code, observable, direction = _KNOB[name]
+    assert np.any(setup.codes.get(name, TABLE[name].default) != np.asarray(code)), f"{name} already holds {code} in: {setup.name}"
+    before, after = (observable.measure(recording) for recording in (observed(setup), observed(setup, name, code)))
+    change = f"{setup.name}: {observable.name} is {before:.4g} {observable.unit}, with {name} = {code} it is {after:.4g}"
+    assert direction * (after - before) > observable.resolution, change
+
+
+def test_the_table_has_the_groups_and_fields_of_the_register_table():
+    groups = register_groups("brainscales2")
+    assert [name for name in groups if name in KNOBS] == list(KNOBS)
+    for group, knobs in KNOBS.items():
+        fields = [register.name for register in groups[group]]
+        assert [name for name in fields if name in knobs] == list(knobs)
+    assert set(_KNOB) == set(_ACTIVE)
+
+
+def test_passive_fields_are_listed():
+    waiting = {name for names in _LATER.values() for name in names}
+    assert {name for name, register in TABLE.items() if register.passive} == set(PASSIVE) | waiting

@@ -268,6 +268,53 @@ def test_each_spike_adds_its_jump_to_the_adaptation():
     assert result.state[W, 7] - 0.6 == pytest.approx(0.01 * np.exp(-(end - mine) / US / 100).sum(), rel=5e-3)
 
 
+# Conductance-based inputs
+
+
+CONDUCTANCES = {"coba_exc": 2.0, "e_coba_exc": 0.5, "coba_inh": -2.5, "e_coba_inh": 0.6}
+
+
+@pytest.mark.parametrize("saturating", [False, True])
+@pytest.mark.parametrize(("row", "sign", "reversal"), [(0, 1, 1.0), (1, -1, 0.2)])
+def test_the_amplitude_of_a_conductance_based_input_is_linear_in_the_membrane_and_zero_at_its_reversal_potential(row, sign, reversal, saturating):
+    """Small events, so that the membrane stays where it is; in saturating circuits away from the floor of inhibition."""
+    levels = np.linspace(0.35, 0.95, 5)
+    p = circuits(saturating=saturating, e_leak=np.resize(levels, N), **CONDUCTANCES)
+    ticks = np.arange(0, 80 * US, 50)
+    result = simulate(p, 80 * US, at((5 * US, row)), weight=1e-3, v=p.e_leak, columns=range(5), observed=range(5), samples=ticks)
+    v = np.stack([result.signals[c][:, 0] for c in range(5)])
+    height = (sign * (v - v[:, :1])).max(axis=1)
+    unit = 1e-3 / np.e
+    np.testing.assert_allclose(height, unit * (levels - reversal) / (0.5 - 1.0 if row == 0 else 0.6 - 0.2), atol=0.02 * unit)
+
+
+def test_a_conductance_based_input_drives_the_membrane_to_its_reversal_potential_and_not_beyond():
+    volley = at(*((tick, 0) for tick in range(100, 200 * US, US // 2)))
+    for step in (50, 250, 500):
+        v = trace(circuits(**CONDUCTANCES), 200 * US, np.arange(0, 200 * US, 100), events=volley, weight=1.0, step=step)[:, 0]
+        assert v.max() < 1.0
+        assert v[-1] == pytest.approx(1.0, abs=0.03)
+
+
+def test_beyond_its_reversal_potential_a_conductance_based_input_is_off():
+    p = circuits(e_leak=1.1, **CONDUCTANCES)
+    v = trace(p, 50 * US, np.arange(0, 50 * US, 100), events=at((500, 0), (700, 0)), v=1.1)[:, 0]
+    np.testing.assert_allclose(v, 1.1, atol=1e-6)
+
+
+def test_a_current_at_rest_changes_with_the_transconductance():
+    """The fixed point of leak and input: g (e - v) + i (1 + coba (e_coba - v)) = 0."""
+    i = 3e-8
+    p = circuits(i_coba_exc=i, e_leak=0.7, **CONDUCTANCES)
+    g = C / (10 * MICRO)
+    np.testing.assert_allclose(simulate(p, 300 * US).state[V], (g * 0.7 + i * 2.0) / (g + 2.0 * i), atol=2e-6)
+
+
+def test_circuits_that_do_not_depend_on_the_membrane_are_not_slowed_by_conductances():
+    assert not circuits().features.conductance
+    assert circuits(**CONDUCTANCES).features.conductance
+
+
 # Invariances
 
 
@@ -277,17 +324,18 @@ def random_events(end: int, rate_per_us: float, seed: int) -> RowEvents:
     return RowEvents(np.sort(rng.integers(0, end, n)), rng.integers(0, 3, n).astype(np.int32), np.zeros(n, np.uint8))
 
 
-def mixed_circuits(saturating: bool, exponential: bool, noisy: bool) -> CircuitParameters:
+def mixed_circuits(saturating: bool, exponential: bool, noisy: bool, conductance: bool = False) -> CircuitParameters:
     """Return circuits with scattered parameters that fire often."""
     rng = np.random.default_rng(5)
     terms = {"i_exp": 1e-10, "g_adapt": 1e-8, "a_adapt": 0.3, "b_adapt": 0.02} if exponential else {}
+    terms |= {"i_source": 2e-8, **CONDUCTANCES} if conductance else {}
     return circuits(
         e_leak=rng.normal(0.7, 0.05, N), v_threshold=rng.normal(0.68, 0.03, N), t_reset=rng.uniform(1, 4, N) * MICRO, t_holdoff=rng.uniform(0, 3, N) * MICRO,
         tau_exc=rng.uniform(5, 15, N) * MICRO, g_leak=C / (rng.uniform(5, 20, N) * MICRO), saturating=saturating, noise=1e-12 if noisy else 0.0, **terms,
     )  # fmt: skip
 
 
-FEATURES = [(False, False, False), (True, False, True), (True, True, True), (False, True, False)]
+FEATURES = [(False, False, False), (True, False, True), (True, True, True), (False, True, False), (True, False, True, True), (False, True, False, True)]
 
 
 @pytest.mark.parametrize("features", FEATURES)
@@ -367,6 +415,10 @@ CASES = {
     "saturating": circuits(saturating=True, e_leak=0.55, v_sat=0.4),
     "adex": circuits(i_exp=2e-9, v_exp=0.62, g_adapt=9e-8, a_adapt=0.8, w_rest=0.6, tau_adapt=30 * MICRO),
     "saturating adex": circuits(saturating=True, i_exp=2e-9, v_exp=0.62, g_adapt=9e-8, a_adapt=0.8, tau_adapt=30 * MICRO),
+    "conductances": circuits(e_leak=0.55, **CONDUCTANCES),
+    "saturating adex with conductances": circuits(
+        saturating=True, i_exp=2e-9, v_exp=0.62, g_adapt=9e-8, a_adapt=0.8, tau_adapt=30 * MICRO, i_coba_exc=2e-9, i_coba_inh=-1e-9, **CONDUCTANCES
+    ),
 }
 KICKS = [(5 * US, 0), (9 * US, 0), (14 * US, 1), (30 * US, 2), (31 * US, 0)]
 
@@ -389,6 +441,7 @@ FIRING = {
     "linear": circuits(e_leak=0.75, v_threshold=0.65),
     "saturating": circuits(saturating=True, e_leak=0.75, v_threshold=0.65, v_sat=0.4),
     "adex": circuits(i_exp=2e-9, v_exp=0.62, g_adapt=5e-8, a_adapt=0.3, b_adapt=0.05, e_leak=0.75, v_threshold=0.7, tau_adapt=30 * MICRO),
+    "conductances": circuits(saturating=True, e_leak=0.75, v_threshold=0.65, **CONDUCTANCES),
 }
 
 
@@ -404,7 +457,7 @@ def test_intervals_between_spikes_equal_those_of_a_runge_kutta_solution(case, st
 
 
 @pytest.mark.parametrize(("step", "bound_us"), [(250, 0.02), (50, 0.004)])
-@pytest.mark.parametrize("case", ["linear", "saturating"])
+@pytest.mark.parametrize("case", ["linear", "saturating", "conductances"])
 def test_intervals_between_spikes_with_input_equal_those_of_a_runge_kutta_solution(case, step, bound_us):
     end = 150 * US
     kicks = [(tick, 0.2 * (row != 1), 0.2 * (row != 0)) for tick, row in KICKS]

@@ -186,6 +186,40 @@ def test_the_spread_of_the_rest_current():
     assert p.i_syn_rest.std() == pytest.approx(expected, rel=0.1)
 
 
+COBA = {
+    **{f"{kind}_input_{name}": value for kind in ("excitatory", "inhibitory") for name, value in (("enable", True), ("enable_coba_mode", True))},
+    "excitatory_input_i_bias_gm": 180, "inhibitory_input_i_bias_gm": 250, "excitatory_input_i_bias_coba": 60, "inhibitory_input_i_bias_coba": 125,
+    "excitatory_input_v_rev_coba": 700, "inhibitory_input_v_rev_coba": 600,
+}  # fmt: skip
+
+
+def test_conductance_based_inputs_keep_their_strength_at_the_reference_and_vanish_at_the_reversal_potential():
+    """Reversal potentials from the ratio of the two biases: 0.75 V above, 0.5 V below."""
+    p = of(REFERENCE, **COBA)
+    plain = of(REFERENCE, **{name: code for name, code in COBA.items() if "mode" not in name})
+    assert (p.gm_exc, p.gm_inh) == (plain.gm_exc, plain.gm_inh)
+    assert (plain.coba_exc, plain.coba_inh) == (0, 0)
+    assert (madc(REFERENCE, "e_coba_exc", **COBA), madc(REFERENCE, "e_coba_inh", **COBA)) == pytest.approx((0.84 * 700 - 195, 0.84 * 600 - 195))
+    assert (1 / p.coba_exc, 1 / p.coba_inh) == pytest.approx((0.75, -0.5))
+
+
+def test_the_current_at_rest_of_a_conductance_based_input_changes_with_its_strength():
+    shifted = {**COBA, "excitatory_input_i_shift_reference": 270, "inhibitory_input_i_shift_reference": 250}
+    p = of(REFERENCE, **shifted)
+    assert p.i_syn_rest == 0
+    assert (p.i_coba_exc, p.i_coba_inh) == pytest.approx((p.gm_exc * 20e-3, -p.gm_inh * 30e-3))
+    mixed = of(REFERENCE, **{**shifted, "inhibitory_input_enable_coba_mode": False})
+    assert (mixed.i_syn_rest, mixed.i_coba_inh) == pytest.approx((p.i_coba_inh, 0))
+
+
+def test_without_bias_or_input_the_conductance_based_mode_changes_nothing():
+    for off in ({"excitatory_input_i_bias_coba": 0}, {"excitatory_input_i_bias_gm": 0}, {"excitatory_input_enable": False}):
+        p = of(REFERENCE, **{**COBA, **off})
+        assert (p.coba_exc, p.i_coba_exc) == (0, 0)
+    parameters = physical(REFERENCE, EQUAL, ChipConfig({**COBA, "excitatory_input_i_bias_coba": 0, "inhibitory_input_i_bias_coba": 0}))
+    assert not parameters.features.conductance
+
+
 def test_adaptation():
     fields = {"adaptation_enable": True, "adaptation_enable_pulse": True, "adaptation_i_bias_tau": 100, "adaptation_i_bias_a": 10, "adaptation_i_bias_b": 200}
     p = of(REFERENCE, backend_clock_scale_adaptation_pulse=7, **fields)

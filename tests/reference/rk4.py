@@ -43,8 +43,10 @@ class Rk4Circuit:
         g, e = (p["g_reset"], p["e_reset"]) if reset else (p["g_leak"], p["e_leak"])
         gate = 1.0 - math.exp(-max(v - q.v_floor, 0.0) / q.v_width) if q.saturating else 1.0
         amplifier = g * q.v_sat * math.tanh((e - v) / q.v_sat) if q.saturating else g * (e - v)
-        inputs = p["gm_exc"] * s_e - p["gm_inh"] * s_i * gate
+        gain_e, gain_i = (max(1.0 + p[f"coba_{sign}"] * (p[f"e_coba_{sign}"] - v), 0.0) for sign in ("exc", "inh"))
+        inputs = p["gm_exc"] * gain_e * s_e - p["gm_inh"] * gain_i * s_i * gate
         current = amplifier + p["i_source"] - p["i_sink"] * gate + p["i_syn_rest"] - p["g_adapt"] * (w - p["w_rest"])
+        current += gain_e * p["i_coba_exc"] + gain_i * p["i_coba_inh"]
         if not (reset and p["pause"]):
             current += inputs + p["i_exp"] * math.exp(min((v - p["v_exp"]) / p["delta_exp"], 80.0))
         dw = (p["a_adapt"] * (v - p["v_adapt"]) - (w - p["w_rest"])) / (p["tau_adapt"] * 1e6)

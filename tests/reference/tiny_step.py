@@ -12,6 +12,7 @@ The rules besides the differential equations:
 - For `t_holdoff` after the reset phase the leak is active but no spike is accepted. A membrane that crosses threshold in that time fires at its end.
 - The comparator needs a rising edge: after a spike the membrane must have been below threshold before there is another.
 - Exponential current and adaptation do not see the membrane above threshold or supply.
+- A conductance-based input has the strength ``gm max(1 + coba (e_coba - v), 0)``; its current at rest, which no pause gates, changes likewise.
 - Saturating circuits: amplifier ``g v_sat tanh((e - v) / v_sat)``, inhibition and sink times ``1 - exp(-(v - v_floor) / v_width)`` above the floor and zero
   below, membrane between 0 and supply. Linear circuits have none of this.
 """
@@ -43,6 +44,7 @@ class TinyStep:
         self.y = np.stack([self.v, p.w_rest, 0.0 * self.v, 0.0 * self.v])
         self.amplifier = (p.g_leak * per_us, p.e_leak), (p.g_reset * per_us, p.e_reset)
         self.gm_exc, self.gm_inh, self.i_exp, self.g_adapt = (per_us * x for x in (p.gm_exc, p.gm_inh, p.i_exp, p.g_adapt))
+        self.rest_exc, self.rest_inh = per_us * p.i_coba_exc, per_us * p.i_coba_inh
         self.raises, self.sink = per_us * (p.i_source + p.i_syn_rest), per_us * p.i_sink
         self.tau_adapt, self.tau_exc, self.tau_inh = (1e6 * x for x in (p.tau_adapt, p.tau_exc, p.tau_inh))
         self.refractory_ticks = (p.t_reset + p.t_holdoff) * 1e6 / TICK_US
@@ -55,13 +57,15 @@ class TinyStep:
         p = self.parameters
         v, w, s_exc, s_inh = y
         g, e = (np.where(reset, r, leak) for leak, r in zip(*self.amplifier, strict=True))
-        inhibition, lowers = self.gm_inh * s_inh, self.sink
+        gain_exc, gain_inh = (np.maximum(1.0 + k * (e - v), 0.0) for k, e in ((p.coba_exc, p.e_coba_exc), (p.coba_inh, p.e_coba_inh)))
+        inhibition, lowers = self.gm_inh * gain_inh * s_inh, self.sink
         current = g * (e - v)
         if p.saturating:
             gate = 1.0 - np.exp(-np.maximum(v - p.v_floor, 0.0) / p.v_width)
             current, inhibition, lowers = g * p.v_sat * np.tanh((e - v) / p.v_sat), inhibition * gate, lowers * gate
         seen = np.minimum(v, np.minimum(p.v_threshold, p.v_supply))
-        current += np.where(reset & p.pause, 0.0, self.gm_exc * s_exc - inhibition)
+        current += np.where(reset & p.pause, 0.0, self.gm_exc * gain_exc * s_exc - inhibition)
+        current += self.rest_exc * gain_exc + self.rest_inh * gain_inh
         current += np.where(reset, 0.0, self.i_exp * np.exp((seen - p.v_exp) / p.delta_exp))
         current += self.raises - lowers - self.g_adapt * (w - p.w_rest)
         dw = (p.a_adapt * (seen - p.v_adapt) - (w - p.w_rest)) / self.tau_adapt

@@ -21,7 +21,9 @@ def random_arguments(name: str) -> dict[str, np.ndarray]:
         "v": between(0, 1.2), "w": between(0.2, 1.0), "s_e": between(0, 0.5), "s_i": between(0, 0.5), "c": between(0.1, 2.5), "e": between(0, 1.2),
         "g": between(0, 2), "v_sat": between(0.8, 1.0), "i_t": between(0, 1e-3), "v_t": between(0.6, 1.0), "sharpness": between(20, 60),
         "g_w": between(0, 0.2), "w_0": between(0.3, 0.9),
-        "a": between(-1, 1), "v_a": between(0.2, 1.0), "tau_w": between(10, 300), "gm_e": between(0, 1), "gm_i": between(0, 1), "v_floor": between(0.05, 0.2),
+        "a": between(-1, 1), "v_a": between(0.2, 1.0), "tau_w": between(10, 300), "gm_e": between(0, 1), "gm_i": between(0, 1),
+        "coba": between(-2, 2), "e_ref": between(0.2, 1.0), "coba_e": between(0, 2), "e_ref_e": between(0.2, 1.0), "coba_i": between(-2, 0),
+        "e_ref_i": between(0.2, 1.0), "v_floor": between(0.05, 0.2),
         "v_width": between(0.02, 0.05), "i_offset": between(-0.1, 0.1),
     }  # fmt: skip
     function = getattr(numpy_equations(), name)
@@ -102,3 +104,13 @@ def test_the_inhibition_gate_closes_at_its_floor():
     gate = numpy_equations().inhibition_gate
     np.testing.assert_array_equal(gate(np.array([0.0, 0.1, 0.128]), 0.128, 0.037), 0.0)
     assert gate(1.2, 0.128, 0.037) == pytest.approx(1.0)
+
+
+def test_a_conductance_based_input_is_as_strong_as_usual_at_its_reference_and_vanishes_at_its_reversal_potential():
+    gain = numpy_equations().conductance_gain
+    for coba in (1.5, -2.0):
+        assert gain(0.7, coba, 0.7) == 1.0
+        assert gain(0.7 + 1 / coba, coba, 0.7) == pytest.approx(0.0, abs=1e-12)
+        assert gain(0.7 + 2 / coba, coba, 0.7) == 0.0
+        assert gain(0.7 - 0.5 / coba, coba, 0.7) == pytest.approx(1.5)
+    np.testing.assert_array_equal(gain(np.linspace(0, 1.2, 5), 0.0, 0.7), 1.0)

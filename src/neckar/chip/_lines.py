@@ -76,6 +76,8 @@ _LAWS = {
     "exponential_v_exp": replace(_LEAK, circuit_offset="exponential_offset"),
     "adaptation_v_ref": replace(_LEAK, circuit_offset="adaptation_ref_offset", shift=facts.ADAPTATION_REFERENCE_SHIFT.value),
     "adaptation_v_leak": replace(_LEAK, circuit_offset="adaptation_leak_offset", code_shift=facts.ADAPTATION_LEAK_SHIFT.value),
+    "excitatory_input_v_rev_coba": replace(_LEAK, circuit_offset="coba_offset_exc"),
+    "inhibitory_input_v_rev_coba": replace(_LEAK, circuit_offset="coba_offset_inh"),
     "reset_v_reset": _Law(
         facts.RESET_LINE, facts.RESET_LINE_REFERENCE, "chip_reset_slope", facts.RESET_PIVOT, ("chip_follower_offset", "chip_reset_offset"), "reset_offset"
     ),
@@ -94,7 +96,8 @@ def potentials(specimen: Specimen, effects: Effects) -> Mapping[str, Potential]:
     """Return the lines of all potentials of a chip, by register field.
 
     Keys are ``leak_v_leak``, ``reset_v_reset``, ``threshold_v_threshold``, ``exponential_v_exp`` (at i_bias 300), ``adaptation_v_ref`` and
-    ``adaptation_v_leak`` (the membrane potential without sub-threshold adaptation). The reset is not yet clipped at 0 V.
+    ``adaptation_v_leak`` (the membrane potential without sub-threshold adaptation), ``excitatory_input_v_rev_coba`` and ``inhibitory_input_v_rev_coba`` (the
+    membrane potential at which a conductance-based input is as strong as a current-based one). The reset is not yet clipped at 0 V.
     Mismatch off removes all deviations of chip and circuits; the reference chip keeps its own lines.
     """
     return _potentials(specimen, effects.mismatch, effects.drift)
@@ -132,6 +135,7 @@ def circuit_factors(specimen: Specimen, mismatch: bool) -> Mapping[str, Values]:
 _QUANTITIES = (
     *("intrinsic_capacitance", "leak_time", "reset_time", "offset_current", "adaptation_time", "adaptation_jump", "adaptation_conductance"),
     *(f"synaptic_{quantity}_{sign}" for quantity in ("time", "gm", "shift") for sign in ("exc", "inh")),
+    *("coba_slope_exc", "coba_slope_inh"),
 )
 
 

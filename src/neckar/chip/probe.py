@@ -41,6 +41,7 @@ def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: int) 
     eq = numpy_equations()
     v_sat = p.v_sat if p.saturating else 1e6
     gate = eq.inhibition_gate(v, p.v_floor, p.v_width) if p.saturating else 1.0
+    gain_e, gain_i = eq.conductance_gain(v, p.coba_exc[i], p.e_coba_exc[i]), eq.conductance_gain(v, p.coba_inh[i], p.e_coba_inh[i])
     resetting = refractory > p.t_holdoff[i] * 1e6
     cut_off = resetting & p.pause[i]  # the synaptic inputs
     highest = min(float(p.v_threshold[i]), p.v_supply)
@@ -53,9 +54,9 @@ def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: int) 
         "i_leak": lambda: np.where(resetting, 0.0, eq.ota_current(v, p.e_leak[i], p.g_leak[i], v_sat)),
         "i_exp": lambda: np.where(resetting, 0.0, eq.exponential_current(np.minimum(v, highest), p.i_exp[i], p.v_exp[i], 1.0 / p.delta_exp[i])),
         "i_adapt": lambda: eq.adaptation_current(w, p.w_rest[i], p.g_adapt[i]),
-        "i_exc": lambda: np.where(cut_off, 0.0, p.gm_exc[i] * s_e),
-        "i_inh": lambda: np.where(cut_off, 0.0, p.gm_inh[i] * s_i * gate),
-        "i_offset": lambda: p.i_source[i] + p.i_syn_rest[i] - p.i_sink[i] * gate + 0.0 * v,
+        "i_exc": lambda: np.where(cut_off, 0.0, p.gm_exc[i] * gain_e * s_e),
+        "i_inh": lambda: np.where(cut_off, 0.0, p.gm_inh[i] * gain_i * s_i * gate),
+        "i_offset": lambda: p.i_source[i] + p.i_syn_rest[i] + p.i_coba_exc[i] * gain_e + p.i_coba_inh[i] * gain_i - p.i_sink[i] * gate,
     }
     return values[name]().astype(np.float32)
 

@@ -73,14 +73,15 @@ _LENGTHS = {**AXES, "direction": 2}
 _SYNAPTIC = {f"synaptic_{row}_{sign}": f"synaptic_{row}" for row in ("time", "gm", "shift") for sign in ("exc", "inh")}
 _CIRCUIT_ROWS = {
     **{row: row for row in ("leak_offset", "reset_offset", "threshold_offset", "leak_time", "reset_time", "offset_current", "intrinsic_capacitance")},
-    **dict.fromkeys(("exponential_offset", "adaptation_ref_offset", "adaptation_leak_offset"), "leak_offset"),
+    **dict.fromkeys(("exponential_offset", "adaptation_ref_offset", "adaptation_leak_offset", "coba_offset_exc", "coba_offset_inh"), "leak_offset"),
     **{row: row for row in ("adaptation_time", "adaptation_jump", "adaptation_conductance")},
     **_SYNAPTIC,
+    **dict.fromkeys(("coba_slope_exc", "coba_slope_inh"), "coba_slope"),
 }
 _CHIP_ROWS = {
     **{row: row for row in ("madc_offset", "madc_gain", "follower_offset", "leak_offset", "reset_offset", "threshold_offset")},
     **{row: row for row in ("leak_slope", "reset_slope", "threshold_slope", "leak_time", "reset_time", "offset_current", "intrinsic_capacitance")},
-    **{row: row for row in ("synaptic_time", "adaptation_time", "adaptation_jump", "adaptation_conductance")},
+    **{row: row for row in ("synaptic_time", "coba_slope", "adaptation_time", "adaptation_jump", "adaptation_conductance")},
     **{name: row for name, row in _SYNAPTIC.items() if row == "synaptic_gm"},
 }
 _ARRAY_ROWS = {"synapse": ("hemisphere", "row", "column"), "synapse_gradient": ("direction",), "driver_pulse": ("hemisphere", "driver")}

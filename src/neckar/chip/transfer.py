@@ -13,11 +13,15 @@ Laws::
     tau_s  = 320 us / i             x 8 with high resistance, x 0.3 with small capacitance; 0.3 us to 10 ms
     gm     = 0.82 uS i / 500;  line step per event = 1 mV weight i_dac / 600;  charge per weight unit = gm step tau_s (8.2 fC at 10 us)
     I_rest = gm_e x_e - gm_i x_i,  x = 0.5 mV (310 - i_shift + d): a higher excitatory shift lowers the membrane, a higher inhibitory one raises it
+    gm     = gm max(1 +- 4/V (E_ref - V) i_coba / i_gm, 0)   in conductance-based mode (+ excitatory, - inhibitory), E_ref on the leak's line of v_rev_coba
     tau_w  = 10 ms / i_tau;  dw/dv = 7.9 i_a / i_tau;  jump = 0.38 mV i_b per us of the pulse, at most the supply
 
-Not modelled: conductance-based inputs, connected membranes, bypass and the neurons' logic (they raise :class:`~neckar.errors.UnsupportedFeatureError`); the
-biases of followers, amplifiers and comparators; temperature. What a CapMem cell holds beside its code is added before (:mod:`neckar.chip.capmem`): codes
-may be real numbers here.
+In conductance-based mode the cell ``v_rev_coba`` holds the *reference* potential, at which the input is as strong as in current-based mode; the reversal
+potential lies ``i_gm / (4/V i_coba)`` above (inhibition: below) it. That is how upstream's calibration uses the two cells (calix ``neuron_synin_coba.py``).
+
+Not modelled: saturation of the amplifier of the conductance-based mode; connected membranes, bypass and the neurons' logic (they raise
+:class:`~neckar.errors.UnsupportedFeatureError`); the biases of followers, amplifiers and comparators; temperature. What a CapMem cell
+holds beside its code is added before (:mod:`neckar.chip.capmem`): codes may be real numbers here.
 """
 
 from __future__ import annotations
@@ -157,7 +161,7 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
         **_leak_and_reset(codes, factors, lines, capacitance),
         **_firing(codes, lines),
         **_constant_current(codes, factors),
-        **_synaptic_inputs(codes, factors),
+        **_synaptic_inputs(codes, factors, lines),
         **_exponential(codes, lines),
         **_adaptation(codes, factors, lines),
         noise=np.full(len(codes.circuits), facts.MEMBRANE_NOISE.value if effects.noise else 0.0),
@@ -227,8 +231,8 @@ def _constant_current(codes: _Codes, factors: Mapping[str, Values]) -> dict[str,
     return {"i_source": np.where(is_sink, 0.0, current), "i_sink": np.where(is_sink, current, 0.0)}
 
 
-def _synaptic_inputs(codes: _Codes, factors: Mapping[str, Values]) -> dict[str, Any]:
-    """Return time constants, transconductances and the current at rest of both inputs."""
+def _synaptic_inputs(codes: _Codes, factors: Mapping[str, Values], lines: Mapping[str, Potential]) -> dict[str, Any]:
+    """Return time constants, transconductances, their dependence on the membrane and the currents at rest of both inputs."""
     values: dict[str, Values] = {"i_syn_rest": np.zeros(len(codes.circuits))}
     for kind, sign, polarity, gain in (("excitatory", "exc", 1, 1.0), ("inhibitory", "inh", -1, facts.SYNAPTIC_INHIBITORY_GAIN.value)):
         bias = codes.lsb(f"{kind}_input_i_bias_tau")
@@ -240,8 +244,16 @@ def _synaptic_inputs(codes: _Codes, factors: Mapping[str, Values]) -> dict[str, 
         code = codes.lsb(f"{kind}_input_i_bias_gm") * codes.on(f"{kind}_input_enable")
         gm = gain * facts.SYNAPTIC_GM.value / facts.SYNAPTIC_GM_BIAS.value * code * factors[f"synaptic_gm_{sign}"]
         shift = facts.SYNAPTIC_SHIFT_NEUTRAL.value - codes.lsb(f"{kind}_input_i_shift_reference") + factors[f"synaptic_shift_{sign}"]
-        values["i_syn_rest"] += polarity * gm * facts.SYNAPTIC_SHIFT_SLOPE.value * shift
+        at_rest = polarity * gm * facts.SYNAPTIC_SHIFT_SLOPE.value * shift
         values[f"gm_{sign}"] = gm * codes.column(f"column_enable_{kind}")
+
+        modulation = codes.lsb(f"{kind}_input_i_bias_coba") * codes.on(f"{kind}_input_enable_coba_mode") * factors[f"coba_slope_{sign}"]
+        slope = np.divide(facts.COBA_SLOPE.value * modulation, code, out=np.zeros_like(code), where=code > 0)
+        follows = slope > 0
+        values[f"coba_{sign}"] = polarity * slope
+        values[f"e_coba_{sign}"] = lines[f"{kind}_input_v_rev_coba"].at(codes.lsb(f"{kind}_input_v_rev_coba"), codes.circuits)
+        values[f"i_coba_{sign}"] = np.where(follows, at_rest, 0.0)
+        values["i_syn_rest"] += np.where(follows, 0.0, at_rest)
     return values
 
 

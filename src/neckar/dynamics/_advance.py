@@ -18,6 +18,7 @@ from neckar.dynamics import _layout as L
 from neckar.dynamics._elementary import select, trailing_zeros
 from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._noise import mix
+from neckar.dynamics._parameters import Features
 from neckar.dynamics._step import circuit_step
 
 F = np.float32
@@ -91,9 +92,9 @@ def log_kicks(row, label, tick, weights, labels, receptor, observed, log_slot, l
 
 
 @cache
-def lane_kernel(saturating: bool, exponential: bool, noisy: bool) -> Callable[..., Any]:
+def lane_kernel(features: Features) -> Callable[..., Any]:
     """Return the compiled lane kernel for these features."""
-    step = circuit_step(saturating, exponential, noisy)
+    step, noisy = circuit_step(features), features.noisy
 
     def advance_lane(  # type: ignore[no-untyped-def]
         B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, weights, labels, receptor, share,
@@ -132,4 +133,4 @@ def lane_kernel(saturating: bool, exponential: bool, noisy: bool) -> Callable[..
             n_out = collect(B, words, busy, begin, ticks_per_us, column_of, out_tick, out_column, n_out)
         return n_out, n_log, -1
 
-    return kernel(advance_lane, f"{saturating}-{exponential}-{noisy}")
+    return kernel(advance_lane, str(features))

@@ -16,6 +16,7 @@ import numpy as np
 from neckar.dynamics import _layout as L
 from neckar.dynamics._elementary import approach32
 from neckar.dynamics._jit import kernel, kernel_part
+from neckar.dynamics._parameters import Features
 from neckar.dynamics._step import EDGE, circuit_step
 
 F = np.float32
@@ -37,10 +38,14 @@ def read_out(B, out, row):  # type: ignore[no-untyped-def]
     out[row, 4] = max(B[L.REFRACTORY * STRIDE], ZERO)
 
 
+def dense_kernel(features: Features) -> Callable[..., Any]:
+    """Return the compiled dense output for these features; it takes the noise from the states."""
+    return _dense_kernel(features._replace(noisy=False))
+
+
 @cache
-def dense_kernel(saturating: bool, exponential: bool) -> Callable[..., Any]:
-    """Return the compiled dense output for these features."""
-    step = circuit_step(saturating, exponential, False)
+def _dense_kernel(features: Features) -> Callable[..., Any]:
+    step = circuit_step(features)
 
     @kernel_part
     def move(B, flags, dt, rates, constants, noise_key):  # type: ignore[no-untyped-def]
@@ -86,4 +91,4 @@ def dense_kernel(saturating: bool, exponential: bool) -> Callable[..., Any]:
                     out[i, 0] += missed * F(ticks[i] - begin) / F(h_ticks)
         return s
 
-    return kernel(dense, f"{saturating}-{exponential}")
+    return kernel(dense, str(features))

@@ -16,6 +16,7 @@ import numba
 from numba.core.caching import FunctionCache
 from platformdirs import user_cache_path
 
+Kernel = Callable[..., Any]
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add and reciprocal of loop constants; no reassociation, NaN and infinity stay correct
 
 

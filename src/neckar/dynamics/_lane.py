@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import lane_kernel
 from neckar.dynamics._dense import N_SIGNALS, dense_kernel
-from neckar.dynamics._parameters import CircuitParameters
+from neckar.dynamics._parameters import CircuitParameters, Features
 from neckar.dynamics._propagators import constants, kick_shares, lane_rows
 
 WIDTH = 256
@@ -76,8 +76,8 @@ class Segment:
         Steps are anchored at the start; the last one is shorter if the length is no multiple.
     tau : (float, float, float)
         Reference time constants of synaptic lines and membranes, s (see :func:`neckar.dynamics.reference_tau`).
-    features : (bool, bool, bool)
-        Saturating, exponential or adaptive, noisy: which kernel the circuits need.
+    features : Features
+        Which kernel the circuits need.
     """
 
     parameters: CircuitParameters
@@ -87,10 +87,9 @@ class Segment:
     tau: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        p = self.parameters
-        object.__setattr__(self, "features", (bool(p.saturating), bool((p.i_exp > 0).any() or (p.g_adapt > 0).any()), bool((p.noise > 0).any())))
+        object.__setattr__(self, "features", self.parameters.features)
 
-    features: tuple[bool, bool, bool] = field(init=False)
+    features: Features = field(init=False)
 
     @property
     def whole_steps(self) -> int:
@@ -247,7 +246,6 @@ class Lane:
     def _call(
         self, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool, events: RowEvents
     ) -> tuple[Ticks, NDArray[np.int16], Trace | None, int]:
-        saturating, exponential, noisy = self._configured[0].features  # type: ignore[index]
         slots = len(self.observed)
         states = np.empty((count + 1, L.N_STATE, slots), np.float32)
         if resumed and self._open is not None:
@@ -255,7 +253,7 @@ class Lane:
         n_log = 2 * len(events.tick) * slots
         log = np.empty(n_log, np.int32), np.empty(n_log, np.int32), np.empty(n_log, np.int64), np.empty(n_log, np.float32)
         ticks, columns = np.empty(self._room + self.n, np.int64), np.empty(self._room + self.n, np.int16)
-        n_spikes, n_kicks, done = lane_kernel(saturating, exponential, noisy)(
+        n_spikes, n_kicks, done = lane_kernel(self._configured[0].features)(  # type: ignore[index]
             self.block, self._flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self._constants,
             events.tick, events.row, events.label, self._weights, self._labels, self._receptor, self._share,
             self._keys, self._seed, self.observed, states, *log, self._column_of, ticks, columns,
@@ -282,7 +280,7 @@ class Lane:
         block = L.aligned(L.N_ROWS * L.STRIDE)
         block.reshape(L.N_ROWS, L.STRIDE)[L.E_LEAK :, 0] = self._seen[:, slot]
         mine = trace.slot == slot
-        dense_kernel(*segment.features[:2])(
+        dense_kernel(segment.features)(
             block, np.zeros(8, np.uint8), self._rates[slot], self._constants, np.zeros(1, np.uint32), np.ascontiguousarray(trace.states[:, :, slot]),
             len(trace.states) - 1, trace.start, trace.h_ticks, trace.tick[mine], trace.line[mine], trace.kick[mine], np.asarray(ticks, np.int64), out,
         )  # fmt: skip

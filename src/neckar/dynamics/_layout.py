@@ -56,7 +56,21 @@ X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_GUESS, X_
 ) = range(21, 41)
 # ... and functions of the circuit and the step (:mod:`neckar.dynamics._propagators`).
 GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(41, 47)  # Q = 1 - exp(-h / tau)
-N_ROWS = 47
+
+# Of conductance-based inputs only; the step of current-based circuits touches none of these rows. In theirs, `GM` follows the membrane.
+(
+    BASE_EXC,  # GM at the reference potential
+    BASE_INH,
+    COBA_EXC,  # 1/V, how the transconductance falls with the membrane
+    COBA_INH,
+    E_COBA_EXC,  # V
+    E_COBA_INH,
+    REST_EXC,  # V/us, current without events at the reference potential
+    REST_INH,
+    X_TOTAL,  # passed on within a step
+    X_INHIBITION,
+) = range(47, 57)
+N_ROWS = 57
 
 
 def aligned(n: int, dtype: Any = np.float32) -> NDArray[Any]:

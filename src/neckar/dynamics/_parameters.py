@@ -7,7 +7,7 @@ knows about codes, chips or mismatch, so any circuit of this form can be simulat
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,18 @@ from numpy.typing import ArrayLike, NDArray
 from neckar.errors import ConfigurationError
 
 Values = NDArray[np.float64]
+
+
+class Features(NamedTuple):
+    """Which terms a kernel is built for: what no circuit of a hemisphere uses costs nothing."""
+
+    saturating: bool
+    exponential: bool  # exponential or adaptation current
+    noisy: bool
+    conductance: bool  # conductance-based inputs
+
+    def __str__(self) -> str:
+        return "-".join(map(str, self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +50,15 @@ class CircuitParameters:
     gm_exc, gm_inh : ndarray
         Transconductance of the synaptic inputs: membrane current per volt on the synaptic line, S, >= 0.
     i_syn_rest : ndarray
-        Constant membrane current of the synaptic inputs without events (mismatch of their references), A, positive raises the membrane.
+        Constant membrane current of the current-based synaptic inputs without events (mismatch of their references), A, positive raises the membrane.
+    coba_exc, coba_inh : ndarray
+        Relative change of the transconductance with the membrane: it is ``gm * max(1 + coba * (e_coba - v), 0)``, 1/V. Positive for an excitatory input that
+        is conductance-based, negative for an inhibitory one, 0 for current-based inputs.
+    e_coba_exc, e_coba_inh : ndarray
+        Membrane potential at which the transconductance is `gm`, V.
+    i_coba_exc, i_coba_inh : ndarray
+        Membrane current of the conductance-based inputs without events at that potential, A, positive raises the membrane; it changes with the
+        transconductance.
     pause : ndarray of bool
         Synaptic currents are gated during the reset phase. (The engine gates the exponential current there in any case.)
     i_exp, v_exp, delta_exp : ndarray
@@ -67,7 +87,7 @@ class CircuitParameters:
 
     Notes
     -----
-    Not described: conductance-based synaptic input, connected membranes.
+    Not described: connected membranes.
     """
 
     capacitance: Values
@@ -83,6 +103,12 @@ class CircuitParameters:
     gm_exc: Values
     gm_inh: Values
     i_syn_rest: Values
+    coba_exc: Values
+    coba_inh: Values
+    e_coba_exc: Values
+    e_coba_inh: Values
+    i_coba_exc: Values
+    i_coba_inh: Values
     pause: NDArray[np.bool_]
     i_exp: Values
     v_exp: Values
@@ -112,6 +138,16 @@ class CircuitParameters:
 
     def __len__(self) -> int:
         return int(self.capacitance.shape[0])
+
+    @property
+    def features(self) -> Features:
+        """Which kernel these circuits need."""
+        return Features(
+            saturating=bool(self.saturating),
+            exponential=bool((self.i_exp > 0).any() or (self.g_adapt > 0).any()),
+            noisy=bool((self.noise > 0).any()),
+            conductance=bool((self.coba_exc != 0).any() or (self.coba_inh != 0).any()),
+        )
 
     def take(self, circuits: ArrayLike) -> Self:
         """Return the parameters of some circuits, by position (integers, in that order; repeats allowed) or by a mask of booleans."""

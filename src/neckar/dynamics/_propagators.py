@@ -52,6 +52,7 @@ def lane_rows(parameters: CircuitParameters, step_ticks: int) -> NDArray[np.floa
     offset = (p.i_source - p.i_sink + p.i_syn_rest) * per_us
     rate_e, rate_i, rate_w = 1.0 / (p.tau_exc * US), 1.0 / (p.tau_inh * US), 1.0 / (p.tau_adapt * US)
     share = 0.0 if p.saturating else 1.0  # of the offset current in the potentials; saturating circuits add it to the others
+    gm_exc, gm_inh = p.gm_exc * per_us * _mean_drive(k, rate_e, h), p.gm_inh * per_us * _mean_drive(k, rate_i, h)
     rows = {
         L.E_LEAK: p.e_leak + share * offset / k,
         L.K_LEAK: k / 8,
@@ -73,14 +74,23 @@ def lane_rows(parameters: CircuitParameters, step_ticks: int) -> NDArray[np.floa
         L.A_ADAPT: p.a_adapt,
         L.V_ADAPT: p.v_adapt,
         L.B_ADAPT: p.b_adapt,
-        L.GM_EXC: p.gm_exc * per_us * _mean_drive(k, rate_e, h),
-        L.GM_INH: p.gm_inh * per_us * _mean_drive(k, rate_i, h),
+        L.GM_EXC: gm_exc,
+        L.GM_INH: gm_inh,
         L.Q_EXC: -np.expm1(-rate_e * h),
         L.Q_INH: -np.expm1(-rate_i * h),
         L.P_ADAPT: np.exp(-rate_w * h),
         L.NOISE_STEP: p.noise / p.capacitance * 1e-3 * np.sqrt(-np.expm1(-2.0 * k * h) / (2.0 * k)),
+        L.BASE_EXC: gm_exc,
+        L.BASE_INH: gm_inh,
+        L.COBA_EXC: p.coba_exc,
+        L.COBA_INH: p.coba_inh,
+        L.E_COBA_EXC: p.e_coba_exc,
+        L.E_COBA_INH: p.e_coba_inh,
+        L.REST_EXC: p.i_coba_exc * per_us,
+        L.REST_INH: p.i_coba_inh * per_us,
     }
-    return np.stack([rows[row] for row in range(L.E_LEAK, L.N_ROWS)])
+    unused = np.zeros(len(p))
+    return np.stack([rows.get(row, unused) for row in range(L.E_LEAK, L.N_ROWS)])
 
 
 def kick_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.float32]:

@@ -11,28 +11,26 @@ exponential midpoint rule; the last step's value serves as first guess, and the 
 the chord towards a parabola whose curvature follows from the leak and the kicks, or from the start slope. A spike needs a rising edge of the
 comparator: `ARMED` is set once the membrane has been below threshold since the last spike. The exponential term rests during the reset phase.
 
-The step is built for the features of the circuits (saturation, exponential term), which are compile-time constants.
+The step is built for the features of the circuits (saturation, exponential term, noise, conductance-based inputs), which are compile-time constants.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from neckar.dynamics import _layout as L
+from neckar.dynamics._conductance import EDGE, drive_conductances
 from neckar.dynamics._elementary import approach32, exp32, identity, maximum, select, tanh32
-from neckar.dynamics._jit import inline, kernel_part
+from neckar.dynamics._jit import Kernel, inline, kernel_part
 from neckar.dynamics._noise import normal, scramble
+from neckar.dynamics._parameters import Features
 from neckar.equations import neuron_equations
 
 F = np.float32
 ZERO, HALF, ONE, FOUR, EIGHT, TINY = F(0), F(0.5), F(1), F(4), F(8), F(1e-30)
 STRIDE = L.STRIDE
-Kernel = Callable[..., Any]
-EDGE = F(1e-4)  # us; shorter rests of a reset phase are rounding errors
 
 SATURATING = neuron_equations(exp32, tanh32, maximum, ZERO, ONE, inline)
 LINEAR = neuron_equations(exp32, identity, maximum, ZERO, ONE, inline)
@@ -92,9 +90,10 @@ def _drive(saturating: bool, exponential: bool) -> Kernel:
 
 
 @cache
-def _bend(saturating: bool, exponential: bool) -> Kernel:
+def _bend(saturating: bool, exponential: bool, conductance: bool) -> Kernel:
     """Return the second pass."""
     eq = SATURATING if saturating else LINEAR
+    gain = eq.conductance_gain
     ota, gate, expo, adaptation, adaptation_slope = eq.ota_current, eq.inhibition_gate, eq.exponential_current, eq.adaptation_current, eq.adaptation_slope
 
     @kernel_part
@@ -108,7 +107,12 @@ def _bend(saturating: bool, exponential: bool) -> Kernel:
             middle = HALF * (v + v_e + phi * before)
             bent = lifted = ZERO
             if saturating:
-                inhibition, open_ = B[L.X_FLOORED * STRIDE + j], gate(middle, v_floor, v_width)
+                open_ = gate(middle, v_floor, v_width)
+                if conductance:
+                    gained = gain(middle, B[L.COBA_INH * STRIDE + j], B[L.E_COBA_INH * STRIDE + j])
+                    inhibition = B[L.X_INHIBITION * STRIDE + j] * gained + B[L.I_SINK * STRIDE + j]
+                else:
+                    inhibition = B[L.X_FLOORED * STRIDE + j]
                 bent = ota(middle, e, k, v_sat) - k * (e - middle)
                 without = ONE - open_
                 lifted = inhibition * without
@@ -155,7 +159,7 @@ def _shoot() -> Kernel:
 
 
 @cache
-def _cross(saturating: bool, exponential: bool, noisy: bool) -> Kernel:
+def _cross(saturating: bool, exponential: bool, noisy: bool, conductance: bool) -> Kernel:
     """Return the last pass."""
 
     @kernel_part
@@ -171,7 +175,12 @@ def _cross(saturating: bool, exponential: bool, noisy: bool) -> Kernel:
             armed = select(v < theta, ONE, armed)
             rise = ONE / max(v_e - v, TINY)
             chord = min(max((theta - v) * rise, ZERO), ONE)
-            bow = ONE - B[L.X_CURRENT * STRIDE + j] * d * rise if exponential else max(-FOUR * B[L.K_LEAK * STRIDE + j] * d, -HALF)
+            if exponential:
+                bow = ONE - B[L.X_CURRENT * STRIDE + j] * d * rise
+            elif conductance:
+                bow = max(-FOUR * B[L.X_TOTAL * STRIDE + j] * d, -HALF)
+            else:
+                bow = max(-FOUR * B[L.K_LEAK * STRIDE + j] * d, -HALF)
             bow += h * B[L.JUMP * STRIDE + j] * rise
             part = min(max(chord + bow * (chord - chord * chord), ZERO), ONE)
             t_c = max(h - d * (ONE - part), r)
@@ -193,10 +202,11 @@ def _cross(saturating: bool, exponential: bool, noisy: bool) -> Kernel:
 
 
 @cache
-def circuit_step(saturating: bool, exponential: bool, noisy: bool) -> Kernel:
-    """Return the compiled step for circuits with or without saturation, with or without exponential and adaptation terms, with or without membrane noise."""
-    drive, bend = _drive(saturating, exponential), _bend(saturating, exponential)
-    shoot, cross = _shoot(), _cross(saturating, exponential, noisy)
+def circuit_step(features: Features) -> Kernel:
+    """Return the compiled step for circuits with these features; noise is that of the membrane."""
+    saturating, exponential, noisy, conductance = features
+    drive = drive_conductances(saturating, exponential) if conductance else _drive(saturating, exponential)
+    bend, shoot, cross = _bend(saturating, exponential, conductance), _shoot(), _cross(saturating, exponential, noisy, conductance)
 
     @kernel_part
     def step(B, flags, n, h, inv_h, constants, noise_key, salt):  # type: ignore[no-untyped-def]

@@ -255,6 +255,7 @@ def _parameters(kind: Kind, effects: EffectSet, scatter: float, rng: np.random.G
         gm_exc=strength / tau_exc,
         gm_inh=strength / tau_inh,
         i_syn_rest=same(0.0),
+        **dict.fromkeys(("coba_exc", "coba_inh", "e_coba_exc", "e_coba_inh", "i_coba_exc", "i_coba_inh"), same(0.0)),
         pause=np.zeros(SIDE, np.bool_),
         i_exp=(capacitance / tau_membrane) * 0.02 if adex else same(0.0),
         v_exp=e_leak + swing,

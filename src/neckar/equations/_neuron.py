@@ -10,11 +10,17 @@ adaptation term complete the AdEx model::
     I_exp         = i_t exp((v - v_t) sharpness)                    sharpness = 1 / delta_t
     I_adapt       = g_w (w - w_0)
     tau_w dw/dt   = a (v - v_a) - (w - w_0)
-    I_exc         = gm_e s_e,            tau_e ds_e/dt = -s_e
-    I_inh         = gm_i s_i gate(v),    tau_i ds_i/dt = -s_i
+    I_exc         = gm_e gain(v) s_e,            tau_e ds_e/dt = -s_e
+    I_inh         = gm_i gain(v) s_i gate(v),    tau_i ds_i/dt = -s_i
+    gain(v)       = 1 in current-based mode, max(1 + coba (e_ref - v), 0) in conductance-based mode
     gate(v)       = 1 - exp(-max(v - v_floor, 0) / v_width)
 
-Sources: AdEx form, Billaudelle et al. 2022; switches and shared OTA, haldls ``v3/neuron.h``; tanh form, gate and all constants are fitted by us
+In conductance-based mode a second amplifier compares the membrane with a reference potential and changes the strength of the first one, so the input
+acts as usual at `e_ref` and vanishes at the reversal potential ``e_ref + 1 / coba``; `coba` is positive for excitation, negative for inhibition. Strength
+means everything that passes the first amplifier: the line's deflection and the amplifier's offset.
+
+Sources: AdEx form, Billaudelle et al. 2022; switches and shared OTA, haldls ``v3/neuron.h``; conductance-based mode, calix ``neuron_synin_coba.py``; tanh
+form, gate and all constants are fitted by us
 (docs/explanation/ledger.md). Any consistent set of units works; the engine uses V and us, and currents divided by the capacitance (V/us).
 
 Not modelled: slew-rate limits, the finite bandwidth of the OTAs, the voltage dependence of the membrane capacitance.
@@ -34,6 +40,7 @@ class NeuronEquations(NamedTuple):
     ota_current: Function
     exponential_current: Function
     adaptation_current: Function
+    conductance_gain: Function
     inhibition_gate: Function
     adaptation_slope: Function
     membrane_slope: Function
@@ -66,16 +73,23 @@ def neuron_equations(exp: Function, tanh: Function, maximum: Function, zero: Any
     def adaptation_current(w, w_0, g_w):  # type: ignore[no-untyped-def]
         return g_w * (w - w_0)
 
+    def conductance_gain(v, coba, e_ref):  # type: ignore[no-untyped-def]
+        return maximum(one + coba * (e_ref - v), zero)
+
     def inhibition_gate(v, v_floor, v_width):  # type: ignore[no-untyped-def]
         return one - exp(-maximum(v - v_floor, zero) / v_width)
 
     def adaptation_slope(v, w, a, v_a, w_0, tau_w):  # type: ignore[no-untyped-def]
         return (a * (v - v_a) - (w - w_0)) / tau_w
 
-    ota, exponential, adaptation, gate = bind(ota_current), bind(exponential_current), bind(adaptation_current), bind(inhibition_gate)
+    ota, exponential, adaptation = bind(ota_current), bind(exponential_current), bind(adaptation_current)
+    gain, gate = bind(conductance_gain), bind(inhibition_gate)
 
-    def membrane_slope(v, w, s_e, s_i, c, e, g, v_sat, i_t, v_t, sharpness, g_w, w_0, gm_e, gm_i, v_floor, v_width, i_offset):  # type: ignore[no-untyped-def]
+    def membrane_slope(  # type: ignore[no-untyped-def]
+        v, w, s_e, s_i, c, e, g, v_sat, i_t, v_t, sharpness, g_w, w_0, gm_e, gm_i, coba_e, e_ref_e, coba_i, e_ref_i, v_floor, v_width, i_offset
+    ):
         current = ota(v, e, g, v_sat) + exponential(v, i_t, v_t, sharpness) - adaptation(w, w_0, g_w)
-        return (current + gm_e * s_e - gm_i * s_i * gate(v, v_floor, v_width) + i_offset) / c
+        inhibition = gm_i * gain(v, coba_i, e_ref_i) * s_i * gate(v, v_floor, v_width)
+        return (current + gm_e * gain(v, coba_e, e_ref_e) * s_e - inhibition + i_offset) / c
 
-    return NeuronEquations(ota, exponential, adaptation, gate, bind(adaptation_slope), bind(membrane_slope))
+    return NeuronEquations(ota, exponential, adaptation, gain, gate, bind(adaptation_slope), bind(membrane_slope))

@@ -89,6 +89,12 @@ SYNAPTIC_GM_BIAS = Fact(500, "LSB", "calix (default i_synin_gm)", "the transcond
 SYNAPTIC_INHIBITORY_GAIN = Fact(1.0, "1", _ESTIMATE, "transconductance relative to excitation; ts_06's inhibition curve fits 0.85 to 1 depending on its rest")
 SYNAPTIC_SHIFT_NEUTRAL = Fact(310, "LSB", "calix neuron_synin.py (start before calibration)", "i_shift_reference without current at rest, median")
 SYNAPTIC_SHIFT_SLOPE = Fact(0.5e-3, "V/LSB", _ESTIMATE, "voltage at the amplifier's input per LSB of i_shift_reference")
+COBA_SLOPE = Fact(
+    4.0,
+    "1/V",
+    "our estimate; calix neuron_synin_coba.py reaches reversal potentials 0.47 and 0.74 V away with i_bias_coba up to 255 at i_bias_gm 250 and 180",
+    "relative change of the transconductance per volt at i_bias_coba = i_bias_gm",
+)
 SYNAPTIC_LINE_REST = Fact(0.9, "V", _ESTIMATE, "potential of a synaptic line without events; events pull it down")
 INHIBITION_FLOOR = Fact(0.128, "V", "our fit to demos ts_06")
 INHIBITION_WIDTH = Fact(37e-3, "V", "our fit to demos ts_06")
@@ -174,7 +180,7 @@ SPREAD: Mapping[str, Spread] = MappingProxyType(
         "madc_offset": Spread("MADC LSB", "normal", 36, 0, 0, _SPLIT, "calibrated rest 254 to 333 in four figures"),
         "madc_gain": Spread("1", "lognormal", 0.05, 0, 0, _FIT, "about reading 300; 2.6 to 3.0 MADC LSB per CADC LSB"),
         "follower_offset": Spread("MADC LSB", "normal", 18, 0, 0, _SPLIT, "leak, reset, exponential and adaptation alike"),
-        "leak_offset": Spread("MADC LSB", "normal", 23, 13.3, 1.5, _SPLIT, "leak, exponential and adaptation; circuit: our estimate; reference: in its line"),
+        "leak_offset": Spread("MADC LSB", "normal", 23, 13.3, 1.5, _SPLIT, "also exponential, adaptation, COBA; circuit: our estimate; reference: in its line"),
         "reset_offset": Spread("MADC LSB", "normal", 55, 14.9, -24, "our fit; circuit: demos ts_00, ten neurons", "reference: in its line"),
         "threshold_offset": Spread("MADC LSB", "normal", 15, 10.3, 9, "our fit; circuit: demos ts_00, ten neurons", "reference: in its line"),
         "leak_slope": Spread("MADC LSB/LSB", "normal", 0.04, 0, 0.045, _FIT, "about code 700; reference: in its line"),
@@ -186,6 +192,7 @@ SPREAD: Mapping[str, Spread] = MappingProxyType(
         "synaptic_time": Spread("1", "lognormal", 0.15, 0.25, 0, _ESTIMATE, "before calibration"),
         "synaptic_gm": Spread("1", "lognormal", 0.15, 0.20, 0, _ESTIMATE, "before calibration; excitation and inhibition independent"),
         "synaptic_shift": Spread("LSB", "normal", 0, 20, 0, _ESTIMATE, "of i_shift_reference"),
+        "coba_slope": Spread("1", "lognormal", 0.15, 0.20, 0, _ESTIMATE, "before calibration; excitation and inhibition independent"),
         "psp_calibrated": Spread("1", "lognormal", 0.14, 0.08, 0, "four public sources; hxtorch accepts 20 %", "what a calibration leaves; not drawn"),
         "adaptation_time": Spread("1", "lognormal", 0.20, 0.10, 0, _ESTIMATE),
         "adaptation_jump": Spread("1", "lognormal", 0.20, 0.10, 0, _ESTIMATE),

@@ -68,17 +68,12 @@ def _synaptic_input(sign: str) -> tuple[Register, ...]:
         at.switch(f"{pre}_enable", f"Connects the {sign} synaptic input to the membrane."),
         at.current(f"{pre}_i_bias_tau", f"Resistance of the {sign} synaptic line; a higher code makes the synaptic time constant shorter."),
         at.current(f"{pre}_i_bias_gm", f"Strength of the amplifier that turns the {sign} line voltage into a membrane current (CUBA)."),
-        *_passive(
-            at.current(f"{pre}_i_bias_coba", f"How strongly the {sign} input follows the distance to its reversal potential (COBA)."),
-            at.voltage(f"{pre}_v_rev_coba", f"Reversal potential of the {sign} input in COBA mode."),
-        ),
+        at.current(f"{pre}_i_bias_coba", f"How strongly the {sign} input's amplifier follows the membrane in COBA mode."),
+        at.voltage(f"{pre}_v_rev_coba", f"Membrane potential at which the {sign} input in COBA mode is as strong as without; the reversal follows."),
         at.current(f"{pre}_i_shift_reference", f"Shifts the reference of the {sign} input amplifier, that is its current without input."),
         at.switch(f"{pre}_enable_small_capacitance", f"Leaves only the wire capacitance on the {sign} line, which shortens its time constant.", True),
         at.switch(f"{pre}_enable_high_resistance", f"Switches the {sign} line to the range of long time constants."),
-        *_refused(
-            "conductance-based synaptic input",
-            at.switch(f"{pre}_enable_coba_mode", f"Makes the {sign} input conductance-based instead of current-based."),
-        ),
+        at.switch(f"{pre}_enable_coba_mode", f"Makes the {sign} input conductance-based instead of current-based."),
     )
 
 

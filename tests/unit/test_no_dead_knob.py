@@ -86,6 +86,9 @@ def _synapses(row: int) -> dict[str, Any]:
 
 EXCITED = Setup("a neuron that receives one excitatory event", _synapses(1), 160, event())
 INHIBITED = Setup("a neuron that receives one inhibitory event", _synapses(2), 160, event())
+_MODE = {"enable_coba_mode": True, "i_bias_coba": 300, "v_rev_coba": 700}
+EXCITED_COBA = EXCITED.but("the same, conductance-based", **{f"excitatory_input_{name}": code for name, code in _MODE.items()})
+INHIBITED_COBA = INHIBITED.but("the same, conductance-based", **{f"inhibitory_input_{name}": code for name, code in _MODE.items()})
 ADDRESSED = Setup("the event carries the row select 1, driver 0 compares it with 0", _synapses(1), 160, event(1 << 6))
 LABELLED = Setup("event and synapses carry the label 1", {**_synapses(1), "synapse_label": 1}, 160, event(1))
 ROUTED = Setup("the event carries the routing bit 11", _synapses(1), 160, event(1 << 11))
@@ -219,21 +222,27 @@ class Knob(NamedTuple):
 RISES, FALLS = 1, -1
 
 
-def _input(sign: str, setup: Setup, size: Observable, shift: int) -> dict[str, Knob]:
+def _input(sign: str, setup: Setup, size: Observable, shift: int, coba: Setup) -> dict[str, Knob]:
+    """Return the knobs of an input; in conductance-based mode a reference above the rest makes excitation stronger and inhibition weaker."""
+    stronger = FALLS if size is DEPTH else RISES
+    above = coba.but(f"{coba.name}, with its reference above the rest", **{f"{sign}_input_v_rev_coba": 850})
     return {
         f"{sign}_input_enable": Knob(setup, 0, size, FALLS),
         f"{sign}_input_i_bias_tau": Knob(setup, 64, WIDTH, FALLS),
         f"{sign}_input_i_bias_gm": Knob(setup, 700, size, RISES),
+        f"{sign}_input_i_bias_coba": Knob(above, 500, size, stronger),
+        f"{sign}_input_v_rev_coba": Knob(coba, 780, size, stronger),
         f"{sign}_input_i_shift_reference": Knob(setup, 400, LEVEL, shift),
         f"{sign}_input_enable_small_capacitance": Knob(setup, 1, WIDTH, FALLS),
         f"{sign}_input_enable_high_resistance": Knob(setup, 1, WIDTH, RISES),
+        f"{sign}_input_enable_coba_mode": Knob(above, 0, size, -stronger),
     }
 
 
 KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
     {
-        "Excitatory synaptic input": _input("excitatory", EXCITED, HEIGHT, FALLS),
-        "Inhibitory synaptic input": _input("inhibitory", INHIBITED, DEPTH, RISES),
+        "Excitatory synaptic input": _input("excitatory", EXCITED, HEIGHT, FALLS, EXCITED_COBA),
+        "Inhibitory synaptic input": _input("inhibitory", INHIBITED, DEPTH, RISES, INHIBITED_COBA),
         "Leak": {
             "leak_v_leak": Knob(RESTING, 800, LEVEL, RISES),
             "leak_i_bias": Knob(RESTING, 300, SETTLING, FALLS),
@@ -341,7 +350,6 @@ PASSIVE: Mapping[str, str] = MappingProxyType(
 """Fields without an effect on any observable, and why."""
 
 _LATER = {
-    "conductance-based input": [f"{sign}_input_{name}" for sign in ("excitatory", "inhibitory") for name in ("i_bias_coba", "v_rev_coba")],
     "compartments": [f"multicompartment_{name}" for name in ("enable_conductance_division", "enable_conductance_multiplication", "i_bias_nmda")],
     "correlation sensors": ["event_routing_enable_post_overwrite", "backend_clock_scale_post_pulse"],
     "background sources": [f"background_{name}" for name in ("enable", "enable_random", "period", "rate", "seed", "mask", "label")],

@@ -64,7 +64,7 @@ def simulate(
         for trace in traces:
             inside = samples[(samples >= trace.start) & (samples < trace.start + (len(trace.states) - 1) * trace.h_ticks)]
             for column in observed:
-                signals[column].append(lane.sample(trace, column, inside))
+                signals[column].append(lane.sample(trace, [column], inside)[0])
     lane.store(state)
     ticks, fired = np.concatenate(found, axis=1)
     order = np.lexsort((fired, ticks))

@@ -92,8 +92,7 @@ def engine(p: CircuitParameters, v: np.ndarray, events: RowEvents, weights: np.n
     membranes = np.empty((N, len(SAMPLES)))
     for trace in traces:
         a, b = np.searchsorted(SAMPLES, (trace.start, trace.start + (len(trace.states) - 1) * trace.h_ticks))
-        for column in columns:
-            membranes[column, a:b] = lane.sample(trace, column, SAMPLES[a:b])[:, 0]
+        membranes[:, a:b] = lane.sample(trace, columns, SAMPLES[a:b])[..., 0]
     return [np.sort(ticks[(who == column) & (ticks <= SAMPLES[-1])]) for column in columns], membranes
 
 

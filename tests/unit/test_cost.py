@@ -15,7 +15,7 @@ from neckar.facts import cost_brainscales2 as facts
 from neckar.program import CadcRecord, Cost, Events, MadcChannel, PlasticityTask, PlasticityView, Program, Record, Snippet, TimedRead, TimedWrite, ticks
 
 TABLE = {name: register for name, register in registers("brainscales2").items() if not register.counter}
-QUIET = {"n_spikes_in": 0, "n_spikes_out": 0, "n_madc_samples": 0, "synaptic_events": 0, "n_resets": 1}
+QUIET = {"n_spikes_in": 0, "n_spikes_out": 0, "n_madc_samples": 0, "n_cadc_rows": 0, "synaptic_events": 0, "n_resets": 1}
 
 
 def program(entries: int = 1, **fields: object) -> Program:
@@ -39,6 +39,7 @@ def test_totals_are_the_sums_of_items(entries: int, sequential: bool, madc: bool
         n_spikes_in=spikes_in,
         n_spikes_out=spikes_out,
         n_madc_samples=samples,
+        n_cadc_rows=0,
         synaptic_events=events,
         n_resets=entries,
     )
@@ -80,19 +81,20 @@ def test_register_accesses_are_counted_per_code() -> None:
 
 
 def test_transfer_of_events_and_samples() -> None:
-    cost = estimate(program(), n_spikes_in=1000, n_spikes_out=500, n_madc_samples=5880, synaptic_events=0, n_resets=1)
+    cost = estimate(program(), n_spikes_in=1000, n_spikes_out=500, n_madc_samples=5880, n_cadc_rows=0, synaptic_events=0, n_resets=1)
     assert cost.transfer_s == pytest.approx(1000 * 8e-9 + 6380 * 4e-9)
 
 
 def test_energy_lies_between_published_powers_for_an_ordinary_experiment() -> None:
-    cost = estimate(program(record=Record(madc=(MadcChannel(0),))), n_spikes_in=100, n_spikes_out=20, n_madc_samples=5880, synaptic_events=6400, n_resets=1)
+    counts = {**QUIET, "n_spikes_in": 100, "n_spikes_out": 20, "n_madc_samples": 5880, "synaptic_events": 6400}
+    cost = estimate(program(record=Record(madc=(MadcChannel(0),))), **counts)
     low, high = cost.energy_j.low / cost.hardware_s, cost.energy_j.high / cost.hardware_s
     assert low == pytest.approx(0.175)
     assert high == pytest.approx(0.70)
 
 
 def test_a_busy_chip_widens_the_range() -> None:
-    cost = estimate(program(), n_spikes_in=0, n_spikes_out=0, n_madc_samples=0, synaptic_events=10**9, n_resets=1)
+    cost = estimate(program(), n_spikes_in=0, n_spikes_out=0, n_madc_samples=0, n_cadc_rows=0, synaptic_events=10**9, n_resets=1)
     assert cost.energy_j.high > 10**9 * brainscales2.ENERGY_SYNAPTIC_EVENT.value
 
 

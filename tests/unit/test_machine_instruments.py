@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from chip_programs import FIRING, LATENCY, STIMULATED, N, arriving, membrane, program, run, trace, whole
+from chip_programs import ADAPTIVE, FIRING, LATENCY, STIMULATED, N, arriving, membrane, program, run, trace, whole
 
 from neckar.chip import probe
 from neckar.chip.config import ChipConfig
@@ -139,6 +139,79 @@ def test_the_probe_shows_the_currents_that_the_engine_applies():
         assert (values[name][resetting] == 0).all(), name
         assert (values[name][~resetting] != 0).any(), name
     assert (values["s_exc"][resetting] > 0).any()
+
+
+@pytest.mark.parametrize("fields", [FIRING, STIMULATED, {**ADAPTIVE, "exponential_enable": True, "exponential_i_bias": 300, "exponential_v_exp": 700}])
+def test_the_currents_of_the_probe_charge_the_membrane(fields):
+    """Kirchhoff: C dv/dt is the sum of the currents, in the reset phase and outside it.
+
+    Within 2 % of the largest current, away from spikes, events and the borders of integration steps, where the dense output may jump by some 0.1 mV.
+    """
+    currents = ("i_leak", "i_reset", "i_exp", "i_exc", "i_offset", "i_adapt", "i_inh")
+    fields = {**fields, "reset_enable_multiplication": False, "constant_current_enable": True, "constant_current_i_offset": 100}
+    record = Record(spikes=(), probe=(Probe(("v", "refractory", *currents), (0,), 5),))
+    values = run(fields, 100, "-noise,-event_loss", entries=arriving(10_000, 30_000), record=record).probe[0].value[0, ..., 0]
+    v, refractory = values[0].astype(float), values[1]
+    total = values[2:7].sum(axis=0) - values[7] - values[8]
+    capacitance = physical(Specimen.reference(), Effects(), ChipConfig(whole(**fields)), [0]).capacitance[0]
+    slope = (v[2:] - v[:-2]) / 20e-9
+    jump = np.abs(np.diff(total, prepend=total[0])) > 0.05 * np.ptp(total)
+    border = np.arange(len(v)) % 50 == 0  # 0.5 us
+    smooth = ~np.convolve(jump | border, np.ones(5), "same").astype(bool)[1:-1]
+    assert smooth.mean() > 0.8
+    assert np.abs(capacitance * slope - total[1:-1])[smooth].max() < 0.02 * np.abs(total).max()
+    if fields["leak_v_leak"] == 1000:
+        assert (refractory > 0).any()
+        assert np.ptp(values[3]) > 0
+
+
+def test_the_probe_shows_the_potentials_that_the_codes_mean():
+    signals = ("e_leak", "v_threshold")
+    shown = run(FIRING, 10, "-noise", record=Record(spikes=(), probe=(Probe(signals, (3, 300), 1000),))).probe[0]
+    p = physical(Specimen.reference(), Effects(), ChipConfig(whole(**FIRING)), [3, 300])
+    for k, name in enumerate(signals):
+        np.testing.assert_array_equal(shown.value[0, k], np.broadcast_to(getattr(p, name).astype(np.float32), (5, 2)))
+    silent = {**FIRING, "threshold_enable": False}
+    assert np.isinf(run(silent, 1, record=Record(spikes=(), probe=(Probe(("v_threshold",), (0,), 500),))).probe[0].value).all()
+
+
+def test_a_probe_of_many_circuits_shows_what_each_shows_alone():
+    """On both hemispheres, with events and spikes."""
+    events, circuits = arriving(*range(300, 20_000, 170)), (511, 0, 5, 256)
+    record = Record(spikes=(), probe=(Probe(("v", "i_exc"), circuits, 30),))
+    fields = {**STIMULATED, **FIRING}
+    together = run(fields, entries=events, record=record).probe[0].value
+    for k, circuit in enumerate(circuits):
+        alone = run(fields, entries=events, record=Record(spikes=(), probe=(Probe(("v", "i_exc"), (circuit,), 30),))).probe[0].value
+        np.testing.assert_array_equal(alone[..., 0], together[..., k])
+
+
+@pytest.mark.parametrize(("source", "signal"), [("exc_synin", "s_exc"), ("inh_synin", "s_inh"), ("membrane", "v"), ("adaptation", "w")])
+def test_a_synaptic_line_is_read_through_its_follower(source, signal):
+    """It rests 0.3 V below the supply; events pull it down. A stronger bias lowers it with the square root; without bias nothing is driven."""
+    bias = np.array([110, 440, 110, 0], np.uint16)
+    rows = {"synapse_row_mode": np.tile([1, 2], (2, 128)), "inhibitory_input_enable": True, "inhibitory_input_i_bias_tau": 32}
+    fields = {**STIMULATED, **rows, "neuron_i_bias_readout_amp": bias}
+    for circuit, drop in ((1, 0.3), (129, 0.4)):
+        record = Record(spikes=(), madc=(MadcChannel(circuit, source),), probe=(Probe((signal,), (circuit,), 17),))
+        r = run(fields, effects="-noise,-event_loss", entries=arriving(5000), record=record)
+        line = 1.2 - drop - trace(r).astype(float) if "synin" in source else trace(r)
+        np.testing.assert_array_equal(r.madc[0].value, MadcTransfer.of(Specimen.reference(), Effects.parse("-noise")).codes(line.astype(np.float32)))
+    dead = run(fields, effects="-noise", record=Record(spikes=(), madc=(MadcChannel(385, source),))).madc[0].value
+    assert (dead == dead[0]).all()
+    assert dead[0] == 25
+
+
+def test_the_readout_multiplexer_does_not_block_more_than_the_supply():
+    """A membrane above 1.2 V, possible without saturation, shows on the line of a neuron that reads something else."""
+    high = {"leak_v_leak": 1022, "leak_i_bias": 300, "constant_current_enable": True, "constant_current_i_offset": 1022}
+    for effects, shown in (("-noise,-saturation", True), ("-noise", False)):
+        record = Record(spikes=(), madc=(MadcChannel(0, "exc_synin"),), probe=(Probe(("v",), (0,), 17),))
+        r = run(high, effects=effects, record=record)
+        above = trace(r) > 1.2
+        assert above.any() == shown
+        line = np.where(above, trace(r), np.float32(0.9))
+        np.testing.assert_array_equal(r.madc[0].value, MadcTransfer.of(Specimen.reference(), Effects.parse(effects)).codes(line))
 
 
 def test_two_channels_that_share_the_converter_need_the_memory_of_one(monkeypatch):

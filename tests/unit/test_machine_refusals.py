@@ -28,8 +28,6 @@ from neckar.program import (
     ("parts", "named"),
     [
         ({"plasticity": (PlasticityTask(name="stdp", kernel="", period=100),)}, "stdp"),
-        ({"record": Record(cadc=(CadcRecord((0,), period=1000),))}, "CADC"),
-        ({"snippets": (Snippet(50, record=Record(cadc=(CadcRecord((0,), period=1000),))),)}, "CADC"),
     ],
 )
 def test_what_has_no_model_is_refused_by_name(parts, named):
@@ -79,7 +77,8 @@ def test_every_field_is_read_passive_or_refused(monkeypatch):
     item, attribute = ChipConfig.__getitem__, ChipConfig.__getattr__
     monkeypatch.setattr(ChipConfig, "__getitem__", lambda self, name: (seen.add(name), item(self, name))[1])
     monkeypatch.setattr(ChipConfig, "__getattr__", lambda self, name: (seen.add(name), attribute(self, name))[1])
-    Chip(Specimen.reference(), Effects()).run(program(STIMULATED, 20, entries=arriving(1000), record=Record(madc=(MadcChannel(0),))))
+    record = Record(madc=(MadcChannel(0),), cadc=(CadcRecord((0,), period=1000),))
+    Chip(Specimen.reference(), Effects()).run(program(STIMULATED, 20, entries=arriving(1000), record=record))
     marked = {name for name, register in TABLE.items() if register.passive or register.counter}
     assert set(TABLE) - marked - seen == set()
     assert not any(register.passive and register.refused for register in TABLE.values())

@@ -23,7 +23,7 @@ from chip_programs import TABLE, arriving, chip, program
 
 from neckar.chip.transfer import volt_to_madc
 from neckar.facts import register_groups
-from neckar.program import TICKS_PER_US, Events, MadcChannel, Probe, Record, Recording
+from neckar.program import TICKS_PER_US, CadcRecord, Events, MadcChannel, Probe, Record, Recording
 
 # ---- Set-ups: what circuit 0 does before a field is changed
 
@@ -140,6 +140,7 @@ ESCAPING = Setup(
 )
 CONVERTING = RESTING.but("a membrane on the converter, whose clock is not scaled")
 SCALED = RESTING.but("the same with the clock scaled", madc_enable_clock_scaling=True)
+PARALLEL = RESTING.but("a membrane on the parallel converter")
 
 # ---- Observables
 
@@ -205,6 +206,9 @@ PERIOD = Observable("period between spikes", "us", 0.2, period)
 STATE = Observable("level of the adaptation state", "LSB", 3, lambda r: last(adaptation(r)))
 JUMP = Observable("largest jump of the adaptation state", "LSB", 3, lambda r: np.diff(adaptation(r)).max())
 SAMPLES = Observable("samples of the converter", "samples", 0.5, lambda r: len(r.madc[0].tick))
+READING = Observable("reading of the converter", "LSB", 3, lambda r: r.madc[0].value[-500:].mean())
+PARALLEL_READING = Observable("reading of the parallel converter", "LSB", 2, lambda r: float(r.cadc[0].value[-1, 0]))
+ROWS = Observable("rows of the parallel converter", "rows", 0.5, lambda r: len(r.cadc[0].tick))
 
 
 # ---- The table
@@ -294,7 +298,10 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "event_routing_enable_digital": Knob(FIRING, 0, SPIKES, FALLS),
             "event_routing_address": Knob(FIRING_FILTERED, 1, SPIKES, FALLS),
         },
-        "Shared CapMem cells": {"syn_i_bias_dac": Knob(EXCITED, 1000, HEIGHT, RISES)},
+        "Shared CapMem cells": {
+            "syn_i_bias_dac": Knob(EXCITED, 1000, HEIGHT, RISES),
+            "neuron_i_bias_readout_amp": Knob(CONVERTING, 0, READING, FALLS),
+        },
         "Neuron backends": {
             "backend_enable_clocks": Knob(FIRING, 0, SPIKES, FALLS),
             "backend_clock_scale_slow": Knob(FIRING, 2, PERIOD, RISES),
@@ -323,6 +330,16 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "madc_enable_clock_scaling": Knob(CONVERTING, 1, SAMPLES, FALLS),
             "madc_clock_scale": Knob(SCALED, 1, SAMPLES, FALLS),
         },
+        "Parallel converter (CADC)": {
+            "cadc_v_ramp_offset": Knob(PARALLEL, 60, PARALLEL_READING, FALLS),
+            "cadc_i_ramp_slope": Knob(PARALLEL, 500, PARALLEL_READING, FALLS),
+            "cadc_v_bias_ramp_buf": Knob(PARALLEL, 200, PARALLEL_READING, RISES),
+            "cadc_i_bias_comp": Knob(PARALLEL, 300, PARALLEL_READING, RISES),
+            "cadc_i_bias_vreset_buf": Knob(PARALLEL, 100, PARALLEL_READING, FALLS),
+            "cadc_reset_wait": Knob(PARALLEL, 10, PARALLEL_READING, FALLS),
+            "cadc_dead_time": Knob(PARALLEL, 255, ROWS, FALLS),
+            "cadc_channel_offset": Knob(PARALLEL, 20, PARALLEL_READING, RISES),
+        },
     }
 )
 
@@ -331,13 +348,15 @@ _BIAS = "how an amplifier leaves its operating range has no public number; users
 PASSIVE: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(
-            ("readout_source", "readout_enable_amplifier", "readout_enable_buffered_access", "readout_enable_unbuffered_access"),
+            (
+                *("readout_source", "readout_enable_amplifier", "readout_enable_buffered_access", "readout_enable_unbuffered_access"),
+                *("cadc_enable", "cadc_connect_correlation", "cadc_connect_neuron", "cadc_connect_debug"),
+            ),
             _RECORD,
         ),
         **dict.fromkeys(
             (
                 "neuron_v_bias_casc_n",
-                "neuron_i_bias_readout_amp",
                 "neuron_i_bias_leak_source_follower",
                 "neuron_i_bias_spike_comparator",
                 "neuron_i_bias_synin_drop",
@@ -364,7 +383,8 @@ _ACTIVE = [name for name, register in TABLE.items() if not (register.passive or 
 def observed(setup: Setup, name: str | None = None, code: Any = None) -> Recording:
     """Return what the set-up shows, with a code in the whole of one field; set-ups themselves run once."""
     codes = {**setup.codes, **({} if name is None else {name: code})}
-    record = Record(spikes=(0,), probe=(Probe(("v", "w"), (0,), round(INTERVAL_US * TICKS_PER_US)),), madc=(MadcChannel(0),))
+    probe = Probe(("v", "w"), (0,), round(INTERVAL_US * TICKS_PER_US))
+    record = Record(spikes=(0,), probe=(probe,), madc=(MadcChannel(0),), cadc=(CadcRecord((0,), period=1400),))
     return chip("-noise,-event_loss").run(program(codes, setup.us, entries=setup.entries, record=record))[0]
 
 

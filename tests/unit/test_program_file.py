@@ -79,12 +79,14 @@ def configs(draw: st.DrawFn) -> dict[str, np.ndarray]:
 def records(draw: st.DrawFn) -> Record:
     source = st.sampled_from(SOURCES)
     ticks = st.lists(st.integers(0, DURATION - 1), max_size=3, unique=True).map(sorted)
-    cadc = st.builds(CadcRecord, circuits, source, st.integers(1, 99)) | st.builds(lambda c, s, t: CadcRecord(c, s, ticks=t), circuits, source, ticks)
+    memory = st.sampled_from(["sram", "dram"])
+    cadc = st.builds(CadcRecord, circuits, source, st.integers(1, 99), memory=memory)
+    cadc |= st.builds(lambda c, s, t: CadcRecord(c, s, ticks=t), circuits, source, ticks)
     probe = st.builds(Probe, st.lists(st.sampled_from(PROBE_SIGNALS), unique=True), circuits, st.integers(1, 99))
     return Record(
         spikes=draw(circuits | st.just("all")),
         madc=draw(st.lists(st.builds(MadcChannel, st.integers(0, 511), source), max_size=2, unique=True)),
-        cadc=draw(st.lists(cadc, max_size=2)),
+        cadc=draw(st.lists(cadc, max_size=2, unique_by=repr)),
         probe=draw(st.lists(probe, max_size=2)),
     )
 

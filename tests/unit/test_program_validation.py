@@ -121,6 +121,7 @@ CASES: list[tuple[Callable[[], object], type[ConfigurationError], list[str]]] = 
     (lambda: MadcChannel(0, "membran"), UnknownNameError, ["MadcChannel.source", "'membran'", "did you mean membrane", "Choose"]),  # type: ignore[arg-type]
     (lambda: Record(madc=(MadcChannel(3), MadcChannel(3))), ProgramError, ["Record.madc", "MadcChannel(circuit=3", "may occur once", "Remove"]),
     (lambda: program(record=Record(madc=(MadcChannel(600),))), ParameterRangeError, ["record.madc[0]", "600", "0 to 511", "Choose"]),
+    (lambda: CadcRecord((0,), period=9, memory="ram"), UnknownNameError, ["CadcRecord.memory is 'ram'", "sram, dram", "Choose"]),  # type: ignore[arg-type]
     (lambda: CadcRecord((0,), period=0), ParameterRangeError, ["CadcRecord.period", "is 0", "at least 1 ticks", "Choose"]),
     (lambda: program(record=Record(cadc=(CadcRecord((0,), ticks=np.array([1500])),))), ProgramError, ["record.cadc[0].ticks", "1500", "0 to 1499", "Lengthen"]),
     (lambda: program(record=Record(cadc=(CadcRecord((512,), period=9),))), ParameterRangeError, ["record.cadc[0].circuits[0]", "512", "0 to 511", "Choose"]),

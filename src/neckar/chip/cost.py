@@ -24,7 +24,7 @@ _MODEL = "energy by our power model"
 _CIRCUITS_PER_PPU = AXES["circuit"] // AXES["hemisphere"]
 
 
-def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int, synaptic_events: int, n_resets: int) -> Cost:
+def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int, n_cadc_rows: int, synaptic_events: int, n_resets: int) -> Cost:
     """Return time and energy that a program takes on silicon.
 
     Parameters
@@ -34,6 +34,8 @@ def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_sa
         Events sent to the chip, and spikes that leave it, summed over the entries.
     n_madc_samples : int
         Samples of the MADC, summed over channels and entries.
+    n_cadc_rows : int
+        Rows of the CADC that reach the host, summed over records, hemispheres and entries.
     synaptic_events : int
         Events that reached a synapse with a matching label, summed over synapses and entries.
     n_resets : int
@@ -48,7 +50,7 @@ def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_sa
     -----
     Not modelled: the host and its network, packing of several events or codes into one instruction, overlap of transfer and real-time section.
     """
-    items = [*_hardware(program, n_resets), *_configuration(program), *_transfer(program, n_spikes_in, n_spikes_out, n_madc_samples)]
+    items = [*_hardware(program, n_resets), *_configuration(program), *_transfer(program, n_spikes_in, n_spikes_out, n_madc_samples, n_cadc_rows)]
     time_s, transfer_s = _sum(items, "hardware"), _sum(items, "transfer")
     return totals([*items, *_energy(program, time_s, transfer_s, synaptic_events)])
 
@@ -116,13 +118,14 @@ def _configuration(program: Program) -> list[CostItem]:
     return [*settling, _item("configuration: register writes", codes + per_entry * program.n_entries + timed, facts.REGISTER_ACCESS)]
 
 
-def _transfer(program: Program, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int) -> list[CostItem]:
+def _transfer(program: Program, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int, n_cadc_rows: int) -> list[CostItem]:
     """Return the time in which the links are busy."""
     reads = program.n_entries * sum(_codes(program, read) for read in program.reads)
     return [
         _item("transfer: events to the chip", n_spikes_in, facts.FPGA_TO_CHIP_EVENT),
         _item("transfer: spikes from the chip", n_spikes_out, facts.CHIP_TO_FPGA_EVENT),
         _item("transfer: MADC samples", n_madc_samples, facts.CHIP_TO_FPGA_EVENT),
+        _item("transfer: CADC samples", n_cadc_rows * brainscales2.CADC_ROW_WORDS.value, facts.REGISTER_ACCESS),
         _item("transfer: register reads", reads, facts.REGISTER_ACCESS),
     ]
 

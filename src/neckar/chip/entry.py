@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.agenda import PLANES, Actor, Port, Trial, in_order
+from neckar.chip.cadc_recorder import CadcRecorder
+from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
 from neckar.chip.capmem import CapMem
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
-from neckar.chip.madc import SIGNAL, STAMP_TICKS, conversion_ticks, sample_ticks
+from neckar.chip.madc import STAMP_TICKS, conversion_ticks, sample_ticks
 from neckar.chip.probe import n_samples
+from neckar.chip.readout import Readout
 from neckar.chip.routing import HEMISPHERES, reaches_host, resolve, row_table
-from neckar.chip.sampling import Sampler
+from neckar.chip.sampling import LineSampler, ProbeSampler
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import kick_volts, refuse_unsupported
 from neckar.dynamics import N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses, aligned
@@ -39,13 +42,14 @@ class Plan:
     cuts : list of (int, list of mapping)
         Ticks at which circuit parameters or routing may change, with the snippets' deltas.
     channels : list of (MadcChannel, ticks)
+    cadc : list of Target
     probes : list of (Probe, ticks)
     active : ndarray of int
         Circuits that are integrated.
     """
 
     def __init__(self, program: Program, base: ChipConfig, instruments: str, watched: bool = False) -> None:
-        self.program, self.base = program, base
+        self.program, self.base, self.limited = program, base, instruments == "silicon"
         self.lead_ticks = int(ticks(timing.RESET_LEAD.value))
         self.latency = int(ticks(facts.INPUT_LATENCY.value))
         starts = np.cumsum([0, *(s.duration for s in program.snippets)])
@@ -54,13 +58,19 @@ class Plan:
         windows: list[tuple[Record, int, int]] = [
             (s.record or program.record, int(a), int(b)) for s, a, b in zip(program.snippets, starts, starts[1:], strict=False)
         ]
-        self.channels = _channels(windows, conversion_ticks(base), instruments == "silicon")
+        self.channels = _channels(windows, conversion_ticks(base), self.limited)
+        self.cadc = targets_of(windows)
         self.probes = _probes(windows)
         self.recorded = np.zeros(CIRCUITS, bool)
         for record, _, _ in windows:
             self.recorded[np.arange(CIRCUITS) if record.spikes == "all" else list(record.spikes)] = True
         self.active = np.flatnonzero(self._is_active(watched))
-        self.observed = np.unique([c.circuit for c, _ in self.channels] + [c for p, _ in self.probes for c in p.circuits]).astype(np.int64)
+        self.observed = np.array(self._observed(), np.int64)
+
+    def _observed(self) -> list[int]:
+        """Return the circuits that an instrument looks at."""
+        groups = [*(target.circuits for target in self.cadc), *(probe.circuits for probe, _ in self.probes)]
+        return sorted({channel.circuit for channel, _ in self.channels}.union(*groups))
 
     def _is_active(self, watched: bool) -> NDArray[np.bool_]:
         """Return which circuits are observed, or fire and are recorded or counted; `watched`: actors may count any of them."""
@@ -77,9 +87,7 @@ class Plan:
             if read.field == "spike_counter":
                 wanted[read.key] = True
         active = fires & wanted
-        active[[channel.circuit for channel, _ in self.channels]] = True
-        for probe, _ in self.probes:
-            active[list(probe.circuits)] = True
+        active[self._observed()] = True
         return active
 
 
@@ -132,7 +140,8 @@ class EntryResult:
     counters: NDArray[np.uint8]
     spikes: tuple[Ticks, NDArray[np.int64]]
     unrecorded: int
-    madc: list[Sampler]
+    madc: list[LineSampler]
+    cadc: CadcRecorder
     probes: list[NDArray[np.float32]]
     reads: dict[str, NDArray]
     steps: list[int]
@@ -140,6 +149,7 @@ class EntryResult:
     answered: int = 0
     sent_out: int = 0
     synaptic_events: int = 0
+    codes: list[NDArray[np.uint8]] = field(default_factory=list)  # of each target of the parallel converter
     leaves: list[tuple[int, NDArray[np.bool_]]] = field(default_factory=list)  # start of each stretch, and whose spikes leave the chip in it
     lost: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -200,14 +210,14 @@ class EntryRun:
             _reset_neurons(state, parameters)
         counters = np.zeros(CIRCUITS, np.uint8) if counters is None else counters
         reads = {r.name: np.array((counters if r.field == "spike_counter" else config[r.field])[r.key]) for r in program.reads if r.at == "before"}
-        samplers = [Sampler(c.circuit, (SIGNAL[c.source],), grid) for c, grid in plan.channels]
-        probes = [[Sampler(c, p.signals, grid) for c in p.circuits] for p, grid in plan.probes]
-        result = EntryResult(config, self.cells, state, np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0, samplers, [], reads, [])
+        samplers = [LineSampler((c.circuit,), grid, c.source) for c, grid in plan.channels]
+        cadc = CadcRecorder(plan.cadc, self._rows())
+        probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
+        result = EntryResult(config, self.cells, state, np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0, samplers, cadc, [], reads, [])
         arrivals = self._arrivals(result)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in PLANES], [r for r in program.reads if not isinstance(r.at, str)], reads)
-        instruments = [*samplers, *(s for group in probes for s in group)]
-        trial = Trial(config, {}, instruments, self._kicks, counters)
+        trial = Trial(config, {}, [*samplers, *cadc.samplers, *probes], self._kicks, counters)
         self._stretches(trial, state, start, arrivals, [(n, w) for n, w in timed if w.field not in PLANES], [playback, *self.actors], result)
         self._finish(trial, result, probes)
         return result
@@ -232,6 +242,7 @@ class EntryRun:
             parameters = self.substrate.physical(config, self.cells)
             step, tau = self.substrate.step(parameters)
             result.steps.append(step)
+            self._configure(config, a, result)
             events, answered = self._row_events(config, arrivals, a, b, result)
             self._lanes(trial, state, events)
             halves = [parameters.take(np.arange(COLUMNS) + COLUMNS * h) for h in range(HEMISPHERES)]
@@ -242,6 +253,22 @@ class EntryRun:
             result.leaves.append((a, reaches_host(config)))
         self._write(end, config, writes)
         trial.finish(actors)
+
+    def _rows(self) -> list[Rows]:
+        """Return when each target of the parallel converter is read in this entry."""
+        plan = self.plan
+        if not plan.limited:
+            return [exact_rows(target) for target in plan.cadc]
+        key = (self.substrate.specimen.seed, *self.key) if self.substrate.effects.noise else None
+        return silicon_rows(plan.cadc, plan.base, plan.program.duration, key)
+
+    def _configure(self, config: ChipConfig, start: int, result: EntryResult) -> None:
+        """Take over the configuration of a stretch into the instruments."""
+        readout = Readout.of(self.cells.values(config))
+        for sampler in result.madc:
+            sampler.readout = readout
+        if self.plan.cadc:
+            result.cadc.configure(start, self.substrate.cadc(config, self.cells), readout)
 
     def _write(self, at: int | str, config: ChipConfig, writes: Sequence[tuple[int, TimedWrite]]) -> None:
         """Do the writes of a tick or phase."""
@@ -295,7 +322,7 @@ class EntryRun:
             lane.load(state[:, mine])
             trial.lanes[h] = lane
 
-    def _finish(self, trial: Trial, result: EntryResult, probes: Sequence[Sequence[Sampler]]) -> None:
+    def _finish(self, trial: Trial, result: EntryResult, probes: Sequence[ProbeSampler]) -> None:
         config, program = trial.config, self.plan.program
         tick, circuit = trial.spikes()
         inside = (tick >= 0) & (tick < program.duration)
@@ -316,7 +343,8 @@ class EntryRun:
         wanted = self._recorded(tick, circuit)
         result.unrecorded = int(len(tick) - wanted.sum())
         result.spikes = in_order(tick[wanted] // STAMP_TICKS * STAMP_TICKS, circuit[wanted])
-        result.probes = [np.stack([s.values for s in group], axis=-1) for group in probes]
+        result.probes = [probe.values for probe in probes]
+        result.codes = result.cadc.codes((self.substrate.specimen.seed, *self.key))
 
     def _recorded(self, tick: Ticks, circuit: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which spikes the record of their snippet asks for."""

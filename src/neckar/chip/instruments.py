@@ -5,7 +5,8 @@ from __future__ import annotations
 from neckar.errors import UnknownNameError, nearest
 
 INSTRUMENTS = ("silicon", "open")
-"""``silicon``: two inputs of the MADC that share one converter. ``open``: any number of channels, each at the full rate."""
+"""``silicon``: two inputs of the MADC that share one converter, rows of the CADC in the pace of its processors. ``open``: any number of channels, each at
+the full rate, and rows exactly when asked for."""
 
 
 def checked_instruments(value: object) -> str:

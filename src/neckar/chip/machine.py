@@ -4,7 +4,7 @@ A run is a list of entries; an entry is a list of stretches of constant circuit 
 of the agenda. An entry starts 4 us before its tick 0 from the circuits' rest, with a neuron reset; with ``sequential`` the next entry goes on from
 the state of the last.
 
-Not modelled: the parallel converter (CADC), plasticity, events from neurons to neurons; they raise :class:`~neckar.errors.UnsupportedFeatureError`.
+Not modelled: plasticity, events from neurons to neurons; they raise :class:`~neckar.errors.UnsupportedFeatureError`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.agenda import Actor
+from neckar.chip.cadc_timing import check_cadc
 from neckar.chip.capmem import CELLS
 from neckar.chip.config import ChipConfig
-from neckar.chip.cost import estimate, records_of
+from neckar.chip.cost import estimate
 from neckar.chip.effects import Effects
 from neckar.chip.entry import CIRCUITS, EntryResult, EntryRun, Plan, refuse_changes
 from neckar.chip.instruments import checked_instruments
@@ -33,6 +34,7 @@ from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import MadcTransfer
 from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
 from neckar.program import (
+    CadcSamples,
     Losses,
     MachineState,
     ProbeSamples,
@@ -116,6 +118,8 @@ class Chip:
         self._refuse(program)
         base = self._registers(state)
         base.apply(program.config)
+        if self.instruments == "silicon":
+            check_cadc(program, base)
         check_memory(program, conversion_ticks(base), share=self.instruments == "silicon")
         plan = Plan(program, base, self.instruments, watched=len(actors) > 0)
         written = CELLS if state is None else program.config
@@ -143,8 +147,6 @@ class Chip:
             raise UnsupportedFeatureError(
                 f"the program has plasticity tasks {names}; no machine of this version executes them. Remove them, or store the program for later."
             )
-        if any(record.cadc for record in records_of(program)):
-            raise UnsupportedFeatureError("the program records with the CADC, which has no model in this version. Record with the MADC (or a probe).")
         if self.instruments == "silicon":
             check_channels(program.record.madc, "record")
             for k, snippet in enumerate(program.snippets):
@@ -177,18 +179,20 @@ class Chip:
         spikes = [result.spikes for result in results]
         ptr = np.cumsum([0, *(len(tick) for tick, _ in spikes)])
         madc = tuple(self._samples(plan, k, results) for k in range(len(plan.channels)))
+        cadc = tuple(self._cadc_samples(plan, k, results) for k in range(len(plan.cadc)))
         probe = tuple(
             ProbeSamples(p.signals, tuple(UNITS[name] for name in p.signals), p.circuits, ticks, np.stack([r.probes[k] for r in results]))
             for k, (p, ticks) in enumerate(plan.probes)
         )
         reads = {read.name: np.stack([r.reads[read.name] for r in results]) for read in program.reads}
-        losses = self._losses(results, sum(len(s.tick) for s in madc))
+        losses = self._losses(results, sum(len(s.tick) for s in madc), sum(len(s.tick) for s in cadc))
         losses.check()
         cost = estimate(
             program,
             n_spikes_in=losses.sent["fpga_to_chip"],
             n_spikes_out=losses.sent["chip_to_fpga"],
             n_madc_samples=losses.sent["madc"],
+            n_cadc_rows=losses.delivered["cadc"],
             synaptic_events=sum(r.synaptic_events for r in results),
             n_resets=resets,
         )
@@ -197,6 +201,7 @@ class Chip:
             duration=program.duration,
             spikes=Spikes(ptr, np.concatenate([tick for tick, _ in spikes]), np.concatenate([circuit for _, circuit in spikes]).astype(np.int16)),
             madc=madc,
+            cadc=cadc,
             probe=probe,
             reads=reads,
             losses=losses,
@@ -218,16 +223,26 @@ class Chip:
         return Samples(channel.source, channel.circuit, ptr, np.concatenate([t for t, _ in parts]), np.concatenate([c for _, c in parts]))
 
     @staticmethod
-    def _losses(results: Sequence[EntryResult], n_samples: int) -> Losses:
+    def _cadc_samples(plan: Plan, k: int, results: Sequence[EntryResult]) -> CadcSamples:
+        target, rows = plan.cadc[k], [result.cadc.rows[k] for result in results]
+        stamp, codes = np.concatenate([r.stamp for r in rows]), np.concatenate([result.codes[k] for result in results])
+        return CadcSamples(target.record.source, target.circuits, np.cumsum([0, *(len(r.stamp) for r in rows)]), stamp, codes)
+
+    @staticmethod
+    def _losses(results: Sequence[EntryResult], n_samples: int, n_rows: int) -> Losses:
         sent = {"fpga_to_chip": sum(r.sent_in for r in results), "chip_to_fpga": sum(r.sent_out for r in results), "madc": n_samples}
+        rows = [rows for result in results for rows in result.cadc.rows]
+        sent["cadc"] = sum(len(r.stamp) + r.full + r.outside for r in rows)
         lost: dict[tuple[str, str], int] = {}
         for result in results:
             for key, number in result.lost.items():
                 lost[key] = lost.get(key, 0) + number
+        lost["memory_full", "cadc"], lost["outside_run", "cadc"] = sum(r.full for r in rows), sum(r.outside for r in rows)
         delivered = {  # counted where events arrive, not derived from what was sent
             "fpga_to_chip": sum(r.answered for r in results),
             "chip_to_fpga": sum(len(r.spikes[0]) + r.unrecorded for r in results),
             "madc": n_samples,
+            "cadc": n_rows,
         }
         return Losses(sent=sent, delivered=delivered, lost=lost)
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.coordinates import parity_of
-from neckar.chip.sampling import Sampler
+from neckar.chip.sampling import LineSampler
 from neckar.chip.transfer import Config, MadcTransfer
 from neckar.errors import ConfigurationError
 from neckar.facts import brainscales2 as facts
@@ -26,7 +26,6 @@ from neckar.facts import registers
 from neckar.program import MadcChannel
 
 STAMP_TICKS = facts.FPGA_CLOCK_TICKS
-SIGNAL = {"membrane": "v", "adaptation": "w", "exc_synin": "s_exc", "inh_synin": "s_inh"}
 
 
 def check_channels(channels: Sequence[MadcChannel], where: str) -> None:
@@ -71,12 +70,6 @@ def sample_ticks(cycles: int, channel: int, sharing: int, windows: Sequence[tupl
     return np.concatenate(grids)
 
 
-def potentials(sampler: Sampler) -> NDArray[np.float32]:
-    """Return what a channel's sampler saw as a potential on the readout line, V, shape (sample,)."""
-    values = sampler.values[0]
-    return np.float32(facts.SYNAPTIC_LINE_REST.value) - values if sampler.signals[0].startswith("s_") else values
-
-
-def convert(sampler: Sampler, transfer: MadcTransfer, noise: NDArray[np.float64] | None) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+def convert(sampler: LineSampler, transfer: MadcTransfer, noise: NDArray[np.float64] | None) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
     """Return time stamps and codes of a channel."""
-    return sampler.ticks // STAMP_TICKS * STAMP_TICKS, transfer.codes(potentials(sampler), noise)
+    return sampler.ticks // STAMP_TICKS * STAMP_TICKS, transfer.codes(sampler.values[0, :, 0], noise)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from neckar.dynamics import CircuitParameters
 from neckar.equations import numpy_equations
 from neckar.errors import MemoryLimitError
+from neckar.facts import brainscales2 as facts
 from neckar.program import Probe, Program, seconds
 
 UNITS = {
@@ -23,42 +25,66 @@ UNITS = {
     "s_exc": "V",
     "s_inh": "V",
     "i_leak": "A",
+    "i_reset": "A",
     "i_exp": "A",
     "i_adapt": "A",
     "i_exc": "A",
     "i_inh": "A",
     "i_offset": "A",
+    "e_leak": "V",
+    "v_threshold": "V",
     "refractory": "s",
 }
+"""Signals and their units. A current into the membrane is positive, but ``i_adapt`` and ``i_inh`` are the circuit's own, which leave it; ``e_leak`` and
+``v_threshold`` are the potentials that the circuit's codes mean on this chip at its age, the latter infinite if the circuit cannot fire."""
 SHARE_OF_MEMORY = 0.5
 ALWAYS_FITS = 1 << 26  # bytes; not worth asking the system
 MADC_SAMPLE_BYTES = 40  # tick, stamp, potential, noise and code of a sample while it is converted
+CADC_SAMPLE_BYTES = 40  # potential, noise, reading and code of a sample while it is converted
 
 
-def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: int) -> NDArray[np.float32]:
-    """Return one signal of circuit `i` of `p` from the engine's dense output, shape (sample, 5): v, w, s_exc, s_inh (V) and refractory time left (us)."""
-    v, w, s_e, s_i, refractory = (dense[:, k].astype(np.float64) for k in range(5))
+def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return one signal of circuits `i` of `p`, shape (circuit, sample).
+
+    `dense` is the engine's dense output, shape (circuit, sample, 5): v, w, s_exc, s_inh (V) and refractory time left (us).
+    """
+    v, w, s_e, s_i, refractory = (dense[..., k].astype(np.float64) for k in range(5))
     eq = numpy_equations()
     v_sat = p.v_sat if p.saturating else 1e6
-    gate = eq.inhibition_gate(v, p.v_floor, p.v_width) if p.saturating else 1.0
-    gain_e, gain_i = eq.conductance_gain(v, p.coba_exc[i], p.e_coba_exc[i]), eq.conductance_gain(v, p.coba_inh[i], p.e_coba_inh[i])
-    resetting = refractory > p.t_holdoff[i] * 1e6
-    cut_off = resetting & p.pause[i]  # the synaptic inputs
-    highest = min(float(p.v_threshold[i]), p.v_supply)
+
+    def of(values: NDArray[Any]) -> NDArray[Any]:
+        return values[i][:, np.newaxis]
+
+    def gate() -> NDArray[np.float64] | float:
+        return eq.inhibition_gate(v, p.v_floor, p.v_width) if p.saturating else 1.0
+
+    def gain(sign: str) -> NDArray[np.float64]:
+        return eq.conductance_gain(v, of(getattr(p, f"coba_{sign}")), of(getattr(p, f"e_coba_{sign}")))
+
+    resetting = refractory > of(p.t_holdoff) * 1e6
+    cut_off = resetting & of(p.pause)  # the synaptic inputs
     values = {
         "v": lambda: v,
         "w": lambda: w,
         "s_exc": lambda: s_e,
         "s_inh": lambda: s_i,
         "refractory": lambda: refractory * 1e-6,
-        "i_leak": lambda: np.where(resetting, 0.0, eq.ota_current(v, p.e_leak[i], p.g_leak[i], v_sat)),
-        "i_exp": lambda: np.where(resetting, 0.0, eq.exponential_current(np.minimum(v, highest), p.i_exp[i], p.v_exp[i], 1.0 / p.delta_exp[i])),
-        "i_adapt": lambda: eq.adaptation_current(w, p.w_rest[i], p.g_adapt[i]),
-        "i_exc": lambda: np.where(cut_off, 0.0, p.gm_exc[i] * gain_e * s_e),
-        "i_inh": lambda: np.where(cut_off, 0.0, p.gm_inh[i] * gain_i * s_i * gate),
-        "i_offset": lambda: p.i_source[i] + p.i_syn_rest[i] + p.i_coba_exc[i] * gain_e + p.i_coba_inh[i] * gain_i - p.i_sink[i] * gate,
+        "i_leak": lambda: np.where(resetting, 0.0, eq.ota_current(v, of(p.e_leak), of(p.g_leak), v_sat)),
+        "i_reset": lambda: np.where(resetting, eq.ota_current(v, of(p.e_reset), of(p.g_reset), v_sat), 0.0),
+        "i_exp": lambda: np.where(resetting, 0.0, eq.exponential_current(_below(v, of(p.v_threshold), p), of(p.i_exp), of(p.v_exp), 1.0 / of(p.delta_exp))),
+        "i_adapt": lambda: eq.adaptation_current(w, of(p.w_rest), of(p.g_adapt)),
+        "i_exc": lambda: np.where(cut_off, 0.0, of(p.gm_exc) * gain("exc") * s_e),
+        "i_inh": lambda: np.where(cut_off, 0.0, of(p.gm_inh) * gain("inh") * s_i * gate()),
+        "i_offset": lambda: of(p.i_source + p.i_syn_rest) + of(p.i_coba_exc) * gain("exc") + of(p.i_coba_inh) * gain("inh") - of(p.i_sink) * gate(),
+        "e_leak": lambda: of(p.e_leak) + 0.0 * v,
+        "v_threshold": lambda: of(p.v_threshold) + 0.0 * v,
     }
     return values[name]().astype(np.float32)
+
+
+def _below(v: NDArray[np.float64], threshold: NDArray[np.float64], p: CircuitParameters) -> NDArray[np.float64]:
+    """Return the membrane as the exponential term sees it: not above the threshold or the supply."""
+    return np.minimum(v, np.minimum(threshold, p.v_supply))
 
 
 def n_samples(probe: Probe, duration: int) -> int:
@@ -75,7 +101,7 @@ def check_memory(program: Program, conversion_ticks: int, *, share: bool = False
     conversion_ticks : int
         Ticks that one conversion of the MADC takes.
     share : bool
-        Whether the channels of a record take turns at one converter.
+        Whether the channels of a record take turns at one converter, and memories for rows of the CADC are limited.
 
     Raises
     ------
@@ -85,6 +111,10 @@ def check_memory(program: Program, conversion_ticks: int, *, share: bool = False
     needed = 0
     for snippet in program.snippets:
         record = snippet.record or program.record
+        for cadc in record.cadc:
+            rows = snippet.duration // cadc.period if cadc.period else len(cadc.ticks if cadc.ticks is not None else ())
+            rows = min(rows, int(facts.CADC_ROWS[cadc.memory].value)) if share else rows
+            needed += program.n_entries * rows * len(cadc.circuits) * CADC_SAMPLE_BYTES
         converters = min(len(record.madc), 1) if share else len(record.madc)
         needed += program.n_entries * converters * (snippet.duration // conversion_ticks) * MADC_SAMPLE_BYTES
         for probe in record.probe:
@@ -94,7 +124,7 @@ def check_memory(program: Program, conversion_ticks: int, *, share: bool = False
     allowed = int(SHARE_OF_MEMORY * _available())
     if needed > allowed:
         raise MemoryLimitError(
-            f"the samples of probes and MADC in this program take {needed} bytes ({program.n_entries} entries of {seconds(program.duration):g} s); "
+            f"the samples of probes, MADC and CADC in this program take {needed} bytes ({program.n_entries} entries of {seconds(program.duration):g} s); "
             f"{allowed} bytes, half of the available memory, are allowed. "
             "Record fewer circuits or signals, raise the interval of a probe, or record in a short snippet."
         )

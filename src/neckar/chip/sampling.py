@@ -1,4 +1,4 @@
-"""What all instruments share: sampling the engine's dense output of one circuit at given ticks."""
+"""What all instruments share: sampling the engine's dense output of some circuits at given ticks."""
 
 from __future__ import annotations
 
@@ -9,37 +9,95 @@ from numpy.typing import NDArray
 
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.probe import signal
-from neckar.dynamics import Lane, Segment, Trace
+from neckar.chip.readout import Readout
+from neckar.dynamics import CircuitParameters, Lane, Segment, Trace
 
 
 class Sampler:
-    """Collects signals of one circuit at ascending ticks while a trial runs.
+    """Collects values of some circuits at ascending ticks while a trial runs; what it reads, a subclass says.
 
     Parameters
     ----------
-    circuit : int
-    signals : sequence of str
-        Names of :data:`neckar.chip.probe.UNITS`.
+    circuits : sequence of int
     ticks : ndarray of int64
+    n_values : int
+        Values per circuit and sample.
 
     Attributes
     ----------
-    values : ndarray, shape (signal, sample), float32
+    values : ndarray, shape (value, sample, circuit), float32
         SI units.
     """
 
-    def __init__(self, circuit: int, signals: Sequence[str], ticks: NDArray[np.int64]) -> None:
-        self.circuit, self.signals, self.ticks = circuit, tuple(signals), ticks
-        self.hemisphere, self.column = divmod(circuit, COLUMNS)
-        self.values = np.zeros((len(self.signals), len(ticks)), np.float32)
+    def __init__(self, circuits: Sequence[int], ticks: NDArray[np.int64], n_values: int = 1) -> None:
+        self.ticks = ticks
+        hemisphere, column = np.divmod(np.asarray(circuits, np.int64), COLUMNS)
+        self._places = {int(h): np.flatnonzero(hemisphere == h) for h in np.unique(hemisphere)}
+        self._columns = {h: column[places] for h, places in self._places.items()}
+        self.values = np.zeros((n_values, len(ticks), len(column)), np.float32)
 
     def take(self, hemisphere: int, lane: Lane, traces: Sequence[Trace], segment: Segment) -> None:
         """Fill in the samples that fall into the traces."""
-        if hemisphere != self.hemisphere:
+        places = self._places.get(hemisphere)
+        if places is None:
             return
+        columns = self._columns[hemisphere]
         for trace in traces:
             a, b = np.searchsorted(self.ticks, (trace.start, trace.start + (len(trace.states) - 1) * trace.h_ticks))
             if a < b:
-                dense = lane.sample(trace, self.column, self.ticks[a:b])
-                for k, name in enumerate(self.signals):
-                    self.values[k, a:b] = signal(name, dense, segment.parameters, self.column)
+                dense = lane.sample(trace, columns, self.ticks[a:b])
+                self.values[:, a:b, places] = self.read(dense, segment.parameters, columns, places)
+
+    def read(self, dense: NDArray[np.float32], p: CircuitParameters, columns: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return values, shape (value, sample, circuit), from the dense output, shape (circuit, sample, 5).
+
+        `p` are the parameters of the hemisphere, `columns` the circuits' columns in it, `places` their positions in the sampler.
+        """
+        raise NotImplementedError
+
+
+class ProbeSampler(Sampler):
+    """Collects signals of the open probe, in SI units.
+
+    Parameters
+    ----------
+    circuits, ticks
+        As of :class:`Sampler`.
+    signals : sequence of str
+        Names of :data:`neckar.chip.probe.UNITS`.
+    """
+
+    def __init__(self, circuits: Sequence[int], ticks: NDArray[np.int64], signals: Sequence[str]) -> None:
+        super().__init__(circuits, ticks, len(signals))
+        self.signals = tuple(signals)
+
+    def read(self, dense: NDArray[np.float32], p: CircuitParameters, columns: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the signals."""
+        return np.stack([signal(name, dense, p, columns).T for name in self.signals])
+
+
+class LineSampler(Sampler):
+    """Collects the potential on the readout line of each circuit, V.
+
+    Parameters
+    ----------
+    circuits, ticks
+        As of :class:`Sampler`.
+    source : str
+        One of :data:`neckar.program.SOURCES`.
+
+    Attributes
+    ----------
+    readout : Readout
+        The readout circuits as they are configured now.
+    """
+
+    readout: Readout
+
+    def __init__(self, circuits: Sequence[int], ticks: NDArray[np.int64], source: str) -> None:
+        super().__init__(circuits, ticks)
+        self.circuits, self.source = np.asarray(circuits, np.int64), source
+
+    def read(self, dense: NDArray[np.float32], p: CircuitParameters, columns: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the potentials."""
+        return self.readout.potential(self.source, dense, self.circuits[places]).T[np.newaxis]

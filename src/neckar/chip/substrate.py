@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.chip.cadc import FIELDS, CadcTransfer
 from neckar.chip.capmem import CapMem
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
@@ -31,6 +32,7 @@ class Substrate:
     def __init__(self, specimen: Specimen, effects: Effects, step_ticks: int) -> None:
         self.specimen, self.effects, self._step_ticks = specimen, effects, step_ticks
         self._known: tuple[ChipConfig, CapMem, CircuitParameters] | None = None
+        self._cadc: tuple[ChipConfig, CapMem, CadcTransfer] | None = None
 
     def capmem(self, state: MachineState | None) -> CapMem:
         """Return the analog parameter cells as a state left them; a chip after a reset has them written by ``CapMem.written``."""
@@ -42,6 +44,14 @@ class Substrate:
         if known is None or known[0] != config or known[1] != cells:
             known = (config.copy(), cells, physical(self.specimen, self.effects, cells.values(config)))
             self._known = known
+        return known[2]
+
+    def cadc(self, config: ChipConfig, cells: CapMem) -> CadcTransfer:
+        """Return the parallel converter under a configuration and what its cells really hold; the last one is remembered."""
+        known = self._cadc
+        if known is None or known[1] != cells or any(not np.array_equal(known[0][name], config[name]) for name in FIELDS):
+            known = (config.copy(), cells, CadcTransfer.of(self.specimen, self.effects, cells.values(config)))
+            self._cadc = known
         return known[2]
 
     def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float, float]]:

@@ -55,21 +55,22 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
             B[L.P_ADAPT * STRIDE] = ONE - approach32(dt * rates[2])
             step(B, flags, 1, dt, ONE / dt, constants, noise_key, np.uint32(0))
 
-    def dense(B, flags, rates, constants, noise_key, trace, n_steps, origin_tick, h_ticks, kick_tick, kick_line, kick, ticks, out):  # type: ignore[no-untyped-def]
-        """Fill `out` (sample, signal) at the ascending `ticks`; `trace` (step, field) holds the states at the steps' starts and at the end."""
+    @kernel_part
+    def trail(B, flags, rates, constants, noise_key, trace, slot, origin_tick, h_ticks, kick_tick, kick_line, kick, ticks, out):  # type: ignore[no-untyped-def]
+        """Fill `out` (sample, signal) with one observed circuit at the ascending `ticks`; its parameters stand in column 0."""
         us = F(2e-3)
         s, q = 0, 0
-        for k in range(n_steps):
+        for k in range(trace.shape[0] - 1):
             begin = origin_tick + k * h_ticks
             end = begin + h_ticks
             if s >= ticks.size:
                 break
             if ticks[s] >= end:
-                while q < kick_tick.size and kick_tick[q] < end:
-                    q += 1
                 continue
+            while q < kick_tick.size and kick_tick[q] < begin:
+                q += 1
             for field in range(L.N_STATE):
-                B[field * STRIDE] = trace[k, field]
+                B[field * STRIDE] = trace[k, field, slot]
             now, first = begin, s
             while now < end:
                 until = end
@@ -85,10 +86,24 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
                 while s < ticks.size and ticks[s] == now and now < end:
                     read_out(B, out, s)
                     s += 1
-            if trace[k, L.LAG] == ZERO and trace[k + 1, L.LAG] == ZERO and B[L.LAG * STRIDE] == ZERO:
-                missed = trace[k + 1, L.V] - B[L.V * STRIDE]
+            if trace[k, L.LAG, slot] == ZERO and trace[k + 1, L.LAG, slot] == ZERO and B[L.LAG * STRIDE] == ZERO:
+                missed = trace[k + 1, L.V, slot] - B[L.V * STRIDE]
                 for i in range(first, s):
                     out[i, 0] += missed * F(ticks[i] - begin) / F(h_ticks)
-        return s
+
+    def dense(B, flags, rows, rates, constants, noise_key, trace, slots, origin_tick, h_ticks, kicks_of, kick_tick, kick_line, kick, ticks, out):  # type: ignore[no-untyped-def]
+        """Fill `out` (slot, sample, signal) at the ascending `ticks`.
+
+        `trace` (step, field, slot) holds the states at the steps' starts and at the end, `rows` (row, slot) the parameters from `E_LEAK` on, `rates` (slot, 3)
+        those of synaptic lines and adaptation. The kicks of slot `i` are those from `kicks_of[i]` to `kicks_of[i + 1]`, ascending in time.
+        """
+        for i in range(slots.size):
+            slot = slots[i]
+            for row in range(rows.shape[0]):
+                B[(L.E_LEAK + row) * STRIDE] = rows[row, slot]
+            a, b = kicks_of[slot], kicks_of[slot + 1]
+            trail(
+                B, flags, rates[slot], constants, noise_key, trace, slot, origin_tick, h_ticks, kick_tick[a:b], kick_line[a:b], kick[a:b], ticks, out[i],
+            )  # fmt: skip
 
     return kernel(dense, str(features))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import lane_kernel
@@ -113,6 +114,13 @@ class Trace:
     line: NDArray[np.int32]
     tick: Ticks
     kick: NDArray[np.float32]
+
+    @cached_property
+    def kicks(self) -> tuple[NDArray[Any], ...]:
+        """Where the kicks of each slot begin, then ticks, lines and kicks sorted by slot."""
+        order = np.argsort(self.slot, kind="stable")
+        first = np.searchsorted(self.slot[order], np.arange(self.states.shape[2] + 1))
+        return first, self.tick[order], self.line[order], self.kick[order]
 
 
 class Lane:
@@ -272,16 +280,26 @@ class Lane:
         slot, line, tick, kick = kicks
         return ticks, columns, Trace(origin + first * h_ticks, h_ticks, states, slot, line, tick, kick), done
 
-    def sample(self, trace: Trace, column: int, ticks: Ticks) -> NDArray[np.float32]:
-        """Return v, w, s_exc, s_inh (V), refractory time left (us) of an observed circuit at ascending ticks within a trace, shape (sample, signal)."""
+    def sample(self, trace: Trace, columns: ArrayLike, ticks: Ticks) -> NDArray[np.float32]:
+        """Return observed circuits at ascending ticks within a trace.
+
+        Parameters
+        ----------
+        trace : Trace
+        columns : array_like of int
+            Observed columns, in any order.
+        ticks : ndarray of int64
+
+        Returns
+        -------
+        ndarray, shape (column, sample, signal)
+            v, w, s_exc, s_inh (V), refractory time left (us).
+        """
         segment = self._configured[0]  # type: ignore[index]
-        slot = int(np.searchsorted(self.columns[self.observed], column))
-        out = np.zeros((len(ticks), N_SIGNALS), np.float32)
-        block = L.aligned(L.N_ROWS * L.STRIDE)
-        block.reshape(L.N_ROWS, L.STRIDE)[L.E_LEAK :, 0] = self._seen[:, slot]
-        mine = trace.slot == slot
+        slots = np.searchsorted(self.columns[self.observed], columns)
+        out = np.zeros((len(slots), len(ticks), N_SIGNALS), np.float32)
         dense_kernel(segment.features)(
-            block, np.zeros(8, np.uint8), self._rates[slot], self._constants, np.zeros(1, np.uint32), np.ascontiguousarray(trace.states[:, :, slot]),
-            len(trace.states) - 1, trace.start, trace.h_ticks, trace.tick[mine], trace.line[mine], trace.kick[mine], np.asarray(ticks, np.int64), out,
+            L.aligned(L.N_ROWS * L.STRIDE), np.zeros(8, np.uint8), self._seen, self._rates, self._constants, np.zeros(1, np.uint32), trace.states, slots,
+            trace.start, trace.h_ticks, *trace.kicks, np.asarray(ticks, np.int64), out,
         )  # fmt: skip
         return out

@@ -34,6 +34,7 @@ AXES = MappingProxyType(
         "hemisphere": 2,
         "row": 256,
         "column": 256,
+        "cadc_channel": 2,
         "driver": 128,
         "padi_bus": 8,
         "background": 8,
@@ -41,7 +42,7 @@ AXES = MappingProxyType(
         "crossbar_output": 12,
     }
 )
-"""Length of every axis that a register field can have (halco hicann-dls/vx: neuron.h, synapse_driver.h, padi.h, background.h, routing_crossbar.h)."""
+"""Length of every axis that a register field can have (halco hicann-dls/vx: neuron.h, cadc.h, synapse_driver.h, padi.h, background.h, routing_crossbar.h)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ class Register:
     axes : tuple of str
         Names of the array axes, keys of :data:`AXES`. An empty tuple is a single register.
     dtype : numpy.dtype
-        bool, uint8, uint16 or uint32.
+        bool, uint8, int8, uint16 or uint32.
     default : int or ndarray
         Code after a reset: one for all elements, or an array of the field's shape.
     low, high : int

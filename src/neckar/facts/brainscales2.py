@@ -8,7 +8,7 @@ nominal conversion, because that is what public figures show. Two sets of transf
 calix, pynn-brainscales). "Our estimate" means less: plausible, consistent with the figures, not measured. Marks such as ts_00 name notebooks of
 brainscales2-demos. The observations behind the numbers are listed in docs/explanation/ledger.md.
 
-Constants of circuits that have no model yet (CADC, start-up of the MADC) stand here as knowledge; no code reads them.
+Constants of circuits that have no model yet (start-up of the MADC) stand here as knowledge; no code reads them.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ COBA_SLOPE = Fact(
     "our estimate; calix neuron_synin_coba.py reaches reversal potentials 0.47 and 0.74 V away with i_bias_coba up to 255 at i_bias_gm 250 and 180",
     "relative change of the transconductance per volt at i_bias_coba = i_bias_gm",
 )
-SYNAPTIC_LINE_REST = Fact(0.9, "V", _ESTIMATE, "potential of a synaptic line without events; events pull it down")
+SYNAPTIC_LINE_REST = Fact(1.2, "V", _ESTIMATE, "potential of a synaptic line without events, the supply; events pull it down")
 INHIBITION_FLOOR = Fact(0.128, "V", "our fit to demos ts_06")
 INHIBITION_WIDTH = Fact(37e-3, "V", "our fit to demos ts_06")
 
@@ -133,6 +133,48 @@ MADC_INVALID = Fact(8e-6, "s", "calix madc_base.py", "start of a burst without v
 MADC_BURST = Fact(65535, "samples", "haldls vx/madc.h (16 bit)", "2.2 ms")
 MADC_MUX_CHANNELS = Fact(2, "1", "haldls vx/madc.h")
 
+# ---- The parallel converter (CADC) ------------------------------------------------------------------------------------------------------------------------
+
+CADC_BITS = Fact(8, "bit", "haldls vx/cadc.h")
+CADC_RAMP_START = Line(
+    Fact(1.875e-3, "V/LSB", _ESTIMATE, "the line of the CapMem cells"),
+    Fact(18.75e-3, "V", _ESTIMATE, "the line of the CapMem cells, rounded: the default code 22 starts the ramp at 60 mV, where the nominal reading is 0"),
+)
+CADC_RAMP_SLOPE_CODE = Fact(
+    350, "LSB", "our estimate; calix common/cadc.py", "nominal step of 4.5 mV; at this code calix searches for the start, so its two searches end on one line"
+)
+CADC_RESET_TIME = Fact(20e-9, "s", _ESTIMATE, "time constant with which the ramp returns to its start at the default bias, inverse to the bias")
+CADC_BUFFER_LAG = Fact(20e-9, "s", _ESTIMATE, "by which the ramp lags in the channels at the default bias, inverse to the bias; nominal readings contain it")
+CADC_COMPARATOR_DELAY = Fact(10e-9, "s", _ESTIMATE, "of a comparator at the default bias, inverse to the bias; nominal readings contain it")
+CADC_READ_OVERHEAD = Fact(
+    49, "PPU cycles", "grenade execution_instance_chip_ppu_program_compiler.cpp: a row takes at least 1.7 us", "besides the conversion of 376 cycles"
+)
+CADC_ROWS = MappingProxyType(
+    {
+        "sram": Fact(100, "rows", "grenade vx/ppu.h"),
+        "dram": Fact(204_800, "rows", "grenade vx/ppu.h"),
+    }
+)
+"""How many rows of samples the memories at the FPGA hold in one run, by memory."""
+
+CADC_STORE = MappingProxyType(
+    {
+        "sram": Fact(0.5e-6, "s", "our estimate; grenade test-cadc_readout.cpp accepts 2.5 us in total", "store in one pass of the readout loop"),
+        "dram": Fact(4.5e-6, "s", "our estimate; grenade test-cadc_readout.cpp accepts 7 us in total", "store in one pass of the readout loop"),
+    }
+)
+CADC_LOOP_JITTER = Fact(41, "PPU cycles", "libnux test_speed_memory.cpp: a row read takes 410 +- 41", "the duration of a pass is uniform within this")
+CADC_LEAD = Fact(6e-6, "s", "grenade vx/ppu.h, realtime executor", "the readout loop is called 16 us before a section and waits 10 us; its rows take memory")
+CADC_CLOCK_OFFSET = Fact(1e-6, "s", "grenade realtime executor: processors and chip are not synchronised", "stamps and times of samples differ by up to this")
+CADC_ROW_WORDS = Fact(96, "words", "grenade ppu_program_generator.cpp", "of 32 bit: a time stamp and 256 samples in vectors of 128 byte")
+
+# ---- Readout of the neurons -------------------------------------------------------------------------------------------------------------------------------
+
+READOUT_BLOCKED_BELOW = Fact(1.2, "V", "lola vx/v3/neuron.h (Readout::source)", "the readout multiplexer lets higher signals through")
+READOUT_BIAS = Fact(110, "LSB", "lola vx/v3/neuron.h (NeuronBlock)", "default of neuron_i_bias_readout_amp")
+READOUT_FOLLOWER_THRESHOLD = Fact(0.2, "V", _ESTIMATE, "drop of the source follower of a synaptic line without current")
+READOUT_FOLLOWER_OVERDRIVE = Fact(0.1, "V", _ESTIMATE, "further drop at the default bias, with the square root of the bias")
+
 # ---- Temporal noise -----------------------------------------------------------------------------------------------------------------------------------------
 
 MEMBRANE_NOISE = Fact(
@@ -148,7 +190,7 @@ MADC_NOISE = Fact(
     "of one sample, white, rounding included; the rest is membrane noise",
 )
 MADC_DNL = Fact(0.2, "LSB", "our estimate; demos ts_00 favours even codes", "even codes are wider, odd ones narrower by this")
-CADC_NOISE = Fact(0.8, "CADC LSB", _ESTIMATE, "of one read, white")
+CADC_NOISE = Fact(0.8, "CADC LSB", _ESTIMATE, "of one read, white, rounding included")
 CAPMEM_JITTER = Fact(0.5, "LSB", _ESTIMATE, "per write, frozen until the next")
 CAPMEM_CROSSTALK = Fact(8, "LSB", _ESTIMATE, "by which a cell lies low if all 512 of its row share its value, proportional to the number of others")
 DRIFT_RATE = Fact(0.9e-3, "V/h", "our estimate: 0.2 CADC LSB per hour", "root mean square of the rate of a circuit's potentials")
@@ -203,8 +245,9 @@ SPREAD: Mapping[str, Spread] = MappingProxyType(
         "synapse": Spread("1", "lognormal", 0, 0.05, 0, _ESTIMATE, "each synapse"),
         "synapse_gradient": Spread("1", "normal", 0, 0.03, 0, "asymmetry noted in calix correlation.py; value our estimate", "at the array's edges"),
         "driver_pulse": Spread("1", "lognormal", 0, 0.10, 0, "calix test_stp demands a removable spread; value our estimate", "pulse length of a driver"),
-        "cadc_offset": Spread("CADC LSB", "normal", 0, 12.5, 0, "calix test_cadc (below 20); value our estimate", "no model yet"),
-        "cadc_gain": Spread("1", "lognormal", 0.10, 0.01, 0, _ESTIMATE, "chip: of a quadrant's ramp; no model yet"),
+        "cadc_offset": Spread("CADC LSB", "normal", 0, 12.5, 0, "calix test_cadc (below 20); value our estimate", "before calibration"),
+        "cadc_gain": Spread("1", "lognormal", 0.10, 0.01, 0, _ESTIMATE, "width of an LSB; chip: of a quadrant's ramp"),
+        "cadc_start": Spread("1", "lognormal", 0.10, 0, 0, _ESTIMATE, "start potential of a quadrant's ramp"),
         "correlation_amplitude": Spread("1", "lognormal", 0, 0.5, 0, _ESTIMATE, "no model yet"),
         "correlation_time": Spread("1", "lognormal", 0, 0.4, 0, _ESTIMATE, "no model yet"),
         "correlation_asymmetry": Spread("1", "lognormal", 0, 0.3, 0, "calix correlation.py; value our estimate", "no model yet"),

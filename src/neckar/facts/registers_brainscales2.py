@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neckar.facts._register import AXES, CAPMEM_REFRESH_DISABLED, Kind, Register
 
-_BOOL, _U8, _U16, _U32 = np.dtype(np.bool_), np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.uint32)
+_BOOL, _U8, _I8, _U16, _U32 = (np.dtype(kind) for kind in (np.bool_, np.uint8, np.int8, np.uint16, np.uint32))
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ class _At:
 
     def code(self, name: str, high: int, text: str, default: int | NDArray[Any] = 0, unit: str = "code") -> Register:
         return self._row(name, "code", _U8 if high < 2**8 else _U16 if high < 2**16 else _U32, default, high, unit, text)
+
+    def signed(self, name: str, low: int, high: int, text: str, unit: str = "code") -> Register:
+        return replace(self._row(name, "code", _I8, 0, high, unit, text), low=low)
 
     def choice(self, name: str, choices: tuple[str, ...], text: str, default: int = 0) -> Register:
         return replace(self._row(name, "choice", _U8, default, len(choices) - 1, "choice", text), choices=choices)
@@ -188,9 +191,9 @@ _SHARED = (
     _At(("quadrant",), "lola vx/synapse_block.h").current(
         "syn_i_bias_dac", "Current of one weight unit of a synaptic pulse; 600 is the usual spiking value.", 1022
     ),
+    _BLOCK.current("neuron_i_bias_readout_amp", "Bias of the neurons' readout amplifiers and of the followers that lower synaptic lines for them.", 110),
     *_passive(
         _BLOCK.voltage("neuron_v_bias_casc_n", "Cascode potential of the amplifiers in the neurons.", 250),
-        _BLOCK.current("neuron_i_bias_readout_amp", "Bias of the neurons' readout amplifiers.", 110),
         _BLOCK.current("neuron_i_bias_leak_source_follower", "Bias of the source followers in front of the leak/reset amplifiers.", 100),
         _BLOCK.current("neuron_i_bias_spike_comparator", "Bias of the threshold comparators.", 200),
         _BLOCK.current("neuron_i_bias_synin_drop", "Bias of the source followers that lower the synaptic line voltage.", 300),
@@ -292,6 +295,28 @@ _MADC = (
     *_passive(_CONVERTER.code("madc_preamp_gain", 31, "Capacitor that sets the gain of the pre-amplifier.", 31)),
 )
 
+_RAMP = _At(("quadrant",), "lola vx/cadc.h (Ramp); default: our estimate of a nominal calibration by calix (upstream's container: 0)")
+_HALF = _At(("hemisphere",), "haldls vx/cadc.h (CADCConfig)")
+_CHANNEL = _At(("hemisphere", "cadc_channel", "column"), "haldls vx/cadc.h (CADCChannelConfig); channels: 0 causal, 1 acausal")
+_SWITCH = _At(("hemisphere", "cadc_channel", "column"), "lola vx/cadc.h (Channel), haldls vx/synapse.h (ColumnCorrelationQuad)")
+
+_CADC = (
+    _RAMP.voltage("cadc_v_ramp_offset", "Potential at which the ramp starts; a higher code makes all readings lower.", 22),
+    _RAMP.current("cadc_i_ramp_slope", "Current that charges the ramp; a higher code makes an LSB wider and readings lower.", 350),
+    _RAMP.voltage("cadc_v_bias_ramp_buf", "Bias of the buffers that bring the ramp to the channels; a lower code delays it and makes readings higher.", 400),
+    _RAMP.current("cadc_i_bias_comp", "Bias of the channels' comparators; a lower code delays them and makes readings higher.", 1022),
+    _RAMP.current("cadc_i_bias_vreset_buf", "Bias of the buffer that takes the ramp back to its start; too weak for the wait, the ramp starts higher.", 1022),
+    _HALF.code("cadc_reset_wait", 255, "Time in which the ramp is taken back to its start, before it rises.", 100, "PPU cycles"),
+    _HALF.code("cadc_dead_time", 255, "Wait after the ramp has risen, before the samples are read.", 20, "PPU cycles"),
+    _CHANNEL.signed("cadc_channel_offset", -128, 127, "Added to the result of the channel.", "CADC LSB"),
+    *_passive(
+        _HALF.switch("cadc_enable", "Runs the converter; a record switches it on."),
+        _SWITCH.switch("cadc_connect_correlation", "Connects the channel to the column's line through the synapse array; a record connects what it asks for."),
+        _SWITCH.switch("cadc_connect_neuron", "Connects that line to the neuron's readout; a record connects what it asks for."),
+        _SWITCH.switch("cadc_connect_debug", "Connects the channel to the debug line that all channels share."),
+    ),
+)
+
 _COUNTERS = (
     Register(
         "spike_counter",
@@ -330,6 +355,7 @@ GROUPS: Mapping[str, tuple[Register, ...]] = MappingProxyType(
         "Crossbar": _CROSSBAR,
         "Background sources": _BACKGROUND,
         "Membrane converter (MADC)": _MADC,
+        "Parallel converter (CADC)": _CADC,
         "Counters": _COUNTERS,
     }
 )

@@ -9,8 +9,9 @@ from neckar.errors import ConservationError, ProgramError
 from neckar.program._plain import FrozenDict, Plain, integer, mapping_of, string
 from neckar.program._record import check_name
 
-LOSS_REASONS = ("link_loss", "fifo_overflow", "no_route", "no_receiver", "after_end")
-"""Why an event was lost; ``no_receiver`` counts input events that no driver row answers."""
+LOSS_REASONS = ("link_loss", "fifo_overflow", "no_route", "no_receiver", "after_end", "memory_full", "outside_run")
+"""Why an event was lost; ``no_receiver`` counts input events that no driver row answers. Of the CADC's rows, ``memory_full`` counts those for which the memory
+had no place left, ``outside_run`` those whose stamp lies in the run but whose conversion does not."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -20,7 +21,7 @@ class Losses(Plain):
     Parameters
     ----------
     sent, delivered : mapping of str to int
-        Link (``fpga_to_chip``, ``chip_to_fpga``, ``madc``, ``crossbar.0`` ...) to number of events.
+        Link (``fpga_to_chip``, ``chip_to_fpga``, ``madc``, ``cadc``, ``crossbar.0`` ...) to number of events, or of samples.
     lost : mapping of (reason, place) to int
         Reason (one of `LOSS_REASONS`) and link to number of events.
 

@@ -16,7 +16,13 @@ Source = Literal["membrane", "exc_synin", "inh_synin", "adaptation"]
 SOURCES: tuple[str, ...] = get_args(Source)
 """Voltages of a circuit that its readout amplifier can pass on."""
 
-Signal = Literal["v", "w", "s_exc", "s_inh", "i_leak", "i_exp", "i_adapt", "i_exc", "i_inh", "i_offset", "refractory"]
+Memory = Literal["sram", "dram"]
+MEMORIES: tuple[str, ...] = get_args(Memory)
+"""Memories at the FPGA in which samples of the CADC are kept during a run."""
+
+Signal = Literal[
+    "v", "w", "s_exc", "s_inh", "i_leak", "i_reset", "i_exp", "i_adapt", "i_exc", "i_inh", "i_offset", "e_leak", "v_threshold", "refractory"
+]  # fmt: skip
 PROBE_SIGNALS: tuple[str, ...] = get_args(Signal)
 """Signals that the open probe can read."""
 
@@ -68,6 +74,8 @@ class CadcRecord(Plain):
         Ticks between samples, at least 1. Exactly one of `period` and `ticks` is given.
     ticks : array_like of int64, shape (sample,), optional
         Ticks of the samples in the entry, at least 0, rising.
+    memory : str, default "sram"
+        One of `MEMORIES`: the small fast or the large slow one. On silicon it decides how often a row can be read and how many rows are kept.
 
     Raises
     ------
@@ -76,16 +84,18 @@ class CadcRecord(Plain):
     ParameterRangeError
         If the period is below 1 or a tick negative.
     UnknownNameError
-        If the source does not exist.
+        If the source or the memory does not exist.
     """
 
     circuits: tuple[int, ...]
     source: Source = "membrane"
     period: int | None = None
     ticks: NDArray[np.int64] | None = None
+    memory: Memory = "sram"
 
     def __post_init__(self) -> None:
         check_name(self.source, SOURCES, "CadcRecord.source", "source")
+        check_name(self.memory, MEMORIES, "CadcRecord.memory", "memory")
         self._set(circuits=int_tuple(self.circuits, "CadcRecord.circuits"))
         if (self.period is None) == (self.ticks is None):
             raise ProgramError("CadcRecord has both or none of period and ticks; allowed is exactly one. Give period=... or ticks=[...].")
@@ -150,7 +160,7 @@ class Record(Plain):
     Raises
     ------
     ProgramError
-        If a circuit or a MADC channel is named twice, or an element has the wrong type.
+        If a circuit, a MADC channel or a CADC record is named twice, or an element has the wrong type.
     """
 
     spikes: tuple[int, ...] | Literal["all"] = "all"
@@ -169,3 +179,6 @@ class Record(Plain):
             probe=tuple_of(Probe, self.probe, "Record.probe"),
         )
         check_distinct(self.madc, "Record.madc")
+        for i, cadc in enumerate(self.cadc):
+            if cadc in self.cadc[:i]:
+                raise ProgramError(f"Record.cadc[{i}] repeats [{self.cadc.index(cadc)}]; allowed is each record once. Remove one of them.")

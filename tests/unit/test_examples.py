@@ -108,3 +108,40 @@ def test_postsynaptic_potentials_add_up():
     assert np.abs(five - total).max() < 0.08 * five.max()
     assert 36 < time[np.argmax(one)] < 46  # a few time constants after the spike at 30 us
     assert 54 < time[np.argmax(five)] < 64
+
+
+TRAINS = {
+    "regular": np.arange(10, 590, 30),
+    "adapting": np.cumsum([10, 20, 30, 40, 50, 55, 60, 60, 60, 60]),
+    "initial burst": np.cumsum([20, 10, 15, 90, 100, 100, 100]),
+    "bursting": np.cumsum([20, 10, 12, 100, 14, 100, 14, 100, 14]),
+    "transient": np.array([20, 60]),
+    None: np.arange(10, 740, 30),  # goes on after the step
+}
+
+
+def test_firing_patterns_are_told_apart_by_their_intervals():
+    pattern = functions("adex_firing_patterns")["pattern"]
+    assert {name: pattern(train.astype(float))[0] for name, train in TRAINS.items()} == {name: name for name in TRAINS}
+
+
+def test_a_small_search_finds_firing_patterns_on_a_chip_that_the_script_does_not_use():
+    with Lab(chip="chip-4") as lab:
+        found, count = functions("adex_firing_patterns")["search"](lab)
+    assert len(found) >= 4
+    assert {name for name, n in count.items() if n} == set(found)
+
+
+def test_each_imperfection_leaves_its_own_trace():
+    """Mismatch most, quantisation at most the rounding of two samples, noise what row A1 gives, a lost event never more current than without it."""
+    _, ideal, membranes, deviation, wrong = functions("imperfections")["measure"]()
+    assert np.ptp(ideal, axis=0).max() == 0
+    assert max(deviation, key=deviation.get) == "the default"
+    assert deviation["mismatch"] > 4 * max(cost for name, cost in deviation.items() if name not in ("mismatch", "the default"))
+    assert 0 < deviation["quantisation"] < 0.6
+    assert 1.2 < deviation["noise"] < 2.5
+    assert (membranes["event_loss"] - ideal).max() <= 0
+    assert np.ptp(membranes["saturation"], axis=0).max() == 0
+    assert np.diff((membranes["drift"] - ideal)[:, -100:].mean(axis=1)).std() > 1
+    assert wrong["quantisation"] == 0
+    assert all(0 <= share <= 1 for share in wrong.values())

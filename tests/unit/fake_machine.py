@@ -63,6 +63,12 @@ def module() -> types.ModuleType:
     return made
 
 
+def recording_of(program: Program, spikes: list[tuple[int, int, int]]) -> Recording:
+    """Return a recording with given spikes (entry, tick, circuit)."""
+    columns = np.array(sorted(spikes), np.int64).reshape(-1, 3).T
+    return _recording(Chip(Specimen.reference(), Effects()), program, Spikes.from_columns(*columns, program.n_entries))
+
+
 def _install(effects: dict[str, bool]) -> FakeEffects:
     sys.modules.setdefault(MODULE, module())
     return FakeEffects(**effects)

@@ -7,7 +7,19 @@ import pytest
 
 from neckar.chip import ChipConfig
 from neckar.errors import ParameterRangeError
-from neckar.network import MappedNetwork, Network, NeuronPopulation, Projection, Section, SourcePopulation, build_program, map_network, split_madc
+from neckar.network import (
+    Compartment,
+    MappedNetwork,
+    Morphology,
+    Network,
+    NeuronPopulation,
+    Projection,
+    Section,
+    SourcePopulation,
+    build_program,
+    map_network,
+    split_madc,
+)
 from neckar.program import MadcChannel, Record
 
 BASE = ChipConfig.default()
@@ -67,6 +79,91 @@ def test_events_carry_their_sources_labels_and_are_cut_at_the_end() -> None:
     tick, label = program.entries.entry(0)
     assert tick.tolist() == [100, 200, 999, 1100, 1200, 1999]
     assert [result.routing.sources()[int(one)] for one in label[:3]] == [(1, 0), (1, 1), (1, 0)]
+
+
+def trials(*entries: list[list[int]]) -> Network:
+    """Two sources, one neuron in each hemisphere; source 0 drives both."""
+    sources = SourcePopulation.from_entries("s", [[np.array(train, np.int64) for train in entry] for entry in entries])
+    pre, post = np.array([0, 0, 1]), np.array([0, 1, 0])
+    return Network((NeuronPopulation("n", 2), sources), (Projection("p", 1, 0, "excitatory", pre, post, np.array([1, 2, 3])),))
+
+
+def test_each_trial_plays_its_own_spikes_in_every_section() -> None:
+    network = trials([[10, 90], [20]], [[], []], [[5], [30, 7]])
+    result = map_network(network, base=BASE, permutation=[0, 256])
+    program = build_program([Section(result, 50, Record()), Section(result, 100, Record())], held=None)
+    sources = result.routing.sources()
+    played = [[(int(t), sources[int(one)][1]) for t, one in zip(*program.entries.entry(e), strict=True)] for e in range(program.n_entries)]
+    assert played == [[(10, 0), (20, 1), (60, 0), (70, 1), (140, 0)], [], [(5, 0), (7, 1), (30, 1), (55, 0), (57, 1), (80, 1)]]
+
+
+def test_a_source_that_is_sent_twice_plays_both_labels_at_once() -> None:
+    heavy = Projection("p", 1, 0, "excitatory", np.array([0]), np.array([0]), np.array([65 * 63]))
+    network = Network((NeuronPopulation("n", 1), SourcePopulation.from_lists("s", [np.array([40, 4])])), (heavy,))
+    tick, label = build_program([Section(mapped(network), 50, Record())], held=None).entries.entry(0)
+    assert tick.tolist() == [4, 4, 40, 40]
+    assert label[:2].tolist() == label[2:].tolist() == sorted(set(label.tolist()))
+
+
+def test_a_network_may_have_trials_without_external_sources() -> None:
+    program = build_program([Section(mapped(Network((NeuronPopulation("n", 1),), trials=5)), 50, Record())], held=None)
+    assert program.n_entries == 5
+
+
+def test_signed_weights_land_on_the_row_of_their_sign_and_change_without_a_route() -> None:
+    def signed(*weights: int) -> Network:
+        net = network()
+        pre, post = np.array([0, 1, 1]), np.array([0, 1, 0])
+        return Network(net.populations, (Projection("p", 1, 0, "signed", pre, post, np.array(weights), max_weight=130),))
+
+    first = mapped(signed(100, -130, 0))
+    connection, hemisphere, row, column = first.synapses(0)
+    assert connection.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2] * 2, "three synapses of each sign for weights up to 130"
+    mode, weight = (first.fields[name][hemisphere, row] for name in ("synapse_row_mode", "synapse_weight"))
+    assert mode.tolist() == [1] * 9 + [2] * 9
+    assert weight[np.arange(18), column].tolist() == [63, 37, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 63, 63, 4, 0, 0, 0]
+    second = mapped(signed(-1, 1, 130), first)
+    assert second.routing is first.routing
+    assert second.fields["synapse_weight"].sum() == 132
+
+
+def test_views_are_the_rows_and_columns_of_a_projection_in_each_hemisphere() -> None:
+    net = Network((*trials([[], []]).populations, NeuronPopulation("other", 1)), ())
+    pre, post = np.array([0, 1, 1]), np.array([0, 1, 0])
+    mine = Projection("mine", 1, 0, "excitatory", pre, post, np.array([100, 5, 6]))
+    others = Projection("others", 1, 2, "excitatory", np.array([0]), np.array([0]), np.array([7]))
+    result = map_network(Network(net.populations, (others, mine)), base=BASE, permutation=[3, 300, 8])
+    assert [(view.hemisphere, view.columns) for view in result.views(1)] == [(0, (3,)), (1, (44,))]
+    connection, hemisphere, row, column = result.synapses(1)
+    assert connection.tolist() == [0, 0, 1, 2]
+    for h, view in enumerate(result.views(1)):
+        assert set(row[hemisphere == h].tolist()) == set(view.rows)
+        assert set(column[hemisphere == h].tolist()) == set(view.columns)
+    assert result.fields["synapse_weight"][hemisphere, row, column].tolist() == [63, 37, 5, 6]
+    assert [view.columns for view in result.views(0)] == [(8,)]
+
+
+def test_circuits_of_a_shape_have_their_own_codes_and_only_masters_send_spikes() -> None:
+    shape = Morphology(((0, 0), (0, 1)), (Compartment("soma", (0, 1), 1),), {"multicompartment_connect_vertical": (1, 1)})
+    codes = {"leak_v_leak": np.array([[1, 2], [3, 4]]), "leak_i_bias": np.array([5, 6])}
+    fields = map_network(Network((NeuronPopulation("n", 2, codes, shape),)), base=BASE, permutation=[9, 7, 263, 265]).fields
+    assert fields["leak_v_leak"][[9, 265, 7, 263]].tolist() == [1, 2, 3, 4]
+    assert fields["leak_i_bias"][[9, 265, 7, 263]].tolist() == [5, 5, 6, 6]
+    assert np.flatnonzero(fields["multicompartment_connect_vertical"]).tolist() == [7, 9, 263, 265]
+    assert np.flatnonzero(~fields["event_routing_enable_digital"]).tolist() == [7, 9]
+
+
+def test_synapses_go_to_the_circuit_with_the_fewest() -> None:
+    shape = Morphology(((0, 0), (1, 0), (2, 0)), (Compartment("all", (0, 1, 2), 0, excitatory=(0, 1, 2), inhibitory=(2,)),))
+    net = Network((NeuronPopulation("n", 1, morphology=shape), SourcePopulation.from_lists("s", [np.zeros(0, np.int64)] * 9)), ())
+    i = np.arange(9)
+    inhibitory = Projection("i", 1, 0, "inhibitory", i[:4], i[:4] * 0, i[:4] + 1)
+    excitatory = Projection("e", 1, 0, "excitatory", i, i * 0, i + 1)
+    result = mapped(Network(net.populations, (inhibitory, excitatory)))
+    assert result.synapses(0)[3].tolist() == [2] * 4
+    assert np.bincount(result.synapses(1)[3], minlength=3).tolist() == [5, 4, 0]
+    even = mapped(Network((NeuronPopulation("n", 1, morphology=Morphology.single_compartment(3)), net.populations[1]), (excitatory,)))
+    assert even.synapses(0)[3].tolist() == [0, 0, 1] * 3
 
 
 def test_sources_without_targets_send_nothing() -> None:

@@ -141,7 +141,7 @@ def drivers_for(synapses: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(-(-rows // ROWS_PER_DRIVER))
 
 
-def distribute_external(fixed: Distribution, demand: NDArray[np.int64], sources: NDArray[np.int64], sending: Sending) -> Distribution | None:
+def distribute_external(fixed: Distribution, demand: NDArray[np.int64], sources: NDArray[np.int64], sending: Sending, largest: int) -> Distribution | None:
     """Add external sources to the groups of the sources with a fixed bus.
 
     Parameters
@@ -152,6 +152,8 @@ def distribute_external(fixed: Distribution, demand: NDArray[np.int64], sources:
     sources : ndarray of int64, shape (external source,)
         Which of the sources are external.
     sending : {"once", "per hemisphere", "in parts"}
+    largest : int
+        Drivers up to which a group grows in each hemisphere. Large groups are few; in small ones labels last longer where sources cannot share rows.
 
     Returns
     -------
@@ -160,10 +162,10 @@ def distribute_external(fixed: Distribution, demand: NDArray[np.int64], sources:
     """
     made = fixed.copy()
     for source in sources.tolist():
-        if _place(made, source, demand[source]):
+        if _place(made, source, demand[source], largest):
             continue
         for half in _halves(demand[source]) if sending != "once" else ():
-            if not _place(made, source, half) and (sending != "in parts" or not _place_in_parts(made, source, half)):
+            if not _place(made, source, half, largest) and (sending != "in parts" or not _place_in_parts(made, source, half)):
                 return None
         if sending == "once":
             return None
@@ -181,7 +183,7 @@ def _halves(wanted: Demand) -> list[Demand]:
     return halves
 
 
-def _place(made: Distribution, source: int, wanted: Demand) -> bool:
+def _place(made: Distribution, source: int, wanted: Demand, largest: int) -> bool:
     """Add an item to the group that grows least, to a new one if no group has room; return False if nothing fits.
 
     A group never grows by more drivers than the item would need in a group of its own.
@@ -189,8 +191,9 @@ def _place(made: Distribution, source: int, wanted: Demand) -> bool:
     roomy = np.array([g for g, group in enumerate(made.groups) if len(group.members) < LABELS], np.int64)
     if len(roomy):
         bus = np.array([made.groups[g].bus for g in roomy])
-        growth = drivers_for(made.synapses[roomy] + wanted) - made.drivers[roomy]
-        fits = (made.load[bus] + growth <= DRIVERS_PER_BUS).all(axis=-1)
+        joined = drivers_for(made.synapses[roomy] + wanted)
+        growth = joined - made.drivers[roomy]
+        fits = ((made.load[bus] + growth <= DRIVERS_PER_BUS) & ((joined <= largest) | (growth == 0))).all(axis=-1)
         if fits.any():
             made.join(int(roomy[np.where(fits, growth.sum(axis=-1), _HEMISPHERES * DRIVERS_PER_BUS + 1).argmin()]), source, wanted)
             return True

@@ -271,6 +271,8 @@ class Network:
     ----------
     populations : tuple of NeuronPopulation, BackgroundPopulation and SourcePopulation
     projections : tuple of Projection
+    trials : int, optional
+        Number of trials; by default that of the external sources, 1 without any.
 
     Raises
     ------
@@ -281,6 +283,7 @@ class Network:
 
     populations: tuple[Population, ...] = ()
     projections: tuple[Projection, ...] = ()
+    trials: int | None = None
 
     def __post_init__(self) -> None:
         for projection in self.projections:
@@ -291,7 +294,9 @@ class Network:
 
     @property
     def n_entries(self) -> int:
-        """Number of trials, 1 without external sources."""
+        """Number of trials."""
+        if self.trials is not None:
+            return self.trials
         return next((population.n_entries for population in self.populations if isinstance(population, SourcePopulation)), 1)
 
     def site_offsets(self) -> NDArray[np.int64]:
@@ -349,12 +354,11 @@ class Network:
 
     def _check_entries(self) -> None:
         """Refuse external sources with different numbers of trials."""
-        sources = [population for population in self.populations if isinstance(population, SourcePopulation)]
-        for population in sources:
-            if population.n_entries != sources[0].n_entries:
+        for population in self.populations:
+            if isinstance(population, SourcePopulation) and population.n_entries != self.n_entries:
                 raise ConfigurationError(
-                    f"unequal batch sizes: population {population.label!r} has {population.n_entries} entries, population {sources[0].label!r} has "
-                    f"{sources[0].n_entries}; allowed is one number for all external sources. Repeat or add trials."
+                    f"unequal batch sizes: population {population.label!r} has {population.n_entries} entries, the network {self.n_entries}; allowed is one "
+                    "number for all external sources. Repeat or add trials."
                 )
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,7 @@ _OUTPUTS = AXES["circuit"] // (COLUMNS_PER_EVENT_OUTPUT * _HEMISPHERES)
 _MODES = registers("brainscales2")["synapse_row_mode"].choices or ()
 _LOW_SELECT_MASK = (1 << (NEURON_OUTPUT_SHIFT - LABEL_SELECT_SHIFT)) - 1
 _SENDING: tuple[Sending, ...] = ("once", "per hemisphere", "in parts")
+_LARGEST = (32, 16, 8, 4, 2, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,8 +242,8 @@ def _search(network: Network, sources: _Sources) -> tuple[Distribution, _Allocat
     external = np.flatnonzero(sources.bus < 0)
     distributed = False
     for fixed in _fixed_groups(network, sources):
-        for sending in _SENDING if len(external) else _SENDING[:1]:
-            made = distribute_external(fixed, sources.demand, external, sending)
+        for sending, largest in product(_SENDING, _LARGEST) if len(external) else [(_SENDING[0], _LARGEST[0])]:
+            made = distribute_external(fixed, sources.demand, external, sending, largest)
             if made is None:
                 continue
             distributed = True

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from neckar.chip import ChipConfig
+from neckar.chip.cadc_timing import check_cadc
 from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.chip.specimen import Specimen
@@ -24,6 +25,7 @@ from neckar.errors import (
 from neckar.network import (
     BackgroundPopulation,
     Compartment,
+    MappedNetwork,
     Morphology,
     Network,
     NeuronPopulation,
@@ -36,7 +38,7 @@ from neckar.network import (
     partition,
     split_instances,
 )
-from neckar.program import CadcRecord, MadcChannel, PlasticityTask, Record
+from neckar.program import CadcRecord, MadcChannel, PlasticityTask, Program, Record
 
 BASE = ChipConfig.default()
 
@@ -54,7 +56,12 @@ def mapped(populations: list[Population], *projections: Projection, permutation:
     map_network(Network(tuple(populations), projections), base=BASE, permutation=permutation)
 
 
-def program(record: Record, plasticity: tuple[PlasticityTask, ...] = (), duration: int = 1000, sections: int = 1) -> object:
+def map_one() -> MappedNetwork:
+    """Return one neuron with one input."""
+    return map_network(Network((sources(1), NeuronPopulation("n", 1)), (connect(0, 1, [(0, 0)]),)), base=BASE)
+
+
+def program(record: Record, plasticity: tuple[PlasticityTask, ...] = (), duration: int = 1000, sections: int = 1) -> Program:
     network = map_network(Network((NeuronPopulation("n", 3),)), base=BASE)
     return build_program([Section(network, duration, record)] * sections, held=None, plasticity=plasticity)
 
@@ -120,12 +127,13 @@ def weight_beyond_its_synapses() -> None:
 
 
 def madc() -> None:
-    Chip(Specimen.reference(), Effects()).run(program(Record(madc=(MadcChannel(0), MadcChannel(2)))))  # type: ignore[arg-type]
+    Chip(Specimen.reference(), Effects()).run(program(Record(madc=(MadcChannel(0), MadcChannel(2)))))
 
 
 def cadc_and_rule() -> None:
-    rule = PlasticityTask(name="homeostasis", kernel="")
-    program(Record(cadc=(CadcRecord(circuits=(7, 8), source="membrane", period=1000),)), (rule,))
+    rule = PlasticityTask(name="homeostasis", kernel="", views=map_one().views(0))
+    asked = program(Record(cadc=(CadcRecord(circuits=(7, 8), source="membrane", period=10000),)), (rule,))
+    check_cadc(asked, asked.config)
 
 
 DENDRITE = Morphology(((0, 0), (1, 0)), (Compartment("soma", (0,), 0), Compartment("dendrite", (1,), None, inhibitory=())))
@@ -176,7 +184,7 @@ CASES: list[tuple[Callable[[], None], type[NeckarError], list[str]]] = [
     (weight, WeightOverflowError, ["projection 'wires': connection 0", "weight 16129", "257 synapses", "allowed are 256", "smaller weight"]),
     (weight_beyond_its_synapses, WeightOverflowError, ["projection 'wires'", "weight 64 of connection 0", "magnitudes up to its max_weight 63", "clip"]),
     (madc, ConfigurationError, ["MADC", r"circuits \[0, 2\]", "one for even and one for odd", "split the recording over several runs"]),
-    (cadc_and_rule, ConfigurationError, ["section 0", "2 circuits .* CADC", "rule 'homeostasis'", "allowed is one of both", "Record with the MADC"]),
+    (cadc_and_rule, ConfigurationError, [r"record.cadc\[0\] reads hemisphere 0", "task 'homeostasis'", "one of the two", "record with the MADC"]),
     (receptor, ConfigurationError, ["projection 'wires'", "inhibitory receptor of compartment 'dendrite' of population 'tree'", "offer excitatory", "Choose"]),
     (spike_master, ConfigurationError, ["projection 'wires'", "'dendrite' of population 'tree'", "no spike master", "allowed are soma", "make one of"]),
     (cut_group, MappingError, ["cuts a recurrent group", "'a', 'b'", r"instances \[0, 3\]", "allowed is one instance", "Give them the same"]),
@@ -209,10 +217,3 @@ def test_errors_of_capacity_and_weight_are_built_in_types_as_well() -> None:
     for ask, kind in ((in_degree, RuntimeError), (weight, OverflowError), (batch_sizes, ValueError)):
         with pytest.raises(kind):
             ask()
-
-
-def test_an_open_instrument_reads_the_cadc_beside_a_rule() -> None:
-    network = map_network(Network((NeuronPopulation("n", 3),)), base=BASE)
-    record = Record(cadc=(CadcRecord(circuits=(0,), source="membrane", period=1000),))
-    rule = PlasticityTask(name="rule", kernel="")
-    assert build_program([Section(network, 2000, record)], held=None, plasticity=(rule,), instruments="open").plasticity == (rule,)

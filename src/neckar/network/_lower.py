@@ -20,7 +20,6 @@ from neckar.network._background import lower_background
 from neckar.network._connections import Connections, connections, split_weights
 from neckar.network._connectum import check_connectum
 from neckar.network._graph import Network, NeuronPopulation, Population, SourcePopulation
-from neckar.network._passes import Instruments
 from neckar.network._place import Placement, place
 from neckar.network._route import Routing, route
 from neckar.program import TICK_S, Events, PlasticityTask, PlasticityView, Program, Record, Snippet
@@ -183,12 +182,7 @@ def map_network(network: Network, *, base: ChipConfig, permutation: ArrayLike | 
 
 
 def build_program(
-    sections: Sequence[Section],
-    *,
-    held: Fields | None,
-    plasticity: Sequence[PlasticityTask] = (),
-    instruments: Instruments = "silicon",
-    labels: Mapping[str, str] | None = None,
+    sections: Sequence[Section], *, held: Fields | None, plasticity: Sequence[PlasticityTask] = (), labels: Mapping[str, str] | None = None
 ) -> Program:
     """Build the Program that executes sections back to back.
 
@@ -200,8 +194,6 @@ def build_program(
         Fields that differ from the base configuration in what the machine holds: those of the last section of the last program. None sends every field.
     plasticity : sequence of PlasticityTask
         What the plasticity processors do; :meth:`MappedNetwork.views` gives their views.
-    instruments : {"silicon", "open"}
-        On silicon the processors that execute rules are also those that read the CADC.
     labels : mapping of str to str, optional
         Annotations of the program.
 
@@ -215,14 +207,12 @@ def build_program(
     CapacityError
         If the sections together are longer than the FPGA counts.
     ConfigurationError
-        If sections differ in their number of trials, or a rule and the CADC need the same processor.
+        If sections differ in their number of trials.
     """
     base = sections[0].mapped.base
     fields = sections[0].mapped.fields
     config = {**base.as_mapping(), **fields} if held is None else _delta(base, held, fields)
     n_entries = _check_sections(sections)
-    if plasticity and instruments == "silicon":
-        _check_processors(sections, plasticity)
     snippets: list[Snippet] = []
     columns: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]] = []
     begin = 0
@@ -272,17 +262,6 @@ def _check_sections(sections: Sequence[Section]) -> int:
                 "Repeat or add trials."
             )
     return numbers[0]
-
-
-def _check_processors(sections: Sequence[Section], plasticity: Sequence[PlasticityTask]) -> None:
-    """Refuse rules beside CADC recording."""
-    for i, section in enumerate(sections):
-        if section.record.cadc:
-            circuits = sorted({circuit for record in section.record.cadc for circuit in record.circuits})
-            raise ConfigurationError(
-                f"section {i} records {len(circuits)} circuits (first {circuits[0]}) with the CADC beside the plasticity rule {plasticity[0].name!r}; allowed "
-                'is one of both, because on silicon the same processors do it. Record with the MADC, read in the rule, or choose instruments="open".'
-            )
 
 
 def _neurons(network: Network) -> list[NeuronPopulation]:

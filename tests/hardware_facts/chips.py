@@ -38,7 +38,11 @@ OTHERS = tuple(chip(seed) for seed in range(1, 6))
 
 
 def run(chip: Chip, codes: Codes, us: float | Sequence[tuple[float, Codes]], record: Record, **parts: Any) -> Recording:
-    """Run codes, one for all circuits or one for each; `us` is a duration, or durations with the codes that change at their start."""
+    """Run codes, one for all circuits or one for each; `us` is a duration, or durations with the codes that change at their start.
+
+    Only circuits whose spikes are recorded send events: 512 neurons that fire at once would lose some in the queues of the chip.
+    """
+    codes = {"event_routing_enable_digital": np.isin(np.arange(512), record.spikes) if record.spikes != "all" else True, **codes}
     pieces = us if isinstance(us, Sequence) else [(us, {})]
     snippets = tuple(Snippet(round(length * TICKS_PER_US), whole(change)) for length, change in pieces)
     return chip.run(Program(machine="brainscales2", config=whole(codes), snippets=snippets, record=record, **parts))[0]

@@ -98,8 +98,8 @@ def test_recording_changes_no_spike():
     reads = tuple(TimedRead(name=str(at), at=at, field="spike_counter", index=(0,)) for at in (1, 777, 5003, 20001, 24999))
     events = Events.from_lists([[(100 * k, 0) for k in range(240)]])
     fields = {**ADAPTIVE, **{k: v for k, v in STIMULATED.items() if "input" in k or "syn" in k or "driver" in k}, "synapse_weight": 1}
-    plain = run(fields, entries=events, record=Record(spikes=(0, 1, 2, 300)))
-    watched = run(fields, entries=events, record=everything, reads=reads, instruments="open")
+    plain = run(fields, effects="-event_loss", entries=events, record=Record(spikes=(0, 1, 2, 300)))
+    watched = run(fields, effects="-event_loss", entries=events, record=everything, reads=reads, instruments="open")
     assert len(plain.spikes) > 10
     assert watched.spikes == plain.spikes
     assert watched.provenance.active_circuits != plain.provenance.active_circuits
@@ -243,7 +243,7 @@ def test_every_reset_takes_its_time_on_the_chip():
 
 
 def test_a_sequential_program_refuses_circuits_that_nobody_integrated():
-    one = chip()
+    one = chip("-event_loss")
     _, state = one.run(program(FIRING, 50, record=Record(spikes=(0,))))
     with pytest.raises(ConfigurationError, match=r"sequential.*did not integrate 511 circuits \(circuit 1 first\).*sequential=True"):
         one.run(Program(machine="brainscales2", snippets=(Snippet(25_000),), sequential=True), state)
@@ -282,7 +282,7 @@ def test_a_circuit_whose_leak_lies_above_its_threshold_fires_from_the_start():
 
 def test_provenance_suffices_to_repeat_the_run():
     p = program(FIRING, run_seed=(11, 12), record=Record(spikes=(0,), madc=(MadcChannel(0),)))
-    recording, _ = Chip(Specimen("mine", 9, age_h=30.0), Effects.parse("-saturation,-drift"), instruments="open", step_us=0.2).run(p)
+    recording, _ = Chip(Specimen("mine", 9, age_h=30.0), Effects.parse("-saturation,-drift,-event_loss"), instruments="open", step_us=0.2).run(p)
     told = json.loads(recording.provenance.to_json())
     assert told["chip"] == {"id": "mine", "seed": 9, "statistics_version": 1, "age_h": 30.0, "overrides": ""}
     assert (told["model_version"], told["run_seed"], told["instruments"], told["step_ticks"]) == (MODEL_VERSION, [11, 12], "open", [100])

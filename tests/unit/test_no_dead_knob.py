@@ -6,13 +6,14 @@ The table :data:`KNOBS` is grouped as the register table is. A new field needs o
 
 which reads: in the set-up RESTING, the code 800 instead of the set-up's own makes the level rise, by more than the observable's resolution. A field that
 no circuit reads is marked passive in the register table and gets a line in :data:`PASSIVE`; a field that only selects a feature without a model is refused
-there and needs none. Everything runs on the reference chip without noise and link loss, so nothing but the change can move an observable.
+there and needs none. Everything runs on the reference chip without noise, and without link loss unless the set-up is about it, so nothing but the change can
+move an observable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -36,10 +37,11 @@ class Setup:
     codes: Mapping[str, Any]
     us: float = 60
     entries: Events = field(default_factory=lambda: Events.empty(1))
+    effects: str = "-noise,-event_loss"
 
     def but(self, name: str, **codes: Any) -> Setup:
         """Return the set-up with some codes of its own."""
-        return Setup(name, {**self.codes, **codes}, self.us, self.entries)
+        return replace(self, name=name, codes={**self.codes, **codes})
 
 
 EVENT_US = 60
@@ -142,6 +144,28 @@ CONVERTING = RESTING.but("a membrane on the converter, whose clock is not scaled
 SCALED = RESTING.but("the same with the clock scaled", madc_enable_clock_scaling=True)
 PARALLEL = RESTING.but("a membrane on the parallel converter")
 
+
+def _nodes(*open_nodes: tuple[int, int]) -> np.ndarray:
+    """Return crossbar targets that open some nodes, (input, output), besides the default ones."""
+    target = TABLE["crossbar_target"].default_array()
+    for node in open_nodes:
+        target[node] = 0
+    return target
+
+
+GENERATING = Setup(
+    "a regular background generator on its way to the host",
+    {"background_enable": True, "background_period": 1000, "background_label": 64, "crossbar_target": _nodes((12, 8))},
+)
+RANDOM = GENERATING.but("the same at random", background_enable_random=True, background_rate=100)
+CROWDED = Setup(
+    "events of two channels that come to one bus at once",
+    {**_synapses(1), "crossbar_target": _nodes((9, 0))},
+    60,
+    Events.from_lists([[(1000 + 4 * k, channel << 14) for k in range(200) for channel in (0, 1)]]),
+    "-noise",
+)
+
 # ---- Observables
 
 
@@ -209,6 +233,11 @@ SAMPLES = Observable("samples of the converter", "samples", 0.5, lambda r: len(r
 READING = Observable("reading of the converter", "LSB", 3, lambda r: r.madc[0].value[-500:].mean())
 PARALLEL_READING = Observable("reading of the parallel converter", "LSB", 2, lambda r: float(r.cadc[0].value[-1, 0]))
 ROWS = Observable("rows of the parallel converter", "rows", 0.5, lambda r: len(r.cadc[0].tick))
+LOOPED = Observable("events that come back to the host", "events", 0.5, lambda r: len(r.loopback))
+FIRST = Observable("time of the first event that comes back", "us", 0.1, lambda r: r.loopback.tick[0] / TICKS_PER_US)
+LABELS = Observable("different labels of events that come back", "labels", 0.5, lambda r: len(set(r.loopback.label.tolist())))
+LABEL = Observable("mean label of events that come back", "label", 0.5, lambda r: r.loopback.label.mean())
+OVERFLOW = Observable("events lost in a full queue", "events", 0.5, lambda r: sum(n for (reason, _), n in r.losses.lost.items() if reason == "fifo_overflow"))
 
 
 # ---- The table
@@ -297,6 +326,8 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "event_routing_analog_output": Knob(FIRING, 0, SPIKES, FALLS),
             "event_routing_enable_digital": Knob(FIRING, 0, SPIKES, FALLS),
             "event_routing_address": Knob(FIRING_FILTERED, 1, SPIKES, FALLS),
+            "event_routing_enable_bypass_excitatory": Knob(EXCITED, 1, SPIKES, RISES),
+            "event_routing_enable_bypass_inhibitory": Knob(INHIBITED, 1, SPIKES, RISES),
         },
         "Shared CapMem cells": {
             "syn_i_bias_dac": Knob(EXCITED, 1000, HEIGHT, RISES),
@@ -320,10 +351,20 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "driver_row_address_compare_mask": Knob(ADDRESSED, 0, HEIGHT, RISES),
             "driver_enable_address_out": Knob(LABELLED, 0, HEIGHT, FALLS),
             "padi_enable_spl1": Knob(EXCITED, 0, HEIGHT, FALLS),
+            "padi_enable_extended_timing": Knob(CROWDED, 1, OVERFLOW, RISES),
         },
         "Crossbar": {
             "crossbar_mask": Knob(ROUTED, 1 << 11, HEIGHT, FALLS),
             "crossbar_target": Knob(EXCITED, 1, HEIGHT, FALLS),
+        },
+        "Background sources": {
+            "background_enable": Knob(GENERATING, 0, LOOPED, FALLS),
+            "background_enable_random": Knob(GENERATING, 1, LOOPED, FALLS),
+            "background_period": Knob(GENERATING, 3000, LOOPED, FALLS),
+            "background_rate": Knob(RANDOM, 250, LOOPED, RISES),
+            "background_seed": Knob(RANDOM, 1, FIRST, FALLS),
+            "background_mask": Knob(RANDOM, 7, LABELS, RISES),
+            "background_label": Knob(GENERATING, 99, LABEL, RISES),
         },
         "Membrane converter (MADC)": {
             "madc_sample_duration_adjust": Knob(CONVERTING, 7, SAMPLES, FALLS),
@@ -371,7 +412,6 @@ PASSIVE: Mapping[str, str] = MappingProxyType(
 _LATER = {
     "compartments": [f"multicompartment_{name}" for name in ("enable_conductance_division", "enable_conductance_multiplication", "i_bias_nmda")],
     "correlation sensors": ["event_routing_enable_post_overwrite", "backend_clock_scale_post_pulse"],
-    "background sources": [f"background_{name}" for name in ("enable", "enable_random", "period", "rate", "seed", "mask", "label")],
 }
 """Fields without effect until their circuit has a model, by circuit. A field that is no longer passive leaves this list and gets an entry."""
 
@@ -385,7 +425,7 @@ def observed(setup: Setup, name: str | None = None, code: Any = None) -> Recordi
     codes = {**setup.codes, **({} if name is None else {name: code})}
     probe = Probe(("v", "w"), (0,), round(INTERVAL_US * TICKS_PER_US))
     record = Record(spikes=(0,), probe=(probe,), madc=(MadcChannel(0),), cadc=(CadcRecord((0,), period=1400),))
-    return chip("-noise,-event_loss").run(program(codes, setup.us, entries=setup.entries, record=record))[0]
+    return chip(setup.effects).run(program(codes, setup.us, entries=setup.entries, record=record))[0]
 
 
 @pytest.mark.parametrize("name", _ACTIVE)

@@ -15,9 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.chip.carrier import Carried, Carrier
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
-from neckar.dynamics import NO_EVENTS, Lane, RowEvents, Segment, Trace
+from neckar.chip.fabric import UNKNOWN
+from neckar.dynamics import Lane, Segment, Trace
 from neckar.errors import UnsupportedFeatureError
 
 PLANES = ("synapse_weight", "synapse_label")  # written row by row while the circuits run on
@@ -51,13 +53,12 @@ class Actor(Protocol):
 
 
 class Trial:
-    """One entry on one chip, under way: lanes, registers, spikes so far.
+    """One entry on one chip, under way: registers, circuits, spikes so far.
 
     Parameters
     ----------
     config : ChipConfig
         The registers; actors change them, so the trial owns it.
-    lanes : mapping of hemisphere to Lane
     instruments : sequence of Instrument
     kick_volts : callable
         ``(config, hemisphere, rows) -> V, shape (row, column)``: the line step of stored weights.
@@ -65,26 +66,25 @@ class Trial:
         Spike counters at tick 0.
     """
 
-    def __init__(
-        self, config: ChipConfig, lanes: dict[int, Lane], instruments: Sequence[Instrument], kick_volts: KickVolts, counters: NDArray[np.uint8]
-    ) -> None:
-        self.config, self.lanes, self.instruments, self.kick_volts, self._counters = config, lanes, instruments, kick_volts, counters
+    def __init__(self, config: ChipConfig, instruments: Sequence[Instrument], kick_volts: KickVolts, counters: NDArray[np.uint8]) -> None:
+        self.config, self.instruments, self.kick_volts, self._counters = config, instruments, kick_volts, counters
+        self.relays_ready = np.full((len(counters) // COLUMNS, COLUMNS), -(2**62), np.int64)
+        self.carrier: Carrier | None = None
         self.segments: Sequence[Segment] = ()
-        self._ticks: list[NDArray[np.int64]] = []
-        self._circuits: list[NDArray[np.int16]] = []
+        self._found: list[Carried] = []
 
-    def run(self, segments: Sequence[Segment], events: Sequence[RowEvents], actors: Sequence[Actor]) -> None:
-        """Run a stretch of constant circuit parameters; segments and events are given per hemisphere. Actors whose tick lies in it act."""
-        self.segments = segments
+    def run(self, segments: Sequence[Segment], carrier: Carrier, actors: Sequence[Actor]) -> None:
+        """Run a stretch of constant circuit parameters; segments are given per hemisphere. Actors whose tick lies in it act."""
+        self.segments, self.carrier = segments, carrier
         now, end = segments[0].start, segments[0].end
         while True:
             due = [(tick, k) for k, actor in enumerate(actors) if (tick := actor.due()) is not None and tick < end]
             if not due:
                 break
             tick, k = min(due)
-            now = self._carry(events, now, max(tick, now))
+            now = self._carry(carrier, now, max(tick, now))
             actors[k].act(Port(self, now))
-        self._carry(events, now, end)
+        self._carry(carrier, now, end)
 
     def finish(self, actors: Sequence[Actor]) -> None:
         """Let the actors act that are due at the end of the trial."""
@@ -92,35 +92,39 @@ class Trial:
         while due := [(tick, k) for k, actor in enumerate(actors) if (tick := actor.due()) is not None and tick <= end]:
             actors[min(due)[1]].act(Port(self, end))
 
-    def _carry(self, events: Sequence[RowEvents], now: int, until: int) -> int:
+    def _carry(self, carrier: Carrier, now: int, until: int) -> int:
         while now < until:
             s = self.segments[0]
             stop = min(until, s.start + ((now - s.start) // s.step_ticks + PIECE) * s.step_ticks)
-            for hemisphere, lane in self.lanes.items():
-                ticks, columns, traces = lane.advance(self.segments[hemisphere], events[hemisphere], now, stop)
-                self._ticks.append(ticks)
-                self._circuits.append(columns + np.int16(COLUMNS * hemisphere))
+            carried = carrier.advance(self.segments, now, stop)
+            for hemisphere, lane, traces in carried.traces:
                 for instrument in self.instruments:
                     instrument.take(hemisphere, lane, traces, self.segments[hemisphere])
+            carried.traces = []
+            self._found.append(carried)
             now = stop
         return now
 
-    def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return ticks and circuits of all spikes so far, by tick, then circuit."""
-        return in_order(np.concatenate([*self._ticks, np.empty(0, np.int64)]), np.concatenate([*self._circuits, np.empty(0, np.int16)]))
+    def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return ticks, circuits and times at their event output of all spikes so far, by tick, then circuit."""
+        tick, circuit, leaves = (
+            np.concatenate([np.empty(0, np.int64), *(getattr(part, name) for part in self._found)]) for name in ("tick", "circuit", "leaves")
+        )
+        if (leaves == UNKNOWN).all():
+            return *in_order(tick, circuit), leaves
+        order = np.argsort(tick * (2 * COLUMNS) + circuit, kind="stable")
+        return tick[order], circuit[order], leaves[order]
 
     def counters(self, now: int) -> NDArray[np.uint8]:
         """Return the spike counters of all circuits at tick `now`, also of spikes in a step that is under way; 8 bit, they wrap."""
-        found = list(zip(self._ticks, self._circuits, strict=True))
-        for hemisphere, lane in self.lanes.items():
-            s = self.segments[hemisphere]
-            grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
-            if grid < now < s.end:  # let a copy finish the step: it fires when the original will, but for events still to come
-                ticks, columns, _ = lane.fork().advance(s, NO_EVENTS, now, min(grid + s.step_ticks, s.end))
-                found.append((ticks, columns + np.int16(COLUMNS * hemisphere)))
+        found = list(self._found)
+        s = self.segments[0]
+        grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
+        if self.carrier is not None and grid < now < s.end:  # let a copy finish the step: it fires when the original will, but for events still to come
+            found.append(self.carrier.fork().advance(self.segments, now, min(grid + s.step_ticks, s.end)))
         total = self._counters.astype(np.int64)
-        for tick, circuit in found:
-            total += np.bincount(circuit[(tick >= 0) & (tick < now)], minlength=len(total))
+        for part in found:
+            total += np.bincount(part.circuit[(part.tick >= 0) & (part.tick < now)], minlength=len(total))
         return (total % COUNTER_STATES).astype(np.uint8)
 
 
@@ -158,6 +162,6 @@ class Port:
         touched = np.zeros(trial.config[field].shape, bool)
         touched[key] = True
         for hemisphere, row in np.argwhere(touched.any(axis=-1)):
-            if int(hemisphere) in trial.lanes:
+            if trial.carrier is not None:
                 volts = trial.kick_volts(trial.config, int(hemisphere), np.array([row]))[0]
-                trial.lanes[int(hemisphere)].write_row(int(row), volts, trial.config.synapse_label[hemisphere, row])
+                trial.carrier.write_row(int(hemisphere), int(row), volts, trial.config.synapse_label[hemisphere, row])

@@ -22,8 +22,8 @@ class Effects:
         Chips and circuits deviate from the nominal lines. Off: every chip with a seed is the mean of the population; the reference chip keeps its own
         lines, which define it, but all its circuits are alike.
     noise : bool
-        Everything that differs between repeated runs: current noise of the membranes, noise of the converters' samples, jitter of the background, and
-        the value at which a write of an analog parameter cell ends (:mod:`neckar.chip.capmem`).
+        Everything that differs between repeated runs: current noise of the membranes, noise of the converters' samples, and the value at which a write
+        of an analog parameter cell ends (:mod:`neckar.chip.capmem`).
     quantisation : bool
         Rounding of the converters with their differential non-linearity. Off: codes are the nearest integers of the exact reading. Codes that the
         user sets are integers either way.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,22 +14,36 @@ from neckar.chip.agenda import PLANES, Actor, Port, Trial, in_order
 from neckar.chip.cadc_recorder import CadcRecorder
 from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
 from neckar.chip.capmem import CapMem
+from neckar.chip.carrier import Apart, Carrier, Together
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
+from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch
 from neckar.chip.madc import STAMP_TICKS, conversion_ticks, sample_ticks
 from neckar.chip.probe import n_samples
 from neckar.chip.readout import Readout
-from neckar.chip.routing import HEMISPHERES, reaches_host, resolve, row_table
+from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
 from neckar.chip.sampling import LineSampler, ProbeSampler
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import kick_volts, refuse_unsupported
-from neckar.dynamics import N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses, aligned
-from neckar.facts import AXES, registers
-from neckar.facts import brainscales2 as facts
+from neckar.dynamics import (
+    N_DYNAMIC,
+    NO_EVENTS,
+    STATE_NAMES,
+    CircuitParameters,
+    Lane,
+    LaneGroup,
+    Relays,
+    RowEvents,
+    Segment,
+    Synapses,
+    aligned,
+    gather_relays,
+)
+from neckar.errors import UnsupportedFeatureError
+from neckar.facts import CROSSBAR_COUNTER_STATES, registers
 from neckar.facts import cost_brainscales2 as timing
-from neckar.program import MadcChannel, Probe, Program, Record, TimedRead, TimedWrite, ticks
+from neckar.program import TICK_S, MadcChannel, Probe, Program, Record, TimedRead, TimedWrite, ticks
 
-CIRCUITS = AXES["circuit"]
 V, W, REFRACTORY, ARMED = (STATE_NAMES.index(name) for name in ("v", "w", "refractory", "armed"))
 
 Ticks = NDArray[np.int64]
@@ -48,10 +63,9 @@ class Plan:
         Circuits that are integrated.
     """
 
-    def __init__(self, program: Program, base: ChipConfig, instruments: str, watched: bool = False) -> None:
+    def __init__(self, program: Program, base: ChipConfig, instruments: str, *, limited_links: bool, watched: bool = False) -> None:
         self.program, self.base, self.limited = program, base, instruments == "silicon"
         self.lead_ticks = int(ticks(timing.RESET_LEAD.value))
-        self.latency = int(ticks(facts.INPUT_LATENCY.value))
         starts = np.cumsum([0, *(s.duration for s in program.snippets)])
         self.snippet_starts = starts[:-1]
         self.deltas = {int(start): s.config for start, s in zip(starts, program.snippets, strict=False) if s.config}
@@ -60,11 +74,12 @@ class Plan:
         ]
         self.channels = _channels(windows, conversion_ticks(base), self.limited)
         self.cadc = targets_of(windows)
+        self.madc_rate_hz = 1.0 / (conversion_ticks(base) * TICK_S) if self.channels else 0.0
         self.probes = _probes(windows)
         self.recorded = np.zeros(CIRCUITS, bool)
         for record, _, _ in windows:
             self.recorded[np.arange(CIRCUITS) if record.spikes == "all" else list(record.spikes)] = True
-        self.active = np.flatnonzero(self._is_active(watched))
+        self.active = np.flatnonzero(self._is_active(limited_links, watched))
         self.observed = np.array(self._observed(), np.int64)
 
     def _observed(self) -> list[int]:
@@ -72,17 +87,18 @@ class Plan:
         groups = [*(target.circuits for target in self.cadc), *(probe.circuits for probe, _ in self.probes)]
         return sorted({channel.circuit for channel, _ in self.channels}.union(*groups))
 
-    def _is_active(self, watched: bool) -> NDArray[np.bool_]:
-        """Return which circuits are observed, or fire and are recorded or counted; `watched`: actors may count any of them."""
+    def _is_active(self, limited_links: bool, watched: bool) -> NDArray[np.bool_]:
+        """Return which circuits are integrated: observed ones, and those that fire and are recorded, counted, heard by others or in their way.
+
+        `limited_links`: bandwidth is limited. `watched`: actors may count any circuit. Circuits that fire past their membrane alone are not integrated.
+        """
         program = self.program
         if program.sequential:  # the next entry, and perhaps the next program, goes on from the state of all circuits
             return np.ones(CIRCUITS, bool)
-        fires = self.base.threshold_enable.astype(bool)
-        for delta in self.deltas.values():
-            fires |= np.asarray(delta.get("threshold_enable", False), bool)
-        if any(write.field == "threshold_enable" for write in program.writes):
-            fires[:] = True
-        wanted = self.recorded | watched
+        fires = self._ever("threshold_enable")
+        wanted = self.recorded | watched | self._heard()
+        if limited_links and wanted.any():
+            wanted |= self._ever("event_routing_enable_digital")
         for read in program.reads:
             if read.field == "spike_counter":
                 wanted[read.key] = True
@@ -90,15 +106,46 @@ class Plan:
         active[self._observed()] = True
         return active
 
+    def _ever(self, name: str) -> NDArray[np.bool_]:
+        """Return for which circuits a switch is on at any time."""
+        on = np.array(self.base[name], bool)
+        for delta in self.deltas.values():
+            on |= np.asarray(delta.get(name, False), bool)
+        return on | any(write.field == name for write in self.program.writes)
+
+    def _heard(self) -> NDArray[np.bool_]:
+        """Return which circuits may send events to synapses at any time."""
+        if any(write.field in ROUTING for write in self.program.writes):
+            return np.ones(CIRCUITS, bool)
+        heard, config = _heard_under(self.base), self.base
+        for _, delta in sorted(self.deltas.items()):
+            config = config.updated(delta)
+            if not ROUTING.isdisjoint(delta):
+                heard |= _heard_under(config)
+        return heard
+
+
+ROUTING = frozenset(name for name in registers("brainscales2") if name.startswith(("crossbar_", "driver_", "padi_", "event_routing_", "synapse_row_mode")))
+
+
+def _heard_under(config: ChipConfig) -> NDArray[np.bool_]:
+    ways = ways_of(config, *neuron_labels(config))
+    return np.bincount(ways.origin[ways.answered], minlength=CIRCUITS) > 0
+
 
 def refuse_changes(program: Program) -> None:
-    """Refuse what a snippet or a write would change in the middle of a run; what holds at its start is refused when it starts.
+    """Refuse what a snippet or a write would change in the middle of a run, and reads without a model there; what holds at its start is refused when it starts.
 
     Raises
     ------
     UnsupportedFeatureError
     """
     table = registers("brainscales2")
+    for read in program.reads:
+        if read.field == "crossbar_event_counter" and not isinstance(read.at, str):
+            raise UnsupportedFeatureError(
+                f'read {read.name!r} looks at crossbar_event_counter at tick {read.at}; allowed are at="before" and at="after". Read it after the run.'
+            )
     for k, snippet in enumerate(program.snippets):
         if snippet.config:
             refuse_unsupported(snippet.config, where=f"snippets[{k}]: ")
@@ -145,13 +192,10 @@ class EntryResult:
     probes: list[NDArray[np.float32]]
     reads: dict[str, NDArray]
     steps: list[int]
-    sent_in: int = 0
-    answered: int = 0
-    sent_out: int = 0
     synaptic_events: int = 0
     codes: list[NDArray[np.uint8]] = field(default_factory=list)  # of each target of the parallel converter
-    leaves: list[tuple[int, NDArray[np.bool_]]] = field(default_factory=list)  # start of each stretch, and whose spikes leave the chip in it
-    lost: dict[tuple[str, str], int] = field(default_factory=dict)
+    events: Counts = field(default_factory=Counts)
+    loops: tuple[Ticks, NDArray[np.int64]] = (np.empty(0, np.int64),) * 2
 
 
 class _Playback:
@@ -209,31 +253,33 @@ class EntryRun:
         if before is None:
             _reset_neurons(state, parameters)
         counters = np.zeros(CIRCUITS, np.uint8) if counters is None else counters
-        reads = {r.name: np.array((counters if r.field == "spike_counter" else config[r.field])[r.key]) for r in program.reads if r.at == "before"}
+        reads = _read("before", program.reads, config, counters, np.zeros(OUTPUTS, np.uint32))
         samplers = [LineSampler((c.circuit,), grid, c.source) for c, grid in plan.channels]
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
         result = EntryResult(config, self.cells, state, np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0, samplers, cadc, [], reads, [])
-        arrivals = self._arrivals(result)
+        fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz)
+        fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in PLANES], [r for r in program.reads if not isinstance(r.at, str)], reads)
-        trial = Trial(config, {}, [*samplers, *cadc.samplers, *probes], self._kicks, counters)
-        self._stretches(trial, state, start, arrivals, [(n, w) for n, w in timed if w.field not in PLANES], [playback, *self.actors], result)
-        self._finish(trial, result, probes)
+        trial = Trial(config, [*samplers, *cadc.samplers, *probes], self._kicks, counters)
+        self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in PLANES], [playback, *self.actors], result)
+        self._finish(trial, fabric, result, probes)
         return result
 
     def _stretches(
         self,
         trial: Trial,
+        fabric: Fabric,
         state: NDArray[np.float32],
         start: int,
-        arrivals: tuple[Ticks, NDArray[np.uint16]],
         writes: Sequence[tuple[int, TimedWrite]],
         actors: Sequence[Actor],
         result: EntryResult,
     ) -> None:
         plan, config, end = self.plan, trial.config, self.plan.program.duration
         cuts = sorted({start, *plan.deltas, *(int(w.at) for _, w in writes if int(w.at) < end), end})
+        carried: tuple[RowEvents, ...] = (NO_EVENTS,) * HEMISPHERES
         for a, b in pairwise(cuts):
             if a in plan.deltas:
                 config.apply(plan.deltas[a])
@@ -243,14 +289,17 @@ class EntryRun:
             step, tau = self.substrate.step(parameters)
             result.steps.append(step)
             self._configure(config, a, result)
-            events, answered = self._row_events(config, arrivals, a, b, result)
-            self._lanes(trial, state, events)
+            carrier = self._carrier(trial, fabric, fabric.stretch(config, a, b), carried, b, parameters, result)
+            for h, lane in carrier.lanes.items():
+                lane.load(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             halves = [parameters.take(np.arange(COLUMNS) + COLUMNS * h) for h in range(HEMISPHERES)]
-            trial.run([Segment(half, a, b, step, tau) for half in halves], events, actors)
-            for hemisphere, lane in trial.lanes.items():
-                lane.store(state[:, COLUMNS * hemisphere : COLUMNS * (hemisphere + 1)])
-            result.answered += answered
-            result.leaves.append((a, reaches_host(config)))
+            trial.run([Segment(half, a, b, step, tau, parameters.features) for half in halves], carrier, actors)
+            for h, lane in carrier.lanes.items():
+                lane.store(state[:, COLUMNS * h : COLUMNS * (h + 1)])
+            if isinstance(carrier, Together):
+                fabric.count_exchange(carrier.group.queue.sent, carrier.group.queue.lost)
+                result.synaptic_events += sum(_matches(config, h, *arrived) for h, arrived in enumerate(carrier.group.arrivals()))
+            carried = carrier.leftover(b)
         self._write(end, config, writes)
         trial.finish(actors)
 
@@ -270,6 +319,36 @@ class EntryRun:
         if self.plan.cadc:
             result.cadc.configure(start, self.substrate.cadc(config, self.cells), readout)
 
+    def _carrier(
+        self, trial: Trial, fabric: Fabric, stretch: Stretch, carried: Sequence[RowEvents], end: int, parameters: CircuitParameters, result: EntryResult
+    ) -> Carrier:
+        """Return the circuits of a stretch with the rows that receive events in it."""
+        config = trial.config
+        relayed = (config.event_routing_enable_bypass_excitatory | config.event_routing_enable_bypass_inhibitory) & (config.event_routing_analog_output > 0)
+        sends = stretch.reaches_rows & np.isin(np.arange(CIRCUITS), self.plan.active)
+        if not relayed.any() and not sends.any():
+            events = [_joined(*pair) for pair in zip(carried, fabric.row_events(stretch, config), strict=True)]
+            for h, half in enumerate(events):
+                now = half.between(-(2**62), end)
+                result.synaptic_events += _matches(config, h, now.row, now.label, np.ones(len(now.row), np.int64))
+            lanes = {h: self._lane(trial, h, np.unique(events[h].row)) for h in range(HEMISPHERES)}
+            return Apart({h: lane for h, lane in lanes.items() if len(lane.columns)}, events)
+        tables = fabric.tables(stretch, config)
+        lanes = {}
+        for h in range(HEMISPHERES):
+            rows = [tables.row[tables.row_ptr[w] : tables.row_ptr[w + 1]] for w in np.flatnonzero(tables.way_lane == h)]
+            lanes[h] = self._lane(trial, h, np.unique(np.concatenate([carried[h].row, *rows])))
+        relays = [self._relays(trial, h, lanes[h], relayed, parameters) for h in range(HEMISPHERES)]
+        return Together(LaneGroup(list(lanes.values()), relays, tables, fabric.free, carried), fabric.outside(stretch))
+
+    def _relays(self, trial: Trial, h: int, lane: Lane, relayed: NDArray[np.bool_], p: CircuitParameters) -> Relays:
+        """Return the circuits of a hemisphere that fire past their membrane."""
+        mine = slice(COLUMNS * h, COLUMNS * (h + 1))
+        columns, config = np.flatnonzero(relayed[mine]), trial.config
+        lines = np.stack([config[f"event_routing_enable_bypass_{kind}"][mine][columns] for kind in ("excitatory", "inhibitory")]).astype(bool)
+        refractory = np.round((p.t_reset + p.t_holdoff)[mine][columns] / TICK_S).astype(np.int64)
+        return gather_relays(columns, lane.columns, lines, config.synapse_label[h], config.synapse_weight[h], refractory, trial.relays_ready[h])
+
     def _write(self, at: int | str, config: ChipConfig, writes: Sequence[tuple[int, TimedWrite]]) -> None:
         """Do the writes of a tick or phase."""
         for n, write in writes:
@@ -277,72 +356,35 @@ class EntryRun:
                 config[(write.field, *write.key)] = write.value
                 self.cells = self.cells.written_at(write.field, write.key, *self.key, "write", n)
 
-    def _arrivals(self, result: EntryResult) -> tuple[Ticks, NDArray[np.uint16]]:
-        """Return arrival ticks and labels of the input events that the link does not lose."""
-        tick, label = self.plan.program.entries.entry(self.entry)
-        kept = self.substrate.keep(tick, label.astype(np.int64), "in", *self.key)
-        arrival = tick[kept] + self.plan.latency
-        late = int(np.sum(arrival >= self.plan.program.duration))
-        result.sent_in = len(tick)
-        result.lost["link_loss", "fpga_to_chip"] = int(len(tick) - kept.sum())
-        result.lost["after_end", "fpga_to_chip"] = late
-        result.lost["no_receiver", "fpga_to_chip"] = 0
-        n = len(arrival) - late
-        return arrival[:n], label[kept][:n]
-
-    def _row_events(
-        self, config: ChipConfig, arrivals: tuple[Ticks, NDArray[np.uint16]], a: int, b: int, result: EntryResult
-    ) -> tuple[tuple[RowEvents, ...], int]:
-        i, j = np.searchsorted(arrivals[0], (a, b))
-        tick, label = arrivals[0][i:j], arrivals[1][i:j]
-        events, unanswered = resolve(row_table(config, np.unique(label)), tick, label)
-        result.lost["no_receiver", "fpga_to_chip"] += unanswered
-        for hemisphere, half in enumerate(events):
-            result.synaptic_events += _matches(config, hemisphere, half)
-        return events, len(tick) - unanswered
-
     def _kicks(self, config: ChipConfig, hemisphere: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return kick_volts(self.substrate.specimen, self.substrate.effects, self.cells.values(config), hemisphere, rows)
 
-    def _lanes(self, trial: Trial, state: NDArray[np.float32], events: Sequence[RowEvents]) -> None:
-        """Make the lanes of a stretch, with the rows that receive events in it."""
+    def _lane(self, trial: Trial, h: int, rows: NDArray[np.int32]) -> Lane:
+        """Return the lane of a hemisphere; `rows` may receive events."""
         plan, config = self.plan, trial.config
-        for h in range(HEMISPHERES):
-            mine = slice(COLUMNS * h, COLUMNS * (h + 1))
-            columns = plan.active[(plan.active >= mine.start) & (plan.active < mine.stop)] - mine.start
-            if len(columns) == 0:
-                continue
-            rows = np.unique(events[h].row).astype(np.int64)
-            weights = aligned(COLUMNS * COLUMNS).reshape(COLUMNS, COLUMNS)
-            weights[rows] = self._kicks(config, h, rows)
-            receptor = config.synapse_row_mode[h].astype(np.uint8)
-            observed = plan.observed[(plan.observed >= mine.start) & (plan.observed < mine.stop)] - mine.start
-            synapses = Synapses(weights, np.ascontiguousarray(config.synapse_label[h]), receptor)
-            lane = Lane(columns, observed, synapses, _noise_keys(h), self.substrate.seed("membrane", *self.key))
-            lane.load(state[:, mine])
-            trial.lanes[h] = lane
+        mine = slice(COLUMNS * h, COLUMNS * (h + 1))
+        columns = plan.active[(plan.active >= mine.start) & (plan.active < mine.stop)] - mine.start
+        weights = aligned(COLUMNS * COLUMNS).reshape(COLUMNS, COLUMNS)
+        weights[rows] = self._kicks(config, h, rows.astype(np.int64))
+        observed = plan.observed[(plan.observed >= mine.start) & (plan.observed < mine.stop)] - mine.start
+        synapses = Synapses(weights, np.ascontiguousarray(config.synapse_label[h]), config.synapse_row_mode[h].astype(np.uint8))
+        return Lane(columns, observed, synapses, _noise_keys(h), self.substrate.seed("membrane", *self.key))
 
-    def _finish(self, trial: Trial, result: EntryResult, probes: Sequence[ProbeSampler]) -> None:
+    def _finish(self, trial: Trial, fabric: Fabric, result: EntryResult, probes: Sequence[ProbeSampler]) -> None:
         config, program = trial.config, self.plan.program
-        tick, circuit = trial.spikes()
+        tick, circuit, leaves = trial.spikes()
         inside = (tick >= 0) & (tick < program.duration)
-        tick, circuit = tick[inside], circuit[inside]
+        tick, circuit, leaves = tick[inside], circuit[inside], leaves[inside]
         result.counters[:] = trial.counters(program.duration)
         self._write("after", config, self.writes)
         result.cells = self.cells
-        for read in program.reads:
-            if read.at == "after":
-                result.reads[read.name] = result.counters[read.key] if read.field == "spike_counter" else np.array(config[read.field][read.key])
-        stretch = np.searchsorted([start for start, _ in result.leaves], tick, side="right") - 1
-        leaves = np.stack([mask for _, mask in result.leaves])[stretch, circuit]
-        tick, circuit = tick[leaves], circuit[leaves]
-        kept = self.substrate.keep(tick, circuit, "out", *self.key)
-        result.sent_out = len(tick)
-        result.lost["link_loss", "chip_to_fpga"] = int(len(tick) - kept.sum())
-        tick, circuit = tick[kept], circuit[kept]
-        wanted = self._recorded(tick, circuit)
-        result.unrecorded = int(len(tick) - wanted.sum())
-        result.spikes = in_order(tick[wanted] // STAMP_TICKS * STAMP_TICKS, circuit[wanted])
+        at_host, spike, result.loops = fabric.to_host(tick, circuit, leaves, config)
+        outputs = (fabric.output_counts % CROSSBAR_COUNTER_STATES).astype(np.uint32)
+        result.reads.update(_read("after", program.reads, config, result.counters, outputs))
+        wanted = self._recorded(tick[spike], circuit[spike])
+        result.unrecorded = int(len(spike) - wanted.sum())
+        result.spikes = in_order(at_host[wanted] // STAMP_TICKS * STAMP_TICKS, circuit[spike[wanted]])
+        result.events = fabric.counts
         result.probes = [probe.values for probe in probes]
         result.codes = result.cadc.codes((self.substrate.specimen.seed, *self.key))
 
@@ -355,6 +397,14 @@ class EntryRun:
             record = s.record or program.record
             wanted[k, slice(None) if record.spikes == "all" else list(record.spikes)] = True
         return wanted[snippet, circuit]
+
+
+def _read(
+    phase: str, reads: Sequence[TimedRead], config: ChipConfig, spike_counter: NDArray[np.uint8], crossbar_event_counter: NDArray[np.uint32]
+) -> dict[str, NDArray]:
+    """Return what the reads of a phase yield."""
+    counters: dict[str, NDArray[Any]] = {"spike_counter": spike_counter, "crossbar_event_counter": crossbar_event_counter}
+    return {read.name: np.array((counters[read.field] if read.field in counters else config[read.field])[read.key]) for read in reads if read.at == phase}
 
 
 def _noise_keys(hemisphere: int) -> NDArray[np.uint32]:
@@ -378,11 +428,20 @@ def _reset_neurons(state: NDArray[np.float32], p: CircuitParameters) -> None:
     state[ARMED] = 0.0
 
 
-def _matches(config: ChipConfig, hemisphere: int, events: RowEvents) -> int:
-    """Return how many synapses with a weight the events reached."""
-    if len(events.tick) == 0:
+def _matches(config: ChipConfig, hemisphere: int, row: NDArray[np.int32], label: NDArray[np.uint8], number: NDArray[np.int64]) -> int:
+    """Return how many synapses with a weight were reached by `number` events with a label on a row."""
+    if len(row) == 0:
         return 0
-    pair, number = np.unique(events.row.astype(np.int64) * 64 + events.label, return_counts=True)
+    pair, where = np.unique(row.astype(np.int64) * 64 + label, return_inverse=True)
     row, label = pair // 64, pair % 64
     hit = (config.synapse_label[hemisphere][row] == label[:, None]) & (config.synapse_weight[hemisphere][row] > 0)
-    return int((hit.sum(axis=1) * number).sum())
+    return int((hit.sum(axis=1) * np.bincount(where, weights=number)).sum())
+
+
+def _joined(first: RowEvents, second: RowEvents) -> RowEvents:
+    """Return two lists of events as one, ascending in tick."""
+    if len(first.tick) == 0:
+        return second
+    tick = np.concatenate([first.tick, second.tick])
+    order = np.argsort(tick, kind="stable")
+    return RowEvents(tick[order], np.concatenate([first.row, second.row])[order], np.concatenate([first.label, second.label])[order])

@@ -4,7 +4,7 @@ A run is a list of entries; an entry is a list of stretches of constant circuit 
 of the agenda. An entry starts 4 us before its tick 0 from the circuits' rest, with a neuron reset; with ``sequential`` the next entry goes on from
 the state of the last.
 
-Not modelled: plasticity, events from neurons to neurons; they raise :class:`~neckar.errors.UnsupportedFeatureError`.
+Not modelled: plasticity; it raises :class:`~neckar.errors.UnsupportedFeatureError`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from neckar.chip.capmem import CELLS
 from neckar.chip.config import ChipConfig
 from neckar.chip.cost import estimate
 from neckar.chip.effects import Effects
-from neckar.chip.entry import CIRCUITS, EntryResult, EntryRun, Plan, refuse_changes
+from neckar.chip.entry import EntryResult, EntryRun, Plan, refuse_changes
+from neckar.chip.fabric import CIRCUITS, Counts
 from neckar.chip.instruments import checked_instruments
-from neckar.chip.madc import check_channels, conversion_ticks, convert
+from neckar.chip.madc import STAMP_TICKS, check_channels, conversion_ticks, convert
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals
 from neckar.chip.substrate import Substrate
@@ -35,6 +36,7 @@ from neckar.chip.transfer import MadcTransfer
 from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
 from neckar.program import (
     CadcSamples,
+    Events,
     Losses,
     MachineState,
     ProbeSamples,
@@ -121,7 +123,7 @@ class Chip:
         if self.instruments == "silicon":
             check_cadc(program, base)
         check_memory(program, conversion_ticks(base), share=self.instruments == "silicon")
-        plan = Plan(program, base, self.instruments, watched=len(actors) > 0)
+        plan = Plan(program, base, self.instruments, limited_links=self.effects.event_loss, watched=len(actors) > 0)
         written = CELLS if state is None else program.config
         cells = self._substrate.capmem(state).written(written, base, *(program.run_seed or (0, 0)), "config")
         runs = [EntryRun(self._substrate, plan, e, cells, actors if e == 0 else ()) for e in range(program.n_entries)]
@@ -203,6 +205,7 @@ class Chip:
             madc=madc,
             cadc=cadc,
             probe=probe,
+            loopback=_loopback(results),
             reads=reads,
             losses=losses,
             cost=cost,
@@ -230,21 +233,17 @@ class Chip:
 
     @staticmethod
     def _losses(results: Sequence[EntryResult], n_samples: int, n_rows: int) -> Losses:
-        sent = {"fpga_to_chip": sum(r.sent_in for r in results), "chip_to_fpga": sum(r.sent_out for r in results), "madc": n_samples}
-        rows = [rows for result in results for rows in result.cadc.rows]
-        sent["cadc"] = sum(len(r.stamp) + r.full + r.outside for r in rows)
-        lost: dict[tuple[str, str], int] = {}
+        """Add up what the entries counted: delivered is counted where events arrive, not derived from what was sent."""
+        total = Counts()
         for result in results:
-            for key, number in result.lost.items():
-                lost[key] = lost.get(key, 0) + number
-        lost["memory_full", "cadc"], lost["outside_run", "cadc"] = sum(r.full for r in rows), sum(r.outside for r in rows)
-        delivered = {  # counted where events arrive, not derived from what was sent
-            "fpga_to_chip": sum(r.answered for r in results),
-            "chip_to_fpga": sum(len(r.spikes[0]) + r.unrecorded for r in results),
-            "madc": n_samples,
-            "cadc": n_rows,
-        }
-        return Losses(sent=sent, delivered=delivered, lost=lost)
+            for link, sent in result.events.sent.items():
+                lost = {reason: number for (reason, place), number in result.events.lost.items() if place == link}
+                total.add(link, sent=sent, delivered=result.events.delivered[link], **lost)
+        rows = [rows for result in results for rows in result.cadc.rows]
+        full, outside = sum(r.full for r in rows), sum(r.outside for r in rows)
+        total.add("cadc", sent=sum(len(r.stamp) for r in rows) + full + outside, delivered=n_rows, memory_full=full, outside_run=outside)
+        total.add("madc", sent=n_samples, delivered=n_samples)
+        return Losses(sent=total.sent, delivered=total.delivered, lost=total.lost)
 
     def _provenance(self, program: Program, plan: Plan, results: Sequence[EntryResult]) -> Provenance:
         import numba
@@ -263,6 +262,17 @@ class Chip:
             active_circuits=tuple(int(c) for c in plan.active),
             environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
         )
+
+
+def _loopback(results: Sequence[EntryResult]) -> Events:
+    """Return the events from outside that came back to the host."""
+    loops = [result.loops for result in results]
+    if not any(len(tick) for tick, _ in loops):
+        return Events.empty(0)
+    ptr = np.cumsum([0, *(len(tick) for tick, _ in loops)])
+    orders = [np.lexsort((label, tick // STAMP_TICKS)) for tick, label in loops]
+    tick, label = (np.concatenate([part[k][order] for part, order in zip(loops, orders, strict=True)]) for k in (0, 1))
+    return Events(ptr, tick // STAMP_TICKS * STAMP_TICKS, label.astype(np.uint16))
 
 
 def _resets(program: Program, state: MachineState | None) -> int:

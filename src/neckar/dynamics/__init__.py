@@ -13,27 +13,41 @@ from neckar.dynamics._parameters import CircuitParameters
 from neckar.dynamics._propagators import largest_step, reference_tau
 
 if TYPE_CHECKING:
+    from neckar.dynamics._exchange import FINE, LOST, SILENT, Relays, Tables, no_relays, serve_all
+    from neckar.dynamics._group import NO_OUTSIDE, Firing, LaneGroup, OutsideEvents, gather_relays
     from neckar.dynamics._lane import NO_EVENTS, Lane, RowEvents, Segment, Synapses, Trace
 
 __all__ = [
+    "FINE",
+    "LOST",
     "NO_EVENTS",
+    "NO_OUTSIDE",
     "N_DYNAMIC",
+    "SILENT",
     "STATE_NAMES",
     "CircuitParameters",
+    "Firing",
     "Lane",
+    "LaneGroup",
+    "OutsideEvents",
+    "Relays",
     "RowEvents",
     "Segment",
     "Synapses",
+    "Tables",
     "Trace",
     "aligned",
+    "gather_relays",
     "largest_step",
+    "no_relays",
     "reference_tau",
+    "serve_all",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from neckar.dynamics import _lane
+        from neckar.dynamics import _exchange, _group, _lane
 
-        return getattr(_lane, name)
+        return next(getattr(module, name) for module in (_lane, _group, _exchange) if hasattr(module, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -98,7 +98,7 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
 
     def advance_lane(  # type: ignore[no-untyped-def]
         B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, weights, labels, receptor, share,
-        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, out_tick, out_column,
+        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, busy, out_tick, out_column,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then add the events before tick `until` to the step that follows.
 
@@ -108,7 +108,6 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
         limit = out_tick.size - n
         ticks_per_us = F(h_ticks) / h
         inv_h = F(1) / h
-        busy = np.empty(n // 8 + 1, np.int64)
         words = flags[:n].view(np.uint64)
         salt = U(0)
         for k in range(n_steps + 1):

@@ -19,6 +19,8 @@ from platformdirs import user_cache_path
 Kernel = Callable[..., Any]
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add and reciprocal of loop constants; no reassociation, NaN and infinity stay correct
 
+BARE: Any = {"_nrt": False}  # kernels borrow their arrays: no counting of references, which would cost more than a row event
+
 
 @cache
 def cache_directory() -> Path:
@@ -35,12 +37,12 @@ cache_directory()  # a file that changes later belongs to another process
 
 def inline(function: Callable[..., Any]) -> Any:
     """Compile a scalar helper that is inlined into the kernels that call it."""
-    return numba.njit(fastmath=FAST, inline="always", error_model="numpy")(function)
+    return numba.njit(fastmath=FAST, inline="always", error_model="numpy", **BARE)(function)
 
 
 def kernel_part(function: Callable[..., Any]) -> Any:
     """Compile one vectorisable loop of a kernel as a function of its own; it is compiled into the kernel that calls it."""
-    return numba.njit(fastmath=FAST, error_model="numpy", forceinline=True)(function)
+    return numba.njit(fastmath=FAST, error_model="numpy", forceinline=True, **BARE)(function)
 
 
 class _KernelCache(FunctionCache):
@@ -56,7 +58,7 @@ class _KernelCache(FunctionCache):
 
 def kernel(function: Callable[..., Any], variant: str) -> Any:
     """Compile a kernel with a disk cache, of which `variant` is the key; it releases the GIL, so lanes run in threads."""
-    dispatcher: Any = numba.njit(fastmath=FAST, nogil=True, error_model="numpy", boundscheck=False)(function)
+    dispatcher: Any = numba.njit(fastmath=FAST, nogil=True, error_model="numpy", boundscheck=False, **BARE)(function)
     config: Any = numba.config
     previous = config.CACHE_DIR
     config.CACHE_DIR = str(cache_directory())

@@ -78,7 +78,7 @@ class Segment:
     tau : (float, float, float)
         Reference time constants of synaptic lines and membranes, s (see :func:`neckar.dynamics.reference_tau`).
     features : Features
-        Which kernel the circuits need.
+        Which kernel the circuits need. By default what these circuits need; lanes that exchange events need one kernel.
     """
 
     parameters: CircuitParameters
@@ -86,11 +86,11 @@ class Segment:
     end: int
     step_ticks: int
     tau: tuple[float, float, float]
+    features: Features = field(default=None)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "features", self.parameters.features)
-
-    features: Features = field(init=False)
+        if self.features is None:
+            object.__setattr__(self, "features", self.parameters.features)
 
     @property
     def whole_steps(self) -> int:
@@ -101,6 +101,23 @@ class Segment:
     def last_ticks(self) -> int:
         """Length of the shorter last step, or 0."""
         return (self.end - self.start) % self.step_ticks
+
+
+def pieces(s: Segment, t0: int, t1: int, chunk: int) -> Iterator[tuple[int, int, int, int, int, bool]]:
+    """Yield the calls of a kernel from `t0` to `t1`: origin and length of the steps, first step, number of steps, end, whether the first is under way."""
+    border = s.start + s.whole_steps * s.step_ticks
+    tail = s.last_ticks > 0 and t1 > border
+    step, under_way = divmod(t0 - s.start, s.step_ticks)
+    target = min((t1 - s.start) // s.step_ticks, s.whole_steps)
+    while t0 < border or s.last_ticks == 0:
+        last = min(target, step + chunk)
+        until = t1 if last == target and not tail else s.start + last * s.step_ticks
+        yield s.start, s.step_ticks, step, last - step, until, under_way > 0
+        step, under_way = last, 0
+        if last == target:
+            break
+    if tail:
+        yield border, s.last_ticks, 0, int(t1 == s.end), t1, t0 > border
 
 
 @dataclass(eq=False)
@@ -146,21 +163,21 @@ class Lane:
         self.observed = np.searchsorted(columns, observed).astype(np.int32)
         self.block = L.aligned(L.N_ROWS * L.STRIDE)
         self.rows = self.block.reshape(L.N_ROWS, L.STRIDE)
-        self._flags = L.aligned(WIDTH, np.uint8)
-        self._keys = np.zeros(L.STRIDE, np.uint32)
-        self._keys[: len(columns)] = keys[columns]
-        self._seed = np.uint64(seed & (2**64 - 1))
-        self._receptor = synapses.receptor
-        self._weights = self._gather(synapses.weights, np.float32)
-        self._labels = self._gather(synapses.labels, np.uint8)
+        self.flags = L.aligned(WIDTH, np.uint8)
+        self.keys = np.zeros(L.STRIDE, np.uint32)
+        self.keys[: len(columns)] = keys[columns]
+        self.seed = np.uint64(seed & (2**64 - 1))
+        self.receptor = synapses.receptor
+        self.weights = self._gather(synapses.weights, np.float32)
+        self.labels = self._gather(synapses.labels, np.uint8)
         self._owned = len(columns) < WIDTH
         self._configured: tuple[Segment, int] | None = None
         self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet, and its kicks so far
         self._open_kicks: list[NDArray[Any]] = []
-        self._chunk = max(16, TRACE_VALUES // (L.N_STATE * len(observed))) if len(observed) else CHUNK
+        self.chunk = max(16, TRACE_VALUES // (L.N_STATE * len(observed))) if len(observed) else CHUNK
         self._room = SPIKES
-        self._column_of = np.zeros(self.n, np.int16)
-        self._column_of[: len(columns)] = columns
+        self.column_of = np.zeros(self.n, np.int16)
+        self.column_of[: len(columns)] = columns
 
     def _gather(self, plane: NDArray[Any], dtype: Any) -> NDArray[Any]:
         if len(self.columns) == WIDTH:
@@ -172,10 +189,10 @@ class Lane:
     def write_row(self, row: int, weights: NDArray[np.float32], labels: NDArray[np.uint8] | None = None) -> None:
         """Replace weights (V, shape (column,)) and labels of one row for all events delivered from now on."""
         if not self._owned:
-            self._weights, self._labels, self._owned = self._weights.copy(), self._labels.copy(), True
-        self._weights[row, : len(self.columns)] = weights[self.columns]
+            self.weights, self.labels, self._owned = self.weights.copy(), self.labels.copy(), True
+        self.weights[row, : len(self.columns)] = weights[self.columns]
         if labels is not None:
-            self._labels[row, : len(self.columns)] = labels[self.columns]
+            self.labels[row, : len(self.columns)] = labels[self.columns]
 
     def fork(self) -> Lane:
         """Return a copy of this moment that can be carried on its own; observed circuits are not copied."""
@@ -196,13 +213,13 @@ class Lane:
         """Write the state of the active circuits into `state`, shape (field, column)."""
         state[:, self.columns] = self.rows[: L.N_DYNAMIC, : len(self.columns)]
 
-    def _configure(self, segment: Segment, h_ticks: int) -> None:
+    def configure(self, segment: Segment, h_ticks: int) -> None:
         if self._configured == (segment, h_ticks):
             return
         mine = segment.parameters.take(self.columns)
         self.rows[L.E_LEAK :, : len(self.columns)] = lane_rows(mine, h_ticks)
-        self._constants = constants(segment.parameters)
-        self._share = kick_shares(segment.tau, h_ticks)
+        self.constants = constants(segment.parameters)
+        self.share = kick_shares(segment.tau, h_ticks)
         if len(self.observed):
             seen = mine.take(self.observed)
             self._seen = lane_rows(seen, 1)  # for the short steps between samples
@@ -223,8 +240,8 @@ class Lane:
             One for each call of the kernel, if circuits are observed.
         """
         found = []
-        for origin, h_ticks, first, count, until, resumed in self._pieces(segment, t0, t1):
-            self._configure(segment, h_ticks)
+        for origin, h_ticks, first, count, until, resumed in pieces(segment, t0, t1, self.chunk):
+            self.configure(segment, h_ticks)
             done = 0
             while done >= 0:
                 first, count, resumed = first + done, count - done, resumed and done == 0
@@ -235,36 +252,18 @@ class Lane:
         joined = (ticks[0], columns[0]) if len(found) == 1 else (np.concatenate(ticks), np.concatenate(columns))
         return *joined, [trace for trace in traces if trace is not None]
 
-    def _pieces(self, s: Segment, t0: int, t1: int) -> Iterator[tuple[int, int, int, int, int, bool]]:
-        """Yield the calls of the kernel from `t0` to `t1`: origin and length of the steps, first step, number of steps, end, whether the first is under way."""
-        border = s.start + s.whole_steps * s.step_ticks
-        tail = s.last_ticks > 0 and t1 > border
-        step, under_way = divmod(t0 - s.start, s.step_ticks)
-        target = min((t1 - s.start) // s.step_ticks, s.whole_steps)
-        while t0 < border or s.last_ticks == 0:
-            last = min(target, step + self._chunk)
-            until = t1 if last == target and not tail else s.start + last * s.step_ticks
-            yield s.start, s.step_ticks, step, last - step, until, under_way > 0
-            step, under_way = last, 0
-            if last == target:
-                break
-        if tail:
-            yield border, s.last_ticks, 0, int(t1 == s.end), t1, t0 > border
-
     def _call(
         self, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool, events: RowEvents
     ) -> tuple[Ticks, NDArray[np.int16], Trace | None, int]:
         slots = len(self.observed)
-        states = np.empty((count + 1, L.N_STATE, slots), np.float32)
-        if resumed and self._open is not None:
-            states[0] = self._open
+        states = self.start_trace(count, resumed)
         n_log = 2 * len(events.tick) * slots
         log = np.empty(n_log, np.int32), np.empty(n_log, np.int32), np.empty(n_log, np.int64), np.empty(n_log, np.float32)
         ticks, columns = np.empty(self._room + self.n, np.int64), np.empty(self._room + self.n, np.int16)
         n_spikes, n_kicks, done = lane_kernel(self._configured[0].features)(  # type: ignore[index]
-            self.block, self._flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self._constants,
-            events.tick, events.row, events.label, self._weights, self._labels, self._receptor, self._share,
-            self._keys, self._seed, self.observed, states, *log, self._column_of, ticks, columns,
+            self.block, self.flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self.constants,
+            events.tick, events.row, events.label, self.weights, self.labels, self.receptor, self.share,
+            self.keys, self.seed, self.observed, states, *log, self.column_of, np.empty(WIDTH // 8 + 1, np.int64), ticks, columns,
         )  # fmt: skip
         ticks, columns = ticks[:n_spikes], columns[:n_spikes]
         self._room *= 2 if done >= 0 else 1
@@ -272,13 +271,23 @@ class Lane:
             return ticks, columns, None, done
         if done >= 0:
             states, count = states[: done + 1], done
-        kicks: list[NDArray[Any]] = [part[:n_kicks] for part in log]
+        return ticks, columns, self.finish_trace(origin, first, count, h_ticks, resumed, states, [part[:n_kicks] for part in log]), done
+
+    def finish_trace(self, origin: int, first: int, count: int, h_ticks: int, resumed: bool, states: NDArray[np.float32], kicks: list[NDArray[Any]]) -> Trace:
+        """Make the trace of a call of the kernel from the states at the starts of its steps; what belongs to the step under way is kept for the next."""
         if resumed:
             kicks = [np.concatenate(pair) for pair in zip(self._open_kicks, kicks, strict=True)]
         self._open = states[-1].copy()
         self._open_kicks = [part[kicks[2] >= origin + (first + count) * h_ticks] for part in kicks]
         slot, line, tick, kick = kicks
-        return ticks, columns, Trace(origin + first * h_ticks, h_ticks, states, slot, line, tick, kick), done
+        return Trace(origin + first * h_ticks, h_ticks, states, slot, line, tick, kick)
+
+    def start_trace(self, count: int, resumed: bool) -> NDArray[np.float32]:
+        """Return room for the states at the starts of `count` steps and at the end; a step under way has its start already."""
+        states = np.empty((count + 1, L.N_STATE, len(self.observed)), np.float32)
+        if resumed and self._open is not None:
+            states[0] = self._open
+        return states
 
     def sample(self, trace: Trace, columns: ArrayLike, ticks: Ticks) -> NDArray[np.float32]:
         """Return observed circuits at ascending ticks within a trace.
@@ -299,7 +308,7 @@ class Lane:
         slots = np.searchsorted(self.columns[self.observed], columns)
         out = np.zeros((len(slots), len(ticks), N_SIGNALS), np.float32)
         dense_kernel(segment.features)(
-            L.aligned(L.N_ROWS * L.STRIDE), np.zeros(8, np.uint8), self._seen, self._rates, self._constants, np.zeros(1, np.uint32), trace.states, slots,
+            L.aligned(L.N_ROWS * L.STRIDE), np.zeros(8, np.uint8), self._seen, self._rates, self.constants, np.zeros(1, np.uint32), trace.states, slots,
             trace.start, trace.h_ticks, *trace.kicks, np.asarray(ticks, np.int64), out,
         )  # fmt: skip
         return out

@@ -153,3 +153,23 @@ def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:
     ]
     shortest = min((float(value[used].min()) / part for value, used, part in limits if used.any()), default=np.inf)
     return int(min(step_ticks, max(1, shortest * US / TICK_US)))
+
+
+def late_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.float32]:
+    """Return what an event that came some ticks ago has left on the synaptic line, and the time (us) for which its current has charged the membrane.
+
+    Parameters
+    ----------
+    tau, step_ticks
+        As in :func:`kick_shares`.
+
+    Returns
+    -------
+    ndarray, shape (line, 2, delay), float32
+        For delays of 0 to two steps, in ticks.
+    """
+    delay = np.arange(2 * step_ticks + 1) * TICK_US
+    rate, membrane = 1.0 / (np.asarray(tau[:2])[:, None] * US), 1.0 / (tau[2] * US)
+    k = np.where(np.abs(membrane - rate) < 1e-4 * rate, rate * (1 + 1e-4), membrane)
+    line = np.exp(-rate * delay)
+    return np.ascontiguousarray(np.stack([line, (line - np.exp(-k * delay)) / (k - rate)], axis=1), np.float32)

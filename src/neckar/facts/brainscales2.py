@@ -117,6 +117,7 @@ FPGA_CLOCK = Fact(125e6, "Hz", "haldls vx/constants.h")
 PPU_CLOCK = Fact(250e6, "Hz", "haldls vx/pll.h")
 EVENT_CLOCK = Fact(250e6, "Hz", "haldls vx/constants.h", "event logic of the chip")
 LINK_CLOCK = Fact(500e6, "Hz", "haldls vx/pll.h")
+EVENT_CLOCK_TICKS = round(LINK_CLOCK.value / EVENT_CLOCK.value)
 FPGA_CLOCK_TICKS = round(LINK_CLOCK.value / FPGA_CLOCK.value)
 """Ticks in a period of the FPGA's clock, 4; a tick of 2 ns is a period of the link clock."""
 
@@ -125,6 +126,16 @@ REFRACTORY_COUNTER = Fact(256, "clock cycles", "haldls vx/neuron.h", "states of 
 HOLDOFF_CODE_MAX = Fact(15, "code", "haldls vx/neuron.h", "the reset ends 2 * (15 - code) + 1 cycles early, at least one")
 NEVER = Fact(1e3, "s", "of no hardware: longer than any run", "length of a refractory period whose clock stands still")
 INPUT_LATENCY = Fact(0.45e-6, "s", "demos ts_00 and tp_00: 0.45 to 0.49 us", "from the release of an event by the FPGA to the start of the synaptic current")
+BUS_LATENCY = Fact(0.1e-6, "s", _ESTIMATE, "from the crossbar, or the spike of a neuron, to the start of the synaptic current")
+EVENT_SERVICE = Fact(
+    4e-9, "s", "haldls v3/pll.cpp: event logic at 250 MHz; one event per cycle is our estimate", "of a neuron event output, a crossbar output, a PADI bus"
+)
+EVENT_SERVICE_EXTENDED = Fact(8e-9, "s", "haldls vx/padi.h (enable_extended_timing)", "of a PADI bus that never sends back to back")
+EVENT_QUEUE = Fact(8, "events", _ESTIMATE, "that wait in front of a neuron event output or a crossbar output")
+HOST_SERVICE = Fact(8e-9, "s", _ESTIMATE, "of one crossbar output to the FPGA: 125 million events per second")
+HOST_SERVICE_TOTAL = Fact(4e-9, "s", _ESTIMATE, "of all four together: 250 million events per second, less the samples of the MADC")
+FPGA_SERVICE = Fact(8e-9 / 3, "s", "halco vx/event.h (SpikePack3): three events per FPGA cycle", "of the playback; events wait for their turn")
+FPGA_CHANNEL_SERVICE = Fact(8e-9, "s", "halco vx/event.h", "of one of the four channels")
 LINK_LOSS = Fact(1e-3, "1", _ESTIMATE, "probability that a link loses an event; upstream's tests accept 2 %")
 MADC_CLOCK = Fact(500e6, "Hz", "haldls vx/madc.h")
 MADC_CYCLES = Fact(12, "clock cycles", "haldls vx/madc.h", "per sample, plus madc_sample_duration_adjust")

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from neckar.facts._register import AXES, CAPMEM_REFRESH_DISABLED, Kind, Register
 
+CROSSBAR_COUNTER_STATES = 1 << 24
+
 _BOOL, _U8, _I8, _U16, _U32 = (np.dtype(kind) for kind in (np.bool_, np.uint8, np.int8, np.uint16, np.uint32))
 
 
@@ -155,11 +157,8 @@ _EVENTS = (
     ),
     _HIDDEN.switch("event_routing_enable_digital", "Lets spikes leave the neuron as events; on by default (upstream's container: off).", True),
     _LOLA.code("event_routing_address", 255, "Lower 8 bits of the label of the neuron's events.", unit="label"),
-    *_refused(
-        "the bypass of the membrane",
-        _LOLA.switch("event_routing_enable_bypass_excitatory", "Every excitatory event fires the neuron, past the membrane."),
-        _LOLA.switch("event_routing_enable_bypass_inhibitory", "Every inhibitory event fires the neuron, past the membrane."),
-    ),
+    _LOLA.switch("event_routing_enable_bypass_excitatory", "Every excitatory event fires the neuron, past the membrane."),
+    _LOLA.switch("event_routing_enable_bypass_inhibitory", "Every inhibitory event fires the neuron, past the membrane."),
     *_passive(_LOLA.switch("event_routing_enable_post_overwrite", "Only external post pulses reach the correlation sensors, not the neuron's own spikes.")),
 )
 
@@ -231,6 +230,9 @@ _DRIVERS = (
     _At(("padi_bus",), "haldls vx/padi.h (CommonPADIBusConfig); 0-3 top, 4-7 bottom hemisphere").switch(
         "padi_enable_spl1", "Lets the bus take events from the crossbar; on by default (upstream's container: off).", True
     ),
+    _At(("padi_bus",), "haldls vx/padi.h (CommonPADIBusConfig)").switch(
+        "padi_enable_extended_timing", "Keeps events of the bus at least 8 ns apart instead of 4 ns."
+    ),
 )
 
 
@@ -276,7 +278,7 @@ _CROSSBAR = (
 
 _GENERATOR = _At(("background",), "haldls vx/background.h (BackgroundSpikeSource); 0-3 top, 4-7 bottom hemisphere")
 
-_BACKGROUND = _passive(
+_BACKGROUND = (
     _GENERATOR.switch("background_enable", "Runs the generator; its first event, or first draw, comes one full period after it was switched on."),
     _GENERATOR.switch("background_enable_random", "Draws a random number each period (Poisson) instead of sending an event each period (regular)."),
     _GENERATOR.code("background_period", 65535, "Distance of two events, or of two draws, in cycles of the 250 MHz clock.", unit="clock cycles"),
@@ -329,6 +331,19 @@ _COUNTERS = (
         "counter",
         "Spikes of the neuron since the last reset of the counter, modulo 256. The flag that silicon sets at an overflow has no model.",
         "haldls vx/neuron.h (SpikeCounterRead)",
+        counter=True,
+    ),
+    Register(
+        "crossbar_event_counter",
+        ("crossbar_output",),
+        np.dtype(np.uint32),
+        0,
+        0,
+        CROSSBAR_COUNTER_STATES - 1,
+        "events",
+        "counter",
+        "Events that left each output since the start of the entry, modulo 2^24; read before or after the real-time sections.",
+        "haldls vx/routing_crossbar.h (CrossbarOutputEventCounter)",
         counter=True,
     ),
 )

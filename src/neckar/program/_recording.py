@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neckar.errors import ProgramError
 from neckar.program._cost import Cost
-from neckar.program._events import Spikes, check_csr, entry_slice
+from neckar.program._events import Events, Spikes, check_csr, entry_slice
 from neckar.program._losses import Losses
 from neckar.program._plain import FrozenDict, Plain, frozen, int_tuple, integer, integers, mapping_of, string, tuple_of
 from neckar.program._provenance import Provenance
@@ -178,6 +178,8 @@ class Recording(Plain):
     madc : sequence of Samples
     cadc : sequence of CadcSamples
     probe : sequence of ProbeSamples
+    loopback : Events, optional
+        Events from outside and from background generators that the crossbar passes to the host, with the label it sees; without entries if there is none.
     reads : mapping of str to ndarray, shape (entry,) + indexed shape
     observables : mapping of task to mapping of name to ndarray
     losses : Losses
@@ -201,6 +203,7 @@ class Recording(Plain):
     madc: tuple[Samples, ...] = ()
     cadc: tuple[CadcSamples, ...] = ()
     probe: tuple[ProbeSamples, ...] = ()
+    loopback: Events = field(default_factory=lambda: Events.empty(0))
     reads: Mapping[str, NDArray[Any]] = field(default_factory=FrozenDict)
     observables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=FrozenDict)
     losses: Losses
@@ -211,7 +214,7 @@ class Recording(Plain):
 
     def __post_init__(self) -> None:
         check_name(self.machine, MACHINES, "Recording.machine", "machine")
-        for cls, name in ((Spikes, "spikes"), (Losses, "losses"), (Cost, "cost"), (Provenance, "provenance")):
+        for cls, name in ((Spikes, "spikes"), (Events, "loopback"), (Losses, "losses"), (Cost, "cost"), (Provenance, "provenance")):
             tuple_of(cls, (getattr(self, name),), f"Recording.{name}")
         self._set(
             schema_version=integer(self.schema_version, "Recording.schema_version", low=1),
@@ -234,6 +237,8 @@ class Recording(Plain):
     def _check_entries(self) -> None:
         """Check that every part has the spikes' number of entries."""
         found = {f"{kind}[{i}]": part.n_entries for kind in ("madc", "cadc", "probe") for i, part in enumerate(getattr(self, kind))}
+        if len(self.loopback):
+            found["loopback"] = self.loopback.n_entries
         found |= {f"reads[{name!r}]": array.shape[0] if array.ndim else 0 for name, array in self.reads.items()}
         for where, n_entries in found.items():
             if n_entries != self.n_entries:

@@ -1,0 +1,323 @@
+"""The event fabric of one trial: links, servers with short queues, and the count of every event.
+
+An event from the FPGA waits for its turn in the playback, crosses the link and enters the crossbar; events of background generators and of neurons (over
+one of eight event outputs) enter it too. Each output of the crossbar passes one event per service time and lets a few wait; what finds the
+queue full is lost. From a bus the event reaches synapse rows a fixed time later; from an output to the host it shares the link with the samples of the MADC.
+
+Without the effect `event_loss` all links are of unlimited bandwidth and lose nothing. Events that enter a queue at the same time do so by input, then label
+or circuit.
+
+Not modelled: round-robin arbitration between inputs (waiting events leave in the order in which they came), the drop counters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.chip.background import Generators
+from neckar.chip.config import ChipConfig
+from neckar.chip.coordinates import event_output_of
+from neckar.chip.routing import BUSES, HEMISPHERES, OUTPUTS, Ways, neuron_labels, ways_of
+from neckar.chip.substrate import Substrate
+from neckar.dynamics import FINE, LOST, SILENT, OutsideEvents, RowEvents, Tables, serve_all
+from neckar.facts import AXES
+from neckar.facts import brainscales2 as facts
+from neckar.facts.labels import CROSSBAR_BACKGROUND_INPUT, CROSSBAR_FPGA_INPUT, LABEL_CHANNEL_SHIFT, LABEL_CROSSBAR_MASK
+from neckar.program import TICK_S, ticks
+
+CIRCUITS = AXES["circuit"]
+CHANNELS = OUTPUTS - BUSES  # from the FPGA, and to it
+NEURON_OUTPUT, HOST, FPGA, FPGA_CHANNEL = OUTPUTS, OUTPUTS + 8, OUTPUTS + 9, OUTPUTS + 10  # servers behind the crossbar's outputs
+SERVERS = FPGA_CHANNEL + CHANNELS
+UNLIMITED = 1 << 40
+UNKNOWN = -3  # a spike that the engine has not sent through its event output
+
+Ints = NDArray[np.int64]
+
+
+def _fine(duration_s: float) -> int:
+    return round(duration_s / TICK_S * (1 << FINE))
+
+
+def arrival_ticks(time: Ints) -> Ints:
+    """Return the first tick at or after times in 1/1024 tick."""
+    return -((-time) >> FINE)
+
+
+def service_times(config: ChipConfig, madc_rate_hz: float) -> tuple[Ints, Ints]:
+    """Return service time (1/1024 tick) and number of waiting events of each server, shape (server,) each."""
+    service, depth = np.full(SERVERS, _fine(facts.EVENT_SERVICE.value)), np.full(SERVERS, int(facts.EVENT_QUEUE.value))
+    service[:BUSES][config.padi_enable_extended_timing.astype(bool)] = _fine(facts.EVENT_SERVICE_EXTENDED.value)
+    service[BUSES:OUTPUTS] = _fine(facts.HOST_SERVICE.value)
+    service[HOST] = _fine(1.0 / (1.0 / facts.HOST_SERVICE_TOTAL.value - madc_rate_hz))
+    service[FPGA], service[FPGA_CHANNEL:] = _fine(facts.FPGA_SERVICE.value), _fine(facts.FPGA_CHANNEL_SERVICE.value)
+    depth[FPGA:] = UNLIMITED
+    return service.astype(np.int64), depth.astype(np.int64)
+
+
+@dataclass(eq=False)
+class Counts:
+    """Events sent, delivered and lost at each link of the fabric."""
+
+    sent: dict[str, int] = field(default_factory=dict)
+    lost: dict[tuple[str, str], int] = field(default_factory=dict)
+    delivered: dict[str, int] = field(default_factory=dict)
+
+    def add(self, link: str, *, sent: int = 0, delivered: int = 0, **lost: int) -> None:
+        """Count events at a link; reasons as keywords."""
+        self.sent[link] = self.sent.get(link, 0) + int(sent)
+        self.delivered[link] = self.delivered.get(link, 0) + int(delivered)
+        for reason, number in lost.items():
+            self.lost[reason, link] = self.lost.get((reason, link), 0) + int(number)
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Ways and outside events while the routing stays as it is.
+
+    Attributes
+    ----------
+    ways : Ways
+        Of all circuits, then of the outside origins.
+    emits : ndarray of bool, shape (circuit,)
+        Whether a circuit's spikes enter its event output.
+    time, origin : ndarray of int64, shape (event,)
+        Outside events at the crossbar, ascending; 1/1024 tick.
+    """
+
+    ways: Ways
+    emits: NDArray[np.bool_]
+    time: Ints
+    origin: Ints
+
+    @property
+    def to_bus(self) -> NDArray[np.bool_]:
+        """Which ways lead to a bus, shape (way,)."""
+        return self.ways.output < BUSES
+
+    @property
+    def reaches_rows(self) -> NDArray[np.bool_]:
+        """Which circuits' events reach a row, shape (circuit,)."""
+        origin = self.ways.origin[self.ways.answered]
+        return (np.bincount(origin[origin < CIRCUITS], minlength=CIRCUITS) > 0) & self.emits
+
+
+class Fabric:
+    """Events of one trial on their ways.
+
+    Parameters
+    ----------
+    substrate : Substrate
+    key : tuple of int
+        Of the trial; decides which events the links lose.
+    duration : int
+        Ticks.
+    madc_rate_hz : float
+        Samples per second that share the link to the host.
+    """
+
+    def __init__(self, substrate: Substrate, key: tuple[int, ...], duration: int, madc_rate_hz: float) -> None:
+        self._substrate, self._key, self._duration, self._madc_rate_hz = substrate, key, duration, madc_rate_hz
+        self._limited = substrate.effects.event_loss
+        self._bus_latency = int(ticks(facts.BUS_LATENCY.value))
+        self._link_latency = int(ticks(facts.INPUT_LATENCY.value)) - self._bus_latency
+        self.free = np.full(SERVERS, -(2**62), np.int64)
+        self._generators = Generators()
+        self._fpga = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._loops: list[tuple[Ints, Ints, Ints]] = []  # time, output and label of outside events to the host
+        self._starts: list[int] = []
+        self._stretches: list[Stretch] = []
+        self.counts = Counts()
+        self.output_counts = np.zeros(OUTPUTS, np.int64)
+
+    def send(self, tick: Ints, label: NDArray[np.uint16], config: ChipConfig) -> None:
+        """Let the FPGA send its events, ascending in tick."""
+        number = label.astype(np.int64)
+        kept = self._substrate.keep(tick, number, "in", *self._key)
+        service, depth = self._services(config)
+        time, channel = tick[kept] << FINE, number[kept] >> LABEL_CHANNEL_SHIFT
+        time = self._serve(time, np.full(len(time), FPGA), service, depth)
+        time = self._serve(time, FPGA_CHANNEL + channel, service, depth) + (self._link_latency << FINE)
+        order = np.argsort(time, kind="stable")
+        self._fpga = time[order], number[kept][order]
+        late = arrival_ticks(self._fpga[0]) + self._bus_latency >= self._duration
+        self.counts.add("fpga_to_chip", sent=len(tick), link_loss=int(len(tick) - kept.sum()), after_end=int(late.sum()))
+
+    def stretch(self, config: ChipConfig, a: int, b: int) -> Stretch:
+        """Return ways and events from tick `a` to `b` of arrival at the rows, without waiting; stretches come in the order of time."""
+        i, j = np.searchsorted(arrival_ticks(self._fpga[0]) + self._bus_latency, (a, b))
+        time, label = self._fpga[0][i:j], self._fpga[1][i:j]
+        source, seen = CROSSBAR_FPGA_INPUT + (label >> LABEL_CHANNEL_SHIFT), label & LABEL_CROSSBAR_MASK
+        if config.background_enable.any():
+            tick, generator, drawn = self._generators.events(config, a - self._bus_latency, b - self._bus_latency)
+            self.counts.add("background", sent=len(tick))
+            time, source, seen = _merge((time, source, seen), (tick << FINE, CROSSBAR_BACKGROUND_INPUT + generator, drawn))
+        key, origin = np.unique(source << LABEL_CHANNEL_SHIFT | seen, return_inverse=True)
+        inputs, labels = neuron_labels(config)
+        ways = ways_of(config, np.concatenate([inputs, key >> LABEL_CHANNEL_SHIFT]), np.concatenate([labels, key & LABEL_CROSSBAR_MASK]))
+        result = Stretch(ways, config.event_routing_enable_digital.astype(bool), time, CIRCUITS + origin.astype(np.int64))
+        self._count_origins(result, key >> LABEL_CHANNEL_SHIFT)
+        self._note_loops(result, np.concatenate([labels, key & LABEL_CROSSBAR_MASK]))
+        self._starts.append(a)
+        self._stretches.append(result)
+        return result
+
+    def _count_origins(self, stretch: Stretch, source: Ints) -> None:
+        """Count the outside events that no node passes, or that pass but meet no row and no host."""
+        ways = stretch.ways
+        n_ways = np.diff(ways.ptr)[CIRCUITS:]
+        useful = np.bincount(ways.origin[ways.answered | ~stretch.to_bus], minlength=len(ways.ptr) - 1)[CIRCUITS:] > 0
+        number = np.bincount(stretch.origin - CIRCUITS, minlength=len(source))
+        for link, mine in (("fpga_to_chip", source < CROSSBAR_BACKGROUND_INPUT), ("background", source >= CROSSBAR_BACKGROUND_INPUT)):
+            if link == "fpga_to_chip" or mine.any():
+                blocked, unheard = mine & (n_ways == 0), mine & (n_ways > 0) & ~useful
+                self.counts.add(link, delivered=number[mine & useful].sum(), no_route=number[blocked].sum(), no_receiver=number[unheard].sum())
+
+    def _note_loops(self, stretch: Stretch, label: Ints) -> None:
+        """Note the outside events that pass to the host."""
+        if (~stretch.to_bus)[stretch.ways.ptr[CIRCUITS] :].any():
+            event, way = _expand(stretch.ways.ptr, stretch.origin)
+            to_host = ~stretch.to_bus[way]
+            self._loops.append((stretch.time[event[to_host]], stretch.ways.output[way[to_host]], label[stretch.origin[event[to_host]]]))
+
+    def row_events(self, stretch: Stretch, config: ChipConfig) -> tuple[RowEvents, ...]:
+        """Let the outside events pass the buses, if no circuit sends any; return the events of each hemisphere's rows, ascending."""
+        ways = stretch.ways
+        event, way = _expand(ways.ptr, stretch.origin)
+        kept = stretch.to_bus[way]
+        event, way = event[kept], way[kept]
+        bus = ways.output[way]
+        left = self._serve(stretch.time[event], bus, *self._services(config))
+        passes = left != LOST
+        self._count_buses(np.bincount(bus, minlength=BUSES), np.bincount(bus[~passes], minlength=BUSES))
+        way, arrival = way[passes], arrival_ticks(left[passes]) + self._bus_latency
+        k, entry = _expand(ways.row_ptr, way)
+        hemisphere, tick = ways.output[way[k]] // (BUSES // HEMISPHERES), arrival[k]
+        halves = []
+        for h in range(HEMISPHERES):
+            here = np.flatnonzero(hemisphere == h)
+            here = here[np.argsort(tick[here], kind="stable")]
+            halves.append(RowEvents(tick[here], ways.row[entry[here]], ways.row_label[entry[here]]))
+        return tuple(halves)
+
+    def tables(self, stretch: Stretch, config: ChipConfig) -> Tables:
+        """Return the tables with which circuits and outside origins exchange events inside the engine."""
+        ways, bus = stretch.ways, stretch.to_bus
+        service, depth = self._services(config)
+        return Tables(
+            np.concatenate([[0], np.cumsum(bus)])[ways.ptr].astype(np.int64),
+            ways.output[bus],
+            ways.output[bus] // (BUSES // HEMISPHERES),
+            np.concatenate([ways.row_ptr[:-1][bus], ways.row_ptr[-1:]]),
+            ways.row,
+            ways.row_label,
+            np.where(stretch.emits, NEURON_OUTPUT + event_output_of(np.arange(CIRCUITS)), SILENT).astype(np.int64),
+            service if self._limited else np.zeros(SERVERS, np.int64),
+            depth,
+            np.array([self._bus_latency]),
+        )
+
+    def outside(self, stretch: Stretch) -> OutsideEvents:
+        """Return the outside events for the engine."""
+        return OutsideEvents(stretch.time, stretch.origin)
+
+    def count_exchange(self, sent: Ints, lost: Ints) -> None:
+        """Count what came to the engine's servers and what found their queues full, shape (server,) each."""
+        self._count_buses(sent[:BUSES], lost[:BUSES])
+
+    def _count_buses(self, sent: Ints, lost: Ints) -> None:
+        self.output_counts[:BUSES] += sent - lost
+        for bus in np.flatnonzero(sent):
+            self.counts.add(f"crossbar.{bus}", sent=sent[bus], delivered=sent[bus] - lost[bus], fifo_overflow=lost[bus])
+
+    def to_host(self, tick: Ints, circuit: Ints, leaves: Ints, config: ChipConfig) -> tuple[Ints, Ints, tuple[Ints, Ints]]:
+        """Carry the spikes of the trial, by tick and circuit, and the outside events that loop back, to the host.
+
+        Parameters
+        ----------
+        tick, circuit : ndarray of int64, shape (spike,)
+            Ticks from 0 on.
+        leaves : ndarray of int64, shape (spike,)
+            When a spike leaves its event output if the engine says so, else `UNKNOWN`.
+        config : ChipConfig
+
+        Returns
+        -------
+        tick : ndarray of int64, shape (arrival,)
+        spike : ndarray of int64, shape (arrival,)
+            Position of each spike that arrives in the arguments.
+        loops : (ndarray, ndarray)
+            Ticks and 14-bit labels of the outside events that arrive during the trial.
+        """
+        stretch = np.searchsorted(self._starts, tick, side="right") - 1
+        service, depth = self._services(config)
+        time = self._event_outputs(tick, circuit, leaves, stretch, service, depth)
+        found = [(loop[0], loop[1], np.full(len(loop[0]), -1), loop[2]) for loop in self._loops]
+        for k, part in enumerate(self._stretches):
+            mine = np.flatnonzero((stretch == k) & (time >= 0))
+            event, way = _expand(part.ways.ptr, circuit[mine])
+            host = part.ways.output[way] >= BUSES
+            spike = mine[event[host]]
+            found.append((time[spike], part.ways.output[way[host]], spike, np.full(len(spike), -1)))
+        time, output, spike, label = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        order = np.lexsort((spike, time)) if len(found) > 1 else np.argsort(time, kind="stable")
+        time, output, spike, label = time[order], output[order], spike[order], label[order]
+        return self._host_link(time, output, spike, label, (tick, circuit), service, depth)
+
+    def _event_outputs(self, tick: Ints, circuit: Ints, leaves: Ints, stretch: Ints, service: Ints, depth: Ints) -> Ints:
+        """Return when each spike leaves its neuron event output (1/1024 tick), negative if it does not; count."""
+        emits = np.stack([part.emits for part in self._stretches])[stretch, circuit]
+        output = event_output_of(circuit)
+        time = np.where(emits, leaves, SILENT)
+        todo = np.flatnonzero(time == UNKNOWN)
+        time[todo] = self._serve(tick[todo] << FINE, NEURON_OUTPUT + output[todo], service, depth)
+        sent, lost = np.bincount(output[emits], minlength=8), np.bincount(output[emits & (time == LOST)], minlength=8)
+        for k in np.flatnonzero(sent):
+            self.counts.add(f"neuron_output.{k}", sent=sent[k], delivered=sent[k] - lost[k], fifo_overflow=lost[k])
+        return time
+
+    def _host_link(
+        self, time: Ints, output: Ints, spike: Ints, label: Ints, spikes: tuple[Ints, Ints], service: Ints, depth: Ints
+    ) -> tuple[Ints, Ints, tuple[Ints, Ints]]:
+        tick, circuit = spikes
+        left = self._serve(time, output, service, depth)
+        sent, lost = np.bincount(output, minlength=OUTPUTS), np.bincount(output[left == LOST], minlength=OUTPUTS)
+        self.output_counts[BUSES:] += (sent - lost)[BUSES:]
+        for k in np.flatnonzero(sent):
+            self.counts.add(f"crossbar.{k}", sent=sent[k], delivered=sent[k] - lost[k], fifo_overflow=lost[k])
+        order = np.argsort(left, kind="stable")
+        order = order[left[order] != LOST]
+        left, spike, label = left[order], spike[order], label[order]
+        out = self._serve(left, np.full(len(left), HOST), service, depth)
+        at_host, fired = out >> FINE, spike >= 0
+        number, since = CIRCUITS + label, at_host.copy()
+        number[fired], since[fired] = circuit[spike[fired]], tick[spike[fired]]
+        kept = self._substrate.keep(since, number, "out", *self._key) & (out != LOST)
+        full = int((out == LOST).sum())
+        self.counts.add("chip_to_fpga", sent=len(out), delivered=int(kept.sum()), fifo_overflow=full, link_loss=int(len(out) - full - kept.sum()))
+        mine, loop = kept & fired, kept & ~fired & (at_host >= 0) & (at_host < self._duration)
+        return at_host[mine], spike[mine], (at_host[loop], label[loop])
+
+    def _services(self, config: ChipConfig) -> tuple[Ints, Ints]:
+        return service_times(config, self._madc_rate_hz)
+
+    def _serve(self, time: Ints, server: Ints, service: Ints, depth: Ints) -> Ints:
+        """Return when events, ascending in time, leave their servers, `LOST` if they find the queue full."""
+        return serve_all(time, server, self.free, service, depth) if self._limited else time
+
+
+def _merge(*streams: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, Ints]:
+    """Merge (time, source, label) by time, then source."""
+    time, source, label = (np.concatenate(parts) for parts in zip(*streams, strict=True))
+    order = np.lexsort((source, time))
+    return time[order], source[order], label[order]
+
+
+def _expand(ptr: Ints, index: Ints) -> tuple[Ints, Ints]:
+    """Return, for each element of each chosen range of a CSR pointer, the position of its choice and its own position."""
+    start, count = ptr[index], ptr[index + 1] - ptr[index]
+    owner = np.repeat(np.arange(len(index)), count)
+    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count) + start[owner]

@@ -1,0 +1,238 @@
+"""Lanes that are carried together because their circuits send each other events, or fire past their membrane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.dynamics._exchange import HEAD, TAIL, Queue, Relays, Tables, new_queue
+from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
+from neckar.dynamics._propagators import late_shares
+from neckar.dynamics._together import DONE, together_kernel
+
+Ticks = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class OutsideEvents:
+    """Events from outside at their first server, ascending: `time` int64 (1/1024 tick), `origin` int64."""
+
+    time: Ticks
+    origin: Ticks
+
+
+NO_OUTSIDE = OutsideEvents(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+@dataclass(eq=False)
+class Firing:
+    """Spikes of a group, by step, tick and circuit.
+
+    Attributes
+    ----------
+    tick, circuit : ndarray of int64, shape (spike,)
+        Circuits count over the lanes, 256 each.
+    leaves : ndarray of int64, shape (spike,)
+        When each spike leaves the circuit's first server, 1/1024 tick; `LOST` or `SILENT` if it does not.
+    """
+
+    tick: Ticks
+    circuit: Ticks
+    leaves: Ticks
+
+
+class LaneGroup:
+    """Lanes that are carried together.
+
+    Parameters
+    ----------
+    lanes : sequence of Lane
+        Lane k holds the circuits 256 k to 256 k + 255 of the tables; a lane may be without active circuits.
+    relays : sequence of Relays
+        Circuits of each lane that fire past their membrane.
+    tables : Tables
+        Where events go.
+    free : ndarray of int64, shape (server,), optional
+        When each server is done with what it accepted before, 1/1024 tick; the group goes on with this array.
+    carried : sequence of RowEvents, optional
+        Events of each lane that are under way.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], relays: Sequence[Relays], tables: Tables, free: Ticks | None = None, carried: Sequence[RowEvents] = ()) -> None:
+        self.lanes, self.relays = tuple(lanes), tuple(relays)
+        self.tables = _with_rows(tables, carried)
+        n_ways, n_carried = len(tables.way_server), sum(len(events.tick) for events in carried)
+        self.queue = new_queue(len(tables.service), n_ways + n_carried, max(4096, 2 * n_carried))
+        if free is not None:
+            self.queue = self.queue._replace(free=free)
+        if n_carried:
+            tick = np.concatenate([events.tick for events in carried])
+            order = np.argsort(tick, kind="stable")
+            self.queue.tick[:n_carried], self.queue.way[:n_carried] = tick[order], n_ways + order
+            self.queue.cursor[TAIL] = n_carried
+        self._widest = int(np.diff(tables.way_ptr).max(initial=0))
+        self._spread = int(np.diff(self.tables.row_ptr).max(initial=0))
+        self._room = 1 << 16
+
+    def _under_way(self) -> tuple[Ticks, Ticks]:
+        head, tail = self.queue.cursor[HEAD], self.queue.cursor[TAIL]
+        return self.queue.tick[head:tail], self.queue.way[head:tail]
+
+    def leftover(self) -> tuple[RowEvents, ...]:
+        """Return the events under way, for each lane."""
+        tick, way = self._under_way()
+        found = []
+        for lane in range(len(self.lanes)):
+            mine = self.tables.way_lane[way] == lane
+            rows = [slice(self.tables.row_ptr[w], self.tables.row_ptr[w + 1]) for w in way[mine]]
+            found.append(
+                RowEvents(
+                    np.repeat(tick[mine], [r.stop - r.start for r in rows]),
+                    np.concatenate([self.tables.row[r] for r in rows] or [self.tables.row[:0]]),
+                    np.concatenate([self.tables.row_label[r] for r in rows] or [self.tables.row_label[:0]]),
+                )
+            )
+        return tuple(found)
+
+    def arrivals(self) -> list[tuple[NDArray[np.int32], NDArray[np.uint8], Ticks]]:
+        """Return for each lane rows, labels and how many events have come to them."""
+        count = np.repeat(self.queue.arrived, np.diff(self.tables.row_ptr))
+        lane = np.repeat(self.tables.way_lane, np.diff(self.tables.row_ptr))
+        used = count > 0
+        return [(self.tables.row[used & (lane == k)], self.tables.row_label[used & (lane == k)], count[used & (lane == k)]) for k in range(len(self.lanes))]
+
+    def write_row(self, lane: int, row: int, weights: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
+        """Replace weights (V) and labels of one row of a lane, shape (column,), for all events delivered from now on."""
+        self.lanes[lane].write_row(row, weights, labels)
+        relays = self.relays[lane]
+        relays.label[row], relays.on[row] = labels[relays.column], weights[relays.column] > 0
+
+    def fork(self) -> LaneGroup:
+        """Return a copy of this moment that can be carried on its own; observed circuits are not copied."""
+        twin = object.__new__(LaneGroup)
+        twin.__dict__.update(self.__dict__)
+        twin.lanes = tuple(lane.fork() for lane in self.lanes)
+        twin.relays = tuple(relays._replace(ready=relays.ready.copy()) for relays in self.relays)
+        twin.queue = Queue(*(part.copy() for part in self.queue))
+        return twin
+
+    def advance(self, segments: Sequence[Segment], events: OutsideEvents, t0: int, t1: int) -> tuple[Firing, list[list[Trace]]]:
+        """Carry the lanes from tick `t0` to `t1` within segments of equal extent and features; the rules of :meth:`Lane.advance` hold.
+
+        `events` are those of the whole segment; the group knows which of them it has admitted.
+
+        Returns
+        -------
+        firing : Firing
+        traces : list of list of Trace
+            For each lane one for each call of the kernel, if circuits are observed.
+        """
+        found: list[Firing] = []
+        traces: list[list[Trace]] = [[] for _ in self.lanes]
+        for origin, h_ticks, first, count, until, resumed in pieces(segments[0], t0, t1, min(lane.chunk for lane in self.lanes)):
+            for lane, segment in zip(self.lanes, segments, strict=True):
+                lane.configure(segment, h_ticks)
+            done = 0
+            while done != DONE:
+                firing, new, done = self._call(segments[0], events, origin, first, count, h_ticks, until, resumed)
+                found.append(firing)
+                for k, trace in new:
+                    traces[k].append(trace)
+                first, count, resumed = first + done, count - done, True
+        parts = [np.concatenate([getattr(firing, name) for firing in found]) for name in ("tick", "circuit", "leaves")]
+        return Firing(*parts), traces
+
+    def _call(
+        self, segment: Segment, events: OutsideEvents, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool
+    ) -> tuple[Firing, list[tuple[int, Trace]], int]:
+        lanes = self.lanes
+        states = tuple(lane.start_trace(count, resumed) for lane in lanes)
+        log = [tuple(np.empty(self._room * (len(lane.observed) > 0), dtype) for lane in lanes) for dtype in (np.int32, np.int32, np.int64, np.float32)]
+        n_log = np.zeros(len(lanes), np.int64)
+        out = np.empty(self._room, np.int64), np.empty(self._room, np.int64), np.empty(self._room, np.int64)
+        n_spikes, done = together_kernel(segment.features)(
+            *_each(lanes, "block", "flags"), tuple(lane.n for lane in lanes), np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed,
+            lanes[0].constants, *_each(lanes, "weights", "labels", "receptor"), lanes[0].share, late_shares(segment.tau, h_ticks),
+            *_each(lanes, "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays, self.tables,
+            self.queue, events.time, events.origin, self._widest, self._spread, *out, np.empty(self._room, np.int16),
+            np.empty(lanes[0].flags.size // 8 + 1, np.int64),
+        )  # fmt: skip
+        steps = count if done == DONE else done
+        traces: list[tuple[int, Trace]] = []
+        for k, lane in enumerate(lanes):
+            if len(lane.observed):
+                kicks = [part[k][: n_log[k]] for part in log]
+                traces.append((k, lane.finish_trace(origin, first, steps, h_ticks, resumed, states[k][: steps + 1], kicks)))
+        if done != DONE:
+            self._grow()
+        return Firing(*(part[:n_spikes].copy() for part in out)), traces, done
+
+    def _grow(self) -> None:
+        """Make more room in all buffers."""
+        self._room *= 2
+        queue = self.queue
+        n = 2 * len(queue.tick)
+        wider = new_queue(len(queue.free), len(queue.arrived), n)
+        wider.tick[: n // 2], wider.way[: n // 2] = queue.tick, queue.way
+        self.queue = queue._replace(tick=wider.tick, way=wider.way)
+
+
+def _with_rows(tables: Tables, carried: Sequence[RowEvents]) -> Tables:
+    """Append ways that consist of one row each, for events that are under way already."""
+    counts = [len(events.tick) for events in carried]
+    if not sum(counts):
+        return tables
+    lane = np.repeat(np.arange(len(carried)), counts)
+    return tables._replace(
+        way_server=np.concatenate([tables.way_server, np.zeros(len(lane), np.int64)]),
+        way_lane=np.concatenate([tables.way_lane, lane]),
+        row_ptr=np.concatenate([tables.row_ptr, tables.row_ptr[-1] + np.arange(1, len(lane) + 1)]),
+        row=np.concatenate([tables.row, *(events.row for events in carried)]),
+        row_label=np.concatenate([tables.row_label, *(events.label for events in carried)]),
+    )
+
+
+def _each(lanes: Sequence[Lane], *names: str) -> list[tuple[Any, ...]]:
+    return [tuple(getattr(lane, name) for lane in lanes) for name in names]
+
+
+def gather_relays(
+    columns: Ticks,
+    integrated: Ticks,
+    lines: NDArray[np.bool_],
+    labels: NDArray[np.uint8],
+    weights: NDArray[np.float32],
+    refractory: Ticks,
+    ready: Ticks,
+) -> Relays:
+    """Return the relays of a lane.
+
+    Parameters
+    ----------
+    columns : ndarray of int64, shape (relay,)
+        Ascending.
+    integrated : ndarray of int64
+        Columns of the lane's integrated circuits, ascending.
+    lines : ndarray of bool, shape (line, relay)
+    labels, weights : ndarray, shape (row, column)
+        Of the whole hemisphere.
+    refractory : ndarray of int64, shape (relay,)
+        Ticks.
+    ready : ndarray of int64, shape (column,)
+        Tick from which each column of the hemisphere fires again; the relays go on with this array.
+    """
+    place = np.searchsorted(integrated, columns)
+    found = np.isin(columns, integrated)
+    return Relays(
+        columns,
+        np.where(found, place, -1).astype(np.int64),
+        np.ascontiguousarray(lines),
+        np.ascontiguousarray(labels[:, columns]),
+        np.ascontiguousarray(weights[:, columns] > 0),
+        refractory.astype(np.int64),
+        ready,
+    )

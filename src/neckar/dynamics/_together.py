@@ -1,0 +1,183 @@
+"""The compiled kernel that carries lanes together, step by step, with events between their circuits (:mod:`neckar.dynamics._exchange`).
+
+An event that arrives in a step that is over acts at the start of the next, with the decay of the synaptic line and the charge on the membrane since its
+own time made up for. Circuits that fire past their membrane (relays) fire at the tick of the event. Lanes without integrated circuits take no steps:
+time goes on from event to event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from neckar.dynamics import _layout as L
+from neckar.dynamics._advance import BOTH, LAST_LINE, collect, kick_line, log_kicks
+from neckar.dynamics._elementary import select
+from neckar.dynamics._exchange import FINE, HEAD, OUTSIDE, TAIL, admit_outside, room_left, send_spike, send_spikes
+from neckar.dynamics._jit import inline, kernel, kernel_part
+from neckar.dynamics._noise import mix
+from neckar.dynamics._parameters import Features
+from neckar.dynamics._step import circuit_step
+
+F = np.float32
+STRIDE = L.STRIDE
+WIDTH = 256
+U = np.uint32
+DONE = -1
+
+
+@inline
+def kick_late(B, line, row, label, delay, n, weights, labels, late):  # type: ignore[no-untyped-def]
+    """Deliver one event that came `delay` ticks before the step's start to one synaptic line."""
+    delay = min(delay, late.shape[2] - 1)
+    at_start, charge = late[line, 0, delay], late[line, 1, delay]
+    w, m, sign = weights[row], labels[row], F(1 - 2 * line)
+    for c in range(n):
+        hit = select(m[c] == label, w[c], F(0))  # type: ignore[call-arg, var-annotated]
+        kick = sign * hit * B[(L.GM_EXC + line) * STRIDE + c]
+        free = select(
+            B[L.REFRACTORY * STRIDE + c] <= B[L.T_HOLDOFF * STRIDE + c], charge, F(0)
+        )
+        B[(L.S_EXC + line) * STRIDE + c] += at_start * hit
+        B[L.JUMP * STRIDE + c] += at_start * kick
+        B[L.V * STRIDE + c] += free * kick
+
+
+@kernel_part
+def row_event(B, row, label, tick, begin, n, weights, labels, receptor, share, late):  # type: ignore[no-untyped-def]
+    """Deliver one event to the lines of one row, in its own step or late."""
+    line, both = LAST_LINE[receptor[row]], receptor[row] == BOTH
+    if tick >= begin:
+        kick_line(B, line, row, label, tick - begin, n, weights, labels, share)
+        if both:
+            kick_line(B, 0, row, label, tick - begin, n, weights, labels, share)
+    else:
+        kick_late(B, line, row, label, begin - tick, n, weights, labels, late)
+        if both:
+            kick_late(B, 0, row, label, begin - tick, n, weights, labels, late)
+
+
+@kernel_part
+def fire_relays(B, lane, relays, row, label, tick, begin, receptor, tables, queue, out_tick, out_circuit, leaves, n_out):  # type: ignore[no-untyped-def]
+    """Fire the circuits that an event on a row fires past their membrane. Returns the number of spikes."""
+    for r in range(relays.column.size):
+        hears = (receptor[row] & 1 and relays.lines[0, r]) or (receptor[row] & 2 and relays.lines[1, r])
+        if not hears or relays.label[row, r] != label or not relays.on[row, r] or tick < relays.ready[relays.column[r]]:
+            continue
+        place = relays.place[r]
+        if place >= 0:
+            now = F(tick - begin) * F(2e-3)
+            if B[L.REFRACTORY * STRIDE + place] > now:
+                continue
+            B[L.REFRACTORY * STRIDE + place] = B[L.T_REFRACTORY * STRIDE + place] + now
+            B[L.ARMED * STRIDE + place], B[L.LAG * STRIDE + place], B[L.BENT * STRIDE + place] = F(0), F(0), F(0)
+        relays.ready[relays.column[r]] = tick + relays.refractory[r]
+        circuit = WIDTH * lane + relays.column[r]
+        out_tick[n_out], out_circuit[n_out] = tick, circuit
+        leaves[n_out] = send_spike(tables, queue, tick, circuit)
+        n_out += 1
+    return n_out
+
+
+@inline
+def note_trace(B, observed, trace, k):  # type: ignore[no-untyped-def]
+    """Store the state of the observed circuits at the start of step `k`."""
+    for o in range(observed.size):
+        for field in range(L.N_STATE):
+            trace[k, field, o] = B[field * STRIDE + observed[o]]
+
+
+@kernel_part
+def next_event(tables, queue, outside_tick):  # type: ignore[no-untyped-def]
+    """Return the tick of the next event at a row, a very late one if there is none."""
+    tick = np.int64(1) << 62
+    if queue.cursor[HEAD] < queue.cursor[TAIL]:
+        tick = queue.tick[queue.cursor[HEAD]]
+    e = queue.cursor[OUTSIDE]
+    if e < outside_tick.size:
+        tick = min(tick, ((outside_tick[e] + (1 << FINE) - 1) >> FINE) + tables.latency[0])
+    return tick
+
+
+@cache
+def together_kernel(features: Features) -> Callable[..., Any]:
+    """Return the compiled kernel for these features."""
+    step, noisy = circuit_step(features), features.noisy
+
+    def advance_together(  # type: ignore[no-untyped-def]
+        blocks, flags, sizes, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, weights, labels, receptor, share, late,
+        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue,
+        outside_tick, outside_origin, widest, spread, out_tick, out_circuit, leaves, columns, busy,
+    ):  # fmt: skip
+        """Take `n_steps` whole steps, then deliver the events before tick `until` to the step that follows. Lanes are the first axis of tuples.
+
+        Stops early when a buffer could overflow: `widest` is the largest number of ways of an origin, `spread` of rows of a way.
+        Returns the number of spikes, and `DONE` or the step under way, which is to be resumed with more room.
+        """
+        n_out = 0
+        n_lanes = len(blocks)
+        total = 0
+        for lane in range(n_lanes):
+            total += sizes[lane]
+        n_relays = 0
+        for lane in range(n_lanes):
+            n_relays += relays[lane].column.size
+        ticks_per_us = F(h_ticks) / h
+        inv_h = F(1) / h
+        salt = U(0)
+        k = 0
+        while True:
+            begin = origin_tick + (first_step + k) * h_ticks
+            end = min(begin + h_ticks, until)
+            if k > 0 or not resumed:
+                for lane in range(n_lanes):
+                    note_trace(blocks[lane], observed[lane], trace[lane], k)
+            if not admit_outside(tables, queue, outside_tick, outside_origin, end, widest):
+                return n_out, k
+            while queue.cursor[HEAD] < queue.cursor[TAIL] and queue.tick[queue.cursor[HEAD]] < end:
+                full = out_tick.size - n_out < n_relays or room_left(queue) < widest * n_relays
+                for lane in range(n_lanes):
+                    full |= log_tick[lane].size - n_log[lane] < 2 * spread * observed[lane].size
+                if full:
+                    return n_out, k
+                tick, way = queue.tick[queue.cursor[HEAD]], queue.way[queue.cursor[HEAD]]
+                queue.cursor[HEAD] += 1
+                queue.arrived[way] += 1
+                lane = tables.way_lane[way]
+                B, W, M, R, seen, n = blocks[lane], weights[lane], labels[lane], receptor[lane], observed[lane], sizes[lane]
+                for q in range(tables.row_ptr[way], tables.row_ptr[way + 1]):
+                    row, label = tables.row[q], tables.row_label[q]
+                    row_event(B, row, label, tick, begin, n, W, M, R, share, late)
+                    n_out = fire_relays(B, lane, relays[lane], row, label, tick, begin, R, tables, queue, out_tick, out_circuit, leaves, n_out)
+                    if seen.size:
+                        before = n_log[lane]
+                        n_log[lane] = log_kicks(
+                            row, label, max(tick, begin), W, M, R, seen, log_slot[lane], log_line[lane], log_tick[lane], log_kick[lane], before
+                        )
+                        for q_log in range(before, n_log[lane] if tick < begin else before):
+                            log_kick[lane][q_log] *= late[log_line[lane][q_log], 0, min(begin - tick, late.shape[2] - 1)]
+            if k == n_steps:
+                return n_out, DONE
+            if out_tick.size - n_out < total or room_left(queue) < widest * total:
+                return n_out, k
+            if noisy:
+                clock = np.uint64(begin) ^ noise_seed
+                salt = mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
+            first = n_out
+            for lane in range(n_lanes):
+                B, n = blocks[lane], sizes[lane]
+                if n:
+                    step(B, flags[lane], n, h, inv_h, constants, noise_key[lane], salt)
+                    before = n_out
+                    n_out = collect(B, flags[lane][:n].view(np.uint64), busy, begin, ticks_per_us, column_of[lane], out_tick, columns, n_out)
+                    for i in range(before, n_out):
+                        out_circuit[i] = WIDTH * lane + columns[i]
+            send_spikes(tables, queue, out_tick, out_circuit, leaves, first, n_out)
+            k += 1
+            if total == 0:
+                k = max(k, min(n_steps, (next_event(tables, queue, outside_tick) - origin_tick) // h_ticks - first_step))
+
+    return kernel(advance_together, str(features))

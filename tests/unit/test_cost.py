@@ -111,3 +111,9 @@ def test_power_of_active_processors(fields: dict[str, object], processors: int) 
     cost = estimate(program(**fields), **QUIET)  # type: ignore[arg-type]
     energy = value(cost, "energy by our power model: plasticity processors")
     assert energy == pytest.approx(processors * brainscales2.POWER_PPU.value * cost.hardware_s)
+
+
+def test_the_converter_is_woken_once_per_program_that_records_with_it():
+    with_it = estimate(program(record=Record(madc=(MadcChannel(0),))), **QUIET)
+    without = estimate(program(), **QUIET)
+    assert with_it.configuration_s - without.configuration_s == pytest.approx(1e-3)

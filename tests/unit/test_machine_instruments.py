@@ -11,7 +11,7 @@ from chip_programs import ADAPTIVE, FIRING, LATENCY, STIMULATED, N, arriving, me
 from neckar.chip import probe
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
-from neckar.chip.madc import conversion_ticks
+from neckar.chip.madc import conversion_ticks, sample_rate
 from neckar.chip.probe import check_memory
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import MadcTransfer, physical
@@ -102,6 +102,76 @@ def test_the_converter_obeys_its_clock_divisor(scaling, scale, factor):
     fields = {**STIMULATED, "madc_sample_duration_adjust": 0, "madc_enable_clock_scaling": scaling, "madc_clock_scale": scale}
     samples = run(fields, 20, record=Record(spikes=(), madc=(MadcChannel(0),))).madc[0]
     np.testing.assert_array_equal(samples.tick, np.arange(0, 10_000, 12 * factor))
+
+
+BURST = {**STIMULATED, "madc_enable_continuous_sampling": False, "madc_number_of_samples": 500}
+
+
+def test_a_burst_holds_so_many_samples_after_the_power_up_wait():
+    """haldls vx/madc.h: 16-bit number of samples, 96 cycles of wait; over both inputs. Each section starts its own burst, which ends with the section."""
+    record = Record(spikes=(), madc=(MadcChannel(0), MadcChannel(3)))
+    even, odd = run(BURST, 100, record=record).madc
+    np.testing.assert_array_equal(even.tick, (96 + 34 * np.arange(250)) // 4 * 4)
+    np.testing.assert_array_equal(odd.tick, (96 + 17 + 34 * np.arange(250)) // 4 * 4)
+    one = run(BURST, snippets=(Snippet(20_000), Snippet(3000), Snippet(20_000)), record=Record(spikes=(), madc=(MadcChannel(0),))).madc[0]
+    within = -(-(3000 - 96) // 17)
+    exact = np.concatenate([96 + 17 * np.arange(500), 20_096 + 17 * np.arange(within), 23_096 + 17 * np.arange(500)])
+    np.testing.assert_array_equal(one.tick, exact // 4 * 4)
+    assert len(run({**BURST, "madc_number_of_samples": 0}, record=record).madc[0].tick) == 0
+
+
+def test_the_longest_burst_takes_2_2_ms():
+    """calix madc_base.py: roughly 2.18 ms of recording besides the invalid samples."""
+    stamp = run({**BURST, "madc_number_of_samples": 65_535}, 3000, record=Record(spikes=(), madc=(MadcChannel(0),))).madc[0].tick
+    assert stamp[-1] * 2e-6 == pytest.approx(2.23, abs=0.01)
+    assert (stamp[-1] - 4000) * 2e-6 > 2.18
+
+
+def test_the_first_8_us_of_a_burst_are_invalid():
+    """They settle from 0 V with 1 us; after 8 us less than half an LSB is left. calix madc_base.py: 8 us."""
+    r = run({**BURST, "leak_i_bias": 1000}, 60, "-noise", record=Record(spikes=(), madc=(MadcChannel(0),), probe=(Probe(("v",), (0,), 17),)))
+    since = 96 + 17 * np.arange(500)
+    v = np.interp(since, r.probe[0].tick, trace(r)) * -np.expm1(-since / 500)
+    expected = MadcTransfer.of(Specimen.reference(), Effects.parse("-noise")).reading(v)
+    np.testing.assert_allclose(r.madc[0].value, expected, atol=1.1)
+    plain = run({**STIMULATED, "leak_i_bias": 1000}, 60, "-noise", record=Record(spikes=(), madc=(MadcChannel(0),))).madc[0].value
+    assert (r.madc[0].value[:200] < plain[0] - 10).any()
+    assert abs(int(r.madc[0].value[since > 4000].min()) - int(plain[-1])) <= 1
+
+
+@pytest.mark.parametrize(("length", "first"), [(1, 0), (1, 1), (4, 0), (3, 1), (15, 1)])
+def test_two_inputs_take_turns_of_some_samples(length, first):
+    """haldls vx/madc.h draws four samples of one input, then four of the other."""
+    fields = {**STIMULATED, "madc_active_mux_input_select_length": length, "madc_active_mux_initially_selected_input": first}
+    inputs = run(fields, 20, record=Record(spikes=(), madc=(MadcChannel(0), MadcChannel(3)))).madc
+    number = np.arange(-(-10_000 // 17))
+    for place, samples in enumerate(inputs):
+        mine = (first + number // length) % 2 == place
+        np.testing.assert_array_equal(samples.tick, (17 * number[mine]) // 4 * 4)
+    alone = run(fields, 20, record=Record(spikes=(), madc=(MadcChannel(0),))).madc[0]
+    np.testing.assert_array_equal(alone.tick, 17 * number // 4 * 4)
+
+
+def test_inputs_that_never_change_leave_one_circuit_without_samples():
+    fields = {**STIMULATED, "madc_active_mux_input_select_length": 0, "madc_active_mux_initially_selected_input": 1}
+    even, odd = run(fields, 20, record=Record(spikes=(), madc=(MadcChannel(0), MadcChannel(3)))).madc
+    assert len(even.tick) == 0
+    assert len(odd.tick) == -(-10_000 // 17)
+
+
+def test_open_instruments_know_neither_bursts_nor_turns():
+    fields = {**BURST, "madc_active_mux_input_select_length": 4}
+    even, odd = run(fields, 100, instruments="open", record=Record(spikes=(), madc=(MadcChannel(0), MadcChannel(2)))).madc
+    np.testing.assert_array_equal(even.tick, 17 * np.arange(-(-50_000 // 17)) // 4 * 4)
+    np.testing.assert_array_equal(odd.tick, even.tick)
+
+
+def test_the_links_know_how_many_samples_share_them():
+    """29.4 million per second, over both channels; none without a channel."""
+    for channels in ((MadcChannel(0),), (MadcChannel(0), MadcChannel(1))):
+        assert sample_rate({}, Record(madc=channels)) == pytest.approx(29.41e6, rel=1e-3)
+    assert sample_rate({}, Record()) == 0
+    assert sample_rate(whole(madc_enable_clock_scaling=True, madc_clock_scale=3), Record(madc=(MadcChannel(0),))) == pytest.approx(29.41e6 / 8, rel=1e-3)
 
 
 def test_a_slow_converter_needs_less_memory(monkeypatch):

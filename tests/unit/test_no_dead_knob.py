@@ -38,6 +38,7 @@ class Setup:
     us: float = 60
     entries: Events = field(default_factory=lambda: Events.empty(1))
     effects: str = "-noise,-event_loss"
+    madc: tuple[int, ...] = (0,)  # circuits on the converter
 
     def but(self, name: str, **codes: Any) -> Setup:
         """Return the set-up with some codes of its own."""
@@ -142,6 +143,8 @@ ESCAPING = Setup(
 )
 CONVERTING = RESTING.but("a membrane on the converter, whose clock is not scaled")
 SCALED = RESTING.but("the same with the clock scaled", madc_enable_clock_scaling=True)
+SHARING = Setup("two membranes on the converter", MEMBRANE, 1, madc=(0, 1))
+BURST = RESTING.but("a burst of 1000 samples", madc_enable_continuous_sampling=False, madc_number_of_samples=1000)
 PARALLEL = RESTING.but("a membrane on the parallel converter")
 
 
@@ -230,6 +233,8 @@ PERIOD = Observable("period between spikes", "us", 0.2, period)
 STATE = Observable("level of the adaptation state", "LSB", 3, lambda r: last(adaptation(r)))
 JUMP = Observable("largest jump of the adaptation state", "LSB", 3, lambda r: np.diff(adaptation(r)).max())
 SAMPLES = Observable("samples of the converter", "samples", 0.5, lambda r: len(r.madc[0].tick))
+FIRST_SAMPLES = Observable("samples of the first of two inputs in 0.5 us", "samples", 0.5, lambda r: (r.madc[0].tick < 250).sum())
+FIRST_STAMP = Observable("stamp of the first sample", "ticks", 10, lambda r: r.madc[0].tick[0])
 READING = Observable("reading of the converter", "LSB", 3, lambda r: r.madc[0].value[-500:].mean())
 PARALLEL_READING = Observable("reading of the parallel converter", "LSB", 2, lambda r: float(r.cadc[0].value[-1, 0]))
 ROWS = Observable("rows of the parallel converter", "rows", 0.5, lambda r: len(r.cadc[0].tick))
@@ -368,8 +373,15 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
         },
         "Membrane converter (MADC)": {
             "madc_sample_duration_adjust": Knob(CONVERTING, 7, SAMPLES, FALLS),
+            "madc_conversion_cycles_offset": Knob(CONVERTING, 15, SAMPLES, FALLS),
             "madc_enable_clock_scaling": Knob(CONVERTING, 1, SAMPLES, FALLS),
             "madc_clock_scale": Knob(SCALED, 1, SAMPLES, FALLS),
+            "madc_active_mux_input_select_length": Knob(SHARING, 15, FIRST_SAMPLES, RISES),
+            "madc_active_mux_initially_selected_input": Knob(SHARING, 1, FIRST_SAMPLES, FALLS),
+            "madc_enable_continuous_sampling": Knob(CONVERTING, 0, SAMPLES, FALLS),
+            "madc_number_of_samples": Knob(BURST, 100, SAMPLES, FALLS),
+            "madc_powerup_wait_value": Knob(BURST, 500, FIRST_STAMP, RISES),
+            "madc_preamp_gain": Knob(CONVERTING, 15, READING, FALLS),
         },
         "Parallel converter (CADC)": {
             "cadc_v_ramp_offset": Knob(PARALLEL, 60, PARALLEL_READING, FALLS),
@@ -404,7 +416,6 @@ PASSIVE: Mapping[str, str] = MappingProxyType(
             ),
             _BIAS,
         ),
-        "madc_preamp_gain": "the gain per code has no public number",
     }
 )
 """Fields without an effect on any observable, and why."""
@@ -424,7 +435,7 @@ def observed(setup: Setup, name: str | None = None, code: Any = None) -> Recordi
     """Return what the set-up shows, with a code in the whole of one field; set-ups themselves run once."""
     codes = {**setup.codes, **({} if name is None else {name: code})}
     probe = Probe(("v", "w"), (0,), round(INTERVAL_US * TICKS_PER_US))
-    record = Record(spikes=(0,), probe=(probe,), madc=(MadcChannel(0),), cadc=(CadcRecord((0,), period=1400),))
+    record = Record(spikes=(0,), probe=(probe,), madc=tuple(MadcChannel(c) for c in setup.madc), cadc=(CadcRecord((0,), period=1400),))
     return chip(setup.effects).run(program(codes, setup.us, entries=setup.entries, record=record))[0]
 
 

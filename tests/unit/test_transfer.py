@@ -206,3 +206,12 @@ def test_a_chip_is_drawn_once(config, monkeypatch):
     first = physical(REFERENCE, Effects(), config)
     monkeypatch.setattr(Specimen, "deviation", lambda *_: pytest.fail("drawn again"))
     np.testing.assert_array_equal(physical(REFERENCE, Effects(), config).e_leak, first.e_leak)
+
+
+def test_the_pre_amplifier_spreads_the_readings_about_the_middle_of_the_range():
+    plain, double = (MadcTransfer.of(Specimen.from_seed(6), Effects.parse("-noise"), {"madc_preamp_gain": np.uint8(code)}) for code in (31, 15))
+    volts = np.linspace(0.3, 1.0, 8)
+    np.testing.assert_allclose(double.reading(volts) - 512, 2 * (plain.reading(volts) - 512), atol=1e-9)
+    codes = np.arange(100, 900, 50)
+    np.testing.assert_array_equal(double.codes(double.volts(codes)), codes)
+    assert plain == MadcTransfer.of(Specimen.from_seed(6), Effects.parse("-noise"))

@@ -112,10 +112,11 @@ def _configuration(program: Program) -> list[CostItem]:
         settling = [_item("configuration: CapMem settling", 1, facts.CAPMEM_SETTLING_WHOLE)]
     elif capmem & program.config.keys():
         settling = [_item("configuration: CapMem settling", 1, facts.CAPMEM_SETTLING_PART)]
+    armed = [_item("configuration: MADC wake-up", 1, facts.MADC_ARM)] if any(record.madc for record in records_of(program)) else []
     codes = sum(array.size for array in program.config.values())
     per_entry = sum(array.size for snippet in program.snippets for array in snippet.config.values())
     timed = sum(_codes(program, write) * (program.n_entries if write.entry is None else 1) for write in program.writes)
-    return [*settling, _item("configuration: register writes", codes + per_entry * program.n_entries + timed, facts.REGISTER_ACCESS)]
+    return [*settling, *armed, _item("configuration: register writes", codes + per_entry * program.n_entries + timed, facts.REGISTER_ACCESS)]
 
 
 def _transfer(program: Program, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int, n_cadc_rows: int) -> list[CostItem]:

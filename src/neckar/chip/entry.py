@@ -18,7 +18,7 @@ from neckar.chip.carrier import Apart, Carrier, Together
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch
-from neckar.chip.madc import STAMP_TICKS, conversion_ticks, sample_ticks
+from neckar.chip.madc import STAMP_TICKS, Sequencer, channel_grids, sample_rate
 from neckar.chip.probe import n_samples
 from neckar.chip.readout import Readout
 from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
@@ -42,7 +42,7 @@ from neckar.dynamics import (
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import CROSSBAR_COUNTER_STATES, registers
 from neckar.facts import cost_brainscales2 as timing
-from neckar.program import TICK_S, MadcChannel, Probe, Program, Record, TimedRead, TimedWrite, ticks
+from neckar.program import TICK_S, Probe, Program, Record, TimedRead, TimedWrite, ticks
 
 V, W, REFRACTORY, ARMED = (STATE_NAMES.index(name) for name in ("v", "w", "refractory", "armed"))
 
@@ -56,7 +56,7 @@ class Plan:
     ----------
     cuts : list of (int, list of mapping)
         Ticks at which circuit parameters or routing may change, with the snippets' deltas.
-    channels : list of (MadcChannel, ticks)
+    channels : list of ChannelGrid
     cadc : list of Target
     probes : list of (Probe, ticks)
     active : ndarray of int
@@ -72,9 +72,9 @@ class Plan:
         windows: list[tuple[Record, int, int]] = [
             (s.record or program.record, int(a), int(b)) for s, a, b in zip(program.snippets, starts, starts[1:], strict=False)
         ]
-        self.channels = _channels(windows, conversion_ticks(base), self.limited)
+        self.channels = channel_grids(Sequencer.of(base), windows, share=self.limited)
         self.cadc = targets_of(windows)
-        self.madc_rate_hz = 1.0 / (conversion_ticks(base) * TICK_S) if self.channels else 0.0
+        self.madc_rate_hz = max(sample_rate(base, record) for record, _, _ in windows)
         self.probes = _probes(windows)
         self.recorded = np.zeros(CIRCUITS, bool)
         for record, _, _ in windows:
@@ -85,7 +85,7 @@ class Plan:
     def _observed(self) -> list[int]:
         """Return the circuits that an instrument looks at."""
         groups = [*(target.circuits for target in self.cadc), *(probe.circuits for probe, _ in self.probes)]
-        return sorted({channel.circuit for channel, _ in self.channels}.union(*groups))
+        return sorted({grid.channel.circuit for grid in self.channels}.union(*groups))
 
     def _is_active(self, limited_links: bool, watched: bool) -> NDArray[np.bool_]:
         """Return which circuits are integrated: observed ones, and those that fire and are recorded, counted, heard by others or in their way.
@@ -154,19 +154,6 @@ def refuse_changes(program: Program) -> None:
             codes = table[write.field].default_array()
             codes[write.key] = write.value
             refuse_unsupported({write.field: codes}, where=f"writes[{k}]: ")
-
-
-def _channels(windows: Sequence[tuple[Record, int, int]], cycles: int, share: bool) -> list[tuple[MadcChannel, Ticks]]:
-    found: dict[MadcChannel, list[tuple[int, int, int, int]]] = {}
-    for record, a, b in windows:
-        for turn, channel in enumerate(record.madc):
-            sharing = len(record.madc) if share else 1
-            found.setdefault(channel, []).append((turn if share else 0, sharing, a, b))
-    out = []
-    for channel, uses in found.items():
-        grids = [sample_ticks(cycles, turn, sharing, [(a, b)]) for turn, sharing, a, b in uses]
-        out.append((channel, np.concatenate(grids)))
-    return out
 
 
 def _probes(windows: Sequence[tuple[Record, int, int]]) -> list[tuple[Probe, Ticks]]:
@@ -254,7 +241,7 @@ class EntryRun:
             _reset_neurons(state, parameters)
         counters = np.zeros(CIRCUITS, np.uint8) if counters is None else counters
         reads = _read("before", program.reads, config, counters, np.zeros(OUTPUTS, np.uint32))
-        samplers = [LineSampler((c.circuit,), grid, c.source) for c, grid in plan.channels]
+        samplers = [LineSampler((grid.channel.circuit,), grid.ticks, grid.channel.source) for grid in plan.channels]
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
         result = EntryResult(config, self.cells, state, np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0, samplers, cadc, [], reads, [])

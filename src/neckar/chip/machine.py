@@ -215,13 +215,14 @@ class Chip:
         )
 
     def _samples(self, plan: Plan, k: int, results: Sequence[EntryResult]) -> Samples:
-        channel, ticks = plan.channels[k]
-        transfer = MadcTransfer.of(self.specimen, self.effects)
+        grid = plan.channels[k]
+        channel = grid.channel
+        transfer = MadcTransfer.of(self.specimen, self.effects, plan.base)
         seed = (self.specimen.seed, *(plan.program.run_seed or (0, 0)))
         parts = []
         for e, result in enumerate(results):
-            noise = keyed_normals(len(ticks), "madc", *seed, e, channel.circuit, channel.source) if self.effects.noise else None
-            parts.append(convert(result.madc[k], transfer, noise))
+            noise = keyed_normals(len(grid.ticks), "madc", *seed, e, channel.circuit, channel.source) if self.effects.noise else None
+            parts.append(convert(result.madc[k], grid, transfer, noise))
         ptr = np.cumsum([0, *(len(tick) for tick, _ in parts)])
         return Samples(channel.source, channel.circuit, ptr, np.concatenate([t for t, _ in parts]), np.concatenate([c for _, c in parts]))
 

@@ -54,6 +54,10 @@ _TABLE = registers("brainscales2")
 _CHECKED = {name: row for name, row in _TABLE.items() if row.refused or (row.kind.startswith("capmem") and not row.passive)}
 """Fields of circuits and quadrants of which some codes have no model."""
 
+_DEFAULTS: Mapping[str, NDArray[Any]] = {}
+_MIDDLE = 2 ** (facts.MADC_BITS.value - 1)
+"""Reading of the MADC at which the pre-amplifier's gain has no effect, the middle of its range."""
+
 _NO_REFRESH = f", which stops the refresh of the cell; what it then drifts to has no model. Use a code from 0 to {CAPMEM_REFRESH_DISABLED - 1}."
 
 
@@ -352,24 +356,32 @@ class MadcTransfer:
     dnl : float
         Differential non-linearity: codes are wider (even) or narrower (odd) than 1 LSB by this.
 
+    preamp : float
+        Gain of the pre-amplifier about the middle of the range, 1 at the default code.
+
     Notes
     -----
-    Not modelled: settling after a change of the input, integral non-linearity, the gain setting of the pre-amplifier.
+    Not modelled: settling after a change of the input, integral non-linearity.
     """
 
     offset: float
     gain: float
     noise: float
     dnl: float
+    preamp: float = 1.0
 
     @classmethod
-    def of(cls, specimen: Specimen, effects: Effects) -> Self:
-        """Return the converter of a chip. Mismatch, noise and quantisation act; without the last all codes are equally wide."""
+    def of(cls, specimen: Specimen, effects: Effects, config: Config = _DEFAULTS) -> Self:
+        """Return the converter of a chip under a configuration; a field that a mapping lacks has its default.
+
+        Mismatch, noise and quantisation act; without the last all codes are equally wide.
+        """
         offset = float(specimen.deviation("chip_madc_offset")) if effects.mismatch else 0.0
         gain = float(specimen.deviation("chip_madc_gain")) if effects.mismatch else 1.0
         rounding = 1 / 12  # variance of rounding, contained in the published noise
         noise = math.sqrt(facts.MADC_NOISE.value**2 - rounding) if effects.noise else 0.0
-        return cls(offset, gain, noise, facts.MADC_DNL.value if effects.quantisation else 0.0)
+        preamp = facts.MADC_PREAMP_UNITS.value / (float(_field(config, "madc_preamp_gain")) + 1.0)
+        return cls(offset, gain, noise, facts.MADC_DNL.value if effects.quantisation else 0.0, preamp)
 
     def reading(self, potential: ArrayLike, noise: ArrayLike | None = None) -> Values:
         """Return the exact reading, neither rounded nor clipped.
@@ -388,6 +400,8 @@ class MadcTransfer:
         """
         pivot = facts.MADC_GAIN_PIVOT.value
         exact = pivot + self.gain * (volt_to_madc(potential) - pivot) + self.offset
+        if self.preamp != 1:
+            exact = _MIDDLE + self.preamp * (exact - _MIDDLE)
         return exact if noise is None else exact + self.noise * np.asarray(noise, dtype=np.float64)
 
     def codes(self, potential: ArrayLike, noise: ArrayLike | None = None) -> NDArray[np.uint16]:
@@ -401,4 +415,5 @@ class MadcTransfer:
     def volts(self, codes: ArrayLike) -> Values:
         """Return the potential in V at the centre of codes: the inverse of a noiseless reading."""
         pivot = facts.MADC_GAIN_PIVOT.value
-        return madc_to_volt((np.asarray(codes, dtype=np.float64) - self.offset - pivot) / self.gain + pivot)
+        before = _MIDDLE + (np.asarray(codes, dtype=np.float64) - _MIDDLE) / self.preamp
+        return madc_to_volt((before - self.offset - pivot) / self.gain + pivot)

@@ -8,7 +8,6 @@ nominal conversion, because that is what public figures show. Two sets of transf
 calix, pynn-brainscales). "Our estimate" means less: plausible, consistent with the figures, not measured. Marks such as ts_00 name notebooks of
 brainscales2-demos. The observations behind the numbers are listed in docs/explanation/ledger.md.
 
-Constants of circuits that have no model yet (start-up of the MADC) stand here as knowledge; no code reads them.
 """
 
 from __future__ import annotations
@@ -138,10 +137,10 @@ FPGA_SERVICE = Fact(8e-9 / 3, "s", "halco vx/event.h (SpikePack3): three events 
 FPGA_CHANNEL_SERVICE = Fact(8e-9, "s", "halco vx/event.h", "of one of the four channels")
 LINK_LOSS = Fact(1e-3, "1", _ESTIMATE, "probability that a link loses an event; upstream's tests accept 2 %")
 MADC_CLOCK = Fact(500e6, "Hz", "haldls vx/madc.h")
-MADC_CYCLES = Fact(12, "clock cycles", "haldls vx/madc.h", "per sample, plus madc_sample_duration_adjust")
-MADC_WAKE_UP = Fact(96, "clock cycles", "haldls vx/madc.h")
+MADC_CYCLES = Fact(12, "clock cycles", "haldls vx/madc.h", "least duration of a sample")
 MADC_INVALID = Fact(8e-6, "s", "calix madc_base.py", "start of a burst without valid samples")
-MADC_BURST = Fact(65535, "samples", "haldls vx/madc.h (16 bit)", "2.2 ms")
+MADC_SETTLING = Fact(1e-6, "s", "our estimate, so that 0.03 % is left after the invalid samples", "time constant of the first samples of a burst")
+MADC_PREAMP_UNITS = Fact(32, "1", _ESTIMATE, "gain of the pre-amplifier times its capacitor, madc_preamp_gain + 1 units; 1 at the default")
 MADC_MUX_CHANNELS = Fact(2, "1", "haldls vx/madc.h")
 
 # ---- The parallel converter (CADC) ------------------------------------------------------------------------------------------------------------------------

@@ -291,10 +291,24 @@ _BACKGROUND = (
 _CONVERTER = _At((), "haldls vx/madc.h (MADCConfig)")
 
 _MADC = (
-    _CONVERTER.code("madc_sample_duration_adjust", 7, "One sample takes 12 + code cycles of the converter clock; 5 gives 34 ns.", 5, "clock cycles"),
+    _CONVERTER.code("madc_sample_duration_adjust", 7, "A sample takes so many cycles of the converter clock and those of the offset.", 5, "clock cycles"),
+    _CONVERTER.code("madc_conversion_cycles_offset", 15, "Added to the duration of a sample, at least 12 cycles; 5 + 12 give 34 ns.", 12, "clock cycles"),
     _CONVERTER.switch("madc_enable_clock_scaling", "Divides the converter's 500 MHz clock."),
     _CONVERTER.code("madc_clock_scale", 4095, "Divisor 2 * (code + 1) of the converter clock, if scaling is on."),
-    *_passive(_CONVERTER.code("madc_preamp_gain", 31, "Capacitor that sets the gain of the pre-amplifier.", 31)),
+    _CONVERTER.code(
+        "madc_active_mux_input_select_length",
+        15,
+        "Samples for which each of two inputs is selected in turn; 0 stays with the first (default 1 as upstream's software sets it for two circuits).",
+        1,
+        "samples",
+    ),
+    _CONVERTER.code("madc_active_mux_initially_selected_input", 1, "Input of the first sample, in the order of the record."),
+    _At((), "haldls vx/madc.h (MADCControl); on as upstream's software starts it (upstream's container: off)").switch(
+        "madc_enable_continuous_sampling", "Samples until it is stopped; off records a burst in each section, whose first 8 us are invalid.", True
+    ),
+    _CONVERTER.code("madc_number_of_samples", 65535, "Samples of a burst, over both inputs.", unit="samples"),
+    _CONVERTER.code("madc_powerup_wait_value", 1023, "Cycles of the converter clock from the start of a burst to its first sample.", 96, "clock cycles"),
+    _CONVERTER.code("madc_preamp_gain", 31, "Capacitor of the pre-amplifier; its gain about the middle of the range is 32 / (code + 1).", 31),
 )
 
 _RAMP = _At(("quadrant",), "lola vx/cadc.h (Ramp); default: our estimate of a nominal calibration by calix (upstream's container: 0)")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
-from neckar.dynamics._elementary import select, trailing_zeros
+from neckar.dynamics._elementary import multiply_add, select, trailing_zeros
 from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._noise import mix
 from neckar.dynamics._parameters import Features
@@ -33,9 +33,9 @@ def add_row(w, m, label, at_start, at_end, start, end, jump, sign, gm, n):  # ty
     """Add the synapses of one row whose label matches to the kicks of one synaptic line."""
     for c in range(n):
         hit = select(m[c] == label, w[c], F(0))
-        start[c] += at_start * hit
-        end[c] += at_end * hit
-        jump[c] += sign * at_start * hit * gm[c]
+        start[c] = multiply_add(at_start, hit, start[c])
+        end[c] = multiply_add(at_end, hit, end[c])
+        jump[c] = multiply_add(sign * at_start * hit, gm[c], jump[c])
 
 
 @inline

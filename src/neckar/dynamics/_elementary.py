@@ -31,6 +31,18 @@ def select(typingctx, condition, a, b):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def multiply_add(typingctx, a, b, c):  # type: ignore[no-untyped-def]
+    """Return a * b + c with one rounding, in loops with and without vectors alike (left to the compiler, they can differ)."""
+    if not a == b == c == types.float32:
+        return None
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.fma(*arguments)
+
+    return a(a, b, c), codegen
+
+
+@intrinsic
 def trailing_zeros(typingctx, word):  # type: ignore[no-untyped-def]
     """Return the number of zero bits below the lowest set bit of a 64-bit word that is not zero."""
     if word != types.uint64:

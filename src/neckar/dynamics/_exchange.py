@@ -61,6 +61,27 @@ class Tables(NamedTuple):
     latency: Ints
 
 
+class Hits(NamedTuple):
+    """Synapses that answer a label on a row: few, if many sources share the rows.
+
+    Attributes
+    ----------
+    pair : ndarray of int64, shape (entry,)
+        Row and label of each entry of the tables, as a number.
+    ptr : ndarray of int64, shape (pair + 1,)
+        Pair k owns ``synapse[ptr[k]:ptr[k + 1]]``.
+    synapse : ndarray of int32, shape (hit,)
+        Position among the integrated circuits of the lane.
+    dense : ndarray of bool, shape (lane, row)
+        The row has been written since: look at all of its synapses.
+    """
+
+    pair: Ints
+    ptr: Ints
+    synapse: NDArray[np.int32]
+    dense: NDArray[np.bool_]
+
+
 class Queue(NamedTuple):
     """What is under way, as arrays that kernels change.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.dynamics._exchange import HEAD, TAIL, Queue, Relays, Tables, new_queue
+from neckar.dynamics._exchange import HEAD, TAIL, Hits, Queue, Relays, Tables, new_queue
 from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
 from neckar.dynamics._propagators import late_shares
 from neckar.dynamics._together import DONE, together_kernel
@@ -74,6 +74,7 @@ class LaneGroup:
             order = np.argsort(tick, kind="stable")
             self.queue.tick[:n_carried], self.queue.way[:n_carried] = tick[order], n_ways + order
             self.queue.cursor[TAIL] = n_carried
+        self.hits = _hits(self.tables, self.lanes)
         self._widest = int(np.diff(tables.way_ptr).max(initial=0))
         self._spread = int(np.diff(self.tables.row_ptr).max(initial=0))
         self._room = 1 << 16
@@ -108,6 +109,7 @@ class LaneGroup:
     def write_row(self, lane: int, row: int, weights: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
         """Replace weights (V) and labels of one row of a lane, shape (column,), for all events delivered from now on."""
         self.lanes[lane].write_row(row, weights, labels)
+        self.hits.dense[lane, row] = True
         relays = self.relays[lane]
         relays.label[row], relays.on[row] = labels[relays.column], weights[relays.column] > 0
 
@@ -117,6 +119,7 @@ class LaneGroup:
         twin.__dict__.update(self.__dict__)
         twin.lanes = tuple(lane.fork() for lane in self.lanes)
         twin.relays = tuple(relays._replace(ready=relays.ready.copy()) for relays in self.relays)
+        twin.hits = self.hits._replace(dense=self.hits.dense.copy())
         twin.queue = Queue(*(part.copy() for part in self.queue))
         return twin
 
@@ -158,7 +161,7 @@ class LaneGroup:
             *_each(lanes, "block", "flags"), tuple(lane.n for lane in lanes), np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed,
             lanes[0].constants, *_each(lanes, "weights", "labels", "receptor"), lanes[0].share, late_shares(segment.tau, h_ticks),
             *_each(lanes, "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays, self.tables,
-            self.queue, events.time, events.origin, self._widest, self._spread, *out, np.empty(self._room, np.int16),
+            self.queue, self.hits, events.time, events.origin, self._widest, self._spread, *out, np.empty(self._room, np.int16),
             np.empty(lanes[0].flags.size // 8 + 1, np.int64),
         )  # fmt: skip
         steps = count if done == DONE else done
@@ -179,6 +182,21 @@ class LaneGroup:
         wider = new_queue(len(queue.free), len(queue.arrived), n)
         wider.tick[: n // 2], wider.way[: n // 2] = queue.tick, queue.way
         self.queue = queue._replace(tick=wider.tick, way=wider.way)
+
+
+def _hits(tables: Tables, lanes: Sequence[Lane]) -> Hits:
+    """Return which synapses of a weight answer each label on each row."""
+    lane_of = np.repeat(tables.way_lane, np.diff(tables.row_ptr))
+    key, pair = np.unique((lane_of << 16) | (tables.row.astype(np.int64) << 8) | tables.row_label, return_inverse=True)
+    counts, synapses = np.zeros(len(key) + 1, np.int64), [np.zeros(0, np.int32)]
+    for k, lane in enumerate(lanes):
+        mine = np.flatnonzero(key >> 16 == k)
+        for part in np.array_split(mine, -(-len(mine) // 2048) or 1):
+            row, label = key[part] >> 8 & 255, key[part] & 255
+            which, column = np.nonzero((lane.labels[row, : len(lane.columns)] == label[:, None]) & (lane.weights[row, : len(lane.columns)] > 0))
+            counts[part + 1] = np.bincount(which, minlength=len(part))
+            synapses.append(column.astype(np.int32))
+    return Hits(pair.astype(np.int64), np.cumsum(counts), np.concatenate(synapses), np.zeros((len(lanes), 256), np.bool_))
 
 
 def _with_rows(tables: Tables, carried: Sequence[RowEvents]) -> Tables:

@@ -15,7 +15,7 @@ import numpy as np
 
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import BOTH, LAST_LINE, collect, kick_line, log_kicks
-from neckar.dynamics._elementary import select
+from neckar.dynamics._elementary import multiply_add, select
 from neckar.dynamics._exchange import FINE, HEAD, OUTSIDE, TAIL, admit_outside, room_left, send_spike, send_spikes
 from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._noise import mix
@@ -27,23 +27,31 @@ STRIDE = L.STRIDE
 WIDTH = 256
 U = np.uint32
 DONE = -1
+MOST_HITS = 48  # more synapses than that are faster as a whole row
+
+
+@inline
+def add_late(w, m, label, at_start, charge, start, jump, sign, gm, v, refractory, holdoff, n):  # type: ignore[no-untyped-def]
+    """Add the synapses of one row whose label matches to one synaptic line, and what they have brought to the membranes so far."""
+    for c in range(n):
+        hit = select(m[c] == label, w[c], F(0))
+        kick = sign * hit * gm[c]
+        start[c] = multiply_add(at_start, hit, start[c])
+        jump[c] = multiply_add(at_start, kick, jump[c])
+        v[c] = multiply_add(select(refractory[c] <= holdoff[c], charge, F(0)), kick, v[c])
 
 
 @inline
 def kick_late(B, line, row, label, delay, n, weights, labels, late):  # type: ignore[no-untyped-def]
     """Deliver one event that came `delay` ticks before the step's start to one synaptic line."""
     delay = min(delay, late.shape[2] - 1)
+    s, g, i = (L.S_EXC + line) * STRIDE, (L.GM_EXC + line) * STRIDE, L.JUMP * STRIDE
+    v, r, t = L.V * STRIDE, L.REFRACTORY * STRIDE, L.T_HOLDOFF * STRIDE
     at_start, charge = late[line, 0, delay], late[line, 1, delay]
-    w, m, sign = weights[row], labels[row], F(1 - 2 * line)
-    for c in range(n):
-        hit = select(m[c] == label, w[c], F(0))  # type: ignore[call-arg, var-annotated]
-        kick = sign * hit * B[(L.GM_EXC + line) * STRIDE + c]
-        free = select(
-            B[L.REFRACTORY * STRIDE + c] <= B[L.T_HOLDOFF * STRIDE + c], charge, F(0)
-        )
-        B[(L.S_EXC + line) * STRIDE + c] += at_start * hit
-        B[L.JUMP * STRIDE + c] += at_start * kick
-        B[L.V * STRIDE + c] += free * kick
+    add_late(
+        weights[row], labels[row], label, at_start, charge, B[s : s + n], B[i : i + n], F(1 - 2 * line), B[g : g + n],
+        B[v : v + n], B[r : r + n], B[t : t + n], n,
+    )  # fmt: skip
 
 
 @kernel_part
@@ -58,6 +66,29 @@ def row_event(B, row, label, tick, begin, n, weights, labels, receptor, share, l
         kick_late(B, line, row, label, begin - tick, n, weights, labels, late)
         if both:
             kick_late(B, 0, row, label, begin - tick, n, weights, labels, late)
+
+
+@kernel_part
+def few_synapses(B, row, tick, begin, weights, receptor, share, late, hit, first, last):  # type: ignore[no-untyped-def]
+    """Deliver one event to the synapses `hit[first:last]` of one row, the only ones that answer: the sums of :func:`row_event`."""
+    for line in range(1, -1, -1):
+        if receptor[row] & (1 << line):
+            sign, delay = F(1 - 2 * line), min(begin - tick, late.shape[2] - 1)
+            for p in range(first, last):
+                c = hit[p]
+                w, gm = weights[row, c], B[(L.GM_EXC + line) * STRIDE + c]
+                s, q, i, v = (L.S_EXC + line) * STRIDE + c, (L.KICK_EXC + line) * STRIDE + c, L.JUMP * STRIDE + c, L.V * STRIDE + c
+                if tick >= begin:
+                    at_start = share[line, 0, tick - begin]
+                    B[s] = multiply_add(at_start, w, B[s])
+                    B[q] = multiply_add(share[line, 1, tick - begin], w, B[q])
+                    B[i] = multiply_add(sign * at_start * w, gm, B[i])
+                else:
+                    at_start, kick = late[line, 0, delay], sign * w * gm
+                    charge = select(B[L.REFRACTORY * STRIDE + c] <= B[L.T_HOLDOFF * STRIDE + c], late[line, 1, delay], F(0))
+                    B[s] = multiply_add(at_start, w, B[s])
+                    B[i] = multiply_add(at_start, kick, B[i])
+                    B[v] = multiply_add(charge, kick, B[v])
 
 
 @kernel_part
@@ -109,7 +140,7 @@ def together_kernel(features: Features) -> Callable[..., Any]:
 
     def advance_together(  # type: ignore[no-untyped-def]
         blocks, flags, sizes, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, weights, labels, receptor, share, late,
-        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue,
+        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue, hits,
         outside_tick, outside_origin, widest, spread, out_tick, out_circuit, leaves, columns, busy,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then deliver the events before tick `until` to the step that follows. Lanes are the first axis of tuples.
@@ -150,7 +181,12 @@ def together_kernel(features: Features) -> Callable[..., Any]:
                 B, W, M, R, seen, n = blocks[lane], weights[lane], labels[lane], receptor[lane], observed[lane], sizes[lane]
                 for q in range(tables.row_ptr[way], tables.row_ptr[way + 1]):
                     row, label = tables.row[q], tables.row_label[q]
-                    row_event(B, row, label, tick, begin, n, W, M, R, share, late)
+                    pair = hits.pair[q]
+                    first, last = hits.ptr[pair], hits.ptr[pair + 1]
+                    if hits.dense[lane, row] or last - first > MOST_HITS:
+                        row_event(B, row, label, tick, begin, n, W, M, R, share, late)
+                    else:
+                        few_synapses(B, row, tick, begin, W, R, share, late, hits.synapse, first, last)
                     n_out = fire_relays(B, lane, relays[lane], row, label, tick, begin, R, tables, queue, out_tick, out_circuit, leaves, n_out)
                     if seen.size:
                         before = n_log[lane]

@@ -20,7 +20,7 @@ INPUTS := $(STAMPS)/venv pyproject.toml constraints.txt
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow lint bench docs compat clean
+.PHONY: help demo test test-slow lint bench ledger docs compat clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -42,6 +42,10 @@ lint: $(STAMPS)/test  ## ruff, mypy, import contract
 
 bench: $(STAMPS)/demo  ## speed of the chip on this machine
 	$(BIN)/neckar bench chip $(ARGS)
+
+ledger: $(STAMPS)/demo  ## measure the tables of the ledger again: a thousand virtual chips, minutes
+	$(BIN)/python benchmarks/ledger_one_neuron.py --write
+	$(BIN)/python benchmarks/ledger.py --write $(ARGS)
 
 docs: $(STAMPS)/docs  ## documentation as HTML in docs/_build
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build

@@ -194,7 +194,7 @@ def test_a_calibrated_baseline_moves_by_a_third_of_a_cadc_lsb():
     levels = np.array([[s.value.mean() for s in r.madc] for r in runs]) * facts.MADC_STEP.value / facts.CADC_STEP.value
     spread = levels.std(axis=0, ddof=1)
     leak = facts.MADC_STEP.value * facts.LEAK_LINE_REFERENCE.slope.value
-    shift = facts.SYNAPTIC_SHIFT_SLOPE.value * facts.SYNAPTIC_GM.value / (facts.CAPACITANCE_FULL.value / 10e-6)
+    shift = facts.SYNAPTIC_SHIFT_SLOPE.value * facts.SYNAPTIC_GM_REFERENCE.value / (facts.CAPACITANCE_FULL.value / 10e-6)
     expected = facts.CAPMEM_JITTER.value * math.hypot(leak, shift, shift) / facts.CADC_STEP.value
     assert expected == pytest.approx(0.31, abs=0.02)
     assert math.sqrt((spread**2).mean()) == pytest.approx(expected, rel=0.1)

@@ -128,7 +128,9 @@ def circuit_factors(specimen: Specimen, mismatch: bool) -> Mapping[str, Values]:
         chip = next((key for key in (f"chip_{name}", f"chip_{name.rpartition('_')[0]}") if key in known), None)
         combined[name] = _read_only(value if chip is None else value * _deviation(specimen, chip, mismatch))
     if specimen.is_reference:
-        combined["leak_time"] = _read_only(combined["leak_time"] * (facts.LEAK_TIME_REFERENCE.value / facts.LEAK_TIME.value))
+        own = {"leak_time": facts.LEAK_TIME_REFERENCE.value / facts.LEAK_TIME.value}
+        own |= dict.fromkeys(("synaptic_gm_exc", "synaptic_gm_inh"), facts.SYNAPTIC_GM_REFERENCE.value / facts.SYNAPTIC_GM.value)
+        combined |= {name: _read_only(combined[name] * ratio) for name, ratio in own.items()}
     return MappingProxyType(combined)
 
 

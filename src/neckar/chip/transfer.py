@@ -11,7 +11,8 @@ Laws::
     g_r    = 2.3 pF i / K_r         likewise, but never faster than a time constant of 0.25 us with the circuit's own capacitance
     I      = k i (1 + c i^2)        constant current
     tau_s  = 320 us / i             x 8 with high resistance, x 0.3 with small capacitance; 0.3 us to 10 ms
-    gm     = 0.82 uS i / 500;  line step per event = 1 mV weight i_dac / 600;  charge per weight unit = gm step tau_s (8.2 fC at 10 us)
+    gm     = 0.885 uS i / 500 (reference chip 0.82);  line step per event = 1 mV weight i_dac / 600, 11 % more with small capacitance
+    charge per weight unit = gm step tau_s (8.2 fC at 10 us on the reference chip)
     I_rest = gm_e x_e - gm_i x_i,  x = 0.5 mV (310 - i_shift + d): a higher excitatory shift lowers the membrane, a higher inhibitory one raises it
     gm     = gm max(1 +- 4/V (E_ref - V) i_coba / i_gm, 0)   in conductance-based mode (+ excitatory, - inhibitory), E_ref on the leak's line of v_rev_coba
     tau_w  = 10 ms / i_tau;  dw/dv = 7.9 i_a / i_tau;  jump = 0.38 mV i_b per us of the pulse, at most the supply
@@ -242,14 +243,15 @@ def _synaptic_inputs(codes: _Codes, factors: Mapping[str, Values], lines: Mappin
         bias = codes.lsb(f"{kind}_input_i_bias_tau")
         tau = np.divide(facts.SYNAPTIC_TIME.value * factors[f"synaptic_time_{sign}"], bias, out=np.full_like(bias, np.inf), where=bias > 0)
         tau *= np.where(codes.on(f"{kind}_input_enable_high_resistance"), facts.SYNAPTIC_HIGH_RESISTANCE.value, 1.0)
-        tau *= np.where(codes.on(f"{kind}_input_enable_small_capacitance"), facts.SYNAPTIC_SMALL_CAPACITANCE.value, 1.0)
+        small = codes.on(f"{kind}_input_enable_small_capacitance")
+        tau *= np.where(small, facts.SYNAPTIC_SMALL_CAPACITANCE.value, 1.0)
         values[f"tau_{sign}"] = np.clip(tau, facts.SYNAPTIC_TIME_MIN.value, facts.SYNAPTIC_TIME_MAX.value)
 
         code = codes.lsb(f"{kind}_input_i_bias_gm") * codes.on(f"{kind}_input_enable")
         gm = gain * facts.SYNAPTIC_GM.value / facts.SYNAPTIC_GM_BIAS.value * code * factors[f"synaptic_gm_{sign}"]
         shift = facts.SYNAPTIC_SHIFT_NEUTRAL.value - codes.lsb(f"{kind}_input_i_shift_reference") + factors[f"synaptic_shift_{sign}"]
         at_rest = polarity * gm * facts.SYNAPTIC_SHIFT_SLOPE.value * shift
-        values[f"gm_{sign}"] = gm * codes.column(f"column_enable_{kind}")
+        values[f"gm_{sign}"] = gm * codes.column(f"column_enable_{kind}") * np.where(small, facts.SYNAPTIC_SMALL_STEP.value, 1.0)
 
         modulation = codes.lsb(f"{kind}_input_i_bias_coba") * codes.on(f"{kind}_input_enable_coba_mode") * factors[f"coba_slope_{sign}"]
         slope = np.divide(facts.COBA_SLOPE.value * modulation, code, out=np.zeros_like(code), where=code > 0)

@@ -73,16 +73,23 @@ OFFSET_CURRENT_CUBIC = Fact(0.67e-6, "1/LSB^2", "our estimate; hxtorch tests/hw/
 
 SYNAPTIC_TIME = Fact(320e-6, "s LSB", _ESTIMATE, "time constant of the line times i_bias_tau; anchors are the ranges that calix reaches")
 SYNAPTIC_HIGH_RESISTANCE = Fact(8, "1", _ESTIMATE)
-SYNAPTIC_SMALL_CAPACITANCE = Fact(0.3, "1", _ESTIMATE, "on the time constant only; the line step stays, which gives the step of hagen_intro within 8 %")
+SYNAPTIC_SMALL_CAPACITANCE = Fact(0.3, "1", _ESTIMATE, "on the time constant")
+SYNAPTIC_SMALL_STEP = Fact(1.11, "1", "demos hagen_intro: 7.9 MADC LSB per event of weight 63", "on the charge of an event, with small capacitance")
 SYNAPTIC_TIME_MIN = Fact(0.3e-6, "s", "calix spiking/neuron.py (shortest target)")
 SYNAPTIC_TIME_MAX = Fact(10e-3, "s", _ESTIMATE, "a line without recovery current")
 SYNAPTIC_KICK = Fact(1e-3, "V", _ESTIMATE, "line step per weight unit and event; only its product with the transconductance is observable")
 SYNAPTIC_KICK_BIAS = Fact(600, "LSB", "calix (spiking default of syn_i_bias_dac)", "the step is proportional to the code")
 SYNAPTIC_GM = Fact(
+    0.885e-6,
+    "S",
+    "demos ts_00, ts_06 (0.72 and 0.785 MADC LSB per weight unit) and hxtorch tests/hw/test_spiking_weight_scaling.py (0.99)",
+    "at i_bias_gm 500, population; a calibration, which brings all quadrants to the weakest, leaves 0.85 MADC LSB per weight unit in the median",
+)
+SYNAPTIC_GM_REFERENCE = Fact(
     0.82e-6,
     "S",
-    "compromise of demos ts_06 (0.785 MADC LSB per weight unit) and hxtorch tests/hw/test_spiking_weight_scaling.py (0.99)",
-    "at i_bias_gm 500; 8.2 fC per weight unit at tau_syn 10 us, that is 0.87 MADC LSB with a membrane of 10 us",
+    "chosen within the population",
+    "8.2 fC per weight unit at tau_syn 10 us, that is 0.87 MADC LSB with a membrane of 10 us",
 )
 SYNAPTIC_GM_BIAS = Fact(500, "LSB", "calix (default i_synin_gm)", "the transconductance is proportional to the code")
 SYNAPTIC_INHIBITORY_GAIN = Fact(1.0, "1", _ESTIMATE, "transconductance relative to excitation; ts_06's inhibition curve fits 0.85 to 1 depending on its rest")
@@ -242,7 +249,15 @@ SPREAD: Mapping[str, Spread] = MappingProxyType(
         "reset_time": Spread("1", "lognormal", 0.10, 0.05, 0, "chip: our estimate; circuit: demos ts_00"),
         "offset_current": Spread("1", "lognormal", 0.07, 0.08, 0, "hxtorch tests/hw/test_spiking_boundary.py accepts 20 %; circuit: our estimate"),
         "synaptic_time": Spread("1", "lognormal", 0.15, 0.25, 0, _ESTIMATE, "before calibration"),
-        "synaptic_gm": Spread("1", "lognormal", 0.15, 0.20, 0, _ESTIMATE, "before calibration; excitation and inhibition independent"),
+        "synaptic_gm": Spread(
+            "1",
+            "lognormal",
+            0.11,
+            0.20,
+            -0.07,
+            "chip: so that with the weakest quadrant and the converter's gain a calibration leaves psp_calibrated; circuit: our estimate",
+            "before calibration; excitation and inhibition independent; reference: in its constant",
+        ),
         "synaptic_shift": Spread("LSB", "normal", 0, 20, 0, _ESTIMATE, "of i_shift_reference"),
         "coba_slope": Spread("1", "lognormal", 0.15, 0.20, 0, _ESTIMATE, "before calibration; excitation and inhibition independent"),
         "psp_calibrated": Spread("1", "lognormal", 0.14, 0.08, 0, "four public sources; hxtorch accepts 20 %", "what a calibration leaves; not drawn"),

@@ -204,7 +204,8 @@ def test_conductance_based_inputs_keep_their_strength_at_the_reference_and_vanis
 
 
 def test_the_current_at_rest_of_a_conductance_based_input_changes_with_its_strength():
-    shifted = {**COBA, "excitatory_input_i_shift_reference": 270, "inhibitory_input_i_shift_reference": 250}
+    large = {f"{kind}_input_enable_small_capacitance": False for kind in ("excitatory", "inhibitory")}  # events have the strength of the amplifier
+    shifted = {**COBA, **large, "excitatory_input_i_shift_reference": 270, "inhibitory_input_i_shift_reference": 250}
     p = of(REFERENCE, **shifted)
     assert p.i_syn_rest == 0
     assert (p.i_coba_exc, p.i_coba_inh) == pytest.approx((p.gm_exc * 20e-3, -p.gm_inh * 30e-3))

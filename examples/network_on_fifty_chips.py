@@ -1,4 +1,4 @@
-"""The same network on fifty virtual chips: how far does a synfire chain run that was tuned on one of them.
+"""One network on fifty virtual chips: how far does a synfire chain run that was tuned on another.
 
 The network of synfire_chain.py (after the notebook fp_synfireChain of brainscales2-demos) with the codes that work on the reference chip, on the
 reference and fifty chips with seeds. Nothing is calibrated: levels, time constants and synapses of each chip differ as the public figures of different

@@ -1,4 +1,4 @@
-"""Poisson spikes made on the chip: a background generator fires neurons past their membrane, and they drive others.
+"""Poisson spikes made on the chip: a generator fires neurons past their membrane, which drive others.
 
 A random generator with four labels sends events to four bypassed neurons; each fires at every event with its label and passes it on to one target
 neuron, whose membrane shows the shot noise. No event comes from outside. The intervals of the relays are those of a Poisson process. There is no

@@ -1,4 +1,4 @@
-"""A synfire chain: a volley of spikes runs from group to group, and inhibition keeps it to one spike each.
+"""A synfire chain: a volley of spikes runs from group to group, one spike each thanks to inhibition.
 
 Eight groups of seven excitatory and seven inhibitory neurons, all wired on the chip. Each excitatory group drives both halves of the next one; the
 inhibitory half silences its own excitatory half right after the volley. Without inhibition the groups fire again and again. Neurons are configured by

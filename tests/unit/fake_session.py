@@ -1,6 +1,7 @@
 """A lab without a machine, for tests of front ends: recordings are made from what the Program asks for.
 
 Every recorded circuit c fires at ticks 5000 (c + 1), 10000 (c + 1), ... and its MADC shows the code c at every 17th tick, alternately if two circuits share it.
+Its CADC shows 100 + c as often as asked.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from neckar.chip.config import ChipConfig
-from neckar.program import Cost, EnergyRange, Losses, Program, Provenance, Record, Recording, Samples, Spikes
+from neckar.program import CadcSamples, Cost, EnergyRange, Losses, Program, Provenance, Record, Recording, Samples, Spikes
 
 FIRST_SPIKE_TICK = 5000
 SAMPLE_TICKS = 17
@@ -39,13 +40,14 @@ class FakeSession:
         assert not self.closed
         self.programs.append(program)
         self.config.apply(program.config)
-        spikes, samples, begin = [], {}, 0
+        spikes, samples, rows, begin = [], {}, {}, 0
         for snippet in program.snippets:
             self.config.apply(snippet.config)
             end = begin + snippet.duration
             record = snippet.record or program.record
             spikes += _spikes(record, begin, end)
             _sample(record, begin, end, samples)
+            _read(record, begin, end, rows)
             begin = end
         return Recording(
             machine=program.machine,
@@ -53,6 +55,10 @@ class FakeSession:
             spikes=Spikes.from_lists([spikes]),
             madc=tuple(
                 Samples(source, circuit, [0, len(ticks)], ticks, np.full(len(ticks), circuit, np.uint16)) for (source, circuit), ticks in samples.items()
+            ),
+            cadc=tuple(
+                CadcSamples(source, circuits, [0, len(ticks)], ticks, np.tile(100 + np.array(circuits), (len(ticks), 1)).astype(np.uint8))
+                for (source, circuits), ticks in rows.items()
             ),
             losses=Losses(),
             cost=_COST,
@@ -81,6 +87,12 @@ class FakeLab:
 def _spikes(record: Record, begin: int, end: int) -> list[tuple[int, int]]:
     circuits = range(512) if record.spikes == "all" else record.spikes
     return [(tick, c) for c in circuits for tick in range(FIRST_SPIKE_TICK * (c + 1), end, FIRST_SPIKE_TICK * (c + 1)) if tick >= begin]
+
+
+def _read(record: Record, begin: int, end: int, rows: dict[tuple[str, tuple[int, ...]], np.ndarray]) -> None:
+    for cadc in record.cadc:
+        key, first = (cadc.source, cadc.circuits), -(-begin // cadc.period) * cadc.period
+        rows[key] = np.concatenate([rows.get(key, np.zeros(0, np.int64)), np.arange(first, end, cadc.period)])
 
 
 def _sample(record: Record, begin: int, end: int, samples: dict[tuple[str, int], np.ndarray]) -> None:

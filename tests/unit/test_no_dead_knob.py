@@ -409,6 +409,13 @@ PASSIVE: Mapping[str, str] = MappingProxyType(
         ),
         **dict.fromkeys(
             (
+                *("readout_mux_neuron_even", "readout_mux_neuron_odd", "readout_enable_buffer_to_pad"),
+                *("pad_buffer_to_pad", "pad_neuron_i_stim_mux", "pad_neuron_i_stim_mux_to_pad"),
+            ),
+            "what a pad shows is measured outside the chip; the virtual board has no instrument there",
+        ),
+        **dict.fromkeys(
+            (
                 "neuron_v_bias_casc_n",
                 "neuron_i_bias_leak_source_follower",
                 "neuron_i_bias_spike_comparator",

@@ -12,6 +12,8 @@ from fake_session import FIRST_SPIKE_TICK, FakeLab
 
 import pynn_brainscales.brainscales2 as pynn
 from neckar.errors import ConfigurationError
+from neckar.lab import Lab
+from pynn_brainscales.brainscales2.recording import RecordingConfiguration
 
 APPEND = pynn.RunCommand.APPEND
 MS = 2e-6
@@ -56,8 +58,6 @@ def test_a_neuron_records_one_analog_variable(lab: FakeLab) -> None:
         ({"variables": "v", "device": "nonexistent"}, ValueError),
         ({"variables": "v", "device": "pad_2"}, ValueError),
         ({"variables": "v", "device": "pad_0_un_buffered"}, ValueError),
-        ({"variables": "v", "device": "cadc"}, NotImplementedError),
-        ({"variables": "v", "device": "pad_0_buffered"}, NotImplementedError),
         ({"variables": "v", "sampling_interval": 1.0}, NotImplementedError),
         ({"variables": "v", "locations": ["soma"]}, RuntimeError),
     ],
@@ -74,6 +74,85 @@ def test_what_cannot_be_recorded_is_refused_in_whole_sentences() -> None:
         neurons(1).record("V")
     with pytest.raises(ConfigurationError, match=r"^device is 'oscilloscope'\. Allowed are madc"):
         neurons(1).record("v", device="oscilloscope")
+
+
+def test_the_device_chooses_the_converter(lab: FakeLab) -> None:
+    """One record per source, all circuits of all populations in it; upstream's software lets the loop read as often as it can, 1.7 us at best."""
+    one, other = neurons(3), neurons(2)
+    one[0:2].record("v", device="cadc")
+    one[2:3].record(["spikes", "v"])
+    other.record("adaptation", device="cadc")
+    pynn.run(0.1)
+    record = lab.sessions[0].programs[0].record
+    assert [(c.circuits, c.source, c.period, c.memory) for c in record.cadc] == [((3, 4), "adaptation", 850, "sram"), ((0, 1), "membrane", 850, "sram")]
+    assert [channel.circuit for channel in record.madc] == [2]
+    signals = one.get_data().segments[-1].irregularlysampledsignals
+    assert [(s.annotations["device"], s.annotations["source_ids"]) for s in signals] == [("madc", [2]), ("cadc", [0]), ("cadc", [1])]
+    for k, signal in enumerate(signals[1:]):
+        assert signal.name == "v"
+        assert signal.magnitude.dtype == np.float32
+        assert set(signal.magnitude[:, 0].tolist()) == {100.0 + k}
+        np.testing.assert_allclose(signal.times.magnitude, np.arange(0, 50_000, 850) * MS, rtol=1e-6)
+    assert one[2:3].get_data("v").segments[-1].irregularlysampledsignals[0].annotations["device"] == "madc"
+    assert len(other.get_data().segments[-1].irregularlysampledsignals) == 2
+
+
+def test_a_neuron_on_both_converters_gives_two_signals_of_one_variable(lab: FakeLab) -> None:
+    population = neurons(1)
+    population.record("v")
+    population.record("v", device="cadc")
+    with pytest.raises(ValueError, match="adaptation, v"):
+        population.record("adaptation", device="cadc")
+    pynn.run(0.05)
+    assert [s.annotations["device"] for s in population.get_data("v").segments[-1].irregularlysampledsignals] == ["madc", "cadc"]
+    population.record(None)
+    assert population.recorder.configuration == RecordingConfiguration()
+
+
+def test_all_neurons_of_a_chip_are_read_in_parallel_with_codes_of_8_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a virtual chip; runs longer than 0.2 ms lose samples, as upstream's multi-compartment example warns."""
+    monkeypatch.setattr(pynn.simulator, "current_lab", Lab)
+    pynn.setup()
+    population = pynn.Population(512, pynn.cells.HXNeuron(leak_v_leak=700, leak_i_bias=1000, membrane_capacitance_capacitance=63))
+    population.record(["v"], device="cadc")
+    pynn.run(0.5)
+    signals = population.get_data("v").segments[-1].irregularlysampledsignals
+    pynn.end()
+    assert len(signals) == 512
+    for signal in signals:
+        assert 90 <= len(signal) <= 100
+        assert 0 <= signal.magnitude.min() <= signal.magnitude.max() <= 255
+        assert np.diff(signal.times.magnitude).min() >= 1.7e-3 - 1e-5
+        assert 0.15 < signal.times.magnitude[-1] < 0.21
+    assert np.mean([float(s.magnitude.mean()) for s in signals]) == pytest.approx((0.552 - 0.06) / 4.5e-3, abs=6)
+
+
+@pytest.mark.parametrize("device", ["pad_0", "pad_0_buffered", "pad_0_unbuffered", "pad_1", "pad_1_buffered", "pad_1_unbuffered"])
+@pytest.mark.parametrize("variable", ["v", "exc_synin", "inh_synin", "adaptation"])
+def test_a_pad_shows_a_neuron_and_records_nothing(lab: FakeLab, device: str, variable: str) -> None:
+    """Upstream's test_pad_readout: every pad, mode and variable is accepted. What a pad shows is measured outside the chip."""
+    population = neurons(1)
+    population.record(variable, device=device)
+    pynn.run(0.01)
+    assert len(population.get_data().segments[-1].irregularlysampledsignals) == 0
+    record = lab.sessions[0].programs[0].record
+    assert (record.madc, record.cadc) == ((), ())
+    population.record(None)
+    assert population.recorder.pads == {}
+
+
+def test_a_pad_shows_one_neuron_in_one_mode() -> None:
+    one, other = neurons(2), neurons(1)
+    with pytest.raises(ValueError, match="'pad_0' was asked to show 2 neurons or modes; a pad shows one"):
+        one.record("v", device="pad_0")
+    one[0:1].record("v", device="pad_0")
+    one[0:1].record("v", device="pad_0_buffered")
+    for population, device in ((one[0:1], "pad_0_unbuffered"), (one[1:2], "pad_0"), (other, "pad_0")):
+        with pytest.raises(ValueError, match="a pad shows one"):
+            population.record("v", device=device)
+    other.record("v", device="pad_1_unbuffered")
+    with pytest.raises(ValueError, match="adaptation, v"):
+        one[0:1].record("adaptation", device="madc")
 
 
 def test_spikes_ignore_the_device() -> None:

@@ -109,6 +109,15 @@ class SectionReadout:
                     return ADCData(self._ms(tick).astype(np.float32), value.astype(np.float32))
         return ADCData(np.zeros(0, np.float32), np.zeros(0, np.float32))
 
+    def rows_of(self, circuit: int, source: str) -> ADCData:
+        """Return the CADC samples of a circuit, empty if it was not recorded."""
+        for recording in self._recordings:
+            for samples in recording.cadc:
+                if circuit in samples.circuits and samples.source == source:
+                    tick, value = self._window(*samples.entry(0))
+                    return ADCData(self._ms(tick).astype(np.float32), value[:, samples.circuits.index(circuit)].astype(np.float32))
+        return ADCData(np.zeros(0, np.float32), np.zeros(0, np.float32))
+
     def _window(self, tick: NDArray[np.int64], second: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Return the part of two columns that lies in the section."""
         start = int(np.searchsorted(tick, self._begin))

@@ -53,8 +53,10 @@ class _Recorded:
             The converters sample at their own rate.
         locations : None
             For neurons with compartments.
-        device : {"madc"}
-            Converter for analog variables.
+        device : {"madc", "cadc", "pad_0", "pad_0_buffered", "pad_0_unbuffered", "pad_1", ...}
+            Converter for analog variables. The MADC follows one neuron at 34 ns, or one on an even and one on an odd column at 68 ns, with codes of 0 to
+            1023; the CADC all neurons at about 2 us with codes of 0 to 255 and at most 100 samples in a run. A pad shows a neuron to the world outside the
+            chip and records nothing.
 
         Raises
         ------

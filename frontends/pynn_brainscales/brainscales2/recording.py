@@ -23,8 +23,9 @@ from pynn_brainscales.brainscales2._errors import LocationError, UnknownVariable
 from pynn_brainscales.brainscales2._execution import MS_PER_TICK, SectionReadout
 from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES, RecordingSite, SnippetData
 
+_CONVERTERS = ("madc", "cadc")
 _PADS = tuple(f"pad_{pad}{mode}" for pad in (0, 1) for mode in ("", "_buffered", "_unbuffered"))
-_DEVICES = ("madc", "cadc", *_PADS)
+_DEVICES = (*_CONVERTERS, *_PADS)
 _UNLABELED = "unlabeled"
 
 
@@ -35,11 +36,12 @@ class RecordingConfiguration:
     Parameters
     ----------
     spikes : tuple of RecordingSite
-    madc : tuple of (variable, RecordingSite)
+    madc, cadc : tuple of (variable, RecordingSite)
     """
 
     spikes: tuple[RecordingSite, ...] = ()
     madc: tuple[tuple[str, RecordingSite], ...] = ()
+    cadc: tuple[tuple[str, RecordingSite], ...] = ()
 
 
 @dataclass(eq=False)
@@ -65,7 +67,7 @@ class _Run:
         segment = neo.Segment(name=self.name, description=self.recorder.population.describe(), rec_datetime=self.executed_at)
         for snippet in self.snippets:
             chosen = snippet if filter_ids is None else snippet.restricted(filter_ids)
-            for variable in sorted({"spikes", *chosen.madc} if variables == "all" else {*variables}):
+            for variable in sorted({"spikes", *chosen.madc, *chosen.cadc} if variables == "all" else {*variables}):
                 if variable == "spikes":
                     segment.spiketrains.extend(list(self.recorder.spike_trains(chosen)))
                 else:
@@ -83,6 +85,8 @@ class Recorder(pyNN.recording.Recorder):
         self._simulator: Any = SimpleNamespace(name=simulator.name, state=simulator.state)  # this experiment, also after end()
         super().__init__(population, file=file)
         self.recorded: defaultdict[str, set[RecordingSite]] = defaultdict(set)
+        self._converted: defaultdict[str, set[tuple[str, RecordingSite]]] = defaultdict(set)  # by converter
+        self.pads: dict[str, tuple[RecordingSite, bool]] = {}  # what each pad shows, and whether buffered
         self.configuration = RecordingConfiguration()
         self._executed_at = datetime.now()
         self._snippets: list[SnippetData] = []
@@ -96,11 +100,11 @@ class Recorder(pyNN.recording.Recorder):
         Raises
         ------
         UnsupportedFeatureError
-            If a sampling interval, the CADC or a pad is asked for.
+            If a sampling interval is asked for.
         UnknownVariableError
             If the cell type does not have a variable.
         ConfigurationError
-            If the device does not exist or a neuron would record two analog variables.
+            If the device does not exist, a neuron would record two analog variables, or a pad would show two neurons.
         LocationError
             If locations are named on neurons without compartments.
         """
@@ -112,20 +116,24 @@ class Recorder(pyNN.recording.Recorder):
         sites = {RecordingSite(int(cell), 0) for cell in ids}
         if analog:
             self._check_analog(analog, sites, device)
+            if device in _CONVERTERS:
+                self._converted[device] |= {(analog[0], site) for site in sites}
+            else:
+                self._connect_pad(sites, device)
         for name in names:
             self.recorded[name] |= sites
         self._configure()
 
     def reset(self) -> None:
         """Record nothing any more and drop the data of the current run."""
-        self.recorded = defaultdict(set)
+        self.recorded, self._converted, self.pads = defaultdict(set), defaultdict(set), {}
         self._drop_data()
         self._configure()
 
     def _configure(self) -> None:
         """Publish what is recorded now."""
-        madc = [(name, site) for name, sites in self.recorded.items() if name != "spikes" for site in sites]
-        self.configuration = RecordingConfiguration(tuple(sorted(self.recorded.get("spikes", ()))), tuple(sorted(madc, key=lambda pair: pair[1])))
+        madc, cadc = (tuple(sorted(self._converted[device], key=lambda pair: pair[1])) for device in _CONVERTERS)
+        self.configuration = RecordingConfiguration(tuple(sorted(self.recorded.get("spikes", ()))), madc, cadc)
 
     def _names(self, variables: Any) -> list[str]:
         """Return the variables as a list after checking that the cell type has them."""
@@ -146,12 +154,21 @@ class Recorder(pyNN.recording.Recorder):
         """Check that each neuron records one analog variable on a device that exists."""
         if device not in _DEVICES:
             raise ConfigurationError(f"device is {device!r}{nearest(device, _DEVICES)} Allowed are {', '.join(_DEVICES)}.")
-        if device != "madc":
-            raise UnsupportedFeatureError(f"recording with {device!r} is not part of this version; record with device='madc'.")
         others = {name for name, recorded in self.recorded.items() if name not in ("spikes", names[0]) and recorded & sites}
         if len(names) > 1 or others:
             both = sorted({*names, *others})
             raise ConfigurationError(f"the analog variables {', '.join(both)} were asked for at one neuron; its readout passes one. Call record(None) before.")
+
+    def _connect_pad(self, sites: set[RecordingSite], device: str) -> None:
+        """Connect a neuron to a pad. Nothing is recorded there, neither upstream: what a pad shows is measured outside the chip."""
+        pad, buffered = device[:5], not device.endswith("_unbuffered")
+        if not sites:
+            return
+        shown = {(recorder, *recorder.pads[pad]) for recorder in self._simulator.state.recorders if pad in recorder.pads}
+        n = len({(self, site, buffered) for site in sites} | shown)
+        if n > 1:
+            raise ConfigurationError(f"{device!r} was asked to show {n} neurons or modes; a pad shows one. Use the other pad, or a converter.")
+        self.pads[pad] = (next(iter(sites)), buffered)
 
     # --- what comes back
 
@@ -162,6 +179,8 @@ class Recorder(pyNN.recording.Recorder):
         data.spikes.update(zip(wanted.spikes, readout.spikes_of(firing), strict=True))
         for variable, site in wanted.madc:
             data.madc.setdefault(variable, {})[site] = readout.samples_of(int(circuits[site.cell_id - first]), READOUT_SOURCES[variable])
+        for variable, site in wanted.cadc:
+            data.cadc.setdefault(variable, {})[site] = readout.rows_of(int(circuits[site.cell_id - first]), READOUT_SOURCES[variable])
 
     def take_source_trains(self, sources: SourcePopulation, begin: float, end: float, duration: int, wanted: RecordingConfiguration) -> None:
         """Take over what spike sources sent in one snippet."""
@@ -197,21 +216,22 @@ class Recorder(pyNN.recording.Recorder):
             )
 
     def signals(self, snippet: SnippetData, variable: str) -> Iterator[neo.IrregularlySampledSignal]:
-        """Yield the analog signals of a snippet, one per recorded neuron."""
-        for site, samples in sorted(snippet.madc.get(variable, {}).items(), key=lambda item: item[0]):
-            yield neo.IrregularlySampledSignal(
-                samples.times,
-                samples.values,
-                units=self.population.find_units(variable),
-                time_units=pq.ms,
-                name=variable,
-                device="madc",
-                source_ids=[site.cell_id],
-                source_locations=[_UNLABELED],
-                source_population=self.population.label,
-                source_compartments=[site.comp_id],
-                array_annotations={"channel_index": [self.population.id_to_index(site.cell_id)]},
-            )
+        """Yield the analog signals of a snippet, one per recorded neuron and converter, those of the MADC first."""
+        for device in _CONVERTERS:
+            for site, samples in sorted(getattr(snippet, device).get(variable, {}).items(), key=lambda item: item[0]):
+                yield neo.IrregularlySampledSignal(
+                    samples.times,
+                    samples.values,
+                    units=self.population.find_units(variable),
+                    time_units=pq.ms,
+                    name=variable,
+                    device=device,
+                    source_ids=[site.cell_id],
+                    source_locations=[_UNLABELED],
+                    source_population=self.population.label,
+                    source_compartments=[site.comp_id],
+                    array_annotations={"channel_index": [self.population.id_to_index(site.cell_id)]},
+                )
 
     def get(
         self,

@@ -44,13 +44,14 @@ class SnippetData:
         Milliseconds from the beginning of the experiment.
     spikes : dict of RecordingSite to ndarray of float64
         Spike times in milliseconds, for every site whose spikes were recorded.
-    madc : dict of variable to dict of RecordingSite to ADCData
+    madc, cadc : dict of variable to dict of RecordingSite to ADCData
     """
 
     begin: float
     end: float
     spikes: dict[RecordingSite, NDArray[np.float64]] = field(default_factory=dict)
     madc: dict[str, dict[RecordingSite, ADCData]] = field(default_factory=dict)
+    cadc: dict[str, dict[RecordingSite, ADCData]] = field(default_factory=dict)
 
     def restricted(self, cell_ids: Any) -> SnippetData:
         """Return the data of some cells only."""
@@ -59,5 +60,8 @@ class SnippetData:
             self.begin,
             self.end,
             {site: times for site, times in self.spikes.items() if site.cell_id in ids},
-            {variable: {site: data for site, data in sites.items() if site.cell_id in ids} for variable, sites in self.madc.items()},
+            *(
+                {variable: {site: data for site, data in sites.items() if site.cell_id in ids} for variable, sites in device.items()}
+                for device in (self.madc, self.cadc)
+            ),
         )

@@ -14,11 +14,12 @@ import pyNN.common.control
 from numpy.typing import NDArray
 from pyNN.common import IDMixin
 
+from neckar.chip.cadc_timing import shortest_period
 from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError
 from neckar.facts import brainscales2 as facts
 from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Section, SourcePopulation, map_network
-from neckar.program import MadcChannel, Record
+from neckar.program import CadcRecord, MadcChannel, Record
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
 from pynn_brainscales.brainscales2._placement import NeuronPlacement
@@ -80,6 +81,7 @@ class State(pyNN.common.control.BaseState):
         self.neuron_placement = NeuronPlacement(permutation)
         self.chip = ChipSession(lab)
         self._base = ChipConfig.default()
+        self._cadc_period = shortest_period(self._base, 0)  # ticks; the loop of upstream's software reads as often as it can
         self._mapped: MappedNetwork | None = None
         self._record: tuple[tuple[Any, ...], Record] | None = None
         self._section: Section | None = None
@@ -192,11 +194,18 @@ class State(pyNN.common.control.BaseState):
         if self._record is not None and self._record[0] == key:
             return self._record[1]
         spikes, madc = [], []
+        cadc: dict[Any, list[int]] = {}
         for population, circuits, wanted in zip(self.populations, mapped.placement.circuits, recorded, strict=True):
             if len(circuits):
                 spikes += [int(circuits[population.id_to_index(site.cell_id)]) for site in wanted.spikes]
                 madc += [MadcChannel(int(circuits[population.id_to_index(site.cell_id)]), READOUT_SOURCES[variable]) for variable, site in wanted.madc]
-        record = Record(spikes=tuple(sorted(spikes)), madc=tuple(sorted(madc, key=lambda channel: channel.circuit)))
+                for variable, site in wanted.cadc:
+                    cadc.setdefault(READOUT_SOURCES[variable], []).append(int(circuits[population.id_to_index(site.cell_id)]))
+        record = Record(
+            spikes=tuple(sorted(spikes)),
+            madc=tuple(sorted(madc, key=lambda channel: channel.circuit)),
+            cadc=tuple(CadcRecord(tuple(sorted(circuits)), source, period=self._cadc_period) for source, circuits in sorted(cadc.items())),
+        )
         self._record = key, record
         return record
 

@@ -12,7 +12,10 @@ With the default codes a nominal channel reads 20 at 0.15 V and 220 at 1.05 V, 4
 uncalibrated chip holds these codes too, but its ramps differ by quadrant (f_q, s_q) and its channels in offset (o) and gain (g), so readings of one potential
 scatter by some 12 LSB until digital offsets and ramps are set by measurement. Without the effect mismatch every channel is nominal.
 
-A neuron is read by the causal channel of its column, as by upstream's software. Source: haldls ``vx/cadc.h``, lola ``vx/cadc.h``, calix ``common/cadc.py``.
+A neuron is read by the causal channel of its column, as by upstream's software. Whatever else a channel is switched to, such as the correlation sensors of a
+row on both channels of each column, goes through the same transfer: ``CadcTransfer.codes(potentials, channels, noise)``.
+
+Source: haldls ``vx/cadc.h``, lola ``vx/cadc.h``, calix ``common/cadc.py``.
 
 Not modelled: that a channel's result belongs to the moment at which the ramp passed its input (up to 1 us after the start; here all are taken at the
 start), the bend of the ramp near the supply, its assignment to the other quadrant's start potential, crosstalk between channels.

@@ -35,6 +35,8 @@ AXES = MappingProxyType(
         "row": 256,
         "column": 256,
         "cadc_channel": 2,
+        "readout_buffer": 2,
+        "pad": 2,
         "driver": 128,
         "padi_bus": 8,
         "background": 8,
@@ -42,7 +44,9 @@ AXES = MappingProxyType(
         "crossbar_output": 12,
     }
 )
-"""Length of every axis that a register field can have (halco hicann-dls/vx: neuron.h, cadc.h, synapse_driver.h, padi.h, background.h, routing_crossbar.h)."""
+"""Length of every axis that a register field can have.
+
+Source: halco hicann-dls/vx (neuron.h, cadc.h, readout.h, synapse_driver.h, padi.h, background.h, routing_crossbar.h)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -311,6 +311,18 @@ _MADC = (
     _CONVERTER.code("madc_preamp_gain", 31, "Capacitor of the pre-amplifier; its gain about the middle of the range is 32 / (code + 1).", 31),
 )
 
+_SELECTION = "haldls vx/readout.h (ReadoutSourceSelection)"
+_PAD_SWITCH = "haldls vx/readout.h (PadMultiplexerConfig)"
+
+_PADS = _passive(  # what a pad shows is measured outside the chip; the virtual board has no instrument there
+    _At(("readout_buffer", "hemisphere"), _SELECTION).switch("readout_mux_neuron_even", "Connects the readout line of even columns to the multiplexer."),
+    _At(("readout_buffer", "hemisphere"), _SELECTION).switch("readout_mux_neuron_odd", "Connects the readout line of odd columns to the multiplexer."),
+    _At(("readout_buffer",), _SELECTION).switch("readout_enable_buffer_to_pad", "Powers the buffer between the multiplexer and the pads."),
+    _At(("pad", "readout_buffer"), _PAD_SWITCH).switch("pad_buffer_to_pad", "Connects a buffer to the pad: buffered readout."),
+    _At(("pad", "hemisphere"), _PAD_SWITCH).switch("pad_neuron_i_stim_mux", "Selects the unbuffered readout line of a hemisphere for the pad."),
+    _At(("pad",), _PAD_SWITCH).switch("pad_neuron_i_stim_mux_to_pad", "Connects that line to the pad: unbuffered readout."),
+)
+
 _RAMP = _At(("quadrant",), "lola vx/cadc.h (Ramp); default: our estimate of a nominal calibration by calix (upstream's container: 0)")
 _HALF = _At(("hemisphere",), "haldls vx/cadc.h (CADCConfig)")
 _CHANNEL = _At(("hemisphere", "cadc_channel", "column"), "haldls vx/cadc.h (CADCChannelConfig); channels: 0 causal, 1 acausal")
@@ -385,6 +397,7 @@ GROUPS: Mapping[str, tuple[Register, ...]] = MappingProxyType(
         "Background sources": _BACKGROUND,
         "Membrane converter (MADC)": _MADC,
         "Parallel converter (CADC)": _CADC,
+        "Pads": _PADS,
         "Counters": _COUNTERS,
     }
 )

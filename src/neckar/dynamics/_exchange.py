@@ -74,12 +74,21 @@ class Hits(NamedTuple):
         Position among the integrated circuits of the lane.
     dense : ndarray of bool, shape (lane, row)
         The row has been written since: look at all of its synapses.
+    sparse : ndarray of bool, shape (way,)
+        Few synapses answer on all rows of a way, none of which has been written: they are listed way by way, too.
+    way_ptr : ndarray of int64, shape (way + 1,)
+    way_synapse, way_row : ndarray of int32, shape (listed,)
+        Position and row of these synapses.
     """
 
     pair: Ints
     ptr: Ints
     synapse: NDArray[np.int32]
     dense: NDArray[np.bool_]
+    sparse: NDArray[np.bool_]
+    way_ptr: Ints
+    way_synapse: NDArray[np.int32]
+    way_row: NDArray[np.int32]
 
 
 class Queue(NamedTuple):

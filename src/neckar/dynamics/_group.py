@@ -15,6 +15,7 @@ from neckar.dynamics._propagators import late_shares
 from neckar.dynamics._together import DONE, together_kernel
 
 Ticks = NDArray[np.int64]
+LISTED_PER_ROW = 16  # synapses per row up to which those of a way are listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +111,8 @@ class LaneGroup:
         """Replace weights (V) and labels of one row of a lane, shape (column,), for all events delivered from now on."""
         self.lanes[lane].write_row(row, weights, labels)
         self.hits.dense[lane, row] = True
+        ways = np.repeat(np.arange(len(self.tables.way_lane)), np.diff(self.tables.row_ptr))[self.tables.row == row]
+        self.hits.sparse[ways[self.tables.way_lane[ways] == lane]] = False
         relays = self.relays[lane]
         relays.label[row], relays.on[row] = labels[relays.column], weights[relays.column] > 0
 
@@ -119,7 +122,7 @@ class LaneGroup:
         twin.__dict__.update(self.__dict__)
         twin.lanes = tuple(lane.fork() for lane in self.lanes)
         twin.relays = tuple(relays._replace(ready=relays.ready.copy()) for relays in self.relays)
-        twin.hits = self.hits._replace(dense=self.hits.dense.copy())
+        twin.hits = self.hits._replace(dense=self.hits.dense.copy(), sparse=self.hits.sparse.copy())
         twin.queue = Queue(*(part.copy() for part in self.queue))
         return twin
 
@@ -196,7 +199,22 @@ def _hits(tables: Tables, lanes: Sequence[Lane]) -> Hits:
             which, column = np.nonzero((lane.labels[row, : len(lane.columns)] == label[:, None]) & (lane.weights[row, : len(lane.columns)] > 0))
             counts[part + 1] = np.bincount(which, minlength=len(part))
             synapses.append(column.astype(np.int32))
-    return Hits(pair.astype(np.int64), np.cumsum(counts), np.concatenate(synapses), np.zeros((len(lanes), 256), np.bool_))
+    ptr, synapse = np.cumsum(counts), np.concatenate(synapses)
+    n_ways = len(tables.way_lane)
+    way, hits = np.repeat(np.arange(n_ways), np.diff(tables.row_ptr)), np.diff(ptr)[pair]
+    sparse = np.bincount(way, weights=hits, minlength=n_ways) <= LISTED_PER_ROW * np.diff(tables.row_ptr)
+    entry = np.flatnonzero(sparse[way])
+    owner, listed = _expand(ptr, pair[entry])
+    way_ptr = np.searchsorted(way[entry][owner], np.arange(n_ways + 1)).astype(np.int64)
+    dense = np.zeros((len(lanes), 256), np.bool_)
+    return Hits(pair.astype(np.int64), ptr, synapse, dense, sparse, way_ptr, synapse[listed], tables.row[entry][owner])
+
+
+def _expand(ptr: Ticks, index: Ticks) -> tuple[Ticks, Ticks]:
+    """Return, for each element of each chosen range of a CSR pointer, the position of its choice and its own position."""
+    start, count = ptr[index], ptr[index + 1] - ptr[index]
+    owner = np.repeat(np.arange(len(index)), count)
+    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count) + start[owner]
 
 
 def _with_rows(tables: Tables, carried: Sequence[RowEvents]) -> Tables:

@@ -68,27 +68,45 @@ def row_event(B, row, label, tick, begin, n, weights, labels, receptor, share, l
             kick_late(B, 0, row, label, begin - tick, n, weights, labels, late)
 
 
+@inline
+def one_synapse(B, line, c, w, offset, delay, share, late):  # type: ignore[no-untyped-def]
+    """Deliver one event to one line of the circuit at position `c`, `offset` ticks into the step, or `delay` ticks late: the sums of :func:`row_event`."""
+    gm, sign = B[(L.GM_EXC + line) * STRIDE + c], F(1 - 2 * line)
+    s, q, i, v = (L.S_EXC + line) * STRIDE + c, (L.KICK_EXC + line) * STRIDE + c, L.JUMP * STRIDE + c, L.V * STRIDE + c
+    if delay <= 0:
+        at_start = share[line, 0, offset]
+        B[s] = multiply_add(at_start, w, B[s])
+        B[q] = multiply_add(share[line, 1, offset], w, B[q])
+        B[i] = multiply_add(sign * at_start * w, gm, B[i])
+    else:
+        at_start, kick = late[line, 0, delay], sign * w * gm
+        charge = select(B[L.REFRACTORY * STRIDE + c] <= B[L.T_HOLDOFF * STRIDE + c], late[line, 1, delay], F(0))
+        B[s] = multiply_add(at_start, w, B[s])
+        B[i] = multiply_add(at_start, kick, B[i])
+        B[v] = multiply_add(charge, kick, B[v])
+
+
+@kernel_part
+def listed_synapses(B, tick, begin, weights, receptor, share, late, synapse, row, first, last):  # type: ignore[no-untyped-def]
+    """Deliver one event to the listed synapses `first` to `last` of a way."""
+    offset, delay = max(tick - begin, 0), min(begin - tick, late.shape[2] - 1)
+    for p in range(first, last):
+        c, r = synapse[p], row[p]
+        w = weights[r, c]
+        if receptor[r] & 2:
+            one_synapse(B, 1, c, w, offset, delay, share, late)
+        if receptor[r] & 1:
+            one_synapse(B, 0, c, w, offset, delay, share, late)
+
+
 @kernel_part
 def few_synapses(B, row, tick, begin, weights, receptor, share, late, hit, first, last):  # type: ignore[no-untyped-def]
-    """Deliver one event to the synapses `hit[first:last]` of one row, the only ones that answer: the sums of :func:`row_event`."""
+    """Deliver one event to the synapses `hit[first:last]` of one row, the only ones that answer."""
+    offset, delay = max(tick - begin, 0), min(begin - tick, late.shape[2] - 1)
     for line in range(1, -1, -1):
         if receptor[row] & (1 << line):
-            sign, delay = F(1 - 2 * line), min(begin - tick, late.shape[2] - 1)
             for p in range(first, last):
-                c = hit[p]
-                w, gm = weights[row, c], B[(L.GM_EXC + line) * STRIDE + c]
-                s, q, i, v = (L.S_EXC + line) * STRIDE + c, (L.KICK_EXC + line) * STRIDE + c, L.JUMP * STRIDE + c, L.V * STRIDE + c
-                if tick >= begin:
-                    at_start = share[line, 0, tick - begin]
-                    B[s] = multiply_add(at_start, w, B[s])
-                    B[q] = multiply_add(share[line, 1, tick - begin], w, B[q])
-                    B[i] = multiply_add(sign * at_start * w, gm, B[i])
-                else:
-                    at_start, kick = late[line, 0, delay], sign * w * gm
-                    charge = select(B[L.REFRACTORY * STRIDE + c] <= B[L.T_HOLDOFF * STRIDE + c], late[line, 1, delay], F(0))
-                    B[s] = multiply_add(at_start, w, B[s])
-                    B[i] = multiply_add(at_start, kick, B[i])
-                    B[v] = multiply_add(charge, kick, B[v])
+                one_synapse(B, line, hit[p], weights[row, hit[p]], offset, delay, share, late)
 
 
 @kernel_part
@@ -179,14 +197,19 @@ def together_kernel(features: Features) -> Callable[..., Any]:
                 queue.arrived[way] += 1
                 lane = tables.way_lane[way]
                 B, W, M, R, seen, n = blocks[lane], weights[lane], labels[lane], receptor[lane], observed[lane], sizes[lane]
+                if hits.sparse[way]:
+                    listed_synapses(B, tick, begin, W, R, share, late, hits.way_synapse, hits.way_row, hits.way_ptr[way], hits.way_ptr[way + 1])
+                    if relays[lane].column.size == 0 and seen.size == 0:
+                        continue
                 for q in range(tables.row_ptr[way], tables.row_ptr[way + 1]):
                     row, label = tables.row[q], tables.row_label[q]
-                    pair = hits.pair[q]
-                    first, last = hits.ptr[pair], hits.ptr[pair + 1]
-                    if hits.dense[lane, row] or last - first > MOST_HITS:
-                        row_event(B, row, label, tick, begin, n, W, M, R, share, late)
-                    else:
-                        few_synapses(B, row, tick, begin, W, R, share, late, hits.synapse, first, last)
+                    if not hits.sparse[way]:
+                        pair = hits.pair[q]
+                        first, last = hits.ptr[pair], hits.ptr[pair + 1]
+                        if hits.dense[lane, row] or last - first > MOST_HITS:
+                            row_event(B, row, label, tick, begin, n, W, M, R, share, late)
+                        else:
+                            few_synapses(B, row, tick, begin, W, R, share, late, hits.synapse, first, last)
                     n_out = fire_relays(B, lane, relays[lane], row, label, tick, begin, R, tables, queue, out_tick, out_circuit, leaves, n_out)
                     if seen.size:
                         before = n_log[lane]

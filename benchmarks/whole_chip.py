@@ -1,6 +1,6 @@
 """Speed of the whole chip: a recurrent network, a relay that idles, many chips in one call.
 
-Medians of five in one process, after one run that loads or compiles the kernels; wall time. Prints one line per question with the limit that the project sets itself:
+Medians of five in one process, after one run that loads or compiles the kernels; wall time. Prints one line per question, with the limit that the project sets:
 
 * a recurrent network of 512 neurons, all default effects, 6e7 synaptic events per second of hardware time: wall time per hardware time, at most 2;
 * ten seconds of one neuron that is fired past its membrane at 200 Hz: at most 0.2 s;

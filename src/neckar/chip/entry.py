@@ -318,8 +318,8 @@ class EntryRun:
             for h, half in enumerate(events):
                 now = half.between(-(2**62), end)
                 result.synaptic_events += _matches(config, h, now.row, now.label, np.ones(len(now.row), np.int64))
-            lanes = {h: self._lane(trial, h, np.unique(events[h].row)) for h in range(HEMISPHERES)}
-            return Apart({h: lane for h, lane in lanes.items() if len(lane.columns)}, events)
+            used = np.unique(self.plan.active // COLUMNS).tolist()
+            return Apart({h: self._lane(trial, h, np.unique(events[h].row)) for h in used}, events)
         tables = fabric.tables(stretch, config)
         lanes = {}
         for h in range(HEMISPHERES):

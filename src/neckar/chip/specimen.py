@@ -242,6 +242,26 @@ class Specimen:
             variates = keyed_normals(math.prod(parameter.shape), "mismatch", self.statistics_version, self.seed, name).reshape(parameter.shape)
         return np.exp(parameter.sigma * variates) if parameter.is_factor else parameter.sigma * variates
 
+    def deviation_rows(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return some rows of a circuit-level parameter whose last axis has an even length; the values of :meth:`deviation`, in less time.
+
+        Parameters
+        ----------
+        name : str
+        rows : ndarray of int64, shape (row,)
+            Positions along all axes but the last, flattened.
+
+        Returns
+        -------
+        ndarray, shape (row, last axis), float64
+        """
+        parameter = _known(name)
+        if name in self.overrides:
+            return np.asarray(self.overrides[name]).reshape(-1, parameter.shape[-1])[rows]
+        uniforms = keyed_uniforms(math.prod(parameter.shape), "mismatch", self.statistics_version, self.seed, name).reshape(-1, parameter.shape[-1])[rows]
+        variates = _normals(uniforms).reshape(len(rows), parameter.shape[-1])
+        return np.exp(parameter.sigma * variates) if parameter.is_factor else parameter.sigma * variates
+
     def drift(self, name: str) -> NDArray[np.float64]:
         """Return how far a potential of each circuit has moved since age zero.
 
@@ -298,9 +318,14 @@ def keyed_normals(n: int, *key: str | int) -> NDArray[np.float64]:
     ndarray, shape (n,), float64
         About 20 ns each, and 30 us to start.
     """
-    first, second = keyed_uniforms(n + n % 2, *key).reshape(-1, 2).T
+    return _normals(keyed_uniforms(n + n % 2, *key))[:n]
+
+
+def _normals(uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return standard normal variates, flat, made from pairs of neighbours (Box and Muller)."""
+    first, second = uniforms.reshape(-1, 2).T
     radius, angle = np.sqrt(-2 * np.log(first)), 2 * np.pi * second
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)[:n]
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)
 
 
 def keyed_reads(ticks: NDArray[np.int64], numbers: NDArray[np.int64], *key: str | int) -> NDArray[np.float64]:

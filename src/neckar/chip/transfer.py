@@ -31,6 +31,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Self
 
 import numpy as np
@@ -326,21 +327,42 @@ def kick_volts(
     place = np.ix_(row, column)
     unit = np.float32(facts.SYNAPTIC_KICK.value) * (bias / facts.SYNAPTIC_KICK_BIAS.value).astype(np.float32)
     step = _field(config, "synapse_weight")[hemisphere][place].astype(np.float32) * unit
-    return step * _synapse_factors(specimen)[hemisphere][place] if effects.mismatch else step
+    if not effects.mismatch:
+        return step
+    factors = _synapse_factors(specimen).rows(hemisphere, row)
+    return step * (factors if columns is None else factors[:, column])
+
+
+class _SynapseFactors:
+    """Factor of each synapse's pulse on one chip, drawn row by row when first asked for."""
+
+    def __init__(self, specimen: Specimen) -> None:
+        hemispheres, rows, columns = AXES["hemisphere"], AXES["row"], AXES["column"]
+        self._specimen = specimen
+        across, along = specimen.deviation("synapse_gradient")
+        self._across = 1 + across * np.linspace(-1, 1, columns)
+        self._along = 1 + along * np.linspace(1, -1, hemispheres * rows)
+        self._pulse = np.repeat(specimen.deviation("driver_pulse"), ROWS_PER_DRIVER, axis=1).reshape(-1)
+        self._bias = np.repeat(specimen.deviation("dac_bias").reshape(hemispheres, -1), COLUMNS_PER_BACKEND, axis=1)
+        self._values = np.empty((hemispheres * rows, columns), np.float32)
+        self._drawn = np.zeros(hemispheres * rows, bool)
+        self._lock = Lock()
+
+    def rows(self, hemisphere: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the factors of some rows of a hemisphere, shape (row, column)."""
+        wanted = hemisphere * AXES["row"] + rows
+        with self._lock:
+            new = np.unique(wanted[~self._drawn[wanted]])
+            if len(new):
+                factors = self._specimen.deviation_rows("synapse", new) * self._across * self._along[new, None]
+                self._values[new] = factors * self._pulse[new, None] * self._bias[hemisphere]
+                self._drawn[new] = True
+            return self._values[wanted]
 
 
 @lru_cache(maxsize=8)
-def _synapse_factors(specimen: Specimen) -> NDArray[np.float32]:
-    """Return the factor of each synapse's pulse, shape (hemisphere, row, column)."""
-    edge = np.linspace(-1, 1, AXES["column"])
-    across, along = specimen.deviation("synapse_gradient")
-    height = np.linspace(1, -1, AXES["hemisphere"] * AXES["row"]).reshape(AXES["hemisphere"], AXES["row"], 1)
-    factors = specimen.deviation("synapse") * (1 + across * edge) * (1 + along * height)
-    factors *= np.repeat(specimen.deviation("driver_pulse"), ROWS_PER_DRIVER, axis=1)[..., np.newaxis]
-    factors *= np.repeat(specimen.deviation("dac_bias").reshape(AXES["hemisphere"], -1), COLUMNS_PER_BACKEND, axis=1)[:, np.newaxis]
-    result = factors.astype(np.float32)
-    result.flags.writeable = False
-    return result
+def _synapse_factors(specimen: Specimen) -> _SynapseFactors:
+    return _SynapseFactors(specimen)
 
 
 @dataclass(frozen=True)

@@ -337,6 +337,8 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
         "Shared CapMem cells": {
             "syn_i_bias_dac": Knob(EXCITED, 1000, HEIGHT, RISES),
             "neuron_i_bias_readout_amp": Knob(CONVERTING, 0, READING, FALLS),
+            "neuron_i_bias_spike_comparator": Knob(FIRING, 0, SPIKES, FALLS),
+            "neuron_i_bias_synin_drop": Knob(EXCITED, 0, HEIGHT, FALLS),
         },
         "Neuron backends": {
             "backend_enable_clocks": Knob(FIRING, 0, SPIKES, FALLS),
@@ -418,8 +420,6 @@ PASSIVE: Mapping[str, str] = MappingProxyType(
             (
                 "neuron_v_bias_casc_n",
                 "neuron_i_bias_leak_source_follower",
-                "neuron_i_bias_spike_comparator",
-                "neuron_i_bias_synin_drop",
             ),
             _BIAS,
         ),
@@ -468,3 +468,8 @@ def test_the_table_has_the_groups_and_fields_of_the_register_table():
 def test_passive_fields_are_listed():
     waiting = {name for names in _LATER.values() for name in names}
     assert {name for name, register in TABLE.items() if register.passive} == set(PASSIVE) | waiting
+
+
+def test_few_fields_of_neurons_drivers_and_instruments_are_passive():
+    fields = [r.name for group, rows in register_groups("brainscales2").items() for r in rows if group not in ("Crossbar", "Background sources", "Counters")]
+    assert len(set(PASSIVE) & set(fields)) < 0.1 * len(fields)

@@ -21,7 +21,7 @@ In conductance-based mode the cell ``v_rev_coba`` holds the *reference* potentia
 potential lies ``i_gm / (4/V i_coba)`` above (inhibition: below) it. That is how upstream's calibration uses the two cells (calix ``neuron_synin_coba.py``).
 
 Not modelled: saturation of the amplifier of the conductance-based mode; connected membranes, bypass and the neurons' logic (they raise
-:class:`~neckar.errors.UnsupportedFeatureError`); the biases of followers, amplifiers and comparators; temperature. What a CapMem cell
+:class:`~neckar.errors.UnsupportedFeatureError`); what the biases of followers and comparators do beyond on and off; temperature. What a CapMem cell
 holds beside its code is added before (:mod:`neckar.chip.capmem`): codes may be real numbers here.
 """
 
@@ -39,7 +39,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.chip._lines import Potential, circuit_factors, madc_to_volt, potentials, volt_to_madc
 from neckar.chip.config import ChipConfig
-from neckar.chip.coordinates import COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of
+from neckar.chip.coordinates import COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of, quadrant_of
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.dynamics._parameters import CircuitParameters
@@ -91,6 +91,10 @@ class _Codes:
     def backend(self, name: str) -> NDArray[Any]:
         """Return a field of the circuits' backends."""
         return _field(self._config, name)[self._backend]
+
+    def quadrant(self, name: str) -> NDArray[Any]:
+        """Return a field of the circuits' quadrants."""
+        return _field(self._config, name)[quadrant_of(self.circuits)]
 
 
 def refuse_unsupported(config: Config, circuits: ArrayLike | None = None, where: str = "") -> None:
@@ -206,9 +210,9 @@ def _firing(codes: _Codes, lines: Mapping[str, Potential]) -> dict[str, Any]:
 
     The refractory counter runs on one of the backend's two clocks. The reset ends some cycles, the hold-off, before the counter. A counter that starts
     within the hold-off misses that moment: the reset lasts until it has wrapped around, without hold-off. Without clocks it never ends.
-    A neuron whose fire pulse is off cannot fire.
+    A neuron whose fire pulse is off, or whose comparator has no bias, cannot fire.
     """
-    fires = codes.on("threshold_enable") & (codes.raw("event_routing_analog_output") > 0)
+    fires = codes.on("threshold_enable") & (codes.raw("event_routing_analog_output") > 0) & (codes.quadrant("neuron_i_bias_spike_comparator") > 0)
     threshold = lines["threshold_v_threshold"].at(codes.lsb("threshold_v_threshold"), codes.circuits)
     fast = codes.raw("refractory_period_input_clock") == _TABLE["refractory_period_input_clock"].high
     scale = np.where(fast, codes.backend("backend_clock_scale_fast"), codes.backend("backend_clock_scale_slow"))
@@ -238,7 +242,11 @@ def _constant_current(codes: _Codes, factors: Mapping[str, Values]) -> dict[str,
 
 
 def _synaptic_inputs(codes: _Codes, factors: Mapping[str, Values], lines: Mapping[str, Potential]) -> dict[str, Any]:
-    """Return time constants, transconductances, their dependence on the membrane and the currents at rest of both inputs."""
+    """Return time constants, transconductances, their dependence on the membrane and the currents at rest of both inputs.
+
+    The followers between line and amplifier pass nothing on without a bias.
+    """
+    follows_line = codes.quadrant("neuron_i_bias_synin_drop") > 0
     values: dict[str, Values] = {"i_syn_rest": np.zeros(len(codes.circuits))}
     for kind, sign, polarity, gain in (("excitatory", "exc", 1, 1.0), ("inhibitory", "inh", -1, facts.SYNAPTIC_INHIBITORY_GAIN.value)):
         bias = codes.lsb(f"{kind}_input_i_bias_tau")
@@ -252,7 +260,7 @@ def _synaptic_inputs(codes: _Codes, factors: Mapping[str, Values], lines: Mappin
         gm = gain * facts.SYNAPTIC_GM.value / facts.SYNAPTIC_GM_BIAS.value * code * factors[f"synaptic_gm_{sign}"]
         shift = facts.SYNAPTIC_SHIFT_NEUTRAL.value - codes.lsb(f"{kind}_input_i_shift_reference") + factors[f"synaptic_shift_{sign}"]
         at_rest = polarity * gm * facts.SYNAPTIC_SHIFT_SLOPE.value * shift
-        values[f"gm_{sign}"] = gm * codes.column(f"column_enable_{kind}") * np.where(small, facts.SYNAPTIC_SMALL_STEP.value, 1.0)
+        values[f"gm_{sign}"] = gm * codes.column(f"column_enable_{kind}") * follows_line * np.where(small, facts.SYNAPTIC_SMALL_STEP.value, 1.0)
 
         modulation = codes.lsb(f"{kind}_input_i_bias_coba") * codes.on(f"{kind}_input_enable_coba_mode") * factors[f"coba_slope_{sign}"]
         slope = np.divide(facts.COBA_SLOPE.value * modulation, code, out=np.zeros_like(code), where=code > 0)

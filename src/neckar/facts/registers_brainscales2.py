@@ -194,8 +194,10 @@ _SHARED = (
     *_passive(
         _BLOCK.voltage("neuron_v_bias_casc_n", "Cascode potential of the amplifiers in the neurons.", 250),
         _BLOCK.current("neuron_i_bias_leak_source_follower", "Bias of the source followers in front of the leak/reset amplifiers.", 100),
-        _BLOCK.current("neuron_i_bias_spike_comparator", "Bias of the threshold comparators.", 200),
-        _BLOCK.current("neuron_i_bias_synin_drop", "Bias of the source followers that lower the synaptic line voltage.", 300),
+    ),
+    _BLOCK.current("neuron_i_bias_spike_comparator", "Bias of the threshold comparators; without it neurons do not fire.", 200),
+    _BLOCK.current(
+        "neuron_i_bias_synin_drop", "Bias of the source followers that lower the synaptic line voltage; without it no event reaches a membrane.", 300
     ),
 )
 

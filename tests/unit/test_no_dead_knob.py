@@ -156,6 +156,15 @@ def _nodes(*open_nodes: tuple[int, int]) -> np.ndarray:
     return target
 
 
+_PLASTIC = {**_synapses(1), "driver_enable_stp": True}
+PLASTIC = Setup("a plastic driver that receives one event", _PLASTIC, 160, event())
+PLASTIC_SECOND = PLASTIC.but("the same with the second pair of voltages", driver_select_target_voltages=1)
+_USED = {"driver_utilization": 8, "driver_enable_recovery": True, "stp_recovery_clock_speed": 5}
+USED = Setup("a plastic driver that receives events every 10 us", {**_PLASTIC, **_USED}, 160, arriving(*range(5000, 80_000, 5000)))
+USED_SECOND = USED.but("the same with the second pair of voltages", driver_select_target_voltages=1)
+_MODULATION = {"driver_enable_hagen_dac": True, "driver_enable_hagen_modulation": True, "driver_enable_address_out": False}
+MODULATED = Setup("an event with the activation 12 comes to a modulated driver", {**_PLASTIC, **_MODULATION}, 160, event(20))
+
 GENERATING = Setup(
     "a regular background generator on its way to the host",
     {"background_enable": True, "background_period": 1000, "background_label": 64, "crossbar_target": _nodes((12, 8))},
@@ -230,6 +239,7 @@ PEAK = Observable("highest level", "LSB", 3, lambda r: membrane(r)[200:].max())
 TROUGH = Observable("lowest level", "LSB", 3, lambda r: membrane(r)[200:].min())
 SPIKES = Observable("spikes that reach the host", "spikes", 0.5, lambda r: len(r.spikes.tick))
 PERIOD = Observable("period between spikes", "us", 0.2, period)
+SWING = Observable("largest PSP in a train", "LSB", 3, lambda r: membrane(r)[200:].max() - membrane(r)[199])
 STATE = Observable("level of the adaptation state", "LSB", 3, lambda r: last(adaptation(r)))
 JUMP = Observable("largest jump of the adaptation state", "LSB", 3, lambda r: np.diff(adaptation(r)).max())
 SAMPLES = Observable("samples of the converter", "samples", 0.5, lambda r: len(r.madc[0].tick))
@@ -357,8 +367,27 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "driver_enable_receiver": Knob(EXCITED, 0, HEIGHT, FALLS),
             "driver_row_address_compare_mask": Knob(ADDRESSED, 0, HEIGHT, RISES),
             "driver_enable_address_out": Knob(LABELLED, 0, HEIGHT, FALLS),
+            "driver_enable_stp": Knob(PLASTIC, 0, HEIGHT, RISES),
+            "driver_enable_recovery": Knob(USED, 0, SWING, RISES),
+            "driver_utilization": Knob(USED, 15, SWING, RISES),
+            "driver_recovery": Knob(USED, 15, SWING, FALLS),
+            "driver_offset": Knob(PLASTIC, 15, HEIGHT, FALLS),
+            "driver_select_target_voltages": Knob(PLASTIC, 1, HEIGHT, RISES),
+            "driver_enable_hagen_dac": Knob(MODULATED, 0, HEIGHT, FALLS),
+            "driver_enable_hagen_modulation": Knob(MODULATED, 0, HEIGHT, FALLS),
+            "driver_hagen_dac_offset": Knob(MODULATED, 63, HEIGHT, FALLS),
             "padi_enable_spl1": Knob(EXCITED, 0, HEIGHT, FALLS),
             "padi_enable_extended_timing": Knob(CROWDED, 1, OVERFLOW, RISES),
+            "padi_dacen_pulse_extension": Knob(EXCITED, 15, HEIGHT, RISES),
+            "stp_enable_recovery_clock": Knob(USED, 0, SWING, RISES),
+            "stp_recovery_clock_speed": Knob(USED, 0, SWING, FALLS),
+            "stp_v_charge_0": Knob(USED, 300, SWING, FALLS),
+            "stp_v_charge_1": Knob(USED_SECOND, 50, SWING, RISES),
+            "stp_v_recover_0": Knob(PLASTIC, 200, HEIGHT, RISES),
+            "stp_v_recover_1": Knob(PLASTIC_SECOND, 300, HEIGHT, FALLS),
+            "stp_i_ramp": Knob(PLASTIC, 900, HEIGHT, RISES),
+            "stp_i_calib": Knob(PLASTIC_SECOND.but("the same with a late ramp", driver_offset=15), 1000, HEIGHT, FALLS),
+            "stp_i_bias_comparator": Knob(PLASTIC_SECOND, 300, HEIGHT, FALLS),
         },
         "Crossbar": {
             "crossbar_mask": Knob(ROUTED, 1 << 11, HEIGHT, FALLS),

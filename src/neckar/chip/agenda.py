@@ -19,7 +19,7 @@ from neckar.chip.carrier import Carried, Carrier
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.fabric import UNKNOWN
-from neckar.dynamics import Lane, Segment, Trace
+from neckar.dynamics import Drivers, Lane, Segment, Trace, driver_voltages
 from neckar.errors import UnsupportedFeatureError
 
 PLANES = ("synapse_weight", "synapse_label")  # written row by row while the circuits run on
@@ -64,10 +64,14 @@ class Trial:
         ``(config, hemisphere, rows) -> V, shape (row, column)``: the line step of stored weights.
     counters : ndarray, shape (circuit,), uint8
         Spike counters at tick 0.
+    drivers : sequence of Drivers
+        Of each hemisphere; their state runs on.
     """
 
-    def __init__(self, config: ChipConfig, instruments: Sequence[Instrument], kick_volts: KickVolts, counters: NDArray[np.uint8]) -> None:
-        self.config, self.instruments, self.kick_volts, self._counters = config, instruments, kick_volts, counters
+    def __init__(
+        self, config: ChipConfig, instruments: Sequence[Instrument], kick_volts: KickVolts, counters: NDArray[np.uint8], drivers: Sequence[Drivers]
+    ) -> None:
+        self.config, self.instruments, self.kick_volts, self._counters, self.drivers = config, instruments, kick_volts, counters, drivers
         self.relays_ready = np.full((len(counters) // COLUMNS, COLUMNS), -(2**62), np.int64)
         self.carrier: Carrier | None = None
         self.segments: Sequence[Segment] = ()
@@ -139,8 +143,16 @@ class Port:
         return int(self._trial.counters(self.tick)[circuit])
 
     def read(self, field: str, key: tuple[int | slice, ...]) -> NDArray[np.generic]:
-        """Return a register field, or the counter ``spike_counter``, indexed as numpy does."""
-        return np.array(self._trial.counters(self.tick)[key] if field == "spike_counter" else self._trial.config[field][key])
+        """Return a register field, or one of the counters ``spike_counter`` and ``driver_voltage``, indexed as numpy does.
+
+        Events that circuits sent within the engine's step under way show in the drivers' voltages when the step is over.
+        """
+        if field == "spike_counter":
+            return np.array(self._trial.counters(self.tick)[key])
+        if field == "driver_voltage":
+            voltages = np.stack([driver_voltages(half, self.tick) for half in self._trial.drivers])
+            return np.array(voltages.astype(np.float32)[key])
+        return np.array(self._trial.config[field][key])
 
     def write_weights(self, hemisphere: int, row: int, weights: NDArray[np.uint8]) -> None:
         """Write the 6-bit weights of one synapse row, shape (column,); they act on events from now on."""

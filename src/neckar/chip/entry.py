@@ -16,7 +16,7 @@ from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
 from neckar.chip.capmem import CapMem
 from neckar.chip.carrier import Apart, Carrier, Together
 from neckar.chip.config import ChipConfig
-from neckar.chip.coordinates import COLUMNS
+from neckar.chip.coordinates import COLUMNS, ROWS_PER_DRIVER
 from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch
 from neckar.chip.madc import STAMP_TICKS, Sequencer, channel_grids, sample_rate
 from neckar.chip.probe import n_samples
@@ -26,10 +26,12 @@ from neckar.chip.sampling import LineSampler, ProbeSampler
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import kick_volts, refuse_unsupported
 from neckar.dynamics import (
+    CONSTANT,
     N_DYNAMIC,
     NO_EVENTS,
     STATE_NAMES,
     CircuitParameters,
+    Drivers,
     Lane,
     LaneGroup,
     Relays,
@@ -37,7 +39,10 @@ from neckar.dynamics import (
     Segment,
     Synapses,
     aligned,
+    driver_voltages,
     gather_relays,
+    new_drivers,
+    reconfigured,
 )
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import CROSSBAR_COUNTER_STATES, registers
@@ -171,6 +176,7 @@ class EntryResult:
     config: ChipConfig
     cells: CapMem
     state: NDArray[np.float32]  # (field, circuit)
+    drivers: NDArray[np.float64]  # (hemisphere, driver), V
     counters: NDArray[np.uint8]
     spikes: tuple[Ticks, NDArray[np.int64]]
     unrecorded: int
@@ -229,8 +235,9 @@ class EntryRun:
         config: ChipConfig | None = None,
         counters: NDArray[np.uint8] | None = None,
         cells: CapMem | None = None,
+        drivers: NDArray[np.float64] | None = None,
     ) -> EntryResult:
-        """Run the entry; the arguments are circuits, registers, spike counters and analog parameter cells if it goes on from another entry."""
+        """Run the entry; the arguments are circuits, registers, spike counters, analog parameter cells and drivers if it goes on from another entry."""
         plan, program = self.plan, self.plan.program
         config, self.cells = (config or plan.base).copy(), cells or self.cells
         self._write("before", config, self.writes)
@@ -240,16 +247,19 @@ class EntryRun:
         if before is None:
             _reset_neurons(state, parameters)
         counters = np.zeros(CIRCUITS, np.uint8) if counters is None else counters
-        reads = _read("before", program.reads, config, counters, np.zeros(OUTPUTS, np.uint32))
+        voltages: list[NDArray[np.float64] | None] = [None] * HEMISPHERES if drivers is None else list(drivers)
+        at_rest = [new_drivers(p, start, u) for p, u in zip(self.substrate.drivers(config, self.cells), voltages, strict=True)]
+        reads = _read("before", program.reads, config, _counters(counters, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)))
         samplers = [LineSampler((grid.channel.circuit,), grid.ticks, grid.channel.source) for grid in plan.channels]
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
-        result = EntryResult(config, self.cells, state, np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0, samplers, cadc, [], reads, [])
+        nothing = np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0
+        result = EntryResult(config, self.cells, state, _voltages(at_rest, start), *nothing, samplers, cadc, [], reads, [])
         fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz)
         fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in PLANES], [r for r in program.reads if not isinstance(r.at, str)], reads)
-        trial = Trial(config, [*samplers, *cadc.samplers, *probes], self._kicks, counters)
+        trial = Trial(config, [*samplers, *cadc.samplers, *probes], self._kicks, counters, at_rest)
         self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in PLANES], [playback, *self.actors], result)
         self._finish(trial, fabric, result, probes)
         return result
@@ -273,6 +283,7 @@ class EntryRun:
                 self.cells = self.cells.written(plan.deltas[a], config, *self.key, "snippet", a)
             self._write(a, config, writes)
             parameters = self.substrate.physical(config, self.cells)
+            trial.drivers = [reconfigured(*pair, a) for pair in zip(trial.drivers, self.substrate.drivers(config, self.cells), strict=True)]
             step, tau = self.substrate.step(parameters)
             result.steps.append(step)
             self._configure(config, a, result)
@@ -280,12 +291,13 @@ class EntryRun:
             for h, lane in carrier.lanes.items():
                 lane.load(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             halves = [parameters.take(np.arange(COLUMNS) + COLUMNS * h) for h in range(HEMISPHERES)]
-            trial.run([Segment(half, a, b, step, tau, parameters.features) for half in halves], carrier, actors)
+            features = parameters.features._replace(plastic=_plastic(trial.drivers))
+            trial.run([Segment(half, a, b, step, tau, features) for half in halves], carrier, actors)
             for h, lane in carrier.lanes.items():
                 lane.store(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             if isinstance(carrier, Together):
                 fabric.count_exchange(carrier.group.queue.sent, carrier.group.queue.lost)
-                result.synaptic_events += sum(_matches(config, h, *arrived) for h, arrived in enumerate(carrier.group.arrivals()))
+                result.synaptic_events += sum(_matches(config, h, trial.drivers[h], *arrived) for h, arrived in enumerate(carrier.group.arrivals()))
             carried = carrier.leftover(b)
         self._write(end, config, writes)
         trial.finish(actors)
@@ -317,8 +329,8 @@ class EntryRun:
             events = [_joined(*pair) for pair in zip(carried, fabric.row_events(stretch, config), strict=True)]
             for h, half in enumerate(events):
                 now = half.between(-(2**62), end)
-                result.synaptic_events += _matches(config, h, now.row, now.label, np.ones(len(now.row), np.int64))
-            used = np.unique(self.plan.active // COLUMNS).tolist()
+                result.synaptic_events += _matches(config, h, trial.drivers[h], now.row, now.label, np.ones(len(now.row), np.int64))
+            used = range(HEMISPHERES) if _plastic(trial.drivers) else np.unique(self.plan.active // COLUMNS).tolist()
             return Apart({h: self._lane(trial, h, np.unique(events[h].row)) for h in used}, events)
         tables = fabric.tables(stretch, config)
         lanes = {}
@@ -355,7 +367,7 @@ class EntryRun:
         weights[rows] = self._kicks(config, h, rows.astype(np.int64))
         observed = plan.observed[(plan.observed >= mine.start) & (plan.observed < mine.stop)] - mine.start
         synapses = Synapses(weights, np.ascontiguousarray(config.synapse_label[h]), config.synapse_row_mode[h].astype(np.uint8))
-        return Lane(columns, observed, synapses, _noise_keys(h), self.substrate.seed("membrane", *self.key))
+        return Lane(columns, observed, synapses, _noise_keys(h), self.substrate.seed("membrane", *self.key), trial.drivers[h])
 
     def _finish(self, trial: Trial, fabric: Fabric, result: EntryResult, probes: Sequence[ProbeSampler]) -> None:
         config, program = trial.config, self.plan.program
@@ -367,7 +379,8 @@ class EntryRun:
         result.cells = self.cells
         at_host, spike, result.loops = fabric.to_host(tick, circuit, leaves, config)
         outputs = (fabric.output_counts % CROSSBAR_COUNTER_STATES).astype(np.uint32)
-        result.reads.update(_read("after", program.reads, config, result.counters, outputs))
+        result.drivers = _voltages(trial.drivers, program.duration)
+        result.reads.update(_read("after", program.reads, config, _counters(result.counters, outputs, result.drivers)))
         wanted = self._recorded(tick[spike], circuit[spike])
         result.unrecorded = int(len(spike) - wanted.sum())
         result.spikes = in_order(at_host[wanted] // STAMP_TICKS * STAMP_TICKS, circuit[spike[wanted]])
@@ -386,12 +399,24 @@ class EntryRun:
         return wanted[snippet, circuit]
 
 
-def _read(
-    phase: str, reads: Sequence[TimedRead], config: ChipConfig, spike_counter: NDArray[np.uint8], crossbar_event_counter: NDArray[np.uint32]
-) -> dict[str, NDArray]:
+def _read(phase: str, reads: Sequence[TimedRead], config: ChipConfig, counters: dict[str, NDArray[Any]]) -> dict[str, NDArray]:
     """Return what the reads of a phase yield."""
-    counters: dict[str, NDArray[Any]] = {"spike_counter": spike_counter, "crossbar_event_counter": crossbar_event_counter}
     return {read.name: np.array((counters[read.field] if read.field in counters else config[read.field])[read.key]) for read in reads if read.at == phase}
+
+
+def _counters(spikes: NDArray[np.uint8], outputs: NDArray[np.uint32], voltages: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """Return what can be read besides registers."""
+    return {"spike_counter": spikes, "crossbar_event_counter": outputs, "driver_voltage": voltages.astype(np.float32)}
+
+
+def _voltages(drivers: Sequence[Drivers], tick: int) -> NDArray[np.float64]:
+    """Return the voltages of the drivers of both hemispheres, V, shape (hemisphere, driver)."""
+    return np.stack([driver_voltages(half, tick) for half in drivers])
+
+
+def _plastic(drivers: Sequence[Drivers]) -> bool:
+    """Return whether any driver sends pulses of changing length."""
+    return any(bool((half.parameters.kind != CONSTANT).any()) for half in drivers)
 
 
 def _noise_keys(hemisphere: int) -> NDArray[np.uint32]:
@@ -415,10 +440,12 @@ def _reset_neurons(state: NDArray[np.float32], p: CircuitParameters) -> None:
     state[ARMED] = 0.0
 
 
-def _matches(config: ChipConfig, hemisphere: int, row: NDArray[np.int32], label: NDArray[np.uint8], number: NDArray[np.int64]) -> int:
+def _matches(config: ChipConfig, hemisphere: int, drivers: Drivers, row: NDArray[np.int32], label: NDArray[np.uint8], number: NDArray[np.int64]) -> int:
     """Return how many synapses with a weight were reached by `number` events with a label on a row."""
     if len(row) == 0:
         return 0
+    p = drivers.parameters
+    label = label & p.mask[row // ROWS_PER_DRIVER]
     pair, where = np.unique(row.astype(np.int64) * 64 + label, return_inverse=True)
     row, label = pair // 64, pair % 64
     hit = (config.synapse_label[hemisphere][row] == label[:, None]) & (config.synapse_weight[hemisphere][row] > 0)

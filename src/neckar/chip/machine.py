@@ -133,7 +133,11 @@ class Chip:
         after = MachineState(
             machine=program.machine,
             registers=final.as_mapping(),
-            analog={"circuits": results[-1].state[None, None], "integrated": np.isin(np.arange(CIRCUITS), plan.active)[None, None, None]},
+            analog={
+                "circuits": results[-1].state[None, None],
+                "integrated": np.isin(np.arange(CIRCUITS), plan.active)[None, None, None],
+                "drivers": results[-1].drivers[None, None],
+            },
             counters={"spike_counter": results[-1].counters},
             capmem=results[-1].cells.jitter,
             runs=(state.runs if state else 0) + 1,
@@ -167,10 +171,11 @@ class Chip:
     def _execute(self, plan: Plan, runs: Sequence[EntryRun], state: MachineState | None) -> list[EntryResult]:
         if plan.program.sequential:
             before, counters = _going_on(plan, state)
-            results = [runs[0].execute(before, None, counters)]
+            drivers = None if before is None or state is None or "drivers" not in state.analog else np.array(state.analog["drivers"][0, 0])
+            results = [runs[0].execute(before, None, counters, None, drivers)]
             for run in runs[1:]:
                 last = results[-1]
-                results.append(run.execute(last.state, last.config, last.counters, last.cells))
+                results.append(run.execute(last.state, last.config, last.counters, last.cells, last.drivers))
             return results
         if len(runs) == 1 or self.threads == 1:
             return [run.execute() for run in runs]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, DRIVERS_PER_BUS, event_output_of
+from neckar.chip.drivers import modulated
 from neckar.facts import AXES, CROSSBAR_NODE_EXISTS
 from neckar.facts.labels import (
     LABEL_CROSSBAR_MASK,
@@ -48,7 +49,7 @@ class Ways:
     row : ndarray of int32, shape (entry,)
         Rows that answer, within the hemisphere of the bus, ascending; ways to the host have none.
     row_label : ndarray of uint8, shape (entry,)
-        Label as the row's synapses see it.
+        Label as the row's synapses see it; of a modulated driver, as the driver sees it.
     """
 
     ptr: Ints
@@ -75,6 +76,7 @@ _FIELDS = (
     "driver_enable_receiver",
     "driver_row_address_compare_mask",
     "driver_enable_address_out",
+    *("driver_enable_stp", "driver_enable_hagen_dac", "driver_enable_hagen_modulation"),
     "synapse_row_mode",
 )
 _KEPT = 8  # results
@@ -132,7 +134,7 @@ def _rows(config: ChipConfig, label: Ints, bus: Ints) -> tuple[Ints, NDArray[np.
     k, p = np.nonzero(answers)
     half, drv = hemisphere[k, 0], driver[k, p]
     k, half, row = np.repeat(k, 2), np.repeat(half, 2), np.repeat(2 * drv, 2) + np.tile([0, 1], len(k))
-    full = config.driver_enable_address_out[half, row // 2].astype(bool)
+    full = (config.driver_enable_address_out.astype(bool) | modulated(config))[half, row // 2]  # a modulated driver hides the low bits itself
     synapse = np.where(full, label[k] & LABEL_SYNAPSE_MASK, label[k] & LABEL_SYNAPSE_TOP_BIT).astype(np.uint8)
     used = config.synapse_row_mode[half, row] > 0
     return k[used], row[used].astype(np.int32), synapse[used]

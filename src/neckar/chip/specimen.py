@@ -88,7 +88,7 @@ _QUADRANT_ROWS = {"dac_bias": "dac_bias", "cadc_ramp_start": "cadc_start", "cadc
 _ARRAY_ROWS = {
     "synapse": ("hemisphere", "row", "column"),
     "synapse_gradient": ("direction",),
-    "driver_pulse": ("hemisphere", "driver"),
+    **dict.fromkeys(("driver_pulse", "driver_ramp_offset"), ("hemisphere", "driver")),
     **dict.fromkeys(("cadc_offset", "cadc_gain"), ("hemisphere", "cadc_channel", "column")),
 }
 

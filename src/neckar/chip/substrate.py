@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.chip import drivers
 from neckar.chip.cadc import FIELDS, CadcTransfer
 from neckar.chip.capmem import CapMem
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import physical
-from neckar.dynamics import CircuitParameters, largest_step, reference_tau
+from neckar.dynamics import CircuitParameters, DriverParameters, largest_step, reference_tau
 from neckar.facts import brainscales2 as facts
 from neckar.program import MachineState
 
@@ -33,6 +35,7 @@ class Substrate:
         self.specimen, self.effects, self._step_ticks = specimen, effects, step_ticks
         self._known: tuple[ChipConfig, CapMem, CircuitParameters] | None = None
         self._cadc: tuple[ChipConfig, CapMem, CadcTransfer] | None = None
+        self._drivers: tuple[ChipConfig, CapMem, tuple[DriverParameters, ...]] | None = None
 
     def capmem(self, state: MachineState | None) -> CapMem:
         """Return the analog parameter cells as a state left them; a chip after a reset has them written by ``CapMem.written``."""
@@ -49,9 +52,17 @@ class Substrate:
     def cadc(self, config: ChipConfig, cells: CapMem) -> CadcTransfer:
         """Return the parallel converter under a configuration and what its cells really hold; the last one is remembered."""
         known = self._cadc
-        if known is None or known[1] != cells or any(not np.array_equal(known[0][name], config[name]) for name in FIELDS):
+        if known is None or known[1] != cells or _differ(known[0], config, FIELDS):
             known = (config.copy(), cells, CadcTransfer.of(self.specimen, self.effects, cells.values(config)))
             self._cadc = known
+        return known[2]
+
+    def drivers(self, config: ChipConfig, cells: CapMem) -> tuple[DriverParameters, ...]:
+        """Return the drivers of each hemisphere under a configuration and what its cells really hold; the last ones are remembered."""
+        known = self._drivers
+        if known is None or known[1] != cells or _differ(known[0], config, drivers.FIELDS):
+            known = (config.copy(), cells, drivers.driver_parameters(self.specimen, self.effects, cells.values(config)))
+            self._drivers = known
         return known[2]
 
     def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float, float]]:
@@ -70,3 +81,7 @@ class Substrate:
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):  # splitmix64
             x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
         return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53 >= facts.LINK_LOSS.value
+
+
+def _differ(one: ChipConfig, other: ChipConfig, names: Iterable[str]) -> bool:
+    return any(not np.array_equal(one[name], other[name]) for name in names)

@@ -39,7 +39,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.chip._lines import Potential, circuit_factors, madc_to_volt, potentials, volt_to_madc
 from neckar.chip.config import ChipConfig
-from neckar.chip.coordinates import COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of, quadrant_of
+from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of, padi_bus_at, quadrant_of
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.dynamics._parameters import CircuitParameters
@@ -306,7 +306,7 @@ def kick_volts(
 ) -> NDArray[np.float32]:
     """Return by how much one event moves the synaptic line of each synapse.
 
-    The step is proportional to the stored weight and to the quadrant's ``syn_i_bias_dac``. With mismatch it scatters with the quadrant's converter, the
+    The step is proportional to the stored weight, to the quadrant's ``syn_i_bias_dac`` and to the length of the pulses that the bus sets. With mismatch it scatters with the quadrant's converter, the
     length of the driver's pulses (alike in both rows of a driver), a linear gradient over columns and rows, and each synapse.
 
     Parameters
@@ -325,7 +325,7 @@ def kick_volts(
 
     Notes
     -----
-    Not modelled: short-term plasticity, pulse extension, the calibration of driver offsets, saturation of a line.
+    Plastic drivers shorten these steps (:mod:`neckar.chip.drivers`). Not modelled: saturation of a line.
     """
     row = np.arange(AXES["row"]) if rows is None else np.asarray(rows, dtype=np.int64)
     column = np.arange(AXES["column"]) if columns is None else np.asarray(columns, dtype=np.int64)
@@ -335,6 +335,10 @@ def kick_volts(
     place = np.ix_(row, column)
     unit = np.float32(facts.SYNAPTIC_KICK.value) * (bias / facts.SYNAPTIC_KICK_BIAS.value).astype(np.float32)
     step = _field(config, "synapse_weight")[hemisphere][place].astype(np.float32) * unit
+    extension = _field(config, "padi_dacen_pulse_extension")
+    if extension.any():
+        bus = padi_bus_at(hemisphere, row // ROWS_PER_DRIVER % BUSES_PER_HEMISPHERE)
+        step *= (1.0 + facts.PULSE_EXTENSION.value * extension[bus]).astype(np.float32)[:, np.newaxis]
     if not effects.mismatch:
         return step
     factors = _synapse_factors(specimen).rows(hemisphere, row)

@@ -9,23 +9,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neckar.dynamics._layout import N_DYNAMIC, STATE_NAMES, aligned
-from neckar.dynamics._parameters import CircuitParameters
+from neckar.dynamics._parameters import CONSTANT, MODULATED, PLASTIC, CircuitParameters, DriverParameters
 from neckar.dynamics._propagators import largest_step, reference_tau
 
 if TYPE_CHECKING:
+    from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, new_drivers, reconfigured
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Relays, Tables, no_relays, serve_all
     from neckar.dynamics._group import NO_OUTSIDE, Firing, LaneGroup, OutsideEvents, gather_relays
     from neckar.dynamics._lane import NO_EVENTS, Lane, RowEvents, Segment, Synapses, Trace
 
 __all__ = [
+    "CONSTANT",
     "FINE",
     "LOST",
+    "MODULATED",
+    "NO_DRIVERS",
     "NO_EVENTS",
     "NO_OUTSIDE",
     "N_DYNAMIC",
+    "PLASTIC",
     "SILENT",
     "STATE_NAMES",
     "CircuitParameters",
+    "DriverParameters",
+    "Drivers",
     "Firing",
     "Lane",
     "LaneGroup",
@@ -37,9 +44,12 @@ __all__ = [
     "Tables",
     "Trace",
     "aligned",
+    "driver_voltages",
     "gather_relays",
     "largest_step",
+    "new_drivers",
     "no_relays",
+    "reconfigured",
     "reference_tau",
     "serve_all",
 ]
@@ -47,7 +57,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from neckar.dynamics import _exchange, _group, _lane
+        from neckar.dynamics import _drivers, _exchange, _group, _lane
 
-        return next(getattr(module, name) for module in (_lane, _group, _exchange) if hasattr(module, name))
+        return next(getattr(module, name) for module in (_lane, _group, _exchange, _drivers) if hasattr(module, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

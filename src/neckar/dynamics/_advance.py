@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
+from neckar.dynamics._drivers import pulse_length
 from neckar.dynamics._elementary import multiply_add, select, trailing_zeros
 from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._noise import mix
@@ -39,24 +40,32 @@ def add_row(w, m, label, at_start, at_end, start, end, jump, sign, gm, n):  # ty
 
 
 @inline
-def kick_line(B, line, row, label, offset, n, weights, labels, share):  # type: ignore[no-untyped-def]
-    """Deliver one event to one synaptic line; `offset` in ticks is its place in the step."""
+def kick_line(B, line, row, label, pulse, offset, n, weights, labels, share):  # type: ignore[no-untyped-def]
+    """Deliver one event with a pulse of some length to one synaptic line; `offset` in ticks is its place in the step."""
     s, q, g, i = (L.S_EXC + line) * STRIDE, (L.KICK_EXC + line) * STRIDE, (L.GM_EXC + line) * STRIDE, L.JUMP * STRIDE
-    at_start, at_end = share[line, 0, offset], share[line, 1, offset]
+    at_start, at_end = pulse * share[line, 0, offset], pulse * share[line, 1, offset]
     add_row(weights[row], labels[row], label, at_start, at_end, B[s : s + n], B[q : q + n], B[i : i + n], F(1 - 2 * line), B[g : g + n], n)
 
 
-@kernel_part
-def deliver(ev_tick, ev_row, ev_label, e, begin, end, n, B, weights, labels, receptor, share):  # type: ignore[no-untyped-def]
-    """Add the row events of one step, `begin` to `end`, to the kicks, from event `e` on; returns the first event of the next step."""
-    while e < ev_tick.size and ev_tick[e] < end:
-        row, offset = ev_row[e], ev_tick[e] - begin
-        line = LAST_LINE[receptor[row]]  # a table instead of a branch: the sign of the next row is hard to predict
-        kick_line(B, line, row, ev_label[e], offset, n, weights, labels, share)
-        if receptor[row] == BOTH:
-            kick_line(B, 0, row, ev_label[e], offset, n, weights, labels, share)
-        e += 1
-    return e
+@cache
+def _delivery(plastic: bool) -> Callable[..., Any]:
+    @kernel_part
+    def deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, end, n, B, weights, labels, receptor, share, drivers):  # type: ignore[no-untyped-def]
+        """Add the row events of one step, `begin` to `end`, to the kicks, from event `e` on; returns the first event of the next step."""
+        while e < ev_tick.size and ev_tick[e] < end:
+            row, offset, label, pulse = ev_row[e], ev_tick[e] - begin, ev_label[e], F(1)
+            if plastic:
+                pulse = pulse_length(drivers, row, label, ev_tick[e], receptor)
+                label &= drivers.parameters.mask[row >> 1]
+                ev_pulse[e] = pulse
+            line = LAST_LINE[receptor[row]]  # a table instead of a branch: the sign of the next row is hard to predict
+            kick_line(B, line, row, label, pulse, offset, n, weights, labels, share)
+            if receptor[row] == BOTH:
+                kick_line(B, 0, row, label, pulse, offset, n, weights, labels, share)
+            e += 1
+        return e
+
+    return deliver
 
 
 @kernel_part
@@ -79,10 +88,10 @@ def collect(B, words, busy, begin, ticks_per_us, column_of, out_tick, out_column
 
 
 @inline
-def log_kicks(row, label, tick, weights, labels, receptor, observed, log_slot, log_line, log_tick, log_kick, n_log):  # type: ignore[no-untyped-def]
+def log_kicks(row, label, pulse, tick, weights, labels, receptor, observed, log_slot, log_line, log_tick, log_kick, n_log):  # type: ignore[no-untyped-def]
     """Note the kicks of observed circuits with their own time, for the dense output. Returns the new length of the log."""
     for k in range(observed.size):
-        kick = weights[row, observed[k]]
+        kick = pulse * weights[row, observed[k]]
         if labels[row, observed[k]] == label and kick != F(0):
             for line in range(2):
                 if receptor[row] & (1 << line):
@@ -94,11 +103,12 @@ def log_kicks(row, label, tick, weights, labels, receptor, observed, log_slot, l
 @cache
 def lane_kernel(features: Features) -> Callable[..., Any]:
     """Return the compiled lane kernel for these features."""
-    step, noisy = circuit_step(features), features.noisy
+    step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
+    deliver = _delivery(plastic)
 
     def advance_lane(  # type: ignore[no-untyped-def]
-        B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, weights, labels, receptor, share,
-        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, busy, out_tick, out_column,
+        B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, ev_pulse, weights, labels, receptor, share,
+        drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, busy, out_tick, out_column,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then add the events before tick `until` to the step that follows.
 
@@ -119,10 +129,13 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
             if n_out > limit:
                 return n_out, n_log, k
             first = e
-            e = deliver(ev_tick, ev_row, ev_label, e, begin, min(begin + h_ticks, until), n, B, weights, labels, receptor, share)
+            e = deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, min(begin + h_ticks, until), n, B, weights, labels, receptor, share, drivers)
             if observed.size:
                 for q in range(first, e):
-                    n_log = log_kicks(ev_row[q], ev_label[q], ev_tick[q], weights, labels, receptor, observed, log_slot, log_line, log_tick, log_kick, n_log)
+                    row, label, pulse = ev_row[q], ev_label[q], F(1)
+                    if plastic:
+                        label, pulse = label & drivers.parameters.mask[row >> 1], ev_pulse[q]
+                    n_log = log_kicks(row, label, pulse, ev_tick[q], weights, labels, receptor, observed, log_slot, log_line, log_tick, log_kick, n_log)
             if k == n_steps:
                 break
             if noisy:

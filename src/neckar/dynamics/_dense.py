@@ -40,7 +40,7 @@ def read_out(B, out, row):  # type: ignore[no-untyped-def]
 
 def dense_kernel(features: Features) -> Callable[..., Any]:
     """Return the compiled dense output for these features; it takes the noise from the states."""
-    return _dense_kernel(features._replace(noisy=False))
+    return _dense_kernel(features.of_circuits._replace(noisy=False))
 
 
 @cache

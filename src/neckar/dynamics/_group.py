@@ -163,8 +163,8 @@ class LaneGroup:
         n_spikes, done = together_kernel(segment.features)(
             *_each(lanes, "block", "flags"), tuple(lane.n for lane in lanes), np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed,
             lanes[0].constants, *_each(lanes, "weights", "labels", "receptor"), lanes[0].share, late_shares(segment.tau, h_ticks),
-            *_each(lanes, "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays, self.tables,
-            self.queue, self.hits, events.time, events.origin, self._widest, self._spread, *out, np.empty(self._room, np.int16),
+            *_each(lanes, "drivers", "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays,
+            self.tables, self.queue, self.hits, events.time, events.origin, self._widest, self._spread, *out, np.empty(self._room, np.int16),
             np.empty(lanes[0].flags.size // 8 + 1, np.int64),
         )  # fmt: skip
         steps = count if done == DONE else done
@@ -196,6 +196,8 @@ def _hits(tables: Tables, lanes: Sequence[Lane]) -> Hits:
         mine = np.flatnonzero(key >> 16 == k)
         for part in np.array_split(mine, -(-len(mine) // 2048) or 1):
             row, label = key[part] >> 8 & 255, key[part] & 255
+            if len(lane.drivers.parameters.mask):
+                label &= lane.drivers.parameters.mask[row >> 1]
             which, column = np.nonzero((lane.labels[row, : len(lane.columns)] == label[:, None]) & (lane.weights[row, : len(lane.columns)] > 0))
             counts[part + 1] = np.bincount(which, minlength=len(part))
             synapses.append(column.astype(np.int32))

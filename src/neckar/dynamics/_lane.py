@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import lane_kernel
 from neckar.dynamics._dense import N_SIGNALS, dense_kernel
+from neckar.dynamics._drivers import NO_DRIVERS, Drivers, forked
 from neckar.dynamics._parameters import CircuitParameters, Features
 from neckar.dynamics._propagators import constants, kick_shares, lane_rows
 
@@ -155,10 +156,20 @@ class Lane:
         Noise key of each column.
     seed : int
         Seed of the noise in this trial, 64 bit.
+    drivers : Drivers
+        Of the rows; the lane changes their state. Only segments with the feature `plastic` look at them.
     """
 
-    def __init__(self, columns: NDArray[np.int64], observed: NDArray[np.int64], synapses: Synapses, keys: NDArray[np.uint32], seed: int) -> None:
-        self.columns = columns
+    def __init__(
+        self,
+        columns: NDArray[np.int64],
+        observed: NDArray[np.int64],
+        synapses: Synapses,
+        keys: NDArray[np.uint32],
+        seed: int,
+        drivers: Drivers = NO_DRIVERS,
+    ) -> None:
+        self.columns, self.drivers = columns, drivers
         self.n = -(-len(columns) // VECTOR) * VECTOR
         self.observed = np.searchsorted(columns, observed).astype(np.int32)
         self.block = L.aligned(L.N_ROWS * L.STRIDE)
@@ -201,7 +212,7 @@ class Lane:
         twin.block = L.aligned(L.N_ROWS * L.STRIDE)
         twin.block[:] = self.block
         twin.rows = twin.block.reshape(L.N_ROWS, L.STRIDE)
-        twin.observed = np.empty(0, np.int32)
+        twin.observed, twin.drivers = np.empty(0, np.int32), forked(self.drivers)
         twin._owned, twin._open, twin._configured = False, None, None
         return twin
 
@@ -260,9 +271,11 @@ class Lane:
         n_log = 2 * len(events.tick) * slots
         log = np.empty(n_log, np.int32), np.empty(n_log, np.int32), np.empty(n_log, np.int64), np.empty(n_log, np.float32)
         ticks, columns = np.empty(self._room + self.n, np.int64), np.empty(self._room + self.n, np.int16)
-        n_spikes, n_kicks, done = lane_kernel(self._configured[0].features)(  # type: ignore[index]
+        features = self._configured[0].features  # type: ignore[index]
+        pulses = np.empty(len(events.tick) * features.plastic, np.float32)
+        n_spikes, n_kicks, done = lane_kernel(features)(
             self.block, self.flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self.constants,
-            events.tick, events.row, events.label, self.weights, self.labels, self.receptor, self.share,
+            events.tick, events.row, events.label, pulses, self.weights, self.labels, self.receptor, self.share, self.drivers,
             self.keys, self.seed, self.observed, states, *log, self.column_of, np.empty(WIDTH // 8 + 1, np.int64), ticks, columns,
         )  # fmt: skip
         ticks, columns = ticks[:n_spikes], columns[:n_spikes]

@@ -17,6 +17,10 @@ from neckar.errors import ConfigurationError
 Values = NDArray[np.float64]
 
 
+CONSTANT, PLASTIC, MODULATED = range(3)
+"""Kinds of synapse drivers, see :class:`DriverParameters`."""
+
+
 class Features(NamedTuple):
     """Which terms a kernel is built for: what no circuit of a hemisphere uses costs nothing."""
 
@@ -24,6 +28,12 @@ class Features(NamedTuple):
     exponential: bool  # exponential or adaptation current
     noisy: bool
     conductance: bool  # conductance-based inputs
+    plastic: bool = False  # drivers with pulses of changing length
+
+    @property
+    def of_circuits(self) -> Features:
+        """The features of the circuits alone."""
+        return self._replace(plastic=False)
 
     def __str__(self) -> str:
         return "-".join(map(str, self))
@@ -167,3 +177,39 @@ class CircuitParameters:
 
 _SCALARS = frozenset({"v_sat", "v_floor", "v_width", "v_supply", "saturating"})
 _ARRAYS = tuple(field.name for field in fields(CircuitParameters) if field.name not in _SCALARS)
+
+
+class DriverParameters(NamedTuple):
+    """What the drivers of a hemisphere do; arrays of shape (driver,), float64 unless said.
+
+    Attributes
+    ----------
+    kind : ndarray of uint8
+        `CONSTANT`: every pulse has the length 1. `PLASTIC`: it follows the driver's voltage. `MODULATED`: the label sets the voltage at every event.
+    mask : ndarray of uint8
+        Bits of an event's label that the driver passes to its synapses.
+    charge, recover : ndarray
+        Voltages that events and time pull towards, V.
+    utilization : ndarray
+        Share of the distance to `charge` that an event covers, 0 to 1.
+    rate : ndarray
+        Of the recovery, 1/s.
+    top, span : ndarray
+        Voltage with a pulse of length 0, and how far below it the length is 1, V.
+    late : ndarray
+        By how much every pulse is shorter, as a share of the longest.
+    zero, step : ndarray
+        Voltage of a modulated driver at label 0, and per unit of the label's low bits, V.
+    """
+
+    kind: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    charge: Values
+    recover: Values
+    utilization: Values
+    rate: Values
+    top: Values
+    span: Values
+    late: Values
+    zero: Values
+    step: Values

@@ -15,6 +15,7 @@ import numpy as np
 
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import BOTH, LAST_LINE, collect, kick_line, log_kicks
+from neckar.dynamics._drivers import pulse_length
 from neckar.dynamics._elementary import multiply_add, select
 from neckar.dynamics._exchange import FINE, HEAD, OUTSIDE, TAIL, admit_outside, room_left, send_spike, send_spikes
 from neckar.dynamics._jit import inline, kernel, kernel_part
@@ -42,12 +43,12 @@ def add_late(w, m, label, at_start, charge, start, jump, sign, gm, v, refractory
 
 
 @inline
-def kick_late(B, line, row, label, delay, n, weights, labels, late):  # type: ignore[no-untyped-def]
+def kick_late(B, line, row, label, pulse, delay, n, weights, labels, late):  # type: ignore[no-untyped-def]
     """Deliver one event that came `delay` ticks before the step's start to one synaptic line."""
     delay = min(delay, late.shape[2] - 1)
     s, g, i = (L.S_EXC + line) * STRIDE, (L.GM_EXC + line) * STRIDE, L.JUMP * STRIDE
     v, r, t = L.V * STRIDE, L.REFRACTORY * STRIDE, L.T_HOLDOFF * STRIDE
-    at_start, charge = late[line, 0, delay], late[line, 1, delay]
+    at_start, charge = pulse * late[line, 0, delay], pulse * late[line, 1, delay]
     add_late(
         weights[row], labels[row], label, at_start, charge, B[s : s + n], B[i : i + n], F(1 - 2 * line), B[g : g + n],
         B[v : v + n], B[r : r + n], B[t : t + n], n,
@@ -55,32 +56,32 @@ def kick_late(B, line, row, label, delay, n, weights, labels, late):  # type: ig
 
 
 @kernel_part
-def row_event(B, row, label, tick, begin, n, weights, labels, receptor, share, late):  # type: ignore[no-untyped-def]
+def row_event(B, row, label, pulse, tick, begin, n, weights, labels, receptor, share, late):  # type: ignore[no-untyped-def]
     """Deliver one event to the lines of one row, in its own step or late."""
     line, both = LAST_LINE[receptor[row]], receptor[row] == BOTH
     if tick >= begin:
-        kick_line(B, line, row, label, tick - begin, n, weights, labels, share)
+        kick_line(B, line, row, label, pulse, tick - begin, n, weights, labels, share)
         if both:
-            kick_line(B, 0, row, label, tick - begin, n, weights, labels, share)
+            kick_line(B, 0, row, label, pulse, tick - begin, n, weights, labels, share)
     else:
-        kick_late(B, line, row, label, begin - tick, n, weights, labels, late)
+        kick_late(B, line, row, label, pulse, begin - tick, n, weights, labels, late)
         if both:
-            kick_late(B, 0, row, label, begin - tick, n, weights, labels, late)
+            kick_late(B, 0, row, label, pulse, begin - tick, n, weights, labels, late)
 
 
 @inline
-def one_synapse(B, line, c, w, offset, delay, share, late):  # type: ignore[no-untyped-def]
+def one_synapse(B, line, c, w, pulse, offset, delay, share, late):  # type: ignore[no-untyped-def]
     """Deliver one event to one line of the circuit at position `c`, `offset` ticks into the step, or `delay` ticks late: the sums of :func:`row_event`."""
     gm, sign = B[(L.GM_EXC + line) * STRIDE + c], F(1 - 2 * line)
     s, q, i, v = (L.S_EXC + line) * STRIDE + c, (L.KICK_EXC + line) * STRIDE + c, L.JUMP * STRIDE + c, L.V * STRIDE + c
     if delay <= 0:
-        at_start = share[line, 0, offset]
+        at_start = pulse * share[line, 0, offset]
         B[s] = multiply_add(at_start, w, B[s])
-        B[q] = multiply_add(share[line, 1, offset], w, B[q])
+        B[q] = multiply_add(pulse * share[line, 1, offset], w, B[q])
         B[i] = multiply_add(sign * at_start * w, gm, B[i])
     else:
-        at_start, kick = late[line, 0, delay], sign * w * gm
-        charge = select(B[L.REFRACTORY * STRIDE + c] <= B[L.T_HOLDOFF * STRIDE + c], late[line, 1, delay], F(0))
+        at_start, kick = pulse * late[line, 0, delay], sign * w * gm
+        charge = select(B[L.REFRACTORY * STRIDE + c] <= B[L.T_HOLDOFF * STRIDE + c], pulse * late[line, 1, delay], F(0))
         B[s] = multiply_add(at_start, w, B[s])
         B[i] = multiply_add(at_start, kick, B[i])
         B[v] = multiply_add(charge, kick, B[v])
@@ -94,19 +95,19 @@ def listed_synapses(B, tick, begin, weights, receptor, share, late, synapse, row
         c, r = synapse[p], row[p]
         w = weights[r, c]
         if receptor[r] & 2:
-            one_synapse(B, 1, c, w, offset, delay, share, late)
+            one_synapse(B, 1, c, w, F(1), offset, delay, share, late)
         if receptor[r] & 1:
-            one_synapse(B, 0, c, w, offset, delay, share, late)
+            one_synapse(B, 0, c, w, F(1), offset, delay, share, late)
 
 
 @kernel_part
-def few_synapses(B, row, tick, begin, weights, receptor, share, late, hit, first, last):  # type: ignore[no-untyped-def]
+def few_synapses(B, row, pulse, tick, begin, weights, receptor, share, late, hit, first, last):  # type: ignore[no-untyped-def]
     """Deliver one event to the synapses `hit[first:last]` of one row, the only ones that answer."""
     offset, delay = max(tick - begin, 0), min(begin - tick, late.shape[2] - 1)
     for line in range(1, -1, -1):
         if receptor[row] & (1 << line):
             for p in range(first, last):
-                one_synapse(B, line, hit[p], weights[row, hit[p]], offset, delay, share, late)
+                one_synapse(B, line, hit[p], weights[row, hit[p]], pulse, offset, delay, share, late)
 
 
 @kernel_part
@@ -154,11 +155,11 @@ def next_event(tables, queue, outside_tick):  # type: ignore[no-untyped-def]
 @cache
 def together_kernel(features: Features) -> Callable[..., Any]:
     """Return the compiled kernel for these features."""
-    step, noisy = circuit_step(features), features.noisy
+    step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
 
     def advance_together(  # type: ignore[no-untyped-def]
         blocks, flags, sizes, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, weights, labels, receptor, share, late,
-        noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue, hits,
+        drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue, hits,
         outside_tick, outside_origin, widest, spread, out_tick, out_circuit, leaves, columns, busy,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then deliver the events before tick `until` to the step that follows. Lanes are the first axis of tuples.
@@ -197,24 +198,29 @@ def together_kernel(features: Features) -> Callable[..., Any]:
                 queue.arrived[way] += 1
                 lane = tables.way_lane[way]
                 B, W, M, R, seen, n = blocks[lane], weights[lane], labels[lane], receptor[lane], observed[lane], sizes[lane]
-                if hits.sparse[way]:
+                listed = not plastic and hits.sparse[way]
+                if listed:
                     listed_synapses(B, tick, begin, W, R, share, late, hits.way_synapse, hits.way_row, hits.way_ptr[way], hits.way_ptr[way + 1])
                     if relays[lane].column.size == 0 and seen.size == 0:
                         continue
                 for q in range(tables.row_ptr[way], tables.row_ptr[way + 1]):
-                    row, label = tables.row[q], tables.row_label[q]
-                    if not hits.sparse[way]:
+                    row, label, pulse = tables.row[q], tables.row_label[q], F(1)
+                    if plastic:
+                        pulse = pulse_length(drivers[lane], row, label, tick, R)
+                        label &= drivers[lane].parameters.mask[row >> 1]
+                    if not listed:
                         pair = hits.pair[q]
                         first, last = hits.ptr[pair], hits.ptr[pair + 1]
                         if hits.dense[lane, row] or last - first > MOST_HITS:
-                            row_event(B, row, label, tick, begin, n, W, M, R, share, late)
+                            row_event(B, row, label, pulse, tick, begin, n, W, M, R, share, late)
                         else:
-                            few_synapses(B, row, tick, begin, W, R, share, late, hits.synapse, first, last)
-                    n_out = fire_relays(B, lane, relays[lane], row, label, tick, begin, R, tables, queue, out_tick, out_circuit, leaves, n_out)
+                            few_synapses(B, row, pulse, tick, begin, W, R, share, late, hits.synapse, first, last)
+                    if pulse > F(0):
+                        n_out = fire_relays(B, lane, relays[lane], row, label, tick, begin, R, tables, queue, out_tick, out_circuit, leaves, n_out)
                     if seen.size:
                         before = n_log[lane]
                         n_log[lane] = log_kicks(
-                            row, label, max(tick, begin), W, M, R, seen, log_slot[lane], log_line[lane], log_tick[lane], log_kick[lane], before
+                            row, label, pulse, max(tick, begin), W, M, R, seen, log_slot[lane], log_line[lane], log_tick[lane], log_kick[lane], before
                         )
                         for q_log in range(before, n_log[lane] if tick < begin else before):
                             log_kick[lane][q_log] *= late[log_line[lane][q_log], 0, min(begin - tick, late.shape[2] - 1)]

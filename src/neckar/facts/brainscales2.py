@@ -105,6 +105,26 @@ SYNAPTIC_LINE_REST = Fact(1.2, "V", _ESTIMATE, "potential of a synaptic line wit
 INHIBITION_FLOOR = Fact(0.128, "V", "our fit to demos ts_06")
 INHIBITION_WIDTH = Fact(37e-3, "V", "our fit to demos ts_06")
 
+# ---- Synapse drivers (LSB: of a CapMem voltage) -----------------------------------------------------------------------------------------------------------
+
+PULSE_EXTENSION = Fact(
+    1 / 15, "1", "our estimate; haldls vx/padi.h", "by which each code makes a pulse longer: twice as long at 15, the 8 ns of extended timing"
+)
+STP_UTILIZATION = Fact(0.2, "1", "calix include/ccalix/stp_calib_target.h: some 0.2", "share of the distance to the charge voltage that an event covers")
+STP_UTILIZATION_CODE = Fact(8, "LSB", _ESTIMATE, "code of the utilization with this share")
+STP_RECOVERY_TIME = Fact(1e-6, "s", _ESTIMATE, "time constant of the recovery at recovery 0 and speed 0")
+STP_RAMP_CURRENT = Fact(600, "LSB", "calix include/ccalix/stp_calib_options.h", "nominal i_ramp and i_calib")
+STP_RAMP_START = Fact(
+    50, "LSB", "our estimate; calix stp_calib_target.h", "voltage with the longest pulse at a neutral offset: v_recover of depressing synapses"
+)
+STP_RAMP_SPAN = Fact(450, "LSB", _ESTIMATE, "that the ramp covers at the nominal current, proportional to it")
+STP_OFFSET_STEP = Fact(15, "LSB", "our estimate; calix test_stp_calibration: the offset removes the spread", "by which a code of the offset lowers the ramp")
+STP_OFFSET_NEUTRAL = Fact(7, "code", "calix hagen/synapse_driver.py (DEFAULT_STP_OFFSET)")
+STP_COMPARATOR_DELAY = Fact(0.1, "1", _ESTIMATE, "delay of the comparator at its largest bias, as a share of the longest pulse, inverse to the bias")
+HAGEN_ACTIVATION_MAX = Fact(31, "1", "haldls vx/padi.h (HagenActivation)", "activation with the longest pulse")
+HAGEN_OFFSET_STEP = Fact(5, "LSB", _ESTIMATE, "by which a code of hagen_dac_offset raises the voltage")
+HAGEN_OFFSET_NEUTRAL = Fact(32, "code", _ESTIMATE, "at which the pulse of a nominal driver is activation / 31")
+
 # ---- Adaptation and exponential ---------------------------------------------------------------------------------------------------------------------------
 
 ADAPTATION_CONDUCTANCE = Fact(88e-9, "S", "demos ts_08 (adaptation, undershoot)", "fixed")
@@ -270,6 +290,7 @@ SPREAD: Mapping[str, Spread] = MappingProxyType(
         "synapse": Spread("1", "lognormal", 0, 0.05, 0, _ESTIMATE, "each synapse"),
         "synapse_gradient": Spread("1", "normal", 0, 0.03, 0, "asymmetry noted in calix correlation.py; value our estimate", "at the array's edges"),
         "driver_pulse": Spread("1", "lognormal", 0, 0.10, 0, "calix test_stp demands a removable spread; value our estimate", "pulse length of a driver"),
+        "driver_ramp_offset": Spread("LSB", "normal", 0, 15, 0, "calix test_stp_calibration; value our estimate", "start of a driver's ramp, CapMem LSB"),
         "cadc_offset": Spread("CADC LSB", "normal", 0, 12.5, 0, "calix test_cadc (below 20); value our estimate", "before calibration"),
         "cadc_gain": Spread("1", "lognormal", 0.10, 0.01, 0, _ESTIMATE, "width of an LSB; chip: of a quadrant's ramp"),
         "cadc_start": Spread("1", "lognormal", 0.10, 0, 0, _ESTIMATE, "start potential of a quadrant's ramp"),

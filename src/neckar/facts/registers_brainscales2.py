@@ -214,6 +214,10 @@ _BACKENDS = (
 _PLANE = _At(("hemisphere", "row", "column"), "haldls vx/synapse.h")
 _DRIVER = _At(("hemisphere", "driver"), "haldls vx/synapse_driver.h")
 _COLUMN = _At(("hemisphere", "column"), "haldls vx/synapse.h (ColumnCurrentQuad)")
+_HEMISPHERE_STP = _At(("hemisphere",), "haldls vx/padi.h (CommonSTPConfig)")
+_STP_CELL = _At(
+    ("quadrant",), "lola vx/synapse_driver.h (SynapseDriverBlock); even drivers: west, odd: east; default: calix stp_calib_target.h (upstream's container: 0)"
+)
 
 _SYNAPSES = (
     _PLANE.code("synapse_weight", 63, "Amplitude of the synapse's current pulses.", unit="weight unit"),
@@ -229,12 +233,33 @@ _DRIVERS = (
     _DRIVER.switch("driver_enable_receiver", "Lets the driver listen to its bus."),
     _DRIVER.code("driver_row_address_compare_mask", 31, "Bits of the row select that must equal the driver's position on the bus.", 31, "bit mask"),
     _DRIVER.switch("driver_enable_address_out", "Forwards the whole label to the synapses; off leaves bit 5 only (matrix multiplication).", True),
+    _DRIVER.switch("driver_enable_stp", "Lets the length of the driver's pulses follow its voltage (short-term plasticity)."),
+    _DRIVER.switch("driver_enable_recovery", "Lets the voltage relax to its recovery value between events."),
+    _DRIVER.code("driver_utilization", 15, "Share of its distance to the charge voltage by which an event moves the voltage; 8 is 0.2."),
+    _DRIVER.code("driver_recovery", 15, "Speed of the recovery within its clock, proportional to code + 1."),
+    _DRIVER.code("driver_offset", 15, "Shortens plastic pulses, to make drivers equal; default: the middle, as calix starts (upstream's container: 0).", 7),
+    _DRIVER.code("driver_select_target_voltages", 1, "Which of two pairs of charge and recovery voltages the driver uses."),
+    _DRIVER.switch("driver_enable_hagen_dac", "Lets the label of an event set the voltage, with modulation; for matrix multiplication."),
+    _DRIVER.switch("driver_enable_hagen_modulation", "Makes pulses of a plastic driver with this DAC as long as the label says: (32 - label) / 31."),
+    _DRIVER.code("driver_hagen_dac_offset", 63, "Raises the voltage of the DAC; neutral default: our estimate (upstream's container: 0).", 32),
     _At(("padi_bus",), "haldls vx/padi.h (CommonPADIBusConfig); 0-3 top, 4-7 bottom hemisphere").switch(
         "padi_enable_spl1", "Lets the bus take events from the crossbar; on by default (upstream's container: off).", True
     ),
     _At(("padi_bus",), "haldls vx/padi.h (CommonPADIBusConfig)").switch(
         "padi_enable_extended_timing", "Keeps events of the bus at least 8 ns apart instead of 4 ns."
     ),
+    _At(("padi_bus",), "haldls vx/padi.h (CommonPADIBusConfig)").code(
+        "padi_dacen_pulse_extension", 15, "Makes the pulses of the bus' drivers longer, and synapses stronger; 15 doubles them."
+    ),
+    _HEMISPHERE_STP.switch("stp_enable_recovery_clock", "Runs the clock of the recovery; on by default (upstream's container: off).", True),
+    _HEMISPHERE_STP.code("stp_recovery_clock_speed", 15, "Each code doubles the time constant of the recovery: 1 us 2^code / (driver_recovery + 1)."),
+    _STP_CELL.voltage("stp_v_charge_0", "Voltage that events pull towards, first pair; a lower voltage makes longer pulses.", 100),
+    _STP_CELL.voltage("stp_v_charge_1", "Voltage that events pull towards, second pair.", 330),
+    _STP_CELL.voltage("stp_v_recover_0", "Voltage that drivers recover to, first pair.", 400),
+    _STP_CELL.voltage("stp_v_recover_1", "Voltage that drivers recover to, second pair.", 50),
+    _STP_CELL.current("stp_i_ramp", "Current of the ramp that is compared with the voltage; a higher code makes longer pulses.", 600),
+    _STP_CELL.current("stp_i_calib", "Strength of driver_offset; calix sets it like the ramp.", 600),
+    _STP_CELL.current("stp_i_bias_comparator", "Bias of the drivers' comparators; a lower code shortens pulses.", 1022),
 )
 
 
@@ -359,6 +384,19 @@ _COUNTERS = (
         "counter",
         "Spikes of the neuron since the last reset of the counter, modulo 256. The flag that silicon sets at an overflow has no model.",
         "haldls vx/neuron.h (SpikeCounterRead)",
+        counter=True,
+    ),
+    Register(
+        "driver_voltage",
+        ("hemisphere", "driver"),
+        np.dtype(np.float32),
+        0,
+        0,
+        1,
+        "V",
+        "counter",
+        "Voltage of the driver's short-term plasticity. Not on silicon, where only the membrane converter sees it.",
+        "haldls vx/synapse_driver.h (enable_readout)",
         counter=True,
     ),
     Register(

@@ -107,8 +107,8 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
     deliver = _delivery(plastic)
 
     def advance_lane(  # type: ignore[no-untyped-def]
-        B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, ev_pulse, weights, labels, receptor, share,
-        drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, busy, out_tick, out_column,
+        B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, ev_pulse, weights, labels, receptor,
+        share, drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, busy, out_tick, out_column,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then add the events before tick `until` to the step that follows.
 

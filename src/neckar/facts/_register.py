@@ -60,7 +60,7 @@ class Register:
     axes : tuple of str
         Names of the array axes, keys of :data:`AXES`. An empty tuple is a single register.
     dtype : numpy.dtype
-        bool, uint8, int8, uint16 or uint32.
+        bool, uint8, int8, uint16 or uint32; float32 for voltages that only an open read shows.
     default : int or ndarray
         Code after a reset: one for all elements, or an array of the field's shape.
     low, high : int

@@ -307,8 +307,8 @@ def kick_volts(
     """Return by how much one event moves the synaptic line of each synapse.
 
     The step is proportional to the stored weight, to the quadrant's ``syn_i_bias_dac`` and to the length of the pulses that the bus sets. With mismatch it
-    scatters with the quadrant's converter, the length of the driver's pulses (alike in both rows of a driver), a linear gradient over columns and rows, and each
-    synapse.
+    scatters with the quadrant's converter, the length of the driver's pulses (alike in both rows of a driver), a linear gradient over columns and rows, and
+    each synapse.
 
     Parameters
     ----------

@@ -45,6 +45,7 @@ bench: $(STAMPS)/demo  ## speed of the chip on this machine
 
 ledger: $(STAMPS)/demo  ## measure the tables of the ledger again: a thousand virtual chips, minutes
 	$(BIN)/python benchmarks/ledger_one_neuron.py --write
+	$(BIN)/python benchmarks/ledger_whole_chip.py --write
 	$(BIN)/python benchmarks/ledger.py --write $(ARGS)
 
 docs: $(STAMPS)/docs  ## documentation as HTML in docs/_build

@@ -52,7 +52,7 @@ def integrated(chip, sign):
 
 
 def test_a18_step_per_event():
-    """7 % below the figure: one law gives this step and the PSP of row A9, whose own public values lie 25 % apart. Random chips: 6.0 to 10.2 (row V35)."""
+    """Within 10 % of the figure, which is one chip's; random chips: 6.0 to 10.2 (row V35 of the prediction ledger)."""
     assert integrated(SPECIMEN, EXCITATORY)[0] == pytest.approx(7.9, rel=0.1)
     assert integrated(SPECIMEN, INHIBITORY)[0] == pytest.approx(-7.5, rel=0.1)
     assert_four_of_five(lambda chip: integrated(chip, EXCITATORY)[0], 6.0, 10.2)

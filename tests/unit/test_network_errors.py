@@ -78,6 +78,17 @@ def in_degree() -> None:
     mapped([sources(150), NeuronPopulation("deep", 2)], connect(0, 1, [(i, 1) for i in range(150)], receptor="signed"))
 
 
+def in_degree_of_some_circuits() -> None:
+    tree = Morphology(((0, 0), (1, 0)), (Compartment("all", (0, 1), 0, inhibitory=(1,)),))
+    everything = [(i, 0) for i in range(260)]
+    mapped([sources(260), NeuronPopulation("tree", 1, morphology=tree)], connect(0, 1, everything, receptor="inhibitory"))
+
+
+def in_degree_that_no_memory_holds() -> None:
+    everything = [(i, j) for i in range(400) for j in range(400)]
+    mapped([sources(400), NeuronPopulation("deep", 400)], connect(0, 1, everything, 16000))
+
+
 def in_degree_on_a_bus() -> None:
     pairs = [(i, 40) for i in range(40)]
     mapped([NeuronPopulation("deep", 41)], connect(0, 0, pairs, 70), permutation=[*range(20), *range(256, 276), 100])
@@ -173,6 +184,8 @@ CASES: list[tuple[Callable[[], None], type[NeckarError], list[str]]] = [
     (placement, PlacementError, ["Placement unsuccessful", "515 neuron circuits", "population 'late'", "room for 4 neurons", "512 circuits", "fewer"]),
     (anchor, PlacementError, ["Placement unsuccessful", "neuron 0 of population 'row'", "at circuit 126", "allowed are circuits", "Move its anchor"]),
     (in_degree, CapacityError, ["neuron 1 of population 'deep'", "300 synapses", "allowed are 256", "Use fewer", r"SingleCompartmentNeuron\(2\)"]),
+    (in_degree_of_some_circuits, CapacityError, ["compartment 'all' of neuron 0", r"circuit 1\)", "260 synapses", "256", r"SingleCompartmentNeuron\(3\)"]),
+    (in_degree_that_no_memory_holds, CapacityError, ["neuron 0 of population 'deep'", "101600 synapses", "allowed are 256", "Use fewer"]),
     (in_degree_on_a_bus, CapacityError, ["neuron 40 of", "80 synapses on PADI bus 0", "columns 0 to 31 and 128 to 159", "allowed are 64", "permutation"]),
     (rows_of_a_bus, CapacityError, [r"PADI bus 0 \(top", "32 excitatory and 33 inhibitory synapse rows", "allowed are 64", "Spread the sources"]),
     (rows_of_a_hemisphere, CapacityError, [r"hemisphere 0 \(top", "200 excitatory and 100 inhibitory", "allowed are 256", "both hemispheres"]),

@@ -92,6 +92,17 @@ def test_a_border_replaces_neurons_by_sources_with_their_recorded_spikes() -> No
     assert trains(partition(network, base=BASE).recorded(runs, 2)) == [[[320], [310], [120]], [[220], [210], []]]
 
 
+def test_other_weights_keep_the_routes_of_all_instances() -> None:
+    def network(weight: int) -> Network:
+        heavy = dataclasses.replace(pairs(1, 2, (0, 0)), weight=np.array([weight]))
+        return Network((sources([[[100]]]), neurons(1, 0), neurons(1, 1)), (pairs(0, 1, (0, 0)), heavy))
+
+    first = run_instances(split_instances(network(5)), relay, 1000, base=BASE)
+    second = run_instances(split_instances(network(9)), relay, 1000, base=BASE, previous=first)
+    assert [b.mapped.routing is a.mapped.routing for a, b in zip(first, second, strict=True)] == [True, True]
+    assert second[1].mapped.fields["synapse_weight"].max() == 9
+
+
 def test_spikes_that_cross_a_border_are_recorded_whatever_was_asked_for() -> None:
     network = Network((sources([[[100]]]), neurons(1, 0), neurons(1, 1)), (pairs(0, 1, (0, 0)), pairs(1, 2, (0, 0))))
     runs = run_instances(split_instances(network), relay, 1000, base=BASE, record=lambda part, mapped: Record(spikes=()))

@@ -305,17 +305,6 @@ class Network:
         np.cumsum([population.size * n_compartments(population) for population in self.populations], out=offsets[1:])
         return offsets
 
-    def site_name(self, site: int) -> str:
-        """Return a site in words."""
-        offsets = self.site_offsets()
-        number = int(np.searchsorted(offsets, site, side="right")) - 1
-        population = self.populations[number]
-        index, compartment = divmod(int(site - offsets[number]), n_compartments(population))
-        if not isinstance(population, NeuronPopulation):
-            return f"source {index} of population {population.label!r}"
-        part = f"compartment {population.morphology.compartments[compartment].label!r} of " if n_compartments(population) > 1 else ""
-        return f"{part}neuron {index} of population {population.label!r}"
-
     def _check_end(self, projection: Projection, end: str, number: int, indices: NDArray[np.int64], compartment: int) -> None:
         if not 0 <= number < len(self.populations):
             raise ConfigurationError(f"projection {projection.label!r}: {end} is population {number}; there are {len(self.populations)}.")

@@ -98,6 +98,7 @@ def run_instances(
     base: ChipConfig,
     permutation: ArrayLike | None = None,
     record: Callable[[Part, MappedNetwork], Record] | None = None,
+    previous: Sequence[InstanceRun] = (),
 ) -> tuple[InstanceRun, ...]:
     """Map and execute the parts of a network one after the other, handing on the spikes that cross borders.
 
@@ -115,6 +116,8 @@ def run_instances(
         Circuits in the order of their use.
     record : callable, optional
         What to record of a part; by default all spikes. Spikes that cross borders are recorded in any case.
+    previous : sequence of InstanceRun, optional
+        Earlier runs, of whose mappings the unchanged parts are reused; see :func:`map_network`.
 
     Returns
     -------
@@ -122,10 +125,11 @@ def run_instances(
         One per part.
     """
     spikes: dict[Site, SourcePopulation] = {}
+    earlier = {run.part.instance: run.mapped for run in previous}
     done = []
     wanted = {site for part in parts for site in part.stand_ins.values()}
     for part in parts:
-        mapped = map_network(part.with_spikes(spikes), base=base, permutation=permutation)
+        mapped = map_network(part.with_spikes(spikes), base=base, permutation=permutation, previous=earlier.get(part.instance))
         crossing = {site: masters(part, mapped, site) for site in sorted(wanted) if _is_here(part, site)}
         asked = Record() if record is None else record(part, mapped)
         if asked.spikes != "all":

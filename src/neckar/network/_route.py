@@ -41,7 +41,7 @@ from neckar.facts.labels import (
     NEURON_OUTPUT_SHIFT,
 )
 from neckar.network._background import Generators, choose_buses
-from neckar.network._capacity import ROWS_PER_BUS, check_necessary
+from neckar.network._capacity import ROWS_PER_BUS, check_rows, check_senders, check_targets
 from neckar.network._connections import Connections, choose_circuits, rank_of
 from neckar.network._distribute import LABELS, Distribution, Group, Sending, distribute_external
 from neckar.network._drivers import Selects, allocate, compare_mask
@@ -166,9 +166,11 @@ def route(network: Network, placement: Placement, flat: Connections) -> Routing:
     UnsuccessfulRoutingError
         If each of these suffices, but no distribution of sources or allocation of drivers was found.
     """
+    check_targets(network, placement, flat)
     connection, circuit = choose_circuits(network, placement, flat)
+    check_senders(network, flat.source[connection], circuit // COLUMNS)
     sources, source = _sources(network, placement, flat, connection, circuit)
-    check_necessary(network, placement, sources.demand, sources.bus)
+    check_rows(network, placement, sources.demand, sources.bus)
     made, allocation = _search(network, sources)
 
     group_of, label_of = np.zeros((2, len(made.source)), np.int64)

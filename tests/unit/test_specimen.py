@@ -167,6 +167,24 @@ def test_drift_is_zero_at_first_continuous_and_of_the_stated_rate():
     assert abs(np.corrcoef(moved(9.0)[:512], moved(9.0)[512:1024])[0, 1]) < 5 / math.sqrt(512)
 
 
+def test_drift_is_a_continuous_function_of_the_age_alone():
+    """Three sinusoids of equal shares of the rate: nobody moves faster than sqrt(6) rates; after a day the spread is the sum of their squares.
+
+    1536 independent displacements: standard error of the spread 1.8 %, tolerance 5 of them.
+    """
+    names = ("leak_v_leak", "reset_v_reset", "threshold_v_threshold")
+    ages = np.linspace(100.0, 101.0, 41)
+    moved = np.array([np.concatenate([Specimen.from_seed(3, age).drift(name) for name in names]) for age in ages])
+    assert np.abs(np.diff(moved, axis=0)).max() <= math.sqrt(6) * facts.DRIFT_RATE.value * (ages[1] - ages[0])
+    backwards = np.array([np.concatenate([Specimen.from_seed(3, age).drift(name) for name in names]) for age in ages[::-1]])
+    np.testing.assert_array_equal(moved, backwards[::-1])
+    omega = 2 * np.pi / np.array([period.value for period in facts.DRIFT_PERIODS])
+    expected = math.sqrt(np.sum(facts.DRIFT_RATE.value**2 * 2 / 3 / omega**2 * (1 - np.cos(omega * 24))))
+    day = np.concatenate([Specimen.from_seed(3, 24.0).drift(name) for name in names])
+    assert day.std() == pytest.approx(expected, rel=5 * 0.018)
+    assert expected == pytest.approx(9e-3, rel=0.1)
+
+
 def test_effects_parse():
     assert Effects.parse("default") == Effects() == Effects.parse("")
     assert Effects.parse("ideal") == Effects.ideal()

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.chip.cadc import CadcTransfer, channels_of
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
@@ -98,7 +99,11 @@ CHARACTERISTICS = (
     Characteristic("adaptation_jump", "jump of the adaptation per spike", "MADC LSB", "adaptation_i_bias_b 200, pulse of 1.02 us"),
     Characteristic("tau_adaptation", "adaptation time constant", "us", "adaptation_i_bias_tau 100"),
     Characteristic("capacitance", "membrane capacitance", "pF", "capacitance 63"),
+    Characteristic("cadc_level", "CADC reading of 0.42 V", "CADC LSB", "default codes of the ramps, causal channel, digital offset 0; nominal 80"),
 )
+
+
+_CADC_INPUT = facts.CADC_ZERO.value + 80 * facts.CADC_STEP.value
 
 
 def characteristics(specimen: Specimen, effects: Effects | None = None) -> dict[str, Values]:
@@ -143,6 +148,7 @@ def characteristics(specimen: Specimen, effects: Effects | None = None) -> dict[
         "adaptation_jump": lsb * p.b_adapt,
         "tau_adaptation": 1e6 * p.tau_adapt,
         "capacitance": 1e12 * p.capacitance,
+        "cadc_level": CadcTransfer.of(specimen, effects, config).reading(np.full(len(tau), _CADC_INPUT), channels_of(np.arange(len(tau)))),
     }
 
 

@@ -24,12 +24,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neckar.chip.named import NAMED
 from neckar.errors import ConfigurationError, ParameterRangeError, UnknownNameError, nearest
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 
-REFERENCE = "reference"
-REFERENCE_SEED = 0
+REFERENCE, REFERENCE_SEED = NAMED[0].name, NAMED[0].seed
 STATISTICS_VERSION = 1
 
 
@@ -187,7 +187,7 @@ class Specimen:
 
     @classmethod
     def named(cls, name_or_seed: str | int, age_h: float = 0.0) -> Self:
-        """Return a chip by name: ``"reference"``, ``"chip-7"``, or a seed such as ``7`` or ``"7"``.
+        """Return a chip by name: one of :data:`neckar.chip.named.NAMED` such as ``"reference"``, ``"chip-7"``, or a seed such as ``7`` or ``"7"``.
 
         Raises
         ------
@@ -199,10 +199,11 @@ class Specimen:
         match = re.fullmatch(r"(?:chip-)?(\d+)", str(name_or_seed))
         if match is not None:
             return cls.from_seed(int(match[1]), age_h)
-        if name_or_seed != REFERENCE:
-            hint = nearest(str(name_or_seed), [REFERENCE])
-            raise UnknownNameError(f"no virtual chip is called {name_or_seed!r}{hint} Names: {REFERENCE}, or chip-<seed> or <seed> with any seed, e.g. chip-7.")
-        return cls.reference(age_h)
+        seeds = {named.name: named.seed for named in NAMED}
+        if name_or_seed not in seeds:
+            hint, names = nearest(str(name_or_seed), seeds), ", ".join(seeds)
+            raise UnknownNameError(f"no virtual chip is called {name_or_seed!r}{hint} Names: {names}, or chip-<seed> or <seed> with any seed, e.g. chip-7.")
+        return cls.from_seed(seeds[str(name_or_seed)], age_h)
 
     @property
     def is_reference(self) -> bool:

@@ -3,7 +3,7 @@
 The neuron receives a current step. Which codes make it fire regularly, adapt or burst differs from chip to chip, so the script searches: it tries random
 codes for reset, onset of the exponential, adaptation and current, names the pattern of each answer by its intervals, and draws the clearest example of
 each. Patterns after Naud et al. 2008 (Biological Cybernetics 99:335); the demonstration on silicon is Billaudelle et al. 2022 and the notebook ts_08-adex
-in brainscales2-demos. Run time: about 10 s.
+in brainscales2-demos. Run time: about 15 s.
 """
 
 import matplotlib.pyplot as plt
@@ -24,7 +24,6 @@ CODES = {
     "reset_enable_multiplication": 1,
     "refractory_period_refractory_time": 30,
     "refractory_period_enable_pause": 1,
-    "threshold_enable": 1,
     "threshold_v_threshold": 620,
     "exponential_enable": 1,
     "exponential_i_bias": 300,
@@ -49,7 +48,8 @@ def step_response(codes, record):
     on, off = whole({"constant_current_enable": 1}), whole({"constant_current_enable": 0})
     pieces = [(BEFORE_US, off), (STEP_US, on), (AFTER_US, off)]
     snippets = [Snippet(length * TICKS_PER_US, change) for length, change in pieces]
-    return Program(machine="brainscales2", config=whole({**CODES, **codes}), snippets=snippets, record=record, run_seed=(0, 0))
+    config = whole({**CODES, **codes}) | {"threshold_enable": np.arange(512) == 0}  # the other circuits stay silent
+    return Program(machine="brainscales2", config=config, snippets=snippets, record=record, run_seed=(0, 0))
 
 
 def random_codes(rng):

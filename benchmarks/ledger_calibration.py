@@ -6,7 +6,8 @@ spread that upstream's tests tolerate after a calibration is put on the targets.
 * converters of the synapses: all quadrants are brought to the weakest;
 * inputs: every circuit is brought to the chip's median at the wanted ``i_bias_gm``, inhibition to excitation; no current at rest. Upstream equalises drivers
   as well, which no code of this version does, so the circuits are matched on the rows that the experiment uses;
-* potentials in LSB of the parallel converter under its nominal line, time constants directly.
+* the parallel converter (CADC): ramps of the quadrants by start and slope, then the digital offset of each channel at mid-range;
+* potentials in LSB of that converter under its nominal line, time constants directly.
 
 Codes are rounded and clipped to their range. The write jitter of the cells comes on top when the codes are run.
 """
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.chip.cadc import CadcTransfer
 from neckar.chip.characteristics import psp_height
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
@@ -96,6 +98,21 @@ def calibrated(
         taus[sign] = 1e-6 * tau_syn_us * np.exp(LEFT["tau_syn"] * facts.SPREAD["synaptic_time"].circuit * _left(specimen, f"tau_{sign}"))
         fields[f"{kind}_input_i_bias_tau"] = codes(f"{kind}_input_i_bias_tau", 100 * getattr(probe, f"tau_{sign}") / taus[sign])
     return whole({**fields, **_matched(specimen, probe, rows, dacs, gm, tau, taus)})
+
+
+def converter(specimen: Specimen) -> dict[str, NDArray[Any]]:
+    """Return whole fields of the calibrated parallel converter: ramps on their nominal line, channels alike at the middle of the range."""
+    default = TABLE["cadc_v_ramp_offset"].default_array().astype(np.float64)
+    line, mid = facts.CADC_RAMP_START, cadc_to_volt(120)
+    start = line.slope.value * default + line.intercept.value
+    fields = {
+        "cadc_v_ramp_offset": codes("cadc_v_ramp_offset", (start / specimen.deviation("cadc_ramp_start") - line.intercept.value) / line.slope.value),
+        "cadc_i_ramp_slope": codes("cadc_i_ramp_slope", facts.CADC_RAMP_SLOPE_CODE.value / specimen.deviation("cadc_ramp_slope")),
+    }
+    channels = np.arange(1024)
+    reading = CadcTransfer.of(specimen, Effects(), fields).reading(np.full(1024, mid), channels)
+    offset = np.clip(np.round(120 - reading), -128, 127).astype(TABLE["cadc_channel_offset"].dtype)
+    return {**fields, "cadc_channel_offset": offset.reshape(TABLE["cadc_channel_offset"].shape)}
 
 
 def weakest_quadrant(specimen: Specimen, dac: int) -> NDArray[np.uint16]:

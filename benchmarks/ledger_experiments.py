@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from ledger_calibration import FLOATS, calibrated, codes, whole
+from ledger_calibration import FLOATS, cadc_to_volt, calibrated, codes, converter, whole
 from numpy.typing import NDArray
 
 import neckar
@@ -21,7 +21,7 @@ from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import MadcTransfer, madc_to_volt, physical, potentials
 from neckar.facts import brainscales2 as facts
 from neckar.facts.labels import LABEL_CHANNEL_SHIFT, LABEL_SELECT_SHIFT
-from neckar.program import TICKS_PER_US, Events, MadcChannel, Probe, Program, Record, Recording, Snippet, TimedWrite
+from neckar.program import TICKS_PER_US, CadcRecord, Events, MadcChannel, Probe, Program, Record, Recording, Snippet, TimedWrite
 
 TEN = tuple(range(10))
 MANY = tuple(range(0, 512, 16))
@@ -101,7 +101,20 @@ class Bench:
 def measure(seed: int) -> dict[str, float]:
     """Return what the users of one chip would have read for every row, without their reading errors; inf if a circuit is silent."""
     bench = Bench(seed)
-    parts = (_uncalibrated_levels, _firing, _rates, _calibrated_levels, _synapses, _integrator, _membrane, _adaptation, _noise_and_reset, _shares)
+    parts = (
+        _uncalibrated_levels,
+        _firing,
+        _rates,
+        _calibrated_levels,
+        _boundaries,
+        _converters,
+        _synapses,
+        _integrator,
+        _membrane,
+        _adaptation,
+        _noise_and_reset,
+        _shares,
+    )
     return {row: float(value) for part in parts for row, value in part(bench).items()}
 
 
@@ -156,6 +169,39 @@ def _calibrated_levels(bench: Bench) -> dict[str, float]:
         "V16": level("leak_v_leak", leak=79.5),
         "V17": level("threshold_v_threshold", threshold=124.5),
     }
+
+
+def _boundaries(bench: Bench) -> dict[str, float]:
+    """V32, V45, V46: the calibrated neuron at rest and under the strongest constant current, as the calibrated parallel converter reads it, less 128."""
+    fields = {**calibrated(bench.specimen, ROWS), **converter(bench.specimen), "threshold_enable": 0, "constant_current_i_offset": 1000}
+    deltas = ({}, {"constant_current_enable": 1}, {"constant_current_type": 1})
+    times = np.array([t for start in (0, 150, 300) for t in range(start + 110, start + 150, 4)]) * TICKS_PER_US
+    seen = bench.run(fields, (150, 150, 150), Record(spikes=(), cadc=(CadcRecord((0,), ticks=times),)), deltas=deltas).cadc[0]
+    rest, source, sink = (seen.value[:, 0].astype(np.float64) - 128).reshape(3, -1).mean(axis=1)
+    return {"V45": rest, "V32": source, "V46": sink}
+
+
+def _converters(bench: Bench) -> dict[str, float]:
+    """V18: rest and highest reading before one spike of a calibrated neuron that creeps to its threshold, in both converters."""
+    fields = {**calibrated(bench.specimen, ROWS), **converter(bench.specimen), "constant_current_i_offset": 100, "constant_current_enable": 1}
+    p = physical(bench.specimen, bench.effects, whole(fields), [0])
+    reach = cadc_to_volt(135) - float(p.e_leak[0])  # 10 LSB above the threshold
+    wanted = float(p.g_leak[0]) * facts.OTA_SATURATION.value * np.tanh(reach / facts.OTA_SATURATION.value) - float(p.i_syn_rest[0])
+    code = np.arange(1023)
+    current = code * (1 + facts.OFFSET_CURRENT_CUBIC.value * code**2)
+    fields["constant_current_i_offset"] = int(np.searchsorted(current / current[100] * float(p.i_source[0]), wanted))
+    record = Record(spikes=(0,), madc=(MadcChannel(0),), cadc=(CadcRecord((0,), period=TICKS_PER_US // 2),))
+    start, end = 150 * TICKS_PER_US, 250 * TICKS_PER_US
+    seen = bench.run({**fields, "constant_current_enable": 0}, (150, 100), record, deltas=({}, {"constant_current_enable": 1}))
+    spikes = seen.spikes.tick[seen.spikes.tick > start]
+    if len(spikes) == 0:
+        return {"V18": np.nan}
+    smooth = np.convolve(seen.madc[0].value, np.ones(5) / 5, mode="same")  # as the eye does: 0.17 us
+    spans = []
+    for tick, value in ((seen.madc[0].tick, smooth), (seen.cadc[0].tick, seen.cadc[0].value[:, 0])):
+        rest = value[(tick > start - 50 * TICKS_PER_US) & (tick < start)].mean()
+        spans.append(value[(tick > spikes[0] - 3 * TICKS_PER_US) & (tick < min(spikes[0] + TICKS_PER_US, end))].max() - rest)
+    return {"V18": spans[0] / spans[1]}
 
 
 def _label(row: int) -> int:

@@ -18,13 +18,19 @@ from numpy.typing import NDArray
 from neckar.chip.carrier import Carried, Carrier
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
+from neckar.chip.correlation import READS
 from neckar.chip.fabric import UNKNOWN
+from neckar.chip.sensing import SensorBank
 from neckar.dynamics import Drivers, Lane, Segment, Trace, driver_voltages
 from neckar.errors import UnsupportedFeatureError
 
 PLANES = ("synapse_weight", "synapse_label")  # written row by row while the circuits run on
 PIECE = 1 << 16  # steps between two visits of the instruments; bounds the memory of a long run
 COUNTER_STATES = 256
+RESET = "correlation_reset"  # a trigger: writing 1 acts
+
+LONG_AGO = -(2**62)
+NOTHING = (np.empty(0, np.int64),) * 2
 
 KickVolts = Callable[[ChipConfig, int, NDArray[np.int64]], NDArray[np.float32]]
 
@@ -66,12 +72,21 @@ class Trial:
         Spike counters at tick 0.
     drivers : sequence of Drivers
         Of each hemisphere; their state runs on.
+    sensors : SensorBank, optional
+        Correlation sensors, if anybody looks at them.
     """
 
     def __init__(
-        self, config: ChipConfig, instruments: Sequence[Instrument], kick_volts: KickVolts, counters: NDArray[np.uint8], drivers: Sequence[Drivers]
+        self,
+        config: ChipConfig,
+        instruments: Sequence[Instrument],
+        kick_volts: KickVolts,
+        counters: NDArray[np.uint8],
+        drivers: Sequence[Drivers],
+        sensors: SensorBank | None = None,
     ) -> None:
         self.config, self.instruments, self.kick_volts, self._counters, self.drivers = config, instruments, kick_volts, counters, drivers
+        self.sensors, self._ahead = sensors, (LONG_AGO, NOTHING)
         self.relays_ready = np.full((len(counters) // COLUMNS, COLUMNS), -(2**62), np.int64)
         self.carrier: Carrier | None = None
         self.segments: Sequence[Segment] = ()
@@ -105,9 +120,35 @@ class Trial:
                 for instrument in self.instruments:
                     instrument.take(hemisphere, lane, traces, self.segments[hemisphere])
             carried.traces = []
+            if self.sensors is not None:
+                grid = s.start + (stop - s.start) // s.step_ticks * s.step_ticks
+                self.sensors.take(carried, self.drivers, self._without_post_pulse(), grid - s.step_ticks)
+                carried.events = ()
             self._found.append(carried)
             now = stop
         return now
+
+    def _without_post_pulse(self) -> NDArray[np.bool_]:
+        return self.config.event_routing_enable_post_overwrite.astype(bool)
+
+    def read_sensors(self, field: str, key: tuple[int | slice, ...], now: int) -> NDArray[np.uint8]:
+        """Return readings of the correlation sensors at tick `now`, also of pairs in a step that is under way."""
+        if self.sensors is None:
+            raise UnsupportedFeatureError(f"nobody has asked for {field} when the trial began. Read it with a TimedRead or from an actor given to the run.")
+        if self._ahead[0] != now:
+            fired = self._finish_step(now) if self.sensors.hears else None
+            mine = NOTHING if fired is None else (fired.tick, fired.circuit)
+            heard = ~self._without_post_pulse()[mine[1]]
+            self._ahead = now, (mine[0][heard], mine[1][heard])
+        return self.sensors.read(self.config, field, key, now, self._ahead[1])
+
+    def _finish_step(self, now: int) -> Carried | None:
+        """Let a copy finish the step under way: it fires when the original will, but for events still to come."""
+        s = self.segments[0]
+        grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
+        if self.carrier is None or not grid < now < s.end:
+            return None
+        return self.carrier.fork().advance(self.segments, now, min(grid + s.step_ticks, s.end))
 
     def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return ticks, circuits and times at their event output of all spikes so far, by tick, then circuit."""
@@ -121,11 +162,8 @@ class Trial:
 
     def counters(self, now: int) -> NDArray[np.uint8]:
         """Return the spike counters of all circuits at tick `now`, also of spikes in a step that is under way; 8 bit, they wrap."""
-        found = list(self._found)
-        s = self.segments[0]
-        grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
-        if self.carrier is not None and grid < now < s.end:  # let a copy finish the step: it fires when the original will, but for events still to come
-            found.append(self.carrier.fork().advance(self.segments, now, min(grid + s.step_ticks, s.end)))
+        ahead = self._finish_step(now)
+        found = self._found if ahead is None else [*self._found, ahead]
         total = self._counters.astype(np.int64)
         for part in found:
             total += np.bincount(part.circuit[(part.tick >= 0) & (part.tick < now)], minlength=len(total))
@@ -143,12 +181,14 @@ class Port:
         return int(self._trial.counters(self.tick)[circuit])
 
     def read(self, field: str, key: tuple[int | slice, ...]) -> NDArray[np.generic]:
-        """Return a register field, or one of the counters ``spike_counter`` and ``driver_voltage``, indexed as numpy does.
+        """Return a register field, or what the chip counts or measures (``spike_counter``, ``driver_voltage``, ``correlation_*``), indexed as numpy does.
 
         Events that circuits sent within the engine's step under way show in the drivers' voltages when the step is over.
         """
         if field == "spike_counter":
             return np.array(self._trial.counters(self.tick)[key])
+        if field in READS:
+            return self._trial.read_sensors(field, key, self.tick)
         if field == "driver_voltage":
             voltages = np.stack([driver_voltages(half, self.tick) for half in self._trial.drivers])
             return np.array(voltages.astype(np.float32)[key])
@@ -158,22 +198,32 @@ class Port:
         """Write the 6-bit weights of one synapse row, shape (column,); they act on events from now on."""
         self.write("synapse_weight", (hemisphere, row), weights)
 
+    def reset_correlation(self, hemisphere: int, row: int) -> None:
+        """Empty the correlation sensors of one synapse row."""
+        self.write(RESET, (hemisphere, row), np.ones((), bool))
+
     def write(self, field: str, key: tuple[int | slice, ...], codes: NDArray[np.generic]) -> None:
-        """Write weights or labels of synapses (fields ``synapse_weight``, ``synapse_label``); `key` indexes the field as numpy does.
+        """Write weights or labels of synapses (``synapse_weight``, ``synapse_label``), or reset sensors (``correlation_reset``); `key` indexes as numpy does.
 
         Raises
         ------
         UnsupportedFeatureError
             For any other field; nothing is written.
         """
-        if field not in PLANES:
-            allowed = " and ".join(PLANES)
+        if field not in (*PLANES, RESET):
+            allowed = ", ".join((*PLANES, RESET))
             raise UnsupportedFeatureError(f"an actor writes {field} at tick {self.tick}; actors write {allowed} only. Use a TimedWrite of the program.")
         trial = self._trial
         trial.config[(field, *key)] = codes
         touched = np.zeros(trial.config[field].shape, bool)
         touched[key] = True
+        if field == RESET:
+            if trial.sensors is not None:
+                trial.sensors.reset(touched & trial.config[RESET], self.tick)
+            return
         for hemisphere, row in np.argwhere(touched.any(axis=-1)):
             if trial.carrier is not None:
                 volts = trial.kick_volts(trial.config, int(hemisphere), np.array([row]))[0]
                 trial.carrier.write_row(int(hemisphere), int(row), volts, trial.config.synapse_label[hemisphere, row])
+            if trial.sensors is not None and field == "synapse_label":
+                trial.sensors.relabel(int(hemisphere), int(row), trial.config.synapse_label[hemisphere, row], self.tick)

@@ -29,12 +29,15 @@ class Carried:
     leaves : ndarray of int64, shape (spike,)
         When each spike leaves its event output, 1/1024 tick, `LOST` or `SILENT`; `UNKNOWN` if that is still to be found out.
     traces : list of (hemisphere, Lane, list of Trace)
+    events : tuple of RowEvents
+        What came to the rows of each hemisphere; empty if nobody asked for it.
     """
 
     tick: Ints
     circuit: Ints
     leaves: Ints
     traces: list[tuple[int, Lane, list[Trace]]]
+    events: tuple[RowEvents, ...] = ()
 
 
 class Carrier(Protocol):
@@ -77,7 +80,7 @@ class Apart:
             circuits.append(column.astype(np.int64) + COLUMNS * h)
             traces.append((h, lane, new))
         tick = np.concatenate(ticks)
-        return Carried(tick, np.concatenate(circuits), np.full(len(tick), UNKNOWN), traces)
+        return Carried(tick, np.concatenate(circuits), np.full(len(tick), UNKNOWN), traces, tuple(half.between(t0, t1) for half in self._events))
 
     def fork(self) -> Apart:
         """Return a copy of this moment without events to come from outside, to be carried on its own."""
@@ -107,7 +110,8 @@ class Together:
     def advance(self, segments: Sequence[Segment], t0: int, t1: int) -> Carried:
         """Carry all circuits from tick `t0` to `t1`."""
         firing, traces = self.group.advance(segments, self._events, t0, t1)
-        return Carried(firing.tick, firing.circuit, firing.leaves, [(h, lane, traces[h]) for h, lane in self.lanes.items()])
+        events = self.group.at_rows(firing.arrival_tick, firing.arrival_way) if segments[0].features.sensed else ()
+        return Carried(firing.tick, firing.circuit, firing.leaves, [(h, lane, traces[h]) for h, lane in self.lanes.items()], events)
 
     def fork(self) -> Together:
         """Return a copy of this moment without events to come from outside, to be carried on its own."""

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.chip.agenda import PLANES, Actor, Port, Trial, in_order
+from neckar.chip import correlation
+from neckar.chip.agenda import PLANES, RESET, Actor, Port, Trial, in_order
 from neckar.chip.cadc_recorder import CadcRecorder
 from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
 from neckar.chip.capmem import CapMem
@@ -23,8 +24,9 @@ from neckar.chip.probe import n_samples
 from neckar.chip.readout import Readout
 from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
 from neckar.chip.sampling import LineSampler, ProbeSampler
+from neckar.chip.sensing import SensorBank
 from neckar.chip.substrate import Substrate
-from neckar.chip.transfer import kick_volts, refuse_unsupported
+from neckar.chip.transfer import Config, kick_volts, refuse_unsupported
 from neckar.dynamics import (
     CONSTANT,
     N_DYNAMIC,
@@ -37,6 +39,8 @@ from neckar.dynamics import (
     Relays,
     RowEvents,
     Segment,
+    Sensors,
+    SensorState,
     Synapses,
     aligned,
     driver_voltages,
@@ -81,6 +85,8 @@ class Plan:
         self.cadc = targets_of(windows)
         self.madc_rate_hz = max(sample_rate(base, record) for record, _, _ in windows)
         self.probes = _probes(windows)
+        self.senses = self._senses()
+        self.watches_sensors = self.senses or watched or any(read.field in correlation.READS for read in program.reads)
         self.recorded = np.zeros(CIRCUITS, bool)
         for record, _, _ in windows:
             self.recorded[np.arange(CIRCUITS) if record.spikes == "all" else list(record.spikes)] = True
@@ -101,7 +107,7 @@ class Plan:
         if program.sequential:  # the next entry, and perhaps the next program, goes on from the state of all circuits
             return np.ones(CIRCUITS, bool)
         fires = self._ever("threshold_enable")
-        wanted = self.recorded | watched | self._heard()
+        wanted = self.recorded | watched | self.senses | self._heard()
         if limited_links and wanted.any():
             wanted |= self._ever("event_routing_enable_digital")
         for read in program.reads:
@@ -117,6 +123,12 @@ class Plan:
         for delta in self.deltas.values():
             on |= np.asarray(delta.get(name, False), bool)
         return on | any(write.field == name for write in self.program.writes)
+
+    def _senses(self) -> bool:
+        """Return whether correlation sensors take charge at any time."""
+        written = [w.field for w in self.program.writes if w.value.any()]
+        configs: list[Config] = [self.base, *self.deltas.values()]
+        return all(any(np.any(config[name]) for config in configs if name in config) or name in written for name in correlation.CELLS)
 
     def _heard(self) -> NDArray[np.bool_]:
         """Return which circuits may send events to synapses at any time."""
@@ -188,6 +200,7 @@ class EntryResult:
     synaptic_events: int = 0
     codes: list[NDArray[np.uint8]] = field(default_factory=list)  # of each target of the parallel converter
     events: Counts = field(default_factory=Counts)
+    sensors: tuple[SensorState, ...] | None = None
     loops: tuple[Ticks, NDArray[np.int64]] = (np.empty(0, np.int64),) * 2
 
 
@@ -236,8 +249,13 @@ class EntryRun:
         counters: NDArray[np.uint8] | None = None,
         cells: CapMem | None = None,
         drivers: NDArray[np.float64] | None = None,
+        sensors: Sequence[SensorState] | None = None,
     ) -> EntryResult:
-        """Run the entry; the arguments are circuits, registers, spike counters, analog parameter cells and drivers if it goes on from another entry."""
+        """Run the entry.
+
+        The arguments are circuits, registers, spike counters, analog parameter cells and drivers if it goes on from another entry, and correlation sensors,
+        which stay until they are reset.
+        """
         plan, program = self.plan, self.plan.program
         config, self.cells = (config or plan.base).copy(), cells or self.cells
         self._write("before", config, self.writes)
@@ -249,7 +267,8 @@ class EntryRun:
         counters = np.zeros(CIRCUITS, np.uint8) if counters is None else counters
         voltages: list[NDArray[np.float64] | None] = [None] * HEMISPHERES if drivers is None else list(drivers)
         at_rest = [new_drivers(p, start, u) for p, u in zip(self.substrate.drivers(config, self.cells), voltages, strict=True)]
-        reads = _read("before", program.reads, config, _counters(counters, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)))
+        bank = self._bank(config, sensors, start, before is None)
+        reads = _read("before", program.reads, config, _counters(counters, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)), bank, start)
         samplers = [LineSampler((grid.channel.circuit,), grid.ticks, grid.channel.source) for grid in plan.channels]
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
@@ -258,9 +277,9 @@ class EntryRun:
         fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz)
         fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
-        playback = _Playback([w for _, w in timed if w.field in PLANES], [r for r in program.reads if not isinstance(r.at, str)], reads)
-        trial = Trial(config, [*samplers, *cadc.samplers, *probes], self._kicks, counters, at_rest)
-        self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in PLANES], [playback, *self.actors], result)
+        playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
+        trial = Trial(config, [*samplers, *cadc.samplers, *probes], self._kicks, counters, at_rest, bank)
+        self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in (*PLANES, RESET)], [playback, *self.actors], result)
         self._finish(trial, fabric, result, probes)
         return result
 
@@ -291,7 +310,11 @@ class EntryRun:
             for h, lane in carrier.lanes.items():
                 lane.load(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             halves = [parameters.take(np.arange(COLUMNS) + COLUMNS * h) for h in range(HEMISPHERES)]
-            features = parameters.features._replace(plastic=_plastic(trial.drivers))
+            if trial.sensors is not None:
+                trial.sensors.reconfigure(self.substrate.sensors(config, self.cells), config, a)
+                if RESET in plan.deltas.get(a, ()):
+                    trial.sensors.reset(config[RESET].astype(bool), a)
+            features = parameters.features._replace(plastic=_plastic(trial.drivers), sensed=trial.sensors is not None and plan.senses)
             trial.run([Segment(half, a, b, step, tau, features) for half in halves], carrier, actors)
             for h, lane in carrier.lanes.items():
                 lane.store(state[:, COLUMNS * h : COLUMNS * (h + 1)])
@@ -301,6 +324,25 @@ class EntryRun:
             carried = carrier.leftover(b)
         self._write(end, config, writes)
         trial.finish(actors)
+
+    def _bank(self, config: ChipConfig, states: Sequence[SensorState] | None, start: int, neuron_reset: bool) -> SensorBank | None:
+        """Return the correlation sensors, if anybody looks at them now or did before; a neuron reset empties those of row 0, as on silicon."""
+        plan = self.plan
+        if states is None and not plan.watches_sensors:
+            return None
+        parameters = self.substrate.sensors(config, self.cells)
+        before = [SensorState.empty()] * HEMISPHERES if states is None else [state.later(-start) for state in states]
+        bank = SensorBank([Sensors(parameters[h], config.synapse_label[h], before[h]) for h in range(HEMISPHERES)], self._sensor_codes, plan.senses)
+        rows = np.zeros((HEMISPHERES, COLUMNS), bool)
+        rows[:, 0] = neuron_reset
+        if RESET in plan.program.config or any(w.field == RESET and w.at == "before" for _, w in self.writes):
+            rows |= config[RESET].astype(bool)
+        bank.reset(rows, start)
+        bank.advance(start)
+        return bank
+
+    def _sensor_codes(self, config: ChipConfig, hemisphere: int, rows: NDArray[np.int64], charge: NDArray[np.float32], tick: int) -> NDArray[np.uint8]:
+        return self.substrate.sensor_readings(config, self.cells, hemisphere, rows, charge, *self.key, tick)
 
     def _rows(self) -> list[Rows]:
         """Return when each target of the parallel converter is read in this entry."""
@@ -377,10 +419,15 @@ class EntryRun:
         result.counters[:] = trial.counters(program.duration)
         self._write("after", config, self.writes)
         result.cells = self.cells
+        if trial.sensors is not None:
+            if any(w.field == RESET and w.at == "after" for _, w in self.writes):
+                trial.sensors.reset(config[RESET].astype(bool), program.duration)
+            trial.sensors.advance(program.duration)
+            result.sensors = tuple(state.later(program.duration) for state in trial.sensors.states())
         at_host, spike, result.loops = fabric.to_host(tick, circuit, leaves, config)
         outputs = (fabric.output_counts % CROSSBAR_COUNTER_STATES).astype(np.uint32)
         result.drivers = _voltages(trial.drivers, program.duration)
-        result.reads.update(_read("after", program.reads, config, _counters(result.counters, outputs, result.drivers)))
+        result.reads.update(_read("after", program.reads, config, _counters(result.counters, outputs, result.drivers), trial.sensors, program.duration))
         wanted = self._recorded(tick[spike], circuit[spike])
         result.unrecorded = int(len(spike) - wanted.sum())
         result.spikes = in_order(at_host[wanted] // STAMP_TICKS * STAMP_TICKS, circuit[spike[wanted]])
@@ -399,8 +446,15 @@ class EntryRun:
         return wanted[snippet, circuit]
 
 
-def _read(phase: str, reads: Sequence[TimedRead], config: ChipConfig, counters: dict[str, NDArray[Any]]) -> dict[str, NDArray]:
-    """Return what the reads of a phase yield."""
+def _read(
+    phase: str, reads: Sequence[TimedRead], config: ChipConfig, counters: dict[str, NDArray[Any]], sensors: SensorBank | None, tick: int
+) -> dict[str, NDArray]:
+    """Return what the reads of a phase yield, which lies at a tick."""
+    nothing = (np.empty(0, np.int64),) * 2
+    if sensors is not None:
+        for read in reads:
+            if read.at == phase and read.field in correlation.READS and read.field not in counters:
+                counters[read.field] = sensors.read(config, read.field, (), tick, nothing)
     return {read.name: np.array((counters[read.field] if read.field in counters else config[read.field])[read.key]) for read in reads if read.at == phase}
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import MadcTransfer
+from neckar.dynamics import SensorState
 from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
 from neckar.program import (
     CadcSamples,
@@ -137,6 +138,7 @@ class Chip:
                 "circuits": results[-1].state[None, None],
                 "integrated": np.isin(np.arange(CIRCUITS), plan.active)[None, None, None],
                 "drivers": results[-1].drivers[None, None],
+                **_as_arrays(results[-1].sensors),
             },
             counters={"spike_counter": results[-1].counters},
             capmem=results[-1].cells.jitter,
@@ -171,16 +173,17 @@ class Chip:
     def _execute(self, plan: Plan, runs: Sequence[EntryRun], state: MachineState | None) -> list[EntryResult]:
         if plan.program.sequential:
             before, counters = _going_on(plan, state)
+            sensors = _sensors(state)
             drivers = None if before is None or state is None or "drivers" not in state.analog else np.array(state.analog["drivers"][0, 0])
-            results = [runs[0].execute(before, None, counters, None, drivers)]
+            results = [runs[0].execute(before, None, counters, None, drivers, sensors)]
             for run in runs[1:]:
                 last = results[-1]
-                results.append(run.execute(last.state, last.config, last.counters, last.cells, last.drivers))
+                results.append(run.execute(last.state, last.config, last.counters, last.cells, last.drivers, last.sensors))
             return results
         if len(runs) == 1 or self.threads == 1:
-            return [run.execute() for run in runs]
+            return [run.execute(sensors=_sensors(state)) for run in runs]
         with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(EntryRun.execute, runs))
+            return list(pool.map(lambda run: run.execute(sensors=_sensors(state)), runs))
 
     def _recording(self, program: Program, plan: Plan, results: Sequence[EntryResult], resets: int, wall_s: float) -> Recording:
         spikes = [result.spikes for result in results]
@@ -279,6 +282,21 @@ def _loopback(results: Sequence[EntryResult]) -> Events:
     orders = [np.lexsort((label, tick // STAMP_TICKS)) for tick, label in loops]
     tick, label = (np.concatenate([part[k][order] for part, order in zip(loops, orders, strict=True)]) for k in (0, 1))
     return Events(ptr, tick // STAMP_TICKS * STAMP_TICKS, label.astype(np.uint16))
+
+
+def _as_arrays(sensors: Sequence[SensorState] | None) -> dict[str, NDArray[Any]]:
+    """Return the correlation sensors as parts of a state, axes (chip, hemisphere, ...)."""
+    if sensors is None:
+        return {}
+    return {f"correlation_{name}": np.stack([getattr(half, name) for half in sensors])[None] for name in ("charge", "pre", "post")}
+
+
+def _sensors(state: MachineState | None) -> tuple[SensorState, ...] | None:
+    """Return the correlation sensors of a state; None if nobody has used them since the chip's reset."""
+    if state is None or "correlation_charge" not in state.analog:
+        return None
+    charge, pre, post = (state.analog[f"correlation_{name}"][0] for name in ("charge", "pre", "post"))
+    return tuple(SensorState(*halves) for halves in zip(charge, pre, post, strict=True))
 
 
 def _resets(program: Program, state: MachineState | None) -> int:

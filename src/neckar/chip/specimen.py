@@ -90,6 +90,8 @@ _ARRAY_ROWS = {
     "synapse_gradient": ("direction",),
     **dict.fromkeys(("driver_pulse", "driver_ramp_offset"), ("hemisphere", "driver")),
     **dict.fromkeys(("cadc_offset", "cadc_gain"), ("hemisphere", "cadc_channel", "column")),
+    **dict.fromkeys(("correlation_amplitude", "correlation_time", "correlation_asymmetry"), ("hemisphere", "row", "column")),
+    "correlation_baseline": ("hemisphere", "cadc_channel", "row", "column"),
 }
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.chip import drivers
+from neckar.chip import correlation, drivers
 from neckar.chip.cadc import FIELDS, CadcTransfer
 from neckar.chip.capmem import CapMem
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import physical
-from neckar.dynamics import CircuitParameters, DriverParameters, largest_step, reference_tau
+from neckar.dynamics import CircuitParameters, DriverParameters, SensorParameters, largest_step, reference_tau
 from neckar.facts import brainscales2 as facts
 from neckar.program import MachineState
 
@@ -35,6 +35,7 @@ class Substrate:
         self.specimen, self.effects, self._step_ticks = specimen, effects, step_ticks
         self._known: tuple[ChipConfig, CapMem, CircuitParameters] | None = None
         self._cadc: tuple[ChipConfig, CapMem, CadcTransfer] | None = None
+        self._sensors: tuple[ChipConfig, CapMem, tuple[SensorParameters, ...]] | None = None
         self._drivers: tuple[ChipConfig, CapMem, tuple[DriverParameters, ...]] | None = None
 
     def capmem(self, state: MachineState | None) -> CapMem:
@@ -64,6 +65,28 @@ class Substrate:
             known = (config.copy(), cells, drivers.driver_parameters(self.specimen, self.effects, cells.values(config)))
             self._drivers = known
         return known[2]
+
+    def sensors(self, config: ChipConfig, cells: CapMem) -> tuple[SensorParameters, ...]:
+        """Return the correlation sensors of each hemisphere under a configuration and what its cells really hold; the last ones are remembered."""
+        known = self._sensors
+        if known is None or known[1] != cells or _differ(known[0], config, correlation.FIELDS):
+            known = (config.copy(), cells, correlation.sensor_parameters(self.specimen, self.effects, cells.values(config)))
+            self._sensors = known
+        return known[2]
+
+    def sensor_readings(
+        self,
+        config: ChipConfig,
+        cells: CapMem,
+        hemisphere: int,
+        rows: NDArray[np.int64],
+        charge: NDArray[np.float32],
+        *key: str | int,
+    ) -> NDArray[np.uint8]:
+        """Return what the parallel converter reads of some rows of sensors that hold a charge (LSB), shape (2, row, column); `key` names this moment."""
+        transfer = self.cadc(config, cells)
+        stream = (self.specimen.seed, *key) if self.effects.noise else None
+        return correlation.readings(self.specimen, self.effects, cells.values(config), transfer, hemisphere, rows, charge, stream)
 
     def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float, float]]:
         """Return the step in ticks for these circuits, and the reference time constants (s) of synaptic lines and membranes."""

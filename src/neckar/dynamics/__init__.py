@@ -13,6 +13,7 @@ from neckar.dynamics._parameters import CONSTANT, MODULATED, PLASTIC, CircuitPar
 from neckar.dynamics._propagators import largest_step, reference_tau
 
 if TYPE_CHECKING:
+    from neckar.dynamics._correlation import SensorParameters, Sensors, SensorState
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, new_drivers, reconfigured
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Relays, Tables, no_relays, serve_all
     from neckar.dynamics._group import NO_OUTSIDE, Firing, LaneGroup, OutsideEvents, gather_relays
@@ -40,6 +41,9 @@ __all__ = [
     "Relays",
     "RowEvents",
     "Segment",
+    "SensorParameters",
+    "SensorState",
+    "Sensors",
     "Synapses",
     "Tables",
     "Trace",
@@ -57,7 +61,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from neckar.dynamics import _drivers, _exchange, _group, _lane
+        from neckar.dynamics import _correlation, _drivers, _exchange, _group, _lane
 
-        return next(getattr(module, name) for module in (_lane, _group, _exchange, _drivers) if hasattr(module, name))
+        return next(getattr(module, name) for module in (_lane, _group, _exchange, _drivers, _correlation) if hasattr(module, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -39,11 +39,15 @@ class Firing:
         Circuits count over the lanes, 256 each.
     leaves : ndarray of int64, shape (spike,)
         When each spike leaves the circuit's first server, 1/1024 tick; `LOST` or `SILENT` if it does not.
+    arrival_tick, arrival_way : ndarray of int64, shape (arrival,)
+        Events that came to rows, if the feature `sensed` asks for them.
     """
 
     tick: Ticks
     circuit: Ticks
     leaves: Ticks
+    arrival_tick: Ticks
+    arrival_way: Ticks
 
 
 class LaneGroup:
@@ -86,7 +90,10 @@ class LaneGroup:
 
     def leftover(self) -> tuple[RowEvents, ...]:
         """Return the events under way, for each lane."""
-        tick, way = self._under_way()
+        return self.at_rows(*self._under_way())
+
+    def at_rows(self, tick: Ticks, way: Ticks) -> tuple[RowEvents, ...]:
+        """Return what events that come over ways at some ticks are at the rows of each lane."""
         found = []
         for lane in range(len(self.lanes)):
             mine = self.tables.way_lane[way] == lane
@@ -149,7 +156,7 @@ class LaneGroup:
                 for k, trace in new:
                     traces[k].append(trace)
                 first, count, resumed = first + done, count - done, True
-        parts = [np.concatenate([getattr(firing, name) for firing in found]) for name in ("tick", "circuit", "leaves")]
+        parts = [np.concatenate([getattr(firing, name) for firing in found]) for name in ("tick", "circuit", "leaves", "arrival_tick", "arrival_way")]
         return Firing(*parts), traces
 
     def _call(
@@ -160,12 +167,14 @@ class LaneGroup:
         log = [tuple(np.empty(self._room * (len(lane.observed) > 0), dtype) for lane in lanes) for dtype in (np.int32, np.int32, np.int64, np.float32)]
         n_log = np.zeros(len(lanes), np.int64)
         out = np.empty(self._room, np.int64), np.empty(self._room, np.int64), np.empty(self._room, np.int64)
+        arrivals = np.empty(self._room * segment.features.sensed, np.int64), np.empty(self._room * segment.features.sensed, np.int64)
+        n_arrived = np.zeros(1, np.int64)
         n_spikes, done = together_kernel(segment.features)(
             *_each(lanes, "block", "flags"), tuple(lane.n for lane in lanes), np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed,
             lanes[0].constants, *_each(lanes, "weights", "labels", "receptor"), lanes[0].share, late_shares(segment.tau, h_ticks),
             *_each(lanes, "drivers", "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays,
             self.tables, self.queue, self.hits, events.time, events.origin, self._widest, self._spread, *out, np.empty(self._room, np.int16),
-            np.empty(lanes[0].flags.size // 8 + 1, np.int64),
+            np.empty(lanes[0].flags.size // 8 + 1, np.int64), *arrivals, n_arrived,
         )  # fmt: skip
         steps = count if done == DONE else done
         traces: list[tuple[int, Trace]] = []
@@ -175,7 +184,7 @@ class LaneGroup:
                 traces.append((k, lane.finish_trace(origin, first, steps, h_ticks, resumed, states[k][: steps + 1], kicks)))
         if done != DONE:
             self._grow()
-        return Firing(*(part[:n_spikes].copy() for part in out)), traces, done
+        return Firing(*(part[:n_spikes].copy() for part in out), *(part[: n_arrived[0]].copy() for part in arrivals)), traces, done
 
     def _grow(self) -> None:
         """Make more room in all buffers."""

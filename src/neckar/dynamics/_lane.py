@@ -273,7 +273,7 @@ class Lane:
         ticks, columns = np.empty(self._room + self.n, np.int64), np.empty(self._room + self.n, np.int16)
         features = self._configured[0].features  # type: ignore[index]
         pulses = np.empty(len(events.tick) * features.plastic, np.float32)
-        n_spikes, n_kicks, done = lane_kernel(features)(
+        n_spikes, n_kicks, done = lane_kernel(features._replace(sensed=False))(
             self.block, self.flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self.constants,
             events.tick, events.row, events.label, pulses, self.weights, self.labels, self.receptor, self.share, self.drivers,
             self.keys, self.seed, self.observed, states, *log, self.column_of, np.empty(WIDTH // 8 + 1, np.int64), ticks, columns,

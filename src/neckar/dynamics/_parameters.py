@@ -29,11 +29,12 @@ class Features(NamedTuple):
     noisy: bool
     conductance: bool  # conductance-based inputs
     plastic: bool = False  # drivers with pulses of changing length
+    sensed: bool = False  # arrivals at rows are logged, for correlation sensors
 
     @property
     def of_circuits(self) -> Features:
         """The features of the circuits alone."""
-        return self._replace(plastic=False)
+        return self._replace(plastic=False, sensed=False)
 
     def __str__(self) -> str:
         return "-".join(map(str, self))

@@ -204,7 +204,7 @@ def _cross(saturating: bool, exponential: bool, noisy: bool, conductance: bool) 
 @cache
 def circuit_step(features: Features) -> Kernel:
     """Return the compiled step for circuits with these features; noise is that of the membrane."""
-    saturating, exponential, noisy, conductance, _ = features
+    saturating, exponential, noisy, conductance = features[:4]
     drive = drive_conductances(saturating, exponential) if conductance else _drive(saturating, exponential)
     bend, shoot, cross = _bend(saturating, exponential, conductance), _shoot(), _cross(saturating, exponential, noisy, conductance)
 

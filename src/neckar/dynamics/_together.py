@@ -156,11 +156,13 @@ def next_event(tables, queue, outside_tick):  # type: ignore[no-untyped-def]
 def together_kernel(features: Features) -> Callable[..., Any]:
     """Return the compiled kernel for these features."""
     step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
+    sensed = features.sensed
 
     def advance_together(  # type: ignore[no-untyped-def]
         blocks, flags, sizes, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, weights, labels, receptor, share, late,
         drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue, hits,
         outside_tick, outside_origin, widest, spread, out_tick, out_circuit, leaves, columns, busy,
+        arrival_tick, arrival_way, n_arrived,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then deliver the events before tick `until` to the step that follows. Lanes are the first axis of tuples.
 
@@ -191,11 +193,16 @@ def together_kernel(features: Features) -> Callable[..., Any]:
                 full = out_tick.size - n_out < n_relays or room_left(queue) < widest * n_relays
                 for lane in range(n_lanes):
                     full |= log_tick[lane].size - n_log[lane] < 2 * spread * observed[lane].size
+                if sensed:
+                    full |= n_arrived[0] == arrival_tick.size
                 if full:
                     return n_out, k
                 tick, way = queue.tick[queue.cursor[HEAD]], queue.way[queue.cursor[HEAD]]
                 queue.cursor[HEAD] += 1
                 queue.arrived[way] += 1
+                if sensed:
+                    arrival_tick[n_arrived[0]], arrival_way[n_arrived[0]] = tick, way
+                    n_arrived[0] += 1
                 lane = tables.way_lane[way]
                 B, W, M, R, seen, n = blocks[lane], weights[lane], labels[lane], receptor[lane], observed[lane], sizes[lane]
                 listed = not plastic and hits.sparse[way]

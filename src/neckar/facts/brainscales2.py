@@ -125,6 +125,15 @@ HAGEN_ACTIVATION_MAX = Fact(31, "1", "haldls vx/padi.h (HagenActivation)", "acti
 HAGEN_OFFSET_STEP = Fact(5, "LSB", _ESTIMATE, "by which a code of hagen_dac_offset raises the voltage")
 HAGEN_OFFSET_NEUTRAL = Fact(32, "code", _ESTIMATE, "at which the pulse of a nominal driver is activation / 31")
 
+# ---- Correlation sensors (LSB: of the CADC) ----------------------------------------------------------------------------------------------------------------
+
+CORRELATION_AMPLITUDE = Fact(0.5, "CADC LSB", "calix correlation_calib_target.h (default target)", "of a pair without delay at the bias below, median")
+CORRELATION_STORE_BIAS = Fact(70, "LSB", "calix spiking/correlation.py (start of the search)", "syn_i_bias_store; the amplitude is inverse to it")
+CORRELATION_TIME = Fact(5e-6, "s", "calix correlation_calib_target.h (default target)", "at the bias below, median")
+CORRELATION_RAMP_BIAS = Fact(80, "LSB", "calix spiking/correlation.py (start of the search)", "syn_i_bias_ramp; the time constant is inverse to it")
+CORRELATION_CALIB_STEP = Fact(0.4, "1", _ESTIMATE, "by which each code of a synapse's calibration raises its amplitude or time constant")
+CORRELATION_BASELINE = Fact(190, "CADC LSB", "our estimate; calix correlation_measurement.py demands 120", "reading of a sensor without charge")
+
 # ---- Adaptation and exponential ---------------------------------------------------------------------------------------------------------------------------
 
 ADAPTATION_CONDUCTANCE = Fact(88e-9, "S", "demos ts_08 (adaptation, undershoot)", "fixed")
@@ -294,9 +303,10 @@ SPREAD: Mapping[str, Spread] = MappingProxyType(
         "cadc_offset": Spread("CADC LSB", "normal", 0, 12.5, 0, "calix test_cadc (below 20); value our estimate", "before calibration"),
         "cadc_gain": Spread("1", "lognormal", 0.10, 0.01, 0, _ESTIMATE, "width of an LSB; chip: of a quadrant's ramp"),
         "cadc_start": Spread("1", "lognormal", 0.10, 0, 0, _ESTIMATE, "start potential of a quadrant's ramp"),
-        "correlation_amplitude": Spread("1", "lognormal", 0, 0.5, 0, _ESTIMATE, "no model yet"),
-        "correlation_time": Spread("1", "lognormal", 0, 0.4, 0, _ESTIMATE, "no model yet"),
-        "correlation_asymmetry": Spread("1", "lognormal", 0, 0.3, 0, "calix correlation.py; value our estimate", "no model yet"),
+        "correlation_amplitude": Spread("1", "lognormal", 0, 0.5, 0, _ESTIMATE, "of each synapse"),
+        "correlation_time": Spread("1", "lognormal", 0, 0.4, 0, _ESTIMATE, "of each synapse, both sensors alike"),
+        "correlation_asymmetry": Spread("1", "lognormal", 0, 0.3, 0, "calix correlation.py; value our estimate", "causal over acausal amplitude"),
+        "correlation_baseline": Spread("CADC LSB", "normal", 0, 10, 0, _ESTIMATE, "of each sensor"),
     }
 )
 """Spread of everything that differs between chips and circuits. The reference chip's deviations are part of its own lines; here they are for comparison."""

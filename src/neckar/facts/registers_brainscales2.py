@@ -159,7 +159,7 @@ _EVENTS = (
     _LOLA.code("event_routing_address", 255, "Lower 8 bits of the label of the neuron's events.", unit="label"),
     _LOLA.switch("event_routing_enable_bypass_excitatory", "Every excitatory event fires the neuron, past the membrane."),
     _LOLA.switch("event_routing_enable_bypass_inhibitory", "Every inhibitory event fires the neuron, past the membrane."),
-    *_passive(_LOLA.switch("event_routing_enable_post_overwrite", "Only external post pulses reach the correlation sensors, not the neuron's own spikes.")),
+    _LOLA.switch("event_routing_enable_post_overwrite", "Only external post pulses reach the correlation sensors, not the neuron's own spikes."),
 )
 
 _BAYESIAN = _refused(
@@ -260,6 +260,20 @@ _DRIVERS = (
     _STP_CELL.current("stp_i_ramp", "Current of the ramp that is compared with the voltage; a higher code makes longer pulses.", 600),
     _STP_CELL.current("stp_i_calib", "Strength of driver_offset; calix sets it like the ramp.", 600),
     _STP_CELL.current("stp_i_bias_comparator", "Bias of the drivers' comparators; a lower code shortens pulses.", 1022),
+)
+
+
+_SENSOR = _At(("quadrant",), "lola vx/synapse_block.h (SynapseBlock)")
+
+_CORRELATION = (
+    _PLANE.code("synapse_amp_calib", 3, "Raises the amplitude of the synapse's correlation sensors; direction and size: our estimate."),
+    _PLANE.code("synapse_time_calib", 3, "Raises the time constant of the synapse's correlation sensors; direction and size: our estimate."),
+    _SENSOR.current("syn_i_bias_store", "Makes the amplitude of correlation sensors smaller; 0 switches them off, 70 is 0.5 LSB per pair."),
+    _SENSOR.current("syn_i_bias_ramp", "Makes the time constant of correlation sensors shorter; 0 switches them off, 80 is 5 us."),
+    _SENSOR.current("syn_i_bias_corout", "Bias of the sensors' readout, without which they read 0; default as calix sets it (upstream's container: 0).", 600),
+    _At(("hemisphere", "row"), "haldls vx/correlation.h, libnux correlation.h").switch(
+        "correlation_reset", "Writing 1 empties the sensors of the row at that moment; the code stays and may be written again."
+    ),
 )
 
 
@@ -399,6 +413,22 @@ _COUNTERS = (
         "haldls vx/synapse_driver.h (enable_readout)",
         counter=True,
     ),
+    *(
+        Register(
+            f"correlation_{kind}",
+            ("hemisphere", "row", "column"),
+            _U8,
+            0,
+            0,
+            255,
+            "CADC LSB",
+            "counter",
+            f"Reading of the synapse's {kind} correlation sensor by the CADC: high without charge, lower with every pair.",
+            "haldls vx/cadc.h, vx/synapse.h (ColumnCorrelationQuad)",
+            counter=True,
+        )
+        for kind in ("causal", "acausal")
+    ),
     Register(
         "crossbar_event_counter",
         ("crossbar_output",),
@@ -433,6 +463,7 @@ GROUPS: Mapping[str, tuple[Register, ...]] = MappingProxyType(
         "Neuron backends": _BACKENDS,
         "Synapses": _SYNAPSES,
         "Synapse drivers and buses": _DRIVERS,
+        "Correlation sensors": _CORRELATION,
         "Crossbar": _CROSSBAR,
         "Background sources": _BACKGROUND,
         "Membrane converter (MADC)": _MADC,

@@ -183,7 +183,8 @@ def test_charge_and_memory_survive_programs_until_a_reset():
 
 def test_a_neuron_whose_post_pulse_is_overwritten_does_not_reach_its_sensors():
     at = [(20_000, PRE), (21_000, POST)]
-    recording = run({**BYPASSED, "syn_i_bias_store": 5, "event_routing_enable_post_overwrite": np.arange(N) == 3}, 100, "ideal", entries=pulses(*at), reads=reads())
+    fields = {**BYPASSED, "syn_i_bias_store": 5, "event_routing_enable_post_overwrite": np.arange(N) == 3}
+    recording = run(fields, 100, "ideal", entries=pulses(*at), reads=reads())
     causal = recording.reads["causal"][0]
     assert causal[3] == BASELINE
     assert (np.delete(causal, 3) < BASELINE - 1).all()

@@ -375,9 +375,9 @@ def test_demo_stops_with_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bench_prints_what_the_workload_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     from neckar.dynamics import workload
 
-    def measure(kind: str, effects: str, step_us: float, hardware_s: float, repeats: int) -> dict[str, object]:
+    def measure(kind: str, effects: str, step_us: float, hardware_s: float, repeats: int, *, correlation: bool) -> dict[str, object]:
         numbers = dict.fromkeys(workload.Measurement.__annotations__, 12.5)
-        return {**numbers, "kind": kind, "effects": effects, "step_us": step_us, "hardware_s": hardware_s, "repeats": repeats}
+        return {**numbers, "kind": kind, "effects": effects, "step_us": step_us, "hardware_s": hardware_s, "repeats": repeats, "correlation": correlation}
 
     monkeypatch.setattr(workload, "measure", measure)
     cases = json.loads(invoke("bench", "chip", "--json", "--hardware-ms", "2", "--repeats", "3").output)["cases"]

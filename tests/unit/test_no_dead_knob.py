@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from chip_programs import TABLE, arriving, chip, program
+from chip_programs import TABLE, arriving, chip, program, whole
 
 from neckar.chip.transfer import volt_to_madc
 from neckar.facts import register_groups
-from neckar.program import TICKS_PER_US, CadcRecord, Events, MadcChannel, Probe, Record, Recording
+from neckar.program import TICKS_PER_US, CadcRecord, Events, MadcChannel, Probe, Record, Recording, Snippet, TimedRead
 
 # ---- Set-ups: what circuit 0 does before a field is changed
 
@@ -39,6 +39,8 @@ class Setup:
     entries: Events = field(default_factory=lambda: Events.empty(1))
     effects: str = "-noise,-event_loss"
     madc: tuple[int, ...] = (0,)  # circuits on the converter
+
+    again: float = 0  # us at which the changed field is written once more, for triggers
 
     def but(self, name: str, **codes: Any) -> Setup:
         """Return the set-up with some codes of its own."""
@@ -165,6 +167,23 @@ USED_SECOND = USED.but("the same with the second pair of voltages", driver_selec
 _MODULATION = {"driver_enable_hagen_dac": True, "driver_enable_hagen_modulation": True, "driver_enable_address_out": False}
 MODULATED = Setup("an event with the activation 12 comes to a modulated driver", {**_PLASTIC, **_MODULATION}, 160, event(20))
 
+_PAIRED = {
+    **_synapses(1),
+    "event_routing_enable_bypass_excitatory": True,
+    "synapse_weight": np.repeat(np.where(np.arange(256) % 16 == 8, 31, 0), 256).reshape(1, 256, 256) * np.ones((2, 1, 1), int),
+    "synapse_label": np.repeat(np.arange(256) % 16 == 8, 256).reshape(1, 256, 256) * np.ones((2, 1, 1), int),
+    "driver_row_address_compare_mask": 0,
+    "syn_i_bias_store": 5,
+    "syn_i_bias_ramp": 80,
+}
+PAIRED = Setup(
+    "events of row 0, each followed by one that fires the neuron past its membrane",
+    _PAIRED,
+    160,
+    Events.from_lists([[(5000 * k + late, label) for k in range(1, 6) for late, label in ((0, 0), (1500, 1))]]),
+)
+TRIGGERED = replace(PAIRED, name="the same, the field written again at 100 us", again=100)
+
 GENERATING = Setup(
     "a regular background generator on its way to the host",
     {"background_enable": True, "background_period": 1000, "background_label": 64, "crossbar_target": _nodes((12, 8))},
@@ -240,6 +259,7 @@ TROUGH = Observable("lowest level", "LSB", 3, lambda r: membrane(r)[200:].min())
 SPIKES = Observable("spikes that reach the host", "spikes", 0.5, lambda r: len(r.spikes.tick))
 PERIOD = Observable("period between spikes", "us", 0.2, period)
 SWING = Observable("largest PSP in a train", "LSB", 3, lambda r: membrane(r)[200:].max() - membrane(r)[199])
+CORRELATION = Observable("reading of a causal sensor", "LSB", 3, lambda r: float(r.reads["correlation"][0]))
 STATE = Observable("level of the adaptation state", "LSB", 3, lambda r: last(adaptation(r)))
 JUMP = Observable("largest jump of the adaptation state", "LSB", 3, lambda r: np.diff(adaptation(r)).max())
 SAMPLES = Observable("samples of the converter", "samples", 0.5, lambda r: len(r.madc[0].tick))
@@ -343,6 +363,7 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "event_routing_address": Knob(FIRING_FILTERED, 1, SPIKES, FALLS),
             "event_routing_enable_bypass_excitatory": Knob(EXCITED, 1, SPIKES, RISES),
             "event_routing_enable_bypass_inhibitory": Knob(INHIBITED, 1, SPIKES, RISES),
+            "event_routing_enable_post_overwrite": Knob(PAIRED, 1, CORRELATION, RISES),
         },
         "Shared CapMem cells": {
             "syn_i_bias_dac": Knob(EXCITED, 1000, HEIGHT, RISES),
@@ -388,6 +409,14 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "stp_i_ramp": Knob(PLASTIC, 900, HEIGHT, RISES),
             "stp_i_calib": Knob(PLASTIC_SECOND.but("the same with a late ramp", driver_offset=15), 1000, HEIGHT, FALLS),
             "stp_i_bias_comparator": Knob(PLASTIC_SECOND, 300, HEIGHT, FALLS),
+        },
+        "Correlation sensors": {
+            "synapse_amp_calib": Knob(PAIRED, 3, CORRELATION, FALLS),
+            "synapse_time_calib": Knob(PAIRED, 3, CORRELATION, FALLS),
+            "syn_i_bias_store": Knob(PAIRED, 20, CORRELATION, RISES),
+            "syn_i_bias_ramp": Knob(PAIRED, 400, CORRELATION, RISES),
+            "syn_i_bias_corout": Knob(PAIRED, 0, CORRELATION, FALLS),
+            "correlation_reset": Knob(TRIGGERED, 1, CORRELATION, RISES),
         },
         "Crossbar": {
             "crossbar_mask": Knob(ROUTED, 1 << 11, HEIGHT, FALLS),
@@ -452,7 +481,7 @@ PASSIVE: Mapping[str, str] = MappingProxyType(
 
 _LATER = {
     "compartments": [f"multicompartment_{name}" for name in ("enable_conductance_division", "enable_conductance_multiplication", "i_bias_nmda")],
-    "correlation sensors": ["event_routing_enable_post_overwrite", "backend_clock_scale_post_pulse"],
+    "the length of post pulses": ["backend_clock_scale_post_pulse"],
 }
 """Fields without effect until their circuit has a model, by circuit. A field that is no longer passive leaves this list and gets an entry."""
 
@@ -464,9 +493,15 @@ _ACTIVE = [name for name, register in TABLE.items() if not (register.passive or 
 def observed(setup: Setup, name: str | None = None, code: Any = None) -> Recording:
     """Return what the set-up shows, with a code in the whole of one field; set-ups themselves run once."""
     codes = {**setup.codes, **({} if name is None else {name: code})}
+    parts: dict[str, Any] = {}
+    if setup.again and name is not None:
+        first, rest = (round(us * TICKS_PER_US) for us in (setup.again, setup.us - setup.again))
+        parts["snippets"] = (Snippet(first), Snippet(rest, config=whole(**{name: code})))
+    if "syn_i_bias_store" in setup.codes:
+        parts["reads"] = [TimedRead(name="correlation", at="after", field="correlation_causal", index=(0, 0, 0))]
     probe = Probe(("v", "w"), (0,), round(INTERVAL_US * TICKS_PER_US))
     record = Record(spikes=(0,), probe=(probe,), madc=tuple(MadcChannel(c) for c in setup.madc), cadc=(CadcRecord((0,), period=1400),))
-    return chip(setup.effects).run(program(codes, setup.us, entries=setup.entries, record=record))[0]
+    return chip(setup.effects).run(program(codes, setup.us, entries=setup.entries, record=record, **parts))[0]
 
 
 @pytest.mark.parametrize("name", _ACTIVE)

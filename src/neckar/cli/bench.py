@@ -10,12 +10,13 @@ import typer
 
 app = typer.Typer(help="Measure the speed of an engine on this machine.", no_args_is_help=True)
 
-CASES: tuple[tuple[Literal["lif", "adex"], Literal["ideal", "default"], float], ...] = (
-    ("lif", "ideal", 0.5),
-    ("lif", "default", 0.5),
-    ("adex", "ideal", 0.5),
-    ("adex", "default", 0.5),
-    ("lif", "ideal", 0.1),
+CASES: tuple[tuple[Literal["lif", "adex"], Literal["ideal", "default"], float, bool], ...] = (
+    ("lif", "ideal", 0.5, False),
+    ("lif", "default", 0.5, False),
+    ("lif", "default", 0.5, True),
+    ("adex", "ideal", 0.5, False),
+    ("adex", "default", 0.5, False),
+    ("lif", "ideal", 0.1, False),
 )
 
 
@@ -35,11 +36,11 @@ def chip(
     if as_json:
         typer.echo(json.dumps({"machine": platform.processor() or platform.machine(), "cases": cases}, indent=2, sort_keys=True))
         return
-    typer.echo("model  effects  step [us]  wall / hardware time  rates 5..95 % [kHz]   spikes  synaptic events  circuits")
+    typer.echo("model  effects  correlation  step [us]  wall / hardware time  rates 5..95 % [kHz]   spikes  synaptic events  circuits")
     for c in cases:
         ratio = f"{c['wall_per_hardware']:.2f} ({c['wall_per_hardware_min']:.2f}..{c['wall_per_hardware_max']:.2f})"
         rates = f"{c['rate_5_hz'] / 1e3:.0f}..{c['rate_95_hz'] / 1e3:.0f}"
-        head = f"{c['kind']:<6} {c['effects']:<8} {c['step_us']:<10g} {ratio:<21} {rates:<20}"
+        head = f"{c['kind']:<6} {c['effects']:<8} {'on' if c['correlation'] else 'off':<12} {c['step_us']:<10g} {ratio:<21} {rates:<20}"
         typer.echo(f"{head} {c['spikes']:>8} {c['synaptic_events']:>16} {c['active_circuits']:>9}")
 
 
@@ -47,4 +48,4 @@ def measure(hardware_s: float, repeats: int) -> list[dict[str, Any]]:
     """Return the measurements of all cases, each as :func:`neckar.dynamics.workload.measure` documents it."""
     from neckar.dynamics import workload
 
-    return [dict(workload.measure(kind, effects, step_us, hardware_s, repeats)) for kind, effects, step_us in CASES]
+    return [dict(workload.measure(kind, effects, step_us, hardware_s, repeats, correlation=on)) for kind, effects, step_us, on in CASES]

@@ -6,6 +6,8 @@ from circuit to circuit. Nothing here describes a particular chip; how the virtu
 
 With ``effects="ideal"`` the circuits are linear and their reset is immediate, so other simulators can run the same equations on the same events
 (``benchmarks/chip_vs_nest.py``, ``tests/reference/test_nest.py``). The speed does not depend on how fast the reset is.
+
+With ``correlation`` the 131,072 correlation sensors of both hemispheres are on, and pair the same events with the circuits' spikes.
 """
 
 from __future__ import annotations
@@ -18,7 +20,18 @@ from typing import Literal, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.dynamics import N_DYNAMIC, CircuitParameters, Lane, RowEvents, Segment, Synapses, reference_tau
+from neckar.dynamics import (
+    N_DYNAMIC,
+    CircuitParameters,
+    Lane,
+    RowEvents,
+    Segment,
+    SensorParameters,
+    Sensors,
+    SensorState,
+    Synapses,
+    reference_tau,
+)
 
 Kind = Literal["lif", "adex"]
 EffectSet = Literal["ideal", "default"]
@@ -29,6 +42,7 @@ ROW_EVENTS_PER_S = 5.08e6
 WEIGHT_UNIT = 1e-3  # V on the synaptic line per weight step
 STRENGTH = {"lif": 3.55, "adex": 4.77}  # of the synaptic inputs, 1/V: sets the firing rates
 WARM_UP_TICKS = 2500
+SENSOR_TICKS = 2500  # time constant of the correlation sensors, 5 us
 
 Values = NDArray[np.float64]
 
@@ -38,6 +52,7 @@ class Measurement(TypedDict):
 
     kind: Kind
     effects: EffectSet
+    correlation: bool
     step_us: float
     hardware_s: float
     repeats: int
@@ -99,6 +114,18 @@ class Workload:
         end = self.ticks if until is None else until
         return tuple(lane.advance(segment, events, 0, end)[:2] for lane, segment, events in self._prepare(step_ticks, end))
 
+    def sense(self, spikes: tuple[tuple[NDArray[np.int64], NDArray[np.int16]], ...], until: int | None = None) -> tuple[NDArray[np.float32], ...]:
+        """Let the correlation sensors pair the input with the spikes of :meth:`run`; return their charge, shape (2, row, column), of each hemisphere."""
+        charges = []
+        for side, (events, synapses, (tick, column)) in enumerate(zip(self.events, self.synapses, spikes, strict=True)):
+            rate = np.exp(0.4 * np.random.default_rng((self.seed, 5, side)).normal(size=(SIDE, SIDE))) / SENSOR_TICKS
+            parameters = SensorParameters(np.ones((2, SIDE, SIDE), np.float32), rate.astype(np.float32))
+            sensors = Sensors(parameters, synapses.labels, SensorState.empty())
+            sensors.note(events, np.full(SIDE // 2, 63, np.uint8), tick, column.astype(np.int64))
+            sensors.advance(self.ticks if until is None else until)
+            charges.append(sensors.state().charge)
+        return tuple(charges)
+
     def _prepare(self, step_ticks: int, end: int) -> Iterator[tuple[Lane, Segment, RowEvents]]:
         columns, nobody = np.arange(SIDE), np.empty(0, np.int64)
         for side, (parameters, synapses, events) in enumerate(zip(self.parameters, self.synapses, self.events, strict=True)):
@@ -143,7 +170,7 @@ def build(kind: Kind, effects: EffectSet, hardware_s: float, seed: int = 1, scat
     )
 
 
-def measure(kind: Kind, effects: EffectSet, step_us: float, hardware_s: float, repeats: int = 5) -> Measurement:
+def measure(kind: Kind, effects: EffectSet, step_us: float, hardware_s: float, repeats: int = 5, *, correlation: bool = False) -> Measurement:
     """Measure the speed of the engine on one thread. Loading or compiling the kernel and building the workload are not counted.
 
     Parameters
@@ -156,11 +183,13 @@ def measure(kind: Kind, effects: EffectSet, step_us: float, hardware_s: float, r
         Simulated time of each repeat, seconds of hardware time; from 0.05 on the spread is a few per cent.
     repeats : int
         Number of timed runs, all of the same input.
+    correlation : bool
+        Whether the correlation sensors are on.
 
     Returns
     -------
     Measurement
-        A dictionary with the arguments (`kind`, `effects`, `step_us`, `hardware_s`, `repeats`) and
+        A dictionary with the arguments (`kind`, `effects`, `correlation`, `step_us`, `hardware_s`, `repeats`) and
 
         - `active_circuits`: circuits integrated in every step, 512;
         - `wall_per_hardware`, `wall_per_hardware_min`, `wall_per_hardware_max`: median, least and largest ratio of wall time to hardware time;
@@ -173,18 +202,23 @@ def measure(kind: Kind, effects: EffectSet, step_us: float, hardware_s: float, r
     load = build(kind, effects, hardware_s)
     step_ticks = round(step_us * 1e-6 / TICK_S)
     begin = time.perf_counter()
-    load.run(step_ticks, min(load.ticks, WARM_UP_TICKS))
+    warm_up = load.run(step_ticks, min(load.ticks, WARM_UP_TICKS))
+    if correlation:
+        load.sense(warm_up, WARM_UP_TICKS)
     compile_s = time.perf_counter() - begin
     ratios = np.empty(repeats)
     for repeat in range(repeats):
         begin = time.perf_counter()
         spikes = load.run(step_ticks)
+        if correlation:
+            load.sense(spikes)
         ratios[repeat] = (time.perf_counter() - begin) / hardware_s
     rates = firing_rates(spikes, hardware_s)
     row_events = sum(len(events.tick) for events in load.events)
     return Measurement(
         kind=kind,
         effects=effects,
+        correlation=correlation,
         step_us=step_us,
         hardware_s=hardware_s,
         repeats=repeats,

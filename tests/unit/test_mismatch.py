@@ -13,6 +13,7 @@ import pytest
 from neckar.chip.cadc import CadcTransfer
 from neckar.chip.characteristics import CODES
 from neckar.chip.config import ChipConfig
+from neckar.chip.correlation import readings, sensor_parameters
 from neckar.chip.documentation import drawn_as, markdown
 from neckar.chip.drivers import driver_parameters
 from neckar.chip.effects import Effects
@@ -52,8 +53,8 @@ MOVES = {
     "chip_synaptic_gm_exc": {"gm_exc", "i_coba_exc"},
     "chip_synaptic_gm_inh": {"gm_inh", "i_coba_inh"},
     "dac_bias": {"kick"},
-    "cadc_ramp_start": {"cadc"},
-    "cadc_ramp_slope": {"cadc"},
+    "cadc_ramp_start": {"cadc", "sensor"},
+    "cadc_ramp_slope": {"cadc", "sensor"},
     "leak_offset": {"e_leak"},
     "reset_offset": {"e_reset"},
     "threshold_offset": {"v_threshold"},
@@ -81,10 +82,14 @@ MOVES = {
     "synapse_gradient": {"kick"},
     "driver_pulse": {"kick"},
     "driver_ramp_offset": {"ramp"},
-    "cadc_offset": {"cadc"},
-    "cadc_gain": {"cadc"},
+    "cadc_offset": {"cadc", "sensor"},
+    "cadc_gain": {"cadc", "sensor"},
+    "correlation_amplitude": {"causal", "acausal"},
+    "correlation_time": {"trace"},
+    "correlation_asymmetry": {"causal", "acausal"},
+    "correlation_baseline": {"sensor"},
 }
-"""What each draw moves, of the parameters of the circuits, the step of the synaptic lines, the ramps of the drivers and the two converters."""
+"""What each draw moves, of the parameters of the circuits, the step of the synaptic lines, the drivers' ramps, correlation sensors and the two converters."""
 
 CHIPS = [Specimen.from_seed(seed) for seed in range(1, 401)]
 
@@ -94,10 +99,15 @@ def observed(chip: Specimen) -> dict[str, np.ndarray]:
     config = ChipConfig({**CODES, **COBA, "exponential_enable": 1})
     p = physical(chip, Effects(), config)
     cadc = CadcTransfer.of(chip, Effects(), config)
+    sensors = sensor_parameters(chip, Effects(), {**config.as_mapping(), "syn_i_bias_store": np.full(4, 70), "syn_i_bias_ramp": np.full(4, 80)})
     return {
         **{field.name: np.asarray(getattr(p, field.name)) for field in dataclasses.fields(p)},
         "kick": np.stack([kick_volts(chip, Effects(), config, hemisphere) for hemisphere in (0, 1)]),
         "ramp": np.stack([half.top for half in driver_parameters(chip, Effects(), config)]),
+        "causal": np.stack([half.amplitude[0] for half in sensors]),
+        "acausal": np.stack([half.amplitude[1] for half in sensors]),
+        "trace": np.stack([half.rate for half in sensors]),
+        "sensor": readings(chip, Effects(), config, cadc, 0, np.arange(2), np.zeros((2, 2, 256), np.float32), None),
         "madc": MadcTransfer.of(chip, Effects()).reading(np.array([0.2, 0.6])),
         "cadc": cadc.reading(np.full(1024, 0.5), np.arange(1024)),
     }

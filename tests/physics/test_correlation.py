@@ -301,3 +301,34 @@ def test_cells_and_calibration_bits_act_in_the_stated_direction():
     bits = np.full((2, SIDE, SIDE), 3)
     assert one(synapse_amp_calib=bits)[0] > eta
     assert one(synapse_time_calib=bits)[1] > tau
+
+
+def test_a_recurrent_network_with_plastic_drivers_has_the_same_sensors_however_it_is_cut():
+    from test_exchange import recurrent  # neurons that send each other events, also within a step
+
+    fields = {**recurrent(), **ON, "driver_enable_stp": True, "driver_enable_recovery": True, "driver_utilization": 8, "stp_recovery_clock_speed": 3}
+    entries = Events.empty(2)
+
+    def ran(threads: int, reads: tuple[TimedRead, ...] = ()) -> tuple[Recording, np.ndarray, np.ndarray]:
+        recording, state = chip("default", threads=threads).run(program(fields, 60, entries=entries, reads=reads))
+        return recording, state.analog["correlation_charge"], state.analog["drivers"]
+
+    plain, charge, voltages = ran(1)
+    assert charge.max() > 1
+    looks = tuple(TimedRead(name=f"look {at}", at=at, field="correlation_acausal", index=(0, (0, 4))) for at in (123, 4567, 20_001))
+    for other, other_charge, other_voltages in (ran(2), ran(1, looks)):
+        assert plain.spikes == other.spikes
+        np.testing.assert_array_equal(charge, other_charge)
+        np.testing.assert_array_equal(voltages, other_voltages)
+
+
+def test_a_synapse_answers_to_its_new_label_from_the_tick_of_the_write_on():
+    """Pulses before the write meet the old labels, also if the engine hears of them later."""
+    labels, p = np.zeros((SIDE, SIDE), np.uint8), parameters(2)
+    pre, post = [(100, 0, 0), (300, 0, 1), (500, 0, 0), (700, 0, 1)], [(150, 4), (350, 4), (550, 4), (750, 4)]
+    sensors = Sensors(p, labels, SensorState.empty())
+    tick, row, label = np.array(pre).T
+    sensors.relabel(0, np.ones(SIDE, np.uint8), 400)
+    sensors.note(RowEvents(tick.copy(), row.astype(np.int32), label.astype(np.uint8)), MASK, np.array([t for t, _ in post]), np.full(4, 4))
+    sensors.advance(10_000)
+    np.testing.assert_allclose(sensors.state().charge[0, 0, 4], 2 * np.exp(-50 * p.rate[0, 4]), rtol=1e-4)  # label 0 before the write, label 1 after it

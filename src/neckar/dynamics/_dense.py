@@ -38,6 +38,25 @@ def read_out(B, out, row):  # type: ignore[no-untyped-def]
     out[row, 4] = max(B[L.REFRACTORY * STRIDE], ZERO)
 
 
+@cache
+def sort_kernel() -> Callable[..., Any]:
+    """Return the compiled counting sort of kicks by slot."""
+
+    def sort_kicks(slot, tick, line, kick, first, place, ticks, lines, kicks):  # type: ignore[no-untyped-def]
+        """Sort kicks by slot, each slot in order; `first`, with one zero more than there are slots, gets where each begins, `place` is scratch."""
+        for i in range(slot.size):
+            first[slot[i] + 1] += 1
+        for k in range(1, first.size):
+            first[k] += first[k - 1]
+            place[k] = first[k]
+        for i in range(slot.size):
+            j = place[slot[i]]
+            ticks[j], lines[j], kicks[j] = tick[i], line[i], kick[i]
+            place[slot[i]] = j + 1
+
+    return kernel(sort_kicks, "")
+
+
 def dense_kernel(features: Features) -> Callable[..., Any]:
     """Return the compiled dense output for these features; it takes the noise from the states."""
     return _dense_kernel(features.of_circuits._replace(noisy=False))

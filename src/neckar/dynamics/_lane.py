@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import lane_kernel
-from neckar.dynamics._dense import N_SIGNALS, dense_kernel
+from neckar.dynamics._dense import N_SIGNALS, dense_kernel, sort_kernel
 from neckar.dynamics._drivers import NO_DRIVERS, Drivers, forked
 from neckar.dynamics._parameters import CircuitParameters, Features
 from neckar.dynamics._propagators import constants, kick_shares, lane_rows
@@ -136,9 +136,10 @@ class Trace:
     @cached_property
     def kicks(self) -> tuple[NDArray[Any], ...]:
         """Where the kicks of each slot begin, then ticks, lines and kicks sorted by slot."""
-        order = np.argsort(self.slot, kind="stable")
-        first = np.searchsorted(self.slot[order], np.arange(self.states.shape[2] + 1))
-        return first, self.tick[order], self.line[order], self.kick[order]
+        first = np.zeros(self.states.shape[2] + 1, np.int64)
+        grouped = np.empty_like(self.tick), np.empty_like(self.line), np.empty_like(self.kick)
+        sort_kernel()(self.slot, self.tick, self.line, self.kick, first, np.zeros_like(first), *grouped)
+        return first, *grouped
 
 
 class Lane:

@@ -190,3 +190,24 @@ def test_in_a_ring_of_bypassed_neurons_an_event_goes_round_for_ever(effects):
     recording = run(fields, 50, effects, entries=Events.from_lists([[(1000, 5)]]))
     rounds = (25_000 - 1000) / (2 * BUS_LATENCY)
     assert np.sum(recording.spikes.circuit == 0) == pytest.approx(rounds, rel=0.05)
+
+
+def test_events_under_way_to_a_row_that_is_switched_off_do_nothing():
+    """Four events come to one bus at once and leave it 8 ns apart; the rows are switched off when two of them have arrived."""
+    events = Events.from_lists([[(1000, channel << 14) for channel in range(4)]])
+    to_bus_0 = np.where(np.isin(np.arange(240), [12 * k for k in range(8, 12)]).reshape(20, 12), 0, 1)
+    fields = {**STIMULATED, "crossbar_target": to_bus_0, "padi_enable_extended_timing": True}
+    begin = 1000 + int(ticks(facts.INPUT_LATENCY.value))
+    record = Record(spikes=(), probe=(Probe(("s_exc",), (0,), 1),))
+    for off, kicks in ((False, 4), (True, 2)):
+        snippets = (Snippet(begin + 5), Snippet(2000, whole(synapse_row_mode=0) if off else {}))
+        line = run(fields, entries=events, snippets=snippets, record=record, effects="-noise").probe[0].value[0, 0, :, 0]
+        assert line[begin + 100] / line[begin + 1] == pytest.approx(kicks, rel=0.1)
+
+
+def test_links_of_unlimited_bandwidth_lose_nothing_whatever_the_order_of_spikes():
+    """Circuits that fire right after their release report spikes before those of the step before."""
+    fast = recurrent(leak_enable_multiplication=True, leak_i_bias=1000, refractory_period_refractory_time=60, synapse_weight=1)
+    losses = run(fast, 30, "-event_loss").losses
+    assert losses.sent["neuron_output.0"] > 500
+    assert not any(losses.lost.values())

@@ -365,6 +365,7 @@ class EntryRun:
     ) -> Carrier:
         """Return the circuits of a stretch with the rows that receive events in it."""
         config = trial.config
+        carried = [_heard_on(config, h, events) for h, events in enumerate(carried)]
         relayed = (config.event_routing_enable_bypass_excitatory | config.event_routing_enable_bypass_inhibitory) & (config.event_routing_analog_output > 0)
         sends = stretch.reaches_rows & np.isin(np.arange(CIRCUITS), self.plan.active)
         if not relayed.any() and not sends.any():
@@ -504,6 +505,12 @@ def _matches(config: ChipConfig, hemisphere: int, drivers: Drivers, row: NDArray
     row, label = pair // 64, pair % 64
     hit = (config.synapse_label[hemisphere][row] == label[:, None]) & (config.synapse_weight[hemisphere][row] > 0)
     return int((hit.sum(axis=1) * np.bincount(where, weights=number)).sum())
+
+
+def _heard_on(config: ChipConfig, hemisphere: int, events: RowEvents) -> RowEvents:
+    """Return the events whose row is still switched on."""
+    on = config.synapse_row_mode[hemisphere][events.row] > 0
+    return events if on.all() else RowEvents(events.tick[on], events.row[on], events.label[on])
 
 
 def _joined(first: RowEvents, second: RowEvents) -> RowEvents:

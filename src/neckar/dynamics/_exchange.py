@@ -129,6 +129,8 @@ def new_queue(n_servers: int, n_ways: int, room: int = 4096) -> Queue:
 @inline
 def serve(free, server, time, service, depth):  # type: ignore[no-untyped-def]
     """Let an event enter a server at `time`; return when it leaves, or LOST if the queue is full. (One is in service while `depth` wait.)"""
+    if service[server] == 0:
+        return time
     start = max(time, free[server])
     if start - time > depth[server] * service[server]:
         return np.int64(LOST)

@@ -80,6 +80,25 @@ def walked(result: MappedNetwork) -> dict[tuple[int, int, int] | str, Synapses]:
     return {source: synapses for source, synapses in found.items() if synapses}
 
 
+def looped(result: MappedNetwork) -> Counter[tuple[tuple[int, int], int]]:
+    """Return what comes back to the host: (population, index) and the 16 bits that the host sees, once for each event that a spike sends."""
+    config = result.base.updated(result.fields)
+    sent = []
+    for number, population in enumerate(result.network.populations):
+        if isinstance(population, SourcePopulation):
+            sent += [((number, i), 8 + (label >> 14), label) for i, label in zip(*(c.tolist() for c in result.routing.labels_of(number)), strict=True)]
+    for generator in np.flatnonzero(config.background_enable).tolist():
+        number = int(result.routing.generators.population[generator])
+        sent += [((number, i), 12 + generator, label) for i, label in enumerate(background_labels(config, generator))]
+    found: Counter[tuple[tuple[int, int], int]] = Counter()
+    for source, crossbar_input, label in sent:
+        for output in range(8, 12):
+            exists = output % 4 == crossbar_input % 4
+            if exists and label & 16383 & int(config.crossbar_mask[crossbar_input, output]) == int(config.crossbar_target[crossbar_input, output]):
+                found[source, label & 16383 | (output - 8) << 14] += 1
+    return found
+
+
 def asked(network: Network) -> dict[tuple[int, int, int], Counter[tuple[int, int, int, str, int]]]:
     """Return what the network asks of each source: (population, index, compartment, receptor, weight) of every synapse, without those of weight 0."""
     wanted: dict[tuple[int, int, int], Counter[tuple[int, int, int, str, int]]] = {}
@@ -112,10 +131,22 @@ def by_target(result: MappedNetwork, synapses: Synapses) -> Counter[tuple[int, i
     return found
 
 
+def assert_told_apart(result: MappedNetwork) -> None:
+    """Assert that the host gets each event of a recorded source back once, under a label of its own, and those of others not at all."""
+    back = looped(result)
+    recorded = [n for n, population in enumerate(result.network.populations) if not isinstance(population, NeuronPopulation) and population.record]
+    assert sorted(source for source, _ in back) == [(n, i) for n in recorded for i in range(result.network.populations[n].size)]
+    assert set(back.values()) <= {1}
+    assert len({label for _, label in back}) == len(back)
+    named = {((n, i), label) for n in recorded for i, label in zip(*(column.tolist() for column in result.routing.looped_labels(n)), strict=True)}
+    assert named == set(back)
+
+
 def assert_realised(result: MappedNetwork) -> None:
     """Assert that every event of the chip drives exactly the synapses of its source, and that the host can tell all neurons apart."""
     found = {source: by_target(result, synapses) for source, synapses in walked(result).items()}
     assert found == asked(result.network)
+    assert_told_apart(result)
     config = result.base.updated(result.fields)
     spikes = [neuron_event(config, circuit) for circuit in range(512)]
     if result.routing.address is not None:

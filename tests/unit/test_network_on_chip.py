@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -99,6 +100,28 @@ def test_random_sources_of_one_generator_share_its_events() -> None:
     expected = 30e-3 * 250e6 * 2 / 256 / 250 / 8
     assert counts.sum() == pytest.approx(0.95 * 8 * expected, abs=5 * (8 * expected) ** 0.5)
     assert (abs(counts - 0.95 * expected) < 5 * expected**0.5).all()
+
+
+def test_recorded_sources_come_back_from_the_chip_with_their_times() -> None:
+    trains = [[np.array([ticks(50e-6), ticks(90e-6)]), np.array([ticks(70e-6)])], [np.array([], np.int64), np.array([ticks(20e-6)])]]
+    outside = replace(SourcePopulation.from_entries("outside", trains), record=True)
+    regular = BackgroundPopulation("regular", 1, 12500, random=False, record=True)
+    noise = BackgroundPopulation("noise", 4, 999, rate=31, record=True)
+    mapped = map_network(Network((outside, regular, noise, relays(2)), (wires(0, 3, (0, 0), (1, 1)), wires(1, 3, (0, 1)))), base=BASE)
+    recording = run(build_program([Section(mapped, int(ticks(210e-6)), Record())], held=None))
+    back = mapped.looped(recording, 0)
+    for entry in range(2):
+        for i in range(2):
+            sent = trains[entry][i]
+            assert ((back.train(i, entry) - sent >= 0) & (back.train(i, entry) - sent < ticks(1e-6))).all()
+            assert len(back.train(i, entry)) == len(sent)
+    for entry in range(2):
+        assert np.diff(mapped.looped(recording, 1).train(0, entry)).tolist() == [ticks(50e-6)] * 3
+    drawn = mapped.looped(recording, 2)
+    assert [drawn.train(i, 0).tolist() for i in range(4)] == [drawn.train(i, 1).tolist() for i in range(4)], "a generator repeats itself in each trial"
+    assert len(drawn.tick) == len(recording.loopback.tick) - 8 - 4
+    with pytest.raises(ValueError, match=r"'relays' were asked for; allowed are .* record=True"):
+        mapped.looped(recording, 3)
 
 
 def test_a_chain_cut_over_two_instances_fires_as_often_as_the_whole() -> None:

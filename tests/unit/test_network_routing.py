@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,8 +86,8 @@ SHAPES = (
 def networks(draw: st.DrawFn) -> tuple[Network, np.ndarray]:
     """Random networks of all kinds of populations and projections on a random permutation."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    populations: list[Population] = [sources(int(rng.integers(1, 90))) for _ in range(draw(st.integers(0, 2)))]
-    populations += [background(1 << int(rng.integers(0, 9))) for _ in range(draw(st.integers(0, 2)))]
+    populations: list[Population] = [replace(sources(int(rng.integers(1, 90))), record=bool(rng.integers(2))) for _ in range(draw(st.integers(0, 2)))]
+    populations += [background(1 << int(rng.integers(0, 9)), record=bool(rng.integers(2))) for _ in range(draw(st.integers(0, 2)))]
     first = len(populations)
     for _ in range(draw(st.integers(1, 3))):
         shape = SHAPES[draw(st.integers(0, len(SHAPES) - 1))]
@@ -271,6 +272,17 @@ def test_background_sources_take_the_bus_asked_for_or_one_with_rows_left() -> No
     result = mapped(populations, dense(0, 2, 4, 40), dense(1, 2, 4, 40), dense(2, 2, 20, 40), dense(3, 2, 64, 40))
     assert_realised(result)
     assert result.routing.generators.population[:4].tolist() == [-1, 3, 0, 1], "bus 0 belongs to the neurons"
+
+
+def test_recorded_sources_come_back_to_the_host_even_without_targets() -> None:
+    lonely, split = replace(sources(70), record=True), replace(sources(2), record=True)
+    populations: list[Population] = [lonely, background(8, record=True), split, NeuronPopulation("n", 2)]
+    result = mapped(populations, dense(2, 3, 2, 2, 65 * 63), permutation=[0, 256])
+    assert_realised(result)
+    assert len(result.routing.labels_of(2)[0]) > 2, "these sources are sent several times"
+    bare = mapped([lonely])
+    assert_realised(bare)
+    assert len(bare.routing.looped_labels(0)[0]) == 70
 
 
 def test_other_settings_of_a_generator_keep_the_route() -> None:

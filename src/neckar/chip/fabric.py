@@ -250,7 +250,7 @@ class Fabric:
         spike : ndarray of int64, shape (arrival,)
             Position of each spike that arrives in the arguments.
         loops : (ndarray, ndarray)
-            Ticks and 14-bit labels of the outside events that arrive during the trial.
+            Ticks and labels of the outside events that arrive during the trial: the 14 bits that the crossbar sees, above them its output, 0 to 3.
         """
         stretch = np.searchsorted(self._starts, tick, side="right") - 1
         service, depth = self._services(config)
@@ -290,7 +290,7 @@ class Fabric:
             self.counts.add(f"crossbar.{k}", sent=sent[k], delivered=sent[k] - lost[k], fifo_overflow=lost[k])
         order = np.argsort(left, kind="stable")
         order = order[left[order] != LOST]
-        left, spike, label = left[order], spike[order], label[order]
+        left, spike, label, output = left[order], spike[order], label[order], output[order]
         out = self._serve(left, np.full(len(left), HOST), service, depth)
         at_host, fired = out >> FINE, spike >= 0
         number, since = CIRCUITS + label, at_host.copy()
@@ -299,7 +299,7 @@ class Fabric:
         full = int((out == LOST).sum())
         self.counts.add("chip_to_fpga", sent=len(out), delivered=int(kept.sum()), fifo_overflow=full, link_loss=int(len(out) - full - kept.sum()))
         mine, loop = kept & fired, kept & ~fired & (at_host >= 0) & (at_host < self._duration)
-        return at_host[mine], spike[mine], (at_host[loop], label[loop])
+        return at_host[mine], spike[mine], (at_host[loop], label[loop] | (output[loop] - BUSES) << LABEL_CHANNEL_SHIFT)
 
     def _services(self, config: ChipConfig) -> tuple[Ints, Ints]:
         return service_times(config, self._madc_rate_hz)

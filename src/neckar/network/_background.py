@@ -68,7 +68,7 @@ def choose_buses(network: Network, demand: NDArray[np.int64], population: NDArra
     asking = [number for number, one in enumerate(network.populations) if isinstance(one, BackgroundPopulation) and (population == number).any()]
     for number in sorted(asking, key=lambda number: network.populations[number].bus is None):  # type: ignore[union-attr]
         own = demand[population == number].sum(axis=0)
-        halves = own.any(axis=(0, 2))
+        halves = halves_of(own)
         wanted = network.populations[number].bus  # type: ignore[union-attr]
         free = [k for k in (ORDER if wanted is None else (wanted,)) if not used[k, halves].any()]
         if not free:
@@ -83,6 +83,12 @@ def choose_buses(network: Network, demand: NDArray[np.int64], population: NDArra
         used[k, halves] = True
         synapses[k] += own
     return chosen
+
+
+def halves_of(demand: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return in which hemispheres generators with some synapses, axes (receptor, hemisphere, column), run: the top one if there are none."""
+    halves = np.asarray(demand.any(axis=(0, 2)))
+    return halves if halves.any() else np.array([True, False])
 
 
 def lower_background(network: Network, generators: Generators, base: ChipConfig) -> dict[str, NDArray[Any]]:

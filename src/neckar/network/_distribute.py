@@ -70,8 +70,10 @@ class Distribution:
     synapses : ndarray of int64, shape (group, receptor, hemisphere, column)
     drivers : ndarray of int64, shape (group, hemisphere)
         Drivers that each group needs.
+    reserved : ndarray of int64, shape (group, hemisphere)
+        These, but at least one wherever the group's events occur: the driver whose position is their row select can serve no other group.
     load : ndarray of int64, shape (bus, hemisphere)
-        Drivers in use.
+        Reserved drivers.
     source : list of int
         Source of each *item*; an item is a source with all or some of its synapses.
     demand : list of Demand
@@ -82,6 +84,7 @@ class Distribution:
         self.groups: list[Group] = []
         self.synapses = np.zeros((0, len(RECEPTORS), _HEMISPHERES, COLUMNS), np.int64)
         self.drivers = np.zeros((0, _HEMISPHERES), np.int64)
+        self.reserved = np.zeros((0, _HEMISPHERES), np.int64)
         self.load = np.zeros((BUSES_PER_HEMISPHERE, _HEMISPHERES), np.int64)
         self.source: list[int] = []
         self.demand: list[Demand] = []
@@ -90,7 +93,7 @@ class Distribution:
         """Return an independent copy."""
         twin = Distribution()
         twin.groups = [replace(group, members=list(group.members)) for group in self.groups]
-        twin.synapses, twin.drivers, twin.load = self.synapses.copy(), self.drivers.copy(), self.load.copy()
+        twin.synapses, twin.drivers, twin.reserved, twin.load = self.synapses.copy(), self.drivers.copy(), self.reserved.copy(), self.load.copy()
         twin.source, twin.demand = list(self.source), list(self.demand)
         return twin
 
@@ -99,6 +102,7 @@ class Distribution:
         self.groups.append(group)
         self.synapses = np.concatenate([self.synapses, np.zeros((1, *self.synapses.shape[1:]), np.int64)])
         self.drivers = np.concatenate([self.drivers, np.zeros((1, _HEMISPHERES), np.int64)])
+        self.reserved = np.concatenate([self.reserved, np.zeros((1, _HEMISPHERES), np.int64)])
         return len(self.groups) - 1
 
     def join(self, group: int, source: int, demand: Demand) -> None:
@@ -107,9 +111,10 @@ class Distribution:
         self.source.append(source)
         self.demand.append(demand)
         self.synapses[group] += demand
-        before = self.drivers[group].copy()
+        before = self.reserved[group].copy()
         self.drivers[group] = drivers_for(self.synapses[group])
-        self.load[self.groups[group].bus] += self.drivers[group] - before
+        self.reserved[group] = _reserved(self.drivers[group], np.array(self.groups[group].always))
+        self.load[self.groups[group].bus] += self.reserved[group] - before
 
     def units(self, bus: int) -> list[tuple[list[int], Unit]]:
         """Return what the allocation of drivers chooses together on a bus: groups and their unit."""
@@ -120,11 +125,16 @@ class Distribution:
                 together.setdefault(key, []).append(g)
         return [(numbers, self._unit(numbers)) for numbers in together.values()]
 
+    def present(self, group: int) -> tuple[bool, bool]:
+        """Return in which hemispheres the events of a group occur: where something answers them, in the top one if nothing does."""
+        top, bottom = (self.reserved[group] > 0).tolist()
+        return top, bottom
+
     def _unit(self, numbers: list[int]) -> Unit:
         """Return the unit of groups whose selects are chosen together."""
         first = self.groups[numbers[0]]
         needed = tuple((int(self.drivers[g, 0]), int(self.drivers[g, 1])) for g in numbers)
-        present = tuple((n[0] > 0 or first.always[0], n[1] > 0 or first.always[1]) for n in needed)
+        present = tuple(self.present(g) for g in numbers)
         choices: list[tuple[Selects, ...]]
         if first.generator is not None:  # the low bits of the row select are random
             choices = [tuple((base | i,) for i in range(len(numbers))) for base in range(0, _SELECTS, len(numbers))]
@@ -139,6 +149,13 @@ def drivers_for(synapses: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the drivers that hold synapses, from axes (..., receptor, hemisphere, column) to (..., hemisphere)."""
     rows = synapses.max(axis=-1).sum(axis=-2)
     return np.asarray(-(-rows // ROWS_PER_DRIVER))
+
+
+def _reserved(drivers: NDArray[np.int64], always: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the drivers that groups take from others, axes (..., hemisphere) like the arguments."""
+    reserved = np.maximum(drivers, always)
+    reserved[..., 0] += (reserved == 0).all(axis=-1)
+    return reserved
 
 
 def distribute_external(fixed: Distribution, demand: NDArray[np.int64], sources: NDArray[np.int64], sending: Sending, largest: int) -> Distribution | None:
@@ -192,12 +209,12 @@ def _place(made: Distribution, source: int, wanted: Demand, largest: int) -> boo
     if len(roomy):
         bus = np.array([made.groups[g].bus for g in roomy])
         joined = drivers_for(made.synapses[roomy] + wanted)
-        growth = joined - made.drivers[roomy]
-        fits = ((made.load[bus] + growth <= DRIVERS_PER_BUS) & ((joined <= largest) | (growth == 0))).all(axis=-1)
+        growth = _reserved(joined, np.array([made.groups[g].always for g in roomy])) - made.reserved[roomy]
+        fits = ((made.load[bus] + growth <= DRIVERS_PER_BUS) & ((joined <= largest) | (growth <= 0))).all(axis=-1)
         if fits.any():
             made.join(int(roomy[np.where(fits, growth.sum(axis=-1), _HEMISPHERES * DRIVERS_PER_BUS + 1).argmin()]), source, wanted)
             return True
-    alone = drivers_for(wanted)
+    alone = _reserved(drivers_for(wanted), np.zeros(_HEMISPHERES, np.bool_))
     fits = (made.load + alone <= DRIVERS_PER_BUS).all(axis=-1)
     if not fits.any():
         return False

@@ -54,6 +54,8 @@ class _Bus:
     def joined(self, selects: Sequence[Selects], drivers: Sequence[int]) -> _Bus | None:
         """Return the bus with more groups, None if a select occurs twice or a group has too few positions."""
         groups = [*self.groups, *selects]
+        if len({select for group in groups for select in group}) < sum(map(len, groups)):
+            return None
         allowed = list(self.allowed)
         for i, group in enumerate(self.groups):
             for other in selects:

@@ -96,6 +96,8 @@ class BackgroundPopulation:
         Bus within the hemisphere, 0 to 3, to whose generator the sources belong. By default the mapper chooses.
     instance : int
         Execution instance; see :class:`NeuronPopulation`.
+    record : bool
+        Send the events to the host as well; see :meth:`MappedNetwork.looped`.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class BackgroundPopulation:
     seed: int = 0
     bus: int | None = None
     instance: int = 0
+    record: bool = False
 
     def __post_init__(self) -> None:
         allowed = [1 << bit for bit in range(_RANDOM_LABELS.bit_length())] if self.random else [1]
@@ -145,6 +148,8 @@ class SourcePopulation:
         Release times in ticks of 2 ns from the beginning of the section, in any order.
     instance : int
         Execution instance; see :class:`NeuronPopulation`.
+    record : bool
+        Send the events back from the chip to the host; see :meth:`MappedNetwork.looped`.
 
     Raises
     ------
@@ -157,6 +162,7 @@ class SourcePopulation:
     source_ptr: NDArray[np.int64]
     tick: NDArray[np.int64]
     instance: int = 0
+    record: bool = False
 
     def __post_init__(self) -> None:
         _check_size(self.label, self.size)
@@ -180,6 +186,15 @@ class SourcePopulation:
         np.cumsum([len(train) for train in trains], out=ptr[1:])
         tick = np.concatenate(trains).astype(np.int64) if trains else np.zeros(0, np.int64)
         return cls(label, len(entries[0]) if entries else 0, ptr, tick, instance)
+
+    @classmethod
+    def from_columns(
+        cls, label: str, size: int, n_entries: int, entry: NDArray[np.int64], source: NDArray[np.int64], tick: NDArray[np.int64]
+    ) -> SourcePopulation:
+        """Build sources from spikes in any order: trial, source and tick, shape (spike,) each."""
+        key = entry * size + source
+        order = np.argsort(key, kind="stable")
+        return cls(label, size, np.searchsorted(key[order], np.arange(n_entries * size + 1)).astype(np.int64), tick[order])
 
     @property
     def n_entries(self) -> int:

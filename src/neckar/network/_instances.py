@@ -148,10 +148,8 @@ def recorded_trains(recording: Recording, circuits: NDArray[np.int64], label: st
     source = index[recording.spikes.circuit]
     n_entries = len(recording.spikes.entry_ptr) - 1
     entry = np.repeat(np.arange(n_entries), np.diff(recording.spikes.entry_ptr))
-    key = (entry * len(circuits) + source)[source >= 0]
-    order = np.argsort(key, kind="stable")
-    ptr = np.searchsorted(key[order], np.arange(n_entries * len(circuits) + 1))
-    return SourcePopulation(label, len(circuits), ptr.astype(np.int64), recording.spikes.tick[source >= 0][order])
+    mine = source >= 0
+    return SourcePopulation.from_columns(label, len(circuits), n_entries, entry[mine], source[mine], recording.spikes.tick[mine])
 
 
 def _reach(network: Network) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ from neckar.network._connectum import check_connectum
 from neckar.network._graph import Network, NeuronPopulation, Population, SourcePopulation
 from neckar.network._place import Placement, place
 from neckar.network._route import Routing, route
-from neckar.program import TICK_S, Events, PlasticityTask, PlasticityView, Program, Record, Snippet
+from neckar.program import TICK_S, Events, PlasticityTask, PlasticityView, Program, Record, Recording, Snippet
 
 Fields = Mapping[str, NDArray[Any]]
 
@@ -86,6 +86,30 @@ class MappedNetwork:
         entry, tick, label = np.concatenate(entries), np.concatenate(ticks), np.concatenate(labels)
         order = np.lexsort((label, tick, entry))
         return entry[order], tick[order], label[order].astype(np.uint16)
+
+    def looped(self, recording: Recording, population: int) -> SourcePopulation:
+        """Return the events of recorded external or background sources as the host got them back from the chip, with the trials of the recording.
+
+        Raises
+        ------
+        ConfigurationError
+            If the population is not recorded.
+        """
+        sources = self.network.populations[population]
+        if isinstance(sources, NeuronPopulation) or not sources.record:
+            raise ConfigurationError(
+                f"the looped events of population {sources.label!r} were asked for; allowed are external and background sources with record=True. Set it, "
+                "or take the spikes of neurons from the recording."
+            )
+        index, label = self.routing.looped_labels(population)
+        order = np.argsort(label)
+        events = recording.loopback
+        found = order[np.minimum(np.searchsorted(label[order], events.label), len(order) - 1)]
+        mine = label[found] == events.label
+        entry = np.repeat(np.arange(events.n_entries), np.diff(events.entry_ptr))
+        return SourcePopulation.from_columns(
+            sources.label, sources.size, len(recording.spikes.entry_ptr) - 1, entry[mine], index[found[mine]], events.tick[mine]
+        )
 
     def synapses(self, projection: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return the synapses of a projection: connection in it, hemisphere, row and column, shape (synapse,) each.
@@ -277,7 +301,7 @@ def _kinds(network: Network) -> list[tuple[Any, ...]]:
 def _kind(population: Population) -> tuple[Any, ...]:
     if isinstance(population, NeuronPopulation):
         return NeuronPopulation, population.size, population.morphology
-    return type(population), population.size, getattr(population, "bus", None)
+    return type(population), population.size, population.record, getattr(population, "bus", None)
 
 
 def _same_circuits(a: Placement, b: Placement) -> bool:
@@ -309,8 +333,8 @@ def _lower_neurons(network: Network, placement: Placement, base: ChipConfig) -> 
 
 
 def _lower_synapses(flat: Connections, routing: Routing, base: ChipConfig) -> Fields:
-    """Return the fields of synapses, drivers, crossbar and addresses; none for a network without connections."""
-    if not len(flat.weight):
+    """Return the fields of synapses, drivers, crossbar and addresses; none for a network without connections and recorded sources."""
+    if not len(flat.weight) and not len(routing.site) and (routing.generators.population < 0).all():
         return {}
     weight, label = (np.zeros(_TABLE[name].shape, _TABLE[name].dtype) for name in ("synapse_weight", "synapse_label"))
     place_of = routing.hemisphere, routing.row, routing.column

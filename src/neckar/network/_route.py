@@ -8,8 +8,8 @@ for neurons, bits 0 to 7 are the circuit's address and 8 to 10 the number of its
 Method. Choose a circuit for every synapse, check necessary conditions, distribute the sources over buses in groups (:mod:`_distribute`), allocate drivers
 (:mod:`_drivers`), assign labels, close all crossbar nodes that no event needs. External sources send each spike once if they can, else once for each
 hemisphere, else as often as it takes. Bits of the label beyond the row select tell the crossbar where an external event goes: bit 12 opens the bottom
-hemisphere, bit 13 closes the top one. All circuits of an event output have different addresses, so that the host can tell their spikes apart; those
-without targets have a row select that the crossbar keeps from the buses.
+hemisphere, bit 13 closes the top one, bit 11 sends it back to the host. All circuits of an event output have different addresses, so that the host can tell
+their spikes apart; those without targets have a row select that the crossbar keeps from the buses.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ from neckar.facts.labels import (
     LABEL_SELECT_SHIFT,
     NEURON_OUTPUT_SHIFT,
 )
-from neckar.network._background import Generators, choose_buses
+from neckar.network._background import Generators, choose_buses, halves_of
 from neckar.network._capacity import ROWS_PER_BUS, check_rows, check_senders, check_targets
 from neckar.network._connections import Connections, choose_circuits, rank_of
 from neckar.network._distribute import LABELS, Distribution, Group, Sending, distribute_external
 from neckar.network._drivers import Selects, allocate, compare_mask
-from neckar.network._graph import RECEPTORS, BackgroundPopulation, Network, NeuronPopulation, n_compartments
+from neckar.network._graph import RECEPTORS, BackgroundPopulation, Network, NeuronPopulation, Population, n_compartments
 from neckar.network._place import Placement
 
-BOTTOM_BIT, NOT_TOP_BIT = 1 << 12, 1 << 13
-"""Bits of an external event's label: it goes to the bottom hemisphere; it does not go to the top one."""
+LOOP_BIT, BOTTOM_BIT, NOT_TOP_BIT = 1 << 11, 1 << 12, 1 << 13
+"""Bits in the label of external and background events: to the host; to the bottom hemisphere; not to the top one."""
 
 _HEMISPHERES = AXES["hemisphere"]
 _OUTPUTS = AXES["circuit"] // (COLUMNS_PER_EVENT_OUTPUT * _HEMISPHERES)
@@ -68,7 +68,7 @@ class Routing:
     offsets : ndarray of int64, shape (population + 1,)
         First site of each population; see :meth:`Network.site_offsets`.
     site, label : ndarray of int64, shape (send,)
-        Events that external sources send for each spike: the source and the 16-bit label. Sources without targets send none.
+        Events that external sources send for each spike: the source and the 16-bit label. Sources without targets that are not recorded send none.
     address : ndarray of uint8, shape (circuit,), or None
         Addresses of the circuits' events; None if no neuron sends to another.
     generators : Generators
@@ -104,6 +104,16 @@ class Routing:
         first, last = np.searchsorted(self.site, self.offsets[population : population + 2])
         return self.site[first:last] - self.offsets[population], self.label[first:last]
 
+    def looped_labels(self, population: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return, for a population of recorded sources, sources and labels of the events that the host gets back, shape (source,) each."""
+        generator = np.flatnonzero(self.generators.population == population)
+        if len(generator):
+            index = np.arange(self.offsets[population + 1] - self.offsets[population])
+            bus = int(generator[0]) % BUSES_PER_HEMISPHERE
+            return index, (int(self.generators.label[generator[0]]) | bus << LABEL_CHANNEL_SHIFT) + index
+        index, label = self.labels_of(population)
+        return index[label & LOOP_BIT > 0], label[label & LOOP_BIT > 0]
+
     def sources(self) -> dict[int, tuple[int, int]]:
         """Return the inverse map: label of an external event to (population, index of the source in it)."""
         population = np.searchsorted(self.offsets, self.site, side="right") - 1
@@ -113,7 +123,7 @@ class Routing:
 
 @dataclass(frozen=True, eq=False)
 class _Sources:
-    """Sites that send to synapses, or belong to a generator that does, columns of shape (source,).
+    """Sites that send to synapses or the host, or belong to a generator that does, columns of shape (source,).
 
     Parameters
     ----------
@@ -125,6 +135,8 @@ class _Sources:
         Fixed bus, -1 for external sources.
     demand : ndarray of int64, shape (source, receptor, hemisphere, column)
         Synapses.
+    recorded : ndarray of bool
+        Whether events go to the host, apart from those of neurons.
     buses : dict of int to int
         Bus of each population of background sources.
     """
@@ -134,6 +146,7 @@ class _Sources:
     circuit: NDArray[np.int64]
     bus: NDArray[np.int64]
     demand: NDArray[np.int64]
+    recorded: NDArray[np.bool_]
     buses: dict[int, int]
 
 
@@ -191,9 +204,9 @@ def route(network: Network, placement: Placement, flat: Connections) -> Routing:
     return Routing(
         network.site_offsets(),
         sources.site[owner[external]],
-        _external_labels(made, allocation, external, group_of, label_of),
+        _external_labels(made, allocation, sources, external, group_of, label_of),
         _addresses(made, allocation, sources),
-        _generators(made, allocation),
+        _generators(made, allocation, sources),
         crossbar_mask,
         crossbar_target,
         row_mode,
@@ -216,7 +229,7 @@ def _sources(
     sending[flat.source] = True
     for number, population in enumerate(network.populations):
         all_of_it = sending[offsets[number] : offsets[number + 1]]
-        if isinstance(population, BackgroundPopulation) and all_of_it.any():
+        if _is_recorded(population) or (isinstance(population, BackgroundPopulation) and all_of_it.any()):
             all_of_it[:] = True
     site = np.flatnonzero(sending)
     source = np.searchsorted(site, flat.source[connection])
@@ -236,7 +249,12 @@ def _sources(
     buses = choose_buses(network, demand, population_of, bus, ROWS_PER_BUS)
     for number, chosen in buses.items():
         bus[population_of == number] = chosen
-    return _Sources(site, population_of, circuit_of, bus, demand, buses), source
+    recorded = np.array([_is_recorded(population) for population in network.populations], np.bool_)[population_of]
+    return _Sources(site, population_of, circuit_of, bus, demand, recorded, buses), source
+
+
+def _is_recorded(population: Population) -> bool:
+    return not isinstance(population, NeuronPopulation) and population.record
 
 
 def _search(network: Network, sources: _Sources) -> tuple[Distribution, _Allocation]:
@@ -285,7 +303,7 @@ def _fixed_groups(network: Network, sources: _Sources) -> Iterator[Distribution]
                 made.join(g, source, sources.demand[source])
         for number, bus in sources.buses.items():
             mine = np.flatnonzero(sources.population == number)
-            always = np.asarray(sources.demand[mine].any(axis=(0, 1, 3)))
+            always = halves_of(sources.demand[mine].sum(axis=0))
             for part in range(0, len(mine), LABELS):
                 g = made.found(Group(bus, (), (number, part // LABELS), (bool(always[0]), bool(always[1]))))
                 for source in mine[part : part + LABELS].tolist():
@@ -359,16 +377,26 @@ def _rows_of_slots(made: Distribution, allocation: _Allocation) -> NDArray[np.in
 
 
 def _external_labels(
-    made: Distribution, allocation: _Allocation, items: NDArray[np.int64], group_of: NDArray[np.int64], label_of: NDArray[np.int64]
+    made: Distribution, allocation: _Allocation, sources: _Sources, items: NDArray[np.int64], group_of: NDArray[np.int64], label_of: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the labels that external items send."""
+    """Return the labels that external items send; of a source's items, the first goes to the host."""
     labels = []
+    looped = set()
     for item in items.tolist():
-        g = group_of[item]
+        g, source = group_of[item], made.source[item]
         top, bottom = made.demand[item].any(axis=(0, 2))
-        where = BOTTOM_BIT * bool(bottom) | NOT_TOP_BIT * (not top)
-        labels.append(label_of[item] | allocation.selects[g][0] << LABEL_SELECT_SHIFT | where | made.groups[g].bus << LABEL_CHANNEL_SHIFT)
+        if not (top or bottom):
+            top, bottom = made.present(g)
+        loop = LOOP_BIT if sources.recorded[source] and source not in looped else 0
+        looped.add(source)
+        label = label_of[item] | allocation.selects[g][0] << LABEL_SELECT_SHIFT | _where(top, bottom) | loop
+        labels.append(label | made.groups[g].bus << LABEL_CHANNEL_SHIFT)
     return np.array(labels, np.int64)
+
+
+def _where(top: bool, bottom: bool) -> int:
+    """Return the bits of a label that tell the crossbar to which hemispheres an event goes."""
+    return (0 if top else NOT_TOP_BIT) | (BOTTOM_BIT if bottom else 0)
 
 
 def _addresses(made: Distribution, allocation: _Allocation, sources: _Sources) -> NDArray[np.uint8] | None:
@@ -392,7 +420,7 @@ def _addresses(made: Distribution, allocation: _Allocation, sources: _Sources) -
     return address.astype(np.uint8)
 
 
-def _generators(made: Distribution, allocation: _Allocation) -> Generators:
+def _generators(made: Distribution, allocation: _Allocation, sources: _Sources) -> Generators:
     """Return which generators run, and their labels."""
     population, label = np.full(AXES["background"], -1), np.zeros(AXES["background"], np.int64)
     for g, group in enumerate(made.groups):
@@ -400,7 +428,8 @@ def _generators(made: Distribution, allocation: _Allocation) -> Generators:
             for h in range(_HEMISPHERES):
                 if group.always[h]:
                     population[h * BUSES_PER_HEMISPHERE + group.bus] = group.generator[0]
-                    label[h * BUSES_PER_HEMISPHERE + group.bus] = allocation.selects[g][0] << LABEL_SELECT_SHIFT
+                    loop = LOOP_BIT if sources.recorded[made.source[group.members[0]]] else 0
+                    label[h * BUSES_PER_HEMISPHERE + group.bus] = allocation.selects[g][0] << LABEL_SELECT_SHIFT | _where(*group.always) | loop
     return Generators(population, label)
 
 
@@ -412,6 +441,9 @@ def _crossbar(made: Distribution, allocation: _Allocation, sources: _Sources) ->
         target[output, CROSSBAR_FPGA_OUTPUT + output % BUSES_PER_HEMISPHERE] = 0
     for g, group in enumerate(made.groups):
         owner = np.array([made.source[item] for item in group.members], np.int64)
+        if (sources.recorded[owner] & (sources.bus[owner] < 0)).any():
+            node = CROSSBAR_FPGA_INPUT + group.bus, CROSSBAR_FPGA_OUTPUT + group.bus
+            mask[node] = target[node] = LOOP_BIT
         reached = np.array([made.demand[item].any(axis=(0, 2)) for item in group.members])  # (member, hemisphere)
         for h in range(_HEMISPHERES):
             bus = group.bus + h * BUSES_PER_HEMISPHERE
@@ -420,6 +452,8 @@ def _crossbar(made: Distribution, allocation: _Allocation, sources: _Sources) ->
             if (reached[:, h] & (sources.bus[owner] < 0)).any():
                 node = CROSSBAR_FPGA_INPUT + group.bus, bus
                 mask[node], target[node] = (BOTTOM_BIT, BOTTOM_BIT) if h else (NOT_TOP_BIT, 0)
+            if group.always[h] and sources.recorded[owner[0]] and not (h and group.always[0]):  # one of two equal generators
+                target[CROSSBAR_BACKGROUND_INPUT + bus, CROSSBAR_FPGA_OUTPUT + group.bus] = 0
             for output, select in zip(group.outputs, allocation.selects[g], strict=False):
                 circuit = sources.circuit[owner]
                 if (reached[:, h] & (circuit >= 0) & (circuit % COLUMNS // COLUMNS_PER_EVENT_OUTPUT == output)).any():

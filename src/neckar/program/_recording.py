@@ -179,7 +179,8 @@ class Recording(Plain):
     cadc : sequence of CadcSamples
     probe : sequence of ProbeSamples
     loopback : Events, optional
-        Events from outside and from background generators that the crossbar passes to the host, with the label it sees; without entries if there is none.
+        Events from outside and from background generators that the crossbar passes to the host. Bits 0-13 of the label are those that the crossbar sees, bits
+        14-15 its output to the host. Without entries if there is none.
     reads : mapping of str to ndarray, shape (entry,) + indexed shape
     observables : mapping of task to mapping of name to ndarray
     losses : Losses

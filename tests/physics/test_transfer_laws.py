@@ -188,7 +188,7 @@ def test_the_spread_of_the_rest_current():
 
 COBA = {
     **{f"{kind}_input_{name}": value for kind in ("excitatory", "inhibitory") for name, value in (("enable", True), ("enable_coba_mode", True))},
-    "excitatory_input_i_bias_gm": 180, "inhibitory_input_i_bias_gm": 250, "excitatory_input_i_bias_coba": 60, "inhibitory_input_i_bias_coba": 125,
+    "excitatory_input_i_bias_gm": 180, "inhibitory_input_i_bias_gm": 240, "excitatory_input_i_bias_coba": 40, "inhibitory_input_i_bias_coba": 80,
     "excitatory_input_v_rev_coba": 700, "inhibitory_input_v_rev_coba": 600,
 }  # fmt: skip
 

@@ -41,23 +41,23 @@ def test_a_program_for_the_wafer_is_refused():
 
 
 def test_a_circuit_without_model_is_refused_by_field_and_circuit():
-    connected = np.arange(N) == 17
-    with pytest.raises(UnsupportedFeatureError, match="multicompartment_connect_soma of circuit 17"):
-        run({**FIRING, "multicompartment_connect_soma": connected})
+    slave = np.arange(N) == 17
+    with pytest.raises(UnsupportedFeatureError, match="bayesian_enable_slave of circuit 17"):
+        run({**FIRING, "bayesian_enable_slave": slave})
 
 
-CONNECTED = "multicompartment_connect_soma"
+REFUSED = "bayesian_enable_slave"
 
 
 @pytest.mark.parametrize(
     ("parts", "where"),
     [
-        ({"snippets": (Snippet(50), Snippet(50, whole(**{CONNECTED: True})))}, r"snippets\[1\]: .* of circuit 0 is 1"),
+        ({"snippets": (Snippet(50), Snippet(50, whole(**{REFUSED: True})))}, r"snippets\[1\]: .* of circuit 0 is 1"),
         (
-            {"writes": (TimedWrite(at=7, field="leak_v_leak", value=5), TimedWrite(at=49, field=CONNECTED, index=(17,), value=1))},
+            {"writes": (TimedWrite(at=7, field="leak_v_leak", value=5), TimedWrite(at=49, field=REFUSED, index=(17,), value=1))},
             r"writes\[1\]: .* of circuit 17",
         ),
-        ({"writes": (TimedWrite(at="after", field=CONNECTED, index=((3, 5),), value=True),)}, r"writes\[0\]: .* of circuit 3"),
+        ({"writes": (TimedWrite(at="after", field=REFUSED, index=((3, 5),), value=True),)}, r"writes\[0\]: .* of circuit 3"),
         ({"snippets": (Snippet(50), Snippet(50, whole(syn_i_bias_dac=[600, 1023, 600, 600])))}, r"snippets\[1\]: syn_i_bias_dac of quadrant 1 is 1023"),
     ],
 )
@@ -68,9 +68,9 @@ def test_a_change_without_model_is_refused_before_anything_runs(parts, where, mo
 
 
 def test_changes_to_default_codes_are_not_refused():
-    writes = (TimedWrite(at=100, field=CONNECTED, value=False), TimedWrite(at=100, field="synapse_weight", index=(0, 3), value=7))
+    writes = (TimedWrite(at=100, field=REFUSED, value=False), TimedWrite(at=100, field="synapse_weight", index=(0, 3), value=7))
     _, state = chip().run(program(FIRING, 1, writes=writes))
-    assert not state.registers[CONNECTED].any()
+    assert not state.registers[REFUSED].any()
     assert (state.registers["synapse_weight"][0, 3] == 7).all()
 
 

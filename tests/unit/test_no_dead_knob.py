@@ -104,6 +104,19 @@ CLAMPED = Setup(
     arriving(*range(TICKS_PER_US, 60 * TICKS_PER_US, TICKS_PER_US)),
 )
 
+
+
+def only(*circuits: int) -> tuple[bool, ...]:
+    """Return a switch that is on for some circuits, as the code of a whole field."""
+    return tuple(np.isin(np.arange(512), circuits))
+
+
+_CONDUCTANCE = {"multicompartment_enable_conductance": only(0), "multicompartment_i_bias_nmda": 60}
+BESIDE = RESTING.but("a membrane whose neighbours rest higher", leak_v_leak=np.where(np.arange(512) == 0, 700, 900))
+BESIDE_SOMA = BESIDE.but("the same, the lines of two circuits connected", multicompartment_connect_soma_right=only(0), multicompartment_connect_soma=only(1))
+BESIDE_CUT = BESIDE.but("the same, the membranes of two circuits on their lines", multicompartment_connect_soma=only(0, 1))
+LINKED = Setup("the same, connected through a conductance", {**BESIDE_SOMA.codes, **_CONDUCTANCE})
+
 ADAPTING = Setup(
     "a membrane with sub-threshold adaptation under a constant current",
     {
@@ -351,6 +364,16 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "exponential_v_exp": Knob(ESCAPING, 950, SPIKES, FALLS),
             "exponential_i_bias": Knob(ESCAPING, 100, PERIOD, RISES),
         },
+        "Multiple compartments": {
+            "multicompartment_connect_soma": Knob(BESIDE_SOMA, only(0, 1), LEVEL, RISES),
+            "multicompartment_connect_soma_right": Knob(BESIDE_CUT, only(0), LEVEL, RISES),
+            "multicompartment_connect_right": Knob(BESIDE, only(0), LEVEL, RISES),
+            "multicompartment_connect_vertical": Knob(BESIDE, only(0, 256), LEVEL, RISES),
+            "multicompartment_enable_conductance": Knob(LINKED, False, LEVEL, FALLS),
+            "multicompartment_enable_conductance_division": Knob(LINKED, 1, LEVEL, FALLS),
+            "multicompartment_enable_conductance_multiplication": Knob(LINKED, 1, LEVEL, RISES),
+            "multicompartment_i_bias_nmda": Knob(LINKED, 200, LEVEL, RISES),
+        },
         "Refractory period": {
             "refractory_period_refractory_time": Knob(FIRING, 200, PERIOD, FALLS),
             "refractory_period_reset_holdoff": Knob(FIRING, 0, TROUGH, RISES),
@@ -480,7 +503,6 @@ PASSIVE: Mapping[str, str] = MappingProxyType(
 """Fields without an effect on any observable, and why."""
 
 _LATER = {
-    "compartments": [f"multicompartment_{name}" for name in ("enable_conductance_division", "enable_conductance_multiplication", "i_bias_nmda")],
     "the length of post pulses": ["backend_clock_scale_post_pulse"],
 }
 """Fields without effect until their circuit has a model, by circuit. A field that is no longer passive leaves this list and gets an entry."""

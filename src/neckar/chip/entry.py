@@ -16,12 +16,14 @@ from neckar.chip.cadc_recorder import CadcRecorder
 from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
 from neckar.chip.capmem import CapMem
 from neckar.chip.carrier import Apart, Carrier, Together
+from neckar.chip.compartments import SWITCHES, Wiring
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS, ROWS_PER_DRIVER
 from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch
 from neckar.chip.madc import STAMP_TICKS, Sequencer, channel_grids, sample_rate
 from neckar.chip.probe import n_samples
 from neckar.chip.readout import Readout
+from neckar.chip.rest import reset_neurons, resting_state
 from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
 from neckar.chip.sampling import LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
@@ -29,13 +31,14 @@ from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import Config, kick_volts, refuse_unsupported
 from neckar.dynamics import (
     CONSTANT,
-    N_DYNAMIC,
     NO_EVENTS,
     STATE_NAMES,
     CircuitParameters,
+    Coupling,
     Drivers,
     Lane,
     LaneGroup,
+    Membranes,
     Relays,
     RowEvents,
     Segment,
@@ -45,15 +48,17 @@ from neckar.dynamics import (
     aligned,
     driver_voltages,
     gather_relays,
+    joined,
     new_drivers,
     reconfigured,
+    shared_charge,
 )
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import CROSSBAR_COUNTER_STATES, registers
 from neckar.facts import cost_brainscales2 as timing
 from neckar.program import TICK_S, Probe, Program, Record, TimedRead, TimedWrite, ticks
 
-V, W, REFRACTORY, ARMED = (STATE_NAMES.index(name) for name in ("v", "w", "refractory", "armed"))
+V = STATE_NAMES.index("v")
 
 Ticks = NDArray[np.int64]
 
@@ -90,8 +95,9 @@ class Plan:
         self.recorded = np.zeros(CIRCUITS, bool)
         for record, _, _ in windows:
             self.recorded[np.arange(CIRCUITS) if record.spikes == "all" else list(record.spikes)] = True
-        self.active = np.flatnonzero(self._is_active(limited_links, watched))
-        self.observed = np.array(self._observed(), np.int64)
+        neurons = Wiring.of({name: self._switched(name) for name in SWITCHES}).neurons
+        self.active = _whole_neurons(np.flatnonzero(self._is_active(limited_links, watched)), neurons)
+        self.observed = _whole_neurons(np.array(self._observed(), np.int64), neurons)
 
     def _observed(self) -> list[int]:
         """Return the circuits that an instrument looks at."""
@@ -130,6 +136,16 @@ class Plan:
         configs: list[Config] = [self.base, *self.deltas.values()]
         return all(any(np.any(config[name]) for config in configs if name in config) or name in written for name in correlation.CELLS)
 
+    def _switched(self, name: str) -> NDArray[np.bool_]:
+        """Return for which circuits a switch is on at any time, in any entry."""
+        on = np.array(self.base[name], bool)
+        for delta in self.deltas.values():
+            on |= np.asarray(delta.get(name, False), bool)
+        for write in self.program.writes:
+            if write.field == name:
+                on[write.key] |= np.asarray(write.value, bool)
+        return on
+
     def _heard(self) -> NDArray[np.bool_]:
         """Return which circuits may send events to synapses at any time."""
         if any(write.field in ROUTING for write in self.program.writes):
@@ -143,6 +159,11 @@ class Plan:
 
 
 ROUTING = frozenset(name for name in registers("brainscales2") if name.startswith(("crossbar_", "driver_", "padi_", "event_routing_", "synapse_row_mode")))
+
+
+def _whole_neurons(circuits: NDArray[np.int64], neurons: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return some circuits and all whose membranes are joined or connected with theirs."""
+    return np.flatnonzero(np.isin(neurons, neurons[circuits])) if len(circuits) else circuits
 
 
 def _heard_under(config: ChipConfig) -> NDArray[np.bool_]:
@@ -261,9 +282,9 @@ class EntryRun:
         self._write("before", config, self.writes)
         start = 0 if before is not None else -plan.lead_ticks
         parameters = self.substrate.physical(config, self.cells)
-        state = _rest(parameters) if before is None else before.copy()
+        state = resting_state(parameters, self.substrate.membranes(config, self.cells)) if before is None else before.copy()
         if before is None:
-            _reset_neurons(state, parameters)
+            reset_neurons(state, parameters)
         counters = np.zeros(CIRCUITS, np.uint8) if counters is None else counters
         voltages: list[NDArray[np.float64] | None] = [None] * HEMISPHERES if drivers is None else list(drivers)
         at_rest = [new_drivers(p, start, u) for p, u in zip(self.substrate.drivers(config, self.cells), voltages, strict=True)]
@@ -303,10 +324,12 @@ class EntryRun:
             self._write(a, config, writes)
             parameters = self.substrate.physical(config, self.cells)
             trial.drivers = [reconfigured(*pair, a) for pair in zip(trial.drivers, self.substrate.drivers(config, self.cells), strict=True)]
-            step, tau = self.substrate.step(parameters)
+            membranes = self.substrate.membranes(config, self.cells)
+            state[V] = shared_charge(parameters, membranes, state[V])
+            step, tau = self.substrate.step(joined(parameters, membranes))
             result.steps.append(step)
             self._configure(config, a, result)
-            carrier = self._carrier(trial, fabric, fabric.stretch(config, a, b), carried, b, parameters, result)
+            carrier = self._carrier(trial, fabric, fabric.stretch(config, a, b), carried, b, parameters, membranes, result)
             for h, lane in carrier.lanes.items():
                 lane.load(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             halves = [parameters.take(np.arange(COLUMNS) + COLUMNS * h) for h in range(HEMISPHERES)]
@@ -361,14 +384,22 @@ class EntryRun:
             result.cadc.configure(start, self.substrate.cadc(config, self.cells), readout)
 
     def _carrier(
-        self, trial: Trial, fabric: Fabric, stretch: Stretch, carried: Sequence[RowEvents], end: int, parameters: CircuitParameters, result: EntryResult
+        self,
+        trial: Trial,
+        fabric: Fabric,
+        stretch: Stretch,
+        carried: Sequence[RowEvents],
+        end: int,
+        parameters: CircuitParameters,
+        membranes: Membranes,
+        result: EntryResult,
     ) -> Carrier:
         """Return the circuits of a stretch with the rows that receive events in it."""
         config = trial.config
         carried = [_heard_on(config, h, events) for h, events in enumerate(carried)]
         relayed = (config.event_routing_enable_bypass_excitatory | config.event_routing_enable_bypass_inhibitory) & (config.event_routing_analog_output > 0)
         sends = stretch.reaches_rows & np.isin(np.arange(CIRCUITS), self.plan.active)
-        if not relayed.any() and not sends.any():
+        if not relayed.any() and not sends.any() and not len(membranes):
             events = [_joined(*pair) for pair in zip(carried, fabric.row_events(stretch, config), strict=True)]
             for h, half in enumerate(events):
                 now = half.between(-(2**62), end)
@@ -381,7 +412,8 @@ class EntryRun:
             rows = [tables.row[tables.row_ptr[w] : tables.row_ptr[w + 1]] for w in np.flatnonzero(tables.way_lane == h)]
             lanes[h] = self._lane(trial, h, np.unique(np.concatenate([carried[h].row, *rows])))
         relays = [self._relays(trial, h, lanes[h], relayed, parameters) for h in range(HEMISPHERES)]
-        return Together(LaneGroup(list(lanes.values()), relays, tables, fabric.free, carried), fabric.outside(stretch))
+        coupling = Coupling(membranes, parameters) if len(membranes) else None
+        return Together(LaneGroup(list(lanes.values()), relays, tables, fabric.free, carried, coupling), fabric.outside(stretch))
 
     def _relays(self, trial: Trial, h: int, lane: Lane, relayed: NDArray[np.bool_], p: CircuitParameters) -> Relays:
         """Return the circuits of a hemisphere that fire past their membrane."""
@@ -477,22 +509,6 @@ def _plastic(drivers: Sequence[Drivers]) -> bool:
 def _noise_keys(hemisphere: int) -> NDArray[np.uint32]:
     """Return a well-mixed constant for each column."""
     return np.random.Generator(np.random.Philox(hemisphere)).integers(0, 2**32, COLUMNS, np.uint32)
-
-
-def _rest(p: CircuitParameters) -> NDArray[np.float32]:
-    """Return the state of circuits that had no input for long, shape (field, circuit)."""
-    state = np.zeros((N_DYNAMIC, len(p)), np.float32)
-    offset = (p.i_source - p.i_sink + p.i_syn_rest) / np.maximum(p.g_leak, 1e-15)
-    state[V] = np.clip(p.e_leak + offset, 0.0, p.v_supply) if p.saturating else p.e_leak + np.clip(offset, -1.0, 1.0)
-    state[V] = np.minimum(state[V], p.v_threshold)  # a circuit whose leak lies above its threshold has been firing
-    state[W] = p.w_rest + np.clip(p.a_adapt * (state[V] - p.v_adapt), -p.v_supply, p.v_supply)
-    return state
-
-
-def _reset_neurons(state: NDArray[np.float32], p: CircuitParameters) -> None:
-    """Start the refractory period of all circuits, as the reset at the start of a trial does."""
-    state[REFRACTORY] = (p.t_reset + p.t_holdoff) * 1e6
-    state[ARMED] = 0.0
 
 
 def _matches(config: ChipConfig, hemisphere: int, drivers: Drivers, row: NDArray[np.int32], label: NDArray[np.uint8], number: NDArray[np.int64]) -> int:

@@ -74,14 +74,14 @@ _SYNAPTIC = {f"synaptic_{row}_{sign}": f"synaptic_{row}" for row in ("time", "gm
 _CIRCUIT_ROWS = {
     **{row: row for row in ("leak_offset", "reset_offset", "threshold_offset", "leak_time", "reset_time", "offset_current", "intrinsic_capacitance")},
     **dict.fromkeys(("exponential_offset", "adaptation_ref_offset", "adaptation_leak_offset", "coba_offset_exc", "coba_offset_inh"), "leak_offset"),
-    **{row: row for row in ("adaptation_time", "adaptation_jump", "adaptation_conductance")},
+    **{row: row for row in ("adaptation_time", "adaptation_jump", "adaptation_conductance", "compartment_time")},
     **_SYNAPTIC,
     **dict.fromkeys(("coba_slope_exc", "coba_slope_inh"), "coba_slope"),
 }
 _CHIP_ROWS = {
     **{row: row for row in ("madc_offset", "madc_gain", "follower_offset", "leak_offset", "reset_offset", "threshold_offset")},
     **{row: row for row in ("leak_slope", "reset_slope", "threshold_slope", "leak_time", "reset_time", "offset_current", "intrinsic_capacitance")},
-    **{row: row for row in ("synaptic_time", "coba_slope", "adaptation_time", "adaptation_jump", "adaptation_conductance")},
+    **{row: row for row in ("synaptic_time", "coba_slope", "adaptation_time", "adaptation_jump", "adaptation_conductance", "compartment_time")},
     **{name: row for name, row in _SYNAPTIC.items() if row == "synaptic_gm"},
 }
 _QUADRANT_ROWS = {"dac_bias": "dac_bias", "cadc_ramp_start": "cadc_start", "cadc_ramp_slope": "cadc_gain"}

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from neckar.chip import correlation, drivers
 from neckar.chip.cadc import FIELDS, CadcTransfer
 from neckar.chip.capmem import CapMem
+from neckar.chip.compartments import any_compartments, membranes
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.chip.transfer import physical
-from neckar.dynamics import CircuitParameters, DriverParameters, SensorParameters, largest_step, reference_tau
+from neckar.chip.transfer import compartment_siemens, physical
+from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, largest_step, reference_tau
+from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 from neckar.program import MachineState
 
@@ -49,6 +51,11 @@ class Substrate:
             known = (config.copy(), cells, physical(self.specimen, self.effects, cells.values(config)))
             self._known = known
         return known[2]
+
+    def membranes(self, config: ChipConfig, cells: CapMem) -> Membranes:
+        """Return which circuits share membranes or are connected under a configuration and what its cells really hold."""
+        values = cells.values(config)
+        return membranes(config, compartment_siemens(self.specimen, self.effects, values) if any_compartments(config) else np.zeros(AXES["circuit"]))
 
     def cadc(self, config: ChipConfig, cells: CapMem) -> CadcTransfer:
         """Return the parallel converter under a configuration and what its cells really hold; the last one is remembered."""

@@ -8,19 +8,22 @@ Laws::
     C      = C_i + 2.1 pF code/63
     E, V_R, V_th, w_0, V_a, V_T = slope code + offset;   V_R >= 0;   V_T rises by delta_T ln(300 / i_exp)
     g_l    = 2.3 pF i / K           x 8, / 8, / 2 with multiplication, division, degeneration; proportional down to 1 LSB, 0 at 0
-    g_r    = 2.3 pF i / K_r         likewise, but never faster than a time constant of 0.25 us with the circuit's own capacitance
+    g_r    = 2.3 pF i / K_r         likewise, but never faster than a time constant of 0.25 us with the capacitance of the circuit's membrane
+    g_icc  = 3 nS i                 x 4, / 4 with multiplication, division: conductance between membrane and somatic line
     I      = k i (1 + c i^2)        constant current
     tau_s  = 320 us / i             x 8 with high resistance, x 0.3 with small capacitance; 0.3 us to 10 ms
     gm     = 0.885 uS i / 500 (reference chip 0.82);  line step per event = 1 mV weight i_dac / 600, 11 % more with small capacitance
     charge per weight unit = gm step tau_s (8.2 fC at 10 us on the reference chip)
     I_rest = gm_e x_e - gm_i x_i,  x = 0.5 mV (310 - i_shift + d): a higher excitatory shift lowers the membrane, a higher inhibitory one raises it
-    gm     = gm max(1 +- 4/V (E_ref - V) i_coba / i_gm, 0)   in conductance-based mode (+ excitatory, - inhibitory), E_ref on the leak's line of v_rev_coba
+    gm     = gm max(1 +- 6/V (E_ref - V) i_coba / i_gm, 0)   in conductance-based mode (+ excitatory, - inhibitory), E_ref on the leak's line of v_rev_coba
     tau_w  = 10 ms / i_tau;  dw/dv = 7.9 i_a / i_tau;  jump = 0.38 mV i_b per us of the pulse, at most the supply
 
 In conductance-based mode the cell ``v_rev_coba`` holds the *reference* potential, at which the input is as strong as in current-based mode; the reversal
-potential lies ``i_gm / (4/V i_coba)`` above (inhibition: below) it. That is how upstream's calibration uses the two cells (calix ``neuron_synin_coba.py``).
+potential lies ``i_gm / (6/V i_coba)`` above (inhibition: below) it. That is how upstream's calibration uses the two cells (calix ``neuron_synin_coba.py``).
 
-Not modelled: saturation of the amplifier of the conductance-based mode; connected membranes, bypass and the neurons' logic (they raise
+Circuits are described each by itself; which of them share membranes is said by :mod:`neckar.chip.compartments`.
+
+Not modelled: saturation of the amplifier of the conductance-based mode; the neurons' logic (raises
 :class:`~neckar.errors.UnsupportedFeatureError`); what the biases of followers and comparators do beyond on and off; temperature. What a CapMem cell
 holds beside its code is added before (:mod:`neckar.chip.capmem`): codes may be real numbers here.
 """
@@ -38,6 +41,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neckar.chip._lines import Potential, circuit_factors, madc_to_volt, potentials, volt_to_madc
+from neckar.chip.compartments import Wiring, any_compartments, refuse_walls
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of, padi_bus_at, quadrant_of
 from neckar.chip.effects import Effects
@@ -98,7 +102,7 @@ class _Codes:
 
 
 def refuse_unsupported(config: Config, circuits: ArrayLike | None = None, where: str = "") -> None:
-    """Refuse what has no model: a refused field that has left its default, or a CapMem cell without refresh.
+    """Refuse what has no model: a refused field that has left its default, a CapMem cell without refresh, a switch that leads nowhere.
 
     Parameters
     ----------
@@ -113,7 +117,10 @@ def refuse_unsupported(config: Config, circuits: ArrayLike | None = None, where:
     ------
     UnsupportedFeatureError
         Names field, place and remedy.
+    ConfigurationError
+        If a switch would connect the halves of the chip; likewise.
     """
+    refuse_walls(config, circuits, where)
     for name, register in _CHECKED.items():
         if name not in config:
             continue
@@ -168,7 +175,7 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
     capacitance = _capacitance(codes, factors)
     return CircuitParameters(
         capacitance=capacitance,
-        **_leak_and_reset(codes, factors, lines, capacitance),
+        **_leak_and_reset(codes, factors, lines, _on_membrane(codes, specimen, effects, config, capacitance)),
         **_firing(codes, lines),
         **_constant_current(codes, factors),
         **_synaptic_inputs(codes, factors, lines),
@@ -186,6 +193,23 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
 def _capacitance(codes: _Codes, factors: Mapping[str, Values]) -> Values:
     switched = facts.CAPACITANCE_SWITCHED.value * codes.lsb("membrane_capacitance_capacitance") / facts.CAPACITANCE_CODE_MAX.value
     return facts.CAPACITANCE_INTRINSIC.value * factors["intrinsic_capacitance"] + switched
+
+
+def _on_membrane(codes: _Codes, specimen: Specimen, effects: Effects, config: Config, capacitance: Values) -> Values:
+    """Return the capacitance of each circuit's membrane, which it may share with others; `capacitance` is that of the circuits alone."""
+    if not any_compartments(config):
+        return capacitance
+    every = _capacitance(_Codes(config, None), circuit_factors(specimen, effects.mismatch))
+    return Wiring.of(config).total(every)[codes.circuits]
+
+
+def compartment_siemens(specimen: Specimen, effects: Effects, config: Config) -> Values:
+    """Return the conductance between membrane and somatic line of each circuit, S, whether it is switched on or not; parameters as in :func:`physical`."""
+    codes = _Codes(config, None)
+    bias = codes.lsb("multicompartment_i_bias_nmda")
+    bias *= np.where(codes.on("multicompartment_enable_conductance_multiplication"), facts.COMPARTMENT_MULTIPLICATION.value, 1.0)
+    bias /= np.where(codes.on("multicompartment_enable_conductance_division"), facts.COMPARTMENT_DIVISION.value, 1.0)
+    return facts.COMPARTMENT_CONDUCTANCE.value * bias / circuit_factors(specimen, effects.mismatch)["compartment_time"]
 
 
 def _leak_and_reset(codes: _Codes, factors: Mapping[str, Values], lines: Mapping[str, Potential], capacitance: Values) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neckar.dynamics._layout import N_DYNAMIC, STATE_NAMES, aligned
+from neckar.dynamics._membranes import Membranes, joined, settled, shared_charge
 from neckar.dynamics._parameters import CONSTANT, MODULATED, PLASTIC, CircuitParameters, DriverParameters
 from neckar.dynamics._propagators import largest_step, reference_tau
 
 if TYPE_CHECKING:
     from neckar.dynamics._correlation import SensorParameters, Sensors, SensorState
+    from neckar.dynamics._coupling import Coupling
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, new_drivers, reconfigured
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Relays, Tables, no_relays, serve_all
     from neckar.dynamics._group import NO_OUTSIDE, Firing, LaneGroup, OutsideEvents, gather_relays
@@ -32,11 +34,13 @@ __all__ = [
     "SILENT",
     "STATE_NAMES",
     "CircuitParameters",
+    "Coupling",
     "DriverParameters",
     "Drivers",
     "Firing",
     "Lane",
     "LaneGroup",
+    "Membranes",
     "OutsideEvents",
     "Relays",
     "RowEvents",
@@ -50,18 +54,21 @@ __all__ = [
     "aligned",
     "driver_voltages",
     "gather_relays",
+    "joined",
     "largest_step",
     "new_drivers",
     "no_relays",
     "reconfigured",
     "reference_tau",
     "serve_all",
+    "settled",
+    "shared_charge",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from neckar.dynamics import _correlation, _drivers, _exchange, _group, _lane
+        from neckar.dynamics import _correlation, _coupling, _drivers, _exchange, _group, _lane
 
-        return next(getattr(module, name) for module in (_lane, _group, _exchange, _drivers, _correlation) if hasattr(module, name))
+        return next(getattr(module, name) for module in (_lane, _group, _exchange, _drivers, _correlation, _coupling) if hasattr(module, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

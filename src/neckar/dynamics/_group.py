@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.dynamics._coupling import Coupling
+from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._exchange import HEAD, TAIL, Hits, Queue, Relays, Tables, new_queue
 from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
 from neckar.dynamics._propagators import late_shares
@@ -65,10 +67,21 @@ class LaneGroup:
         When each server is done with what it accepted before, 1/1024 tick; the group goes on with this array.
     carried : sequence of RowEvents, optional
         Events of each lane that are under way.
+    coupling : Coupling, optional
+        Membranes that circuits share, and conductances between them.
     """
 
-    def __init__(self, lanes: Sequence[Lane], relays: Sequence[Relays], tables: Tables, free: Ticks | None = None, carried: Sequence[RowEvents] = ()) -> None:
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        relays: Sequence[Relays],
+        tables: Tables,
+        free: Ticks | None = None,
+        carried: Sequence[RowEvents] = (),
+        coupling: Coupling | None = None,
+    ) -> None:
         self.lanes, self.relays = tuple(lanes), tuple(relays)
+        self._coupling = coupling
         self.tables = _with_rows(tables, carried)
         n_ways, n_carried = len(tables.way_server), sum(len(events.tick) for events in carried)
         self.queue = new_queue(len(tables.service), n_ways + n_carried, max(4096, 2 * n_carried))
@@ -131,6 +144,7 @@ class LaneGroup:
         twin.relays = tuple(relays._replace(ready=relays.ready.copy()) for relays in self.relays)
         twin.hits = self.hits._replace(dense=self.hits.dense.copy(), sparse=self.hits.sparse.copy())
         twin.queue = Queue(*(part.copy() for part in self.queue))
+        twin._coupling = self._coupling.fork() if self._coupling else None
         return twin
 
     def advance(self, segments: Sequence[Segment], events: OutsideEvents, t0: int, t1: int) -> tuple[Firing, list[list[Trace]]]:
@@ -149,6 +163,8 @@ class LaneGroup:
         for origin, h_ticks, first, count, until, resumed in pieces(segments[0], t0, t1, min(lane.chunk for lane in self.lanes)):
             for lane, segment in zip(self.lanes, segments, strict=True):
                 lane.configure(segment, h_ticks)
+            if self._coupling:
+                self._coupling.configure(segments[0].features, h_ticks, self.lanes)
             done = 0
             while done != DONE:
                 firing, new, done = self._call(segments[0], events, origin, first, count, h_ticks, until, resumed)
@@ -169,11 +185,13 @@ class LaneGroup:
         out = np.empty(self._room, np.int64), np.empty(self._room, np.int64), np.empty(self._room, np.int64)
         arrivals = np.empty(self._room * segment.features.sensed, np.int64), np.empty(self._room * segment.features.sensed, np.int64)
         n_arrived = np.zeros(1, np.int64)
-        n_spikes, done = together_kernel(segment.features)(
+        coupling = self._coupling
+        n_spikes, done = together_kernel(segment.features, coupling is not None)(
             *_each(lanes, "block", "flags"), tuple(lane.n for lane in lanes), np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed,
             lanes[0].constants, *_each(lanes, "weights", "labels", "receptor"), lanes[0].share, late_shares(segment.tau, h_ticks),
             *_each(lanes, "drivers", "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays,
-            self.tables, self.queue, self.hits, events.time, events.origin, self._widest, self._spread, *out, np.empty(self._room, np.int16),
+            self.tables, self.queue, self.hits, events.time, events.origin, self._widest, self._spread,
+            coupling.nodes if coupling else (), *out, np.empty(self._room, np.int16),
             np.empty(lanes[0].flags.size // 8 + 1, np.int64), *arrivals, n_arrived,
         )  # fmt: skip
         steps = count if done == DONE else done
@@ -182,6 +200,11 @@ class LaneGroup:
             if len(lane.observed):
                 kicks = [part[k][: n_log[k]] for part in log]
                 traces.append((k, lane.finish_trace(origin, first, steps, h_ticks, resumed, states[k][: steps + 1], kicks)))
+        if coupling:
+            seen = {k: lane.columns[lane.observed] for k, lane in enumerate(lanes)}
+            together = SharedTraces(coupling, segment.features, dict(traces), seen)
+            for k, trace in traces:
+                trace.shared = k, together
         if done != DONE:
             self._grow()
         return Firing(*(part[:n_spikes].copy() for part in out), *(part[: n_arrived[0]].copy() for part in arrivals)), traces, done

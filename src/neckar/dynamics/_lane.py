@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import lane_kernel
 from neckar.dynamics._dense import N_SIGNALS, dense_kernel, sort_kernel
+from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._drivers import NO_DRIVERS, Drivers, forked
 from neckar.dynamics._parameters import CircuitParameters, Features
 from neckar.dynamics._propagators import constants, kick_shares, lane_rows
@@ -132,6 +133,7 @@ class Trace:
     line: NDArray[np.int32]
     tick: Ticks
     kick: NDArray[np.float32]
+    shared: tuple[int, SharedTraces] | None = None  # number of the lane, and how membranes of lanes are connected
 
     @cached_property
     def kicks(self) -> tuple[NDArray[Any], ...]:
@@ -183,7 +185,7 @@ class Lane:
         self.weights = self._gather(synapses.weights, np.float32)
         self.labels = self._gather(synapses.labels, np.uint8)
         self._owned = len(columns) < WIDTH
-        self._configured: tuple[Segment, int] | None = None
+        self.configured: tuple[Segment, int] | None = None
         self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet, and its kicks so far
         self._open_kicks: list[NDArray[Any]] = []
         self.chunk = max(16, TRACE_VALUES // (L.N_STATE * len(observed))) if len(observed) else CHUNK
@@ -214,7 +216,7 @@ class Lane:
         twin.block[:] = self.block
         twin.rows = twin.block.reshape(L.N_ROWS, L.STRIDE)
         twin.observed, twin.drivers = np.empty(0, np.int32), forked(self.drivers)
-        twin._owned, twin._open, twin._configured = False, None, None
+        twin._owned, twin._open, twin.configured = False, None, None
         return twin
 
     def load(self, state: NDArray[np.float32]) -> None:
@@ -226,7 +228,7 @@ class Lane:
         state[:, self.columns] = self.rows[: L.N_DYNAMIC, : len(self.columns)]
 
     def configure(self, segment: Segment, h_ticks: int) -> None:
-        if self._configured == (segment, h_ticks):
+        if self.configured == (segment, h_ticks):
             return
         mine = segment.parameters.take(self.columns)
         self.rows[L.E_LEAK :, : len(self.columns)] = lane_rows(mine, h_ticks)
@@ -236,7 +238,7 @@ class Lane:
             seen = mine.take(self.observed)
             self._seen = lane_rows(seen, 1)  # for the short steps between samples
             self._rates = np.stack([0.125e-6 / tau for tau in (seen.tau_exc, seen.tau_inh, seen.tau_adapt)], axis=1).astype(np.float32)  # 1/(8 us)
-        self._configured = (segment, h_ticks)
+        self.configured = (segment, h_ticks)
 
     def advance(self, segment: Segment, events: RowEvents, t0: int, t1: int) -> tuple[Ticks, NDArray[np.int16], list[Trace]]:
         """Carry the lane from tick `t0` to `t1` within a segment.
@@ -272,7 +274,7 @@ class Lane:
         n_log = 2 * len(events.tick) * slots
         log = np.empty(n_log, np.int32), np.empty(n_log, np.int32), np.empty(n_log, np.int64), np.empty(n_log, np.float32)
         ticks, columns = np.empty(self._room + self.n, np.int64), np.empty(self._room + self.n, np.int16)
-        features = self._configured[0].features  # type: ignore[index]
+        features = self.configured[0].features  # type: ignore[index]
         pulses = np.empty(len(events.tick) * features.plastic, np.float32)
         n_spikes, n_kicks, done = lane_kernel(features._replace(sensed=False))(
             self.block, self.flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self.constants,
@@ -318,11 +320,14 @@ class Lane:
         ndarray, shape (column, sample, signal)
             v, w, s_exc, s_inh (V), refractory time left (us).
         """
-        segment = self._configured[0]  # type: ignore[index]
+        segment = self.configured[0]  # type: ignore[index]
         slots = np.searchsorted(self.columns[self.observed], columns)
         out = np.zeros((len(slots), len(ticks), N_SIGNALS), np.float32)
         dense_kernel(segment.features)(
             L.aligned(L.N_ROWS * L.STRIDE), np.zeros(8, np.uint8), self._seen, self._rates, self.constants, np.zeros(1, np.uint32), trace.states, slots,
             trace.start, trace.h_ticks, *trace.kicks, np.asarray(ticks, np.int64), out,
         )  # fmt: skip
+        if trace.shared is not None:
+            lane, traces = trace.shared
+            traces.fill(lane, columns, ticks, out)
         return out

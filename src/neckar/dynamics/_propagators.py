@@ -31,14 +31,14 @@ def _mean_drive(k: Values, rate: Values, h: float) -> Values:
     return exact / (-np.expm1(-k * h) / k * 0.5 * (1.0 + decay))
 
 
-def lane_rows(parameters: CircuitParameters, step_ticks: int) -> NDArray[np.float64]:
+def lane_rows(parameters: CircuitParameters, step_ticks: float) -> NDArray[np.float64]:
     """Return the parameter rows of a lane.
 
     Parameters
     ----------
     parameters : CircuitParameters
         SI units, one value per circuit.
-    step_ticks : int
+    step_ticks : float
         Length of the step in ticks of 2 ns.
 
     Returns

@@ -202,20 +202,38 @@ def _cross(saturating: bool, exponential: bool, noisy: bool, conductance: bool) 
 
 
 @cache
-def circuit_step(features: Features) -> Kernel:
-    """Return the compiled step for circuits with these features; noise is that of the membrane."""
-    saturating, exponential, noisy, conductance = features[:4]
+def circuit_prediction(features: Features) -> Kernel:
+    """Return all passes but the last: they leave the membrane at the end of the step in row `X_END`."""
+    saturating, exponential, _, conductance = features[:4]
     drive = drive_conductances(saturating, exponential) if conductance else _drive(saturating, exponential)
-    bend, shoot, cross = _bend(saturating, exponential, conductance), _shoot(), _cross(saturating, exponential, noisy, conductance)
+    bend, shoot = _bend(saturating, exponential, conductance), _shoot()
 
     @kernel_part
-    def step(B, flags, n, h, inv_h, constants, noise_key, salt):  # type: ignore[no-untyped-def]
-        """Advance `n` circuits by `h` us."""
+    def predict(B, n, h, inv_h, constants):  # type: ignore[no-untyped-def]
         drive(B, n, h, inv_h)
         if saturating or exponential:
             bend(B, n, constants)
         if exponential:
             shoot(B, n, constants)
+
+    return predict
+
+
+@cache
+def circuit_crossing(features: Features) -> Kernel:
+    """Return the last pass."""
+    return _cross(features.saturating, features.exponential, features.noisy, features.conductance)
+
+
+@cache
+def circuit_step(features: Features) -> Kernel:
+    """Return the compiled step for circuits with these features; noise is that of the membrane."""
+    predict, cross = circuit_prediction(features), circuit_crossing(features)
+
+    @kernel_part
+    def step(B, flags, n, h, inv_h, constants, noise_key, salt):  # type: ignore[no-untyped-def]
+        """Advance `n` circuits by `h` us."""
+        predict(B, n, h, inv_h, constants)
         cross(B, flags, n, h, constants, noise_key, salt)
 
     return step

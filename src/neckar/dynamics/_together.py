@@ -15,6 +15,7 @@ import numpy as np
 
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import BOTH, LAST_LINE, collect, kick_line, log_kicks
+from neckar.dynamics._coupling import carry_nodes, give_back
 from neckar.dynamics._drivers import pulse_length
 from neckar.dynamics._elementary import multiply_add, select
 from neckar.dynamics._exchange import FINE, HEAD, OUTSIDE, TAIL, admit_outside, room_left, send_spike, send_spikes
@@ -153,15 +154,24 @@ def next_event(tables, queue, outside_tick):  # type: ignore[no-untyped-def]
 
 
 @cache
-def together_kernel(features: Features) -> Callable[..., Any]:
-    """Return the compiled kernel for these features."""
+def together_kernel(features: Features, coupled: bool = False) -> Callable[..., Any]:
+    """Return the compiled kernel for these features; `coupled` if membranes are shared or connected."""
     step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
-    sensed = features.sensed
+    sensed, carry = features.sensed, carry_nodes(features.of_circuits)
+
+    @kernel_part
+    def collect_lane(B, lane, n, flags, busy, begin, ticks_per_us, column_of, out_tick, out_circuit, columns, n_out):  # type: ignore[no-untyped-def]
+        """Append the spikes of a lane; returns their number."""
+        before = n_out
+        n_out = collect(B, flags[:n].view(np.uint64), busy, begin, ticks_per_us, column_of, out_tick, columns, n_out)
+        for i in range(before, n_out):
+            out_circuit[i] = WIDTH * lane + columns[i]
+        return n_out
 
     def advance_together(  # type: ignore[no-untyped-def]
         blocks, flags, sizes, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, weights, labels, receptor, share, late,
         drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue, hits,
-        outside_tick, outside_origin, widest, spread, out_tick, out_circuit, leaves, columns, busy,
+        outside_tick, outside_origin, widest, spread, nodes, out_tick, out_circuit, leaves, columns, busy,
         arrival_tick, arrival_way, n_arrived,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then deliver the events before tick `until` to the step that follows. Lanes are the first axis of tuples.
@@ -239,17 +249,29 @@ def together_kernel(features: Features) -> Callable[..., Any]:
                 clock = np.uint64(begin) ^ noise_seed
                 salt = mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
             first = n_out
+            if coupled:
+                for q in range(len(nodes)):
+                    carry(nodes[q], blocks, salt)
             for lane in range(n_lanes):
                 B, n = blocks[lane], sizes[lane]
                 if n:
                     step(B, flags[lane], n, h, inv_h, constants, noise_key[lane], salt)
-                    before = n_out
-                    n_out = collect(B, flags[lane][:n].view(np.uint64), busy, begin, ticks_per_us, column_of[lane], out_tick, columns, n_out)
-                    for i in range(before, n_out):
-                        out_circuit[i] = WIDTH * lane + columns[i]
+                    if not coupled:
+                        n_out = collect_lane(
+                            B, lane, n, flags[lane], busy, begin, ticks_per_us, column_of[lane], out_tick, out_circuit, columns, n_out
+                        )
+            if coupled:
+                for q in range(len(nodes)):
+                    give_back(nodes[q], blocks, flags)
+                for lane in range(n_lanes):
+                    B, n = blocks[lane], sizes[lane]
+                    if n:
+                        n_out = collect_lane(
+                            B, lane, n, flags[lane], busy, begin, ticks_per_us, column_of[lane], out_tick, out_circuit, columns, n_out
+                        )
             send_spikes(tables, queue, out_tick, out_circuit, leaves, first, n_out)
             k += 1
             if total == 0:
                 k = max(k, min(n_steps, (next_event(tables, queue, outside_tick) - origin_tick) // h_ticks - first_step))
 
-    return kernel(advance_together, str(features))
+    return kernel(advance_together, f"{features}-{coupled}")

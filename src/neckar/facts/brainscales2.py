@@ -64,6 +64,17 @@ OTA_MULTIPLICATION = Fact(8, "1", "haldls vx/v3/neuron.h")
 OTA_DEGENERATION = Fact(2, "1", _ESTIMATE)
 OTA_SATURATION = Fact(0.9, "V", _FIT, "so that two firing periods of ts_00 agree")
 
+# ---- Connected membranes ------------------------------------------------------------------------------------------------------------------------------------
+
+COMPARTMENT_CONDUCTANCE = Fact(
+    3e-9,
+    "S/LSB",
+    "our fit to demos ts_03: ratios of the four peaks of a chain at code 500, both ends",
+    "between membrane and somatic line, proportional to i_bias_nmda",
+)
+COMPARTMENT_DIVISION = Fact(4, "1", "haldls vx/v3/neuron.h")
+COMPARTMENT_MULTIPLICATION = Fact(4, "1", "haldls vx/v3/neuron.h")
+
 # ---- Constant current -------------------------------------------------------------------------------------------------------------------------------------
 
 OFFSET_CURRENT = Fact(75e-12, "A/LSB", "our fit; demos ts_08: 78 pA/LSB at 300")
@@ -96,7 +107,7 @@ SYNAPTIC_INHIBITORY_GAIN = Fact(1.0, "1", _ESTIMATE, "transconductance relative 
 SYNAPTIC_SHIFT_NEUTRAL = Fact(310, "LSB", "calix neuron_synin.py (start before calibration)", "i_shift_reference without current at rest, median")
 SYNAPTIC_SHIFT_SLOPE = Fact(0.5e-3, "V/LSB", _ESTIMATE, "voltage at the amplifier's input per LSB of i_shift_reference")
 COBA_SLOPE = Fact(
-    4.0,
+    6.0,
     "1/V",
     "our estimate; calix neuron_synin_coba.py reaches reversal potentials 0.47 and 0.74 V away with i_bias_coba up to 255 at i_bias_gm 250 and 180",
     "relative change of the transconductance per volt at i_bias_coba = i_bias_gm",
@@ -293,7 +304,7 @@ SPREAD: Mapping[str, Spread] = MappingProxyType(
         "adaptation_time": Spread("1", "lognormal", 0.20, 0.10, 0, _ESTIMATE),
         "adaptation_jump": Spread("1", "lognormal", 0.20, 0.10, 0, _ESTIMATE),
         "adaptation_conductance": Spread("1", "lognormal", 0.20, 0.10, 0, _ESTIMATE),
-        "compartment_time": Spread("1", "lognormal", 0.10, 0.25, 0, _ESTIMATE, "no model yet"),
+        "compartment_time": Spread("1", "lognormal", 0.10, 0.25, 0, _ESTIMATE, "before calibration, of the inverse conductance between compartments"),
         "intrinsic_capacitance": Spread("1", "lognormal", 0.05, 0.15, 0, _ESTIMATE),
         "dac_bias": Spread("1", "lognormal", 0.10, 0, 0, _ESTIMATE, "from quadrant to quadrant"),
         "synapse": Spread("1", "lognormal", 0, 0.05, 0, _ESTIMATE, "each synapse"),

@@ -124,19 +124,14 @@ _EXPONENTIAL = (
 )
 
 _MULTICOMPARTMENT = (
-    *_refused(
-        "a connected membrane",
-        _LOLA.switch("multicompartment_connect_soma", "Connects the membrane to the circuit's piece of the somatic line."),
-        _LOLA.switch("multicompartment_connect_soma_right", "Connects the circuit's piece of the somatic line to that of the next column."),
-        _LOLA.switch("multicompartment_connect_right", "Connects the membrane to that of the next column."),
-        _LOLA.switch("multicompartment_connect_vertical", "Connects the membrane to that of the other row in the same column."),
-        _LOLA.switch("multicompartment_enable_conductance", "Connects membrane and somatic line through the adjustable conductance."),
-    ),
-    *_passive(
-        _LOLA.switch("multicompartment_enable_conductance_division", "Divides the conductance between membrane and somatic line by 4."),
-        _LOLA.switch("multicompartment_enable_conductance_multiplication", "Multiplies the conductance between membrane and somatic line by 4."),
-        _LOLA.current("multicompartment_i_bias_nmda", "Conductance between membrane and somatic line."),
-    ),
+    _LOLA.switch("multicompartment_connect_soma", "Connects the membrane to the circuit's piece of the somatic line."),
+    _LOLA.switch("multicompartment_connect_soma_right", "Connects the circuit's piece of the somatic line to that of the next column in its half of the chip."),
+    _LOLA.switch("multicompartment_connect_right", "Connects the membrane to that of the next column in its half of the chip."),
+    _LOLA.switch("multicompartment_connect_vertical", "Connects the membrane to that of the other row in the same column, if both circuits' switches are on."),
+    _LOLA.switch("multicompartment_enable_conductance", "Connects membrane and somatic line through the adjustable conductance."),
+    _LOLA.switch("multicompartment_enable_conductance_division", "Divides the conductance between membrane and somatic line by 4."),
+    _LOLA.switch("multicompartment_enable_conductance_multiplication", "Multiplies the conductance between membrane and somatic line by 4."),
+    _LOLA.current("multicompartment_i_bias_nmda", "Conductance between membrane and somatic line."),
 )
 
 _REFRACTORY = (

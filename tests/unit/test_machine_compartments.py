@@ -1,0 +1,156 @@
+"""Neurons of several circuits on a chip: switches that close during a run, both hemispheres, instruments, what is integrated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from chip_programs import FIRING, STIMULATED, arriving, chip, program, run, whole
+
+from neckar.errors import ConfigurationError
+from neckar.program import TICKS_PER_US, MadcChannel, Probe, Record, Snippet, TimedWrite
+
+US = TICKS_PER_US
+IDEAL = "-mismatch,-noise,-saturation,-event_loss,-quantisation"
+RIGHT, VERTICAL, SOMA, LINE, THROUGH = (
+    f"multicompartment_{name}" for name in ("connect_right", "connect_vertical", "connect_soma", "connect_soma_right", "enable_conductance")
+)
+BIAS = "multicompartment_i_bias_nmda"
+
+
+def on(*circuits):
+    return np.isin(np.arange(512), circuits)
+
+
+def levels(*pairs):
+    """Return the codes of quiet circuits, some with their own leak code and bias."""
+    v, i = np.full(512, 700), np.full(512, 150)
+    for circuit, code in pairs:
+        v[circuit] = code
+    return {"membrane_capacitance_capacitance": 63, "leak_v_leak": v, "leak_i_bias": i, "reset_v_reset": 400, "refractory_period_refractory_time": 10}
+
+
+def membranes(fields, us, circuits, effects=IDEAL, **parts):
+    """Return times (us) and membranes (V), shape (circuit, sample)."""
+    record = Record(spikes=(), probe=(Probe(("v",), tuple(circuits), US // 10),))
+    v = run(fields, us, effects, record=record, **parts).probe[0].value[0, 0].T
+    return np.arange(v.shape[1]) / 10, v.astype(float)
+
+
+def test_a_switch_that_closes_shares_the_charge_at_once():
+    codes = {**levels((0, 700), (1, 900)), "membrane_capacitance_capacitance": np.where(np.arange(512) == 1, 20, 63), "leak_i_bias": 1}
+    _, v = membranes(codes, 20, (0, 1), writes=(TimedWrite(at=10 * US, field=RIGHT, index=(0,), value=1),))
+    c = np.array([2.3, 0.2 + 2.1 * 20 / 63])
+    np.testing.assert_allclose(v[:, 101], c @ v[:, 99] / c.sum(), atol=1e-4)
+    np.testing.assert_array_equal(v[0, 100:], v[1, 100:])
+
+
+def test_a_switch_that_opens_leaves_both_where_they_are():
+    codes = {**levels((0, 700), (1, 900)), RIGHT: on(0)}
+    t, v = membranes(codes, 120, (0, 1), writes=(TimedWrite(at=60 * US, field=RIGHT, index=(0,), value=0),))
+    assert v[0, 599] == v[1, 599]
+    gap = v[1] - v[0]
+    later = t >= 60
+    np.testing.assert_allclose(gap[later], gap[-1] / (1 - np.exp(-60 / 10.33)) * (1 - np.exp(-(t[later] - 60) / 10.33)), atol=1.5e-3)
+
+
+@pytest.mark.parametrize(("conductance", "switch", "factor"), [(200, None, 1), (200, "division", 0.25), (100, "multiplication", 4)])
+def test_compartments_approach_with_the_time_constant_of_their_conductance(conductance, switch, factor):
+    """1 / tau = 2 g / C + 1 / tau_leak, as calix measures it (neuron_icc_bias.py): left membrane through its conductance, line, right membrane by a switch."""
+    codes = {**levels((0, 700), (1, 800)), LINE: on(0), SOMA: on(1), BIAS: conductance, "leak_i_bias": 20}
+    if switch:
+        codes[f"{THROUGH}_{switch}"] = 1
+    t, v = membranes(codes, 60, (0, 1), writes=(TimedWrite(at=20 * US, field=THROUGH, index=(0,), value=1),))
+    gap, later = v[1] - v[0], t >= 20
+    rate = 2 * 3e-9 * conductance * factor / 2.3e-12 * 1e-6 + 20 / 1550
+    rest = 20 / 1550 / rate  # leaks keep a part of the gap
+    np.testing.assert_allclose(gap[later] / gap[199], rest + (1 - rest) * np.exp(-rate * (t[later] - 20)), atol=2e-3)
+
+
+def test_both_hemispheres_share_a_membrane():
+    codes = {**levels((5, 900), (261, 700)), VERTICAL: on(5, 261)}
+    _, v = membranes(codes, 60, (5, 261, 6))
+    lone = membranes(levels((5, 900), (261, 700)), 60, (5, 261))[1]
+    np.testing.assert_array_equal(v[0], v[1])
+    assert v[0, -1] == pytest.approx(lone[:, -1].mean(), abs=2e-4)
+    assert v[2, -1] == pytest.approx(membranes(levels(), 60, (6,))[1][0, -1], abs=1e-6)
+
+
+def test_an_event_on_a_synapse_of_either_hemisphere_moves_the_shared_membrane():
+    weight = np.zeros((2, 256, 256), np.uint8)
+    weight[1, :, 0] = 31
+    codes = {**STIMULATED, "synapse_weight": weight, VERTICAL: on(0, 256), "excitatory_input_i_shift_reference": 310}
+    _, joined = membranes(codes, 80, (0, 256), entries=arriving(20 * US))
+    _, lone = membranes({**codes, VERTICAL: False}, 80, (0, 256), entries=arriving(20 * US))
+    height = [v.max(axis=1) - v[:, 150] for v in (joined, lone)]
+    np.testing.assert_allclose(height[0], height[1][1] / 2, rtol=0.01)
+    assert height[1][0] < 1e-6
+
+
+def test_the_network_is_at_rest_when_a_trial_starts():
+    """The neuron reset pulls all circuits alike; what is left of it at tick 0 decays."""
+    codes = {**levels((0, 700), (1, 900)), LINE: on(0), SOMA: on(1), THROUGH: on(0), BIAS: 300, "reset_i_bias": 0}
+    _, v = membranes(codes, 100, (0, 1))
+    np.testing.assert_allclose(v, v[:, -1:].repeat(v.shape[1], axis=1), atol=5e-5)
+
+
+def test_a_neuron_of_four_circuits_fires_once_per_period():
+    """Only its first circuit has a threshold and a leak above it; the others bring capacitance. The spike comes from the first."""
+    first = on(0)
+    codes = {
+        **FIRING,
+        "threshold_enable": first,
+        "leak_i_bias": np.where(first, 600, 0),
+        RIGHT: on(0),
+        VERTICAL: on(0, 1, 256, 257),
+        "event_routing_enable_digital": True,
+    }
+    recording = run(codes, 200, IDEAL, record=Record(spikes="all"))
+    assert set(recording.spikes.circuit) == {0}
+    lone = run({**FIRING, "threshold_enable": first}, 200, IDEAL).spikes.tick
+    assert np.diff(recording.spikes.tick).mean() == pytest.approx(np.diff(lone).mean(), rel=0.15)  # four times everything but the reset
+    assert set(recording.provenance.active_circuits) == {0, 1, 256, 257}
+
+
+def test_the_converter_sees_the_common_membrane_on_any_circuit():
+    codes = {**levels((10, 900), (11, 700)), RIGHT: on(10)}
+    record = Record(spikes=(), madc=(MadcChannel(10), MadcChannel(11)))
+    left, right = (s.value.astype(float) for s in run(codes, 100, "-noise,-event_loss", record=record).madc)
+    assert left[-500:].mean() == pytest.approx(right[-500:].mean(), abs=0.5)
+
+
+def test_looking_at_one_circuit_integrates_the_whole_neuron_and_nothing_else():
+    codes = {**levels(), RIGHT: on(10), THROUGH: on(11), LINE: on(11), SOMA: on(12), BIAS: 100}
+    recording = run(codes, 5, record=Record(spikes=(), probe=(Probe(("v",), (12,), US),)))
+    assert recording.provenance.active_circuits == (10, 11, 12)
+
+
+def test_recording_changes_no_spike():
+    codes = {**FIRING, RIGHT: on(*range(0, 64, 2)), "threshold_enable": on(*range(64))}
+    plain = run(codes, 100).spikes
+    seen = run(codes, 100, record=Record(probe=(Probe(("v",), (3, 8), 7),))).spikes
+    np.testing.assert_array_equal(plain.tick, seen.tick)
+    np.testing.assert_array_equal(plain.circuit, seen.circuit)
+
+
+def test_a_sequential_program_goes_on_with_shared_membranes():
+    codes = {**FIRING, RIGHT: on(0), "threshold_enable": on(0)}
+    whole_run = run(codes, 100, IDEAL, snippets=(Snippet(100 * US),)).spikes.tick
+    one = chip(IDEAL)
+    first, state = one.run(program(codes, 40, sequential=True))
+    second, _ = one.run(program({}, 60, sequential=True), state)
+    joined = np.concatenate([first.spikes.tick, second.spikes.tick + 40 * US])
+    np.testing.assert_allclose(joined[joined < 99 * US], whole_run[whole_run < 99 * US], atol=12)
+
+
+@pytest.mark.parametrize(
+    ("parts", "where"),
+    [
+        ({"fields": {RIGHT: on(127)}}, r"^multicompartment_connect_right of circuit 127 is on"),
+        ({"snippets": (Snippet(50), Snippet(50, whole(**{LINE: on(383)})))}, r"snippets\[1\]: multicompartment_connect_soma_right of circuit 383"),
+        ({"writes": (TimedWrite(at=7, field=RIGHT, index=(255,), value=1),)}, r"writes\[0\]: multicompartment_connect_right of circuit 255"),
+    ],
+)
+def test_a_switch_between_the_halves_is_refused_before_anything_runs(parts, where):
+    fields = {**FIRING, **parts.pop("fields", {})}
+    with pytest.raises(ConfigurationError, match=where):
+        run(fields, 0.1, **parts)

@@ -211,3 +211,74 @@ def test_links_of_unlimited_bandwidth_lose_nothing_whatever_the_order_of_spikes(
     losses = run(fast, 30, "-event_loss").losses
     assert losses.sent["neuron_output.0"] > 500
     assert not any(losses.lost.values())
+
+
+# One neuron that fires on its own and a regular generator share bus 0, at two per cent of its capacity.
+SHARED = {
+    **CHAINED,
+    "background_enable": [True] + [False] * 7,
+    "background_period": 49,
+    "background_label": 0,
+    "crossbar_target": np.where(np.isin(np.arange(240), [0, 12 * 12]).reshape(20, 12), 0, ChipConfig.default().crossbar_target),
+}
+
+
+@pytest.mark.parametrize("step_us", [0.5, 0.1])
+def test_idle_buses_lose_nothing_whatever_the_step(step_us):
+    """Spikes come to the bus after outside events of the same step, with earlier times."""
+    losses = Chip(Specimen.reference(), Effects.parse("-noise"), step_us=step_us).run(program(SHARED, 200))[0].losses
+    assert losses.sent["crossbar.0"] > 900
+    assert losses.lost["fifo_overflow", "crossbar.0"] == 0
+
+
+def test_spikes_before_a_section_with_recurrence_reach_the_host():
+    closed = {**CHAINED, "crossbar_target": ChipConfig.default().crossbar_target}
+    snippets = (Snippet(25_000), Snippet(25_000, whole(crossbar_target=OPEN)))
+    spikes = run(closed, snippets=snippets, effects="-noise").spikes
+    tick = spikes.tick[spikes.circuit == DRIVING]
+    assert np.sum(tick < 25_000) == pytest.approx(np.sum(tick >= 25_000), abs=2)
+
+
+def test_reading_does_not_change_what_relays_and_outside_events_do_to_each_other():
+    ring = np.zeros((2, 256, 256), int)
+    ring[0, :, :40] = 20
+    fields = {
+        **SHARED,
+        "synapse_weight": ring,
+        "event_routing_enable_bypass_excitatory": (np.arange(N) > 0) & (np.arange(N) < 40),
+        "refractory_period_refractory_time": 50,
+    }
+    reads = tuple(TimedRead(name=str(at), at=at, field="spike_counter", index=(0,)) for at in range(13, 24_000, 97))
+    record = Record(probe=(Probe(("v", "s_exc"), (3, 50), 50),))
+    plain, watched = (run(fields, entries=Events.empty(1), reads=r, record=record) for r in ((), reads))
+    assert watched.spikes == plain.spikes
+    assert watched.losses == plain.losses
+
+
+def test_reading_at_the_borders_of_steps_changes_no_trace():
+    reads = tuple(TimedRead(name=str(at), at=at, field="spike_counter", index=(0,)) for at in range(250, 24_000, 250))
+    record = Record(probe=(Probe(("v", "s_exc", "s_inh"), (3, 50, 400), 50),))
+    plain, watched = (run(recurrent(), reads=r, record=record) for r in ((), reads))
+    assert watched.probe == plain.probe
+    assert watched.spikes == plain.spikes
+
+
+def test_who_is_recorded_does_not_decide_what_the_crossbar_counts():
+    reads = (TimedRead(name="count", at="after", field="crossbar_event_counter"),)
+    counts = [
+        run({**CHAINED, "crossbar_target": 0}, reads=reads, record=Record(spikes=who), effects="-event_loss").reads["count"] for who in ((), (300,), "all")
+    ]
+    assert counts[0][0, 8] > 0
+    np.testing.assert_array_equal(counts[0], counts[1])
+    np.testing.assert_array_equal(counts[0], counts[2])
+
+
+def test_spikes_to_a_bus_without_rows_take_its_bandwidth_and_are_counted():
+    losses = run({**CHAINED, "driver_enable_receiver": False}, 100).losses
+    assert losses.delivered["crossbar.0"] > 5
+
+
+def test_what_the_host_receives_is_what_was_delivered():
+    fields = {**SHARED, "crossbar_target": np.where(np.isin(np.arange(240), [0, 8, 12 * 12 + 8]).reshape(20, 12), 0, 1)}
+    recording = run(fields, 100)
+    assert recording.losses.delivered["chip_to_fpga"] == len(recording.spikes) + len(recording.loopback)

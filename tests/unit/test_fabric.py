@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from chip_programs import STIMULATED, run, whole
+from chip_programs import STIMULATED, chip, run, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +16,9 @@ from neckar.chip.routing import neuron_labels, ways_of
 from neckar.chip.specimen import Specimen
 from neckar.chip.substrate import Substrate
 from neckar.dynamics import FINE, LOST, serve_all
-from neckar.errors import UnsupportedFeatureError
+from neckar.errors import MemoryLimitError, UnsupportedFeatureError
 from neckar.facts import CROSSBAR_NODE_EXISTS
-from neckar.program import Events, TimedRead
+from neckar.program import Events, Program, Snippet, TimedRead
 
 BUS_CAPACITY = 250e6  # events per second
 TICKS_PER_S = 500_000_000
@@ -84,7 +84,7 @@ def test_rows_answer_as_a_walk_through_the_switches_says(seed):
 def test_a_server_passes_one_event_per_service_time_and_loses_what_finds_its_queue_full(gaps, service, depth):
     """The time before the first free moment is at most `depth` service times, else the event is lost: against a list of departures."""
     times = np.cumsum(gaps)
-    left = serve_all(times, np.zeros(len(times), np.int64), np.full(1, -(10**12)), np.array([service]), np.array([depth]))
+    left = serve_all(times, np.zeros(len(times), np.int64), np.full((2, 1), -(10**12)), np.array([service]), np.array([depth]))
     departures: list[int] = []
     for time, leaves in zip(times.tolist(), left.tolist(), strict=True):
         ready = max([time, *(d + service for d in departures[-1:])])
@@ -207,3 +207,10 @@ def test_events_that_a_row_and_the_host_receive_are_seen_by_both():
 
 def test_times_are_rounded_up_to_the_tick():
     np.testing.assert_array_equal(arrival_ticks(np.array([0, 1, 1023, 1024, 1025, -1, -1024])), [0, 1, 1, 1, 2, 0, -1])
+
+
+def test_generators_that_would_fill_the_memory_are_refused_before_anything_runs():
+    fields = whole(background_enable=True, background_enable_random=True, background_rate=255)
+    fast = Program(machine="brainscales2", config=fields, snippets=(Snippet(30 * TICKS_PER_S),))
+    with pytest.raises(MemoryLimitError, match=r"6e\+10 events in one section.*Generator 0 is the fastest, 2.5e\+08 Hz: raise its background_period"):
+        chip().run(fast)

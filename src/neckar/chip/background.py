@@ -15,15 +15,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.config import ChipConfig
+from neckar.chip.probe import allowed_bytes
+from neckar.errors import MemoryLimitError
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
+from neckar.program import TICK_S, Program
 
 FIELDS = ("enable", "enable_random", "period", "rate", "seed", "mask", "label")
 CYCLE_TICKS = facts.EVENT_CLOCK_TICKS
 BLOCK = 1 << 16  # draws of one key
+DRAWS = 256  # different values of a draw
+EVENT_BYTES = 150  # of one event while its section is prepared
 RATE, LABEL = 0, 1  # streams of random numbers
 
 Ints = NDArray[np.int64]
+
+
+def check_memory(program: Program, base: ChipConfig, at_once: int) -> None:
+    """Refuse generators whose events would fill the memory.
+
+    Parameters
+    ----------
+    program : Program
+    base : ChipConfig
+        At the program's start.
+    at_once : int
+        Entries that run at the same time.
+
+    Raises
+    ------
+    MemoryLimitError
+        Before anything runs; names the fastest generator, the bytes that the events take and how many are allowed.
+    """
+    config, rates, events = base, np.zeros(AXES["background"]), 0.0
+    for snippet in program.snippets:
+        config = config.updated(snippet.config) if snippet.config else config
+        rates = _rates_hz(config)
+        events = max(events, rates.sum() * snippet.duration * TICK_S)
+    needed = int(events * EVENT_BYTES * at_once)
+    if (allowed := allowed_bytes(needed)) < needed:
+        k = int(rates.argmax())
+        raise MemoryLimitError(
+            f"the background generators send {events:.3g} events in one section, which takes {needed} bytes ({at_once} entries at once); {allowed} bytes, "
+            f"half of the available memory, are allowed. Generator {k} is the fastest, {rates[k]:.3g} Hz: raise its background_period, lower its "
+            "background_rate, or cut the run into shorter sections."
+        )
+
+
+def _rates_hz(config: ChipConfig) -> NDArray[np.float64]:
+    """Return the rate of each generator."""
+    period = config.background_period.astype(np.float64)
+    random = (config.background_rate + 1.0) / DRAWS / (period + 1)
+    regular = 1.0 / np.maximum(period, 1)
+    rate: NDArray[np.float64] = facts.EVENT_CLOCK.value * config.background_enable * np.where(config.background_enable_random, random, regular)
+    return rate
 
 
 class Generators:

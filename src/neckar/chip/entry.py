@@ -79,6 +79,7 @@ class Plan:
 
     def __init__(self, program: Program, base: ChipConfig, instruments: str, *, limited_links: bool, watched: bool = False) -> None:
         self.program, self.base, self.limited = program, base, instruments == "silicon"
+        self.counts_buses = limited_links or any(read.field == "crossbar_event_counter" for read in program.reads)
         self.lead_ticks = int(ticks(timing.RESET_LEAD.value))
         starts = np.cumsum([0, *(s.duration for s in program.snippets)])
         self.snippet_starts = starts[:-1]
@@ -114,7 +115,8 @@ class Plan:
             return np.ones(CIRCUITS, bool)
         fires = self._ever("threshold_enable")
         wanted = self.recorded | watched | self.senses | self._heard()
-        if limited_links and wanted.any():
+        counted = any(read.field == "crossbar_event_counter" for read in program.reads)
+        if counted or (limited_links and wanted.any()):
             wanted |= self._ever("event_routing_enable_digital")
         for read in program.reads:
             if read.field == "spike_counter":
@@ -398,7 +400,7 @@ class EntryRun:
         config = trial.config
         carried = [_heard_on(config, h, events) for h, events in enumerate(carried)]
         relayed = (config.event_routing_enable_bypass_excitatory | config.event_routing_enable_bypass_inhibitory) & (config.event_routing_analog_output > 0)
-        sends = stretch.reaches_rows & np.isin(np.arange(CIRCUITS), self.plan.active)
+        sends = (stretch.reaches_bus if self.plan.counts_buses else stretch.reaches_rows) & np.isin(np.arange(CIRCUITS), self.plan.active)
         if not relayed.any() and not sends.any() and not len(membranes):
             events = [_joined(*pair) for pair in zip(carried, fabric.row_events(stretch, config), strict=True)]
             for h, half in enumerate(events):

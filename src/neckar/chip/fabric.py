@@ -22,7 +22,7 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import event_output_of
 from neckar.chip.routing import BUSES, HEMISPHERES, OUTPUTS, Ways, neuron_labels, ways_of
 from neckar.chip.substrate import Substrate
-from neckar.dynamics import FINE, LOST, SILENT, OutsideEvents, RowEvents, Tables, serve_all
+from neckar.dynamics import FINE, LOST, SILENT, OutsideEvents, RowEvents, Tables, idle, serve_all
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 from neckar.facts.labels import CROSSBAR_BACKGROUND_INPUT, CROSSBAR_FPGA_INPUT, LABEL_CHANNEL_SHIFT, LABEL_CROSSBAR_MASK
@@ -99,6 +99,12 @@ class Stretch:
         return self.ways.output < BUSES
 
     @property
+    def reaches_bus(self) -> NDArray[np.bool_]:
+        """Which circuits' events reach a bus, shape (circuit,)."""
+        origin = self.ways.origin[self.to_bus]
+        return (np.bincount(origin[origin < CIRCUITS], minlength=CIRCUITS) > 0) & self.emits
+
+    @property
     def reaches_rows(self) -> NDArray[np.bool_]:
         """Which circuits' events reach a row, shape (circuit,)."""
         origin = self.ways.origin[self.ways.answered]
@@ -124,7 +130,7 @@ class Fabric:
         self._limited = substrate.effects.event_loss
         self._bus_latency = int(ticks(facts.BUS_LATENCY.value))
         self._link_latency = int(ticks(facts.INPUT_LATENCY.value)) - self._bus_latency
-        self.free = np.full(SERVERS, -(2**62), np.int64)
+        self.free = idle(SERVERS)
         self._generators = Generators()
         self._fpga = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._loops: list[tuple[Ints, Ints, Ints]] = []  # time, output and label of outside events to the host
@@ -180,11 +186,11 @@ class Fabric:
         """Note the outside events that pass to the host."""
         if (~stretch.to_bus)[stretch.ways.ptr[CIRCUITS] :].any():
             event, way = _expand(stretch.ways.ptr, stretch.origin)
-            to_host = ~stretch.to_bus[way]
+            to_host = ~stretch.to_bus[way] & (stretch.time[event] >= 0)  # as spikes, those of the lead-in are not counted
             self._loops.append((stretch.time[event[to_host]], stretch.ways.output[way[to_host]], label[stretch.origin[event[to_host]]]))
 
     def row_events(self, stretch: Stretch, config: ChipConfig) -> tuple[RowEvents, ...]:
-        """Let the outside events pass the buses, if no circuit sends any; return the events of each hemisphere's rows, ascending."""
+        """Let the outside events pass the buses, if no circuit sends any there; return the events of each hemisphere's rows, ascending."""
         ways = stretch.ways
         event, way = _expand(ways.ptr, stretch.origin)
         kept = stretch.to_bus[way]
@@ -273,7 +279,7 @@ class Fabric:
         output = event_output_of(circuit)
         time = np.where(emits, leaves, SILENT)
         todo = np.flatnonzero(time == UNKNOWN)
-        time[todo] = self._serve(tick[todo] << FINE, NEURON_OUTPUT + output[todo], service, depth)
+        time[todo] = self._serve(tick[todo] << FINE, NEURON_OUTPUT + output[todo], service, depth, idle(SERVERS))
         sent, lost = np.bincount(output[emits], minlength=8), np.bincount(output[emits & (time == LOST)], minlength=8)
         for k in np.flatnonzero(sent):
             self.counts.add(f"neuron_output.{k}", sent=sent[k], delivered=sent[k] - lost[k], fifo_overflow=lost[k])
@@ -296,17 +302,21 @@ class Fabric:
         number, since = CIRCUITS + label, at_host.copy()
         number[fired], since[fired] = circuit[spike[fired]], tick[spike[fired]]
         kept = self._substrate.keep(since, number, "out", *self._key) & (out != LOST)
-        full = int((out == LOST).sum())
-        self.counts.add("chip_to_fpga", sent=len(out), delivered=int(kept.sum()), fifo_overflow=full, link_loss=int(len(out) - full - kept.sum()))
-        mine, loop = kept & fired, kept & ~fired & (at_host >= 0) & (at_host < self._duration)
+        full, late = out == LOST, kept & ~fired & (at_host >= self._duration)
+        n_lost = int(len(out) - full.sum() - kept.sum())
+        kept &= ~late
+        self.counts.add(
+            "chip_to_fpga", sent=len(out), delivered=int(kept.sum()), fifo_overflow=int(full.sum()), link_loss=n_lost, after_end=int(late.sum())
+        )
+        mine, loop = kept & fired, kept & ~fired
         return at_host[mine], spike[mine], (at_host[loop], label[loop] | (output[loop] - BUSES) << LABEL_CHANNEL_SHIFT)
 
     def _services(self, config: ChipConfig) -> tuple[Ints, Ints]:
         return service_times(config, self._madc_rate_hz)
 
-    def _serve(self, time: Ints, server: Ints, service: Ints, depth: Ints) -> Ints:
+    def _serve(self, time: Ints, server: Ints, service: Ints, depth: Ints, free: Ints | None = None) -> Ints:
         """Return when events, ascending in time, leave their servers, `LOST` if they find the queue full."""
-        return serve_all(time, server, self.free, service, depth) if self._limited else time
+        return serve_all(time, server, self.free if free is None else free, service, depth) if self._limited else time
 
 
 def _merge(*streams: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, Ints]:

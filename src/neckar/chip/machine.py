@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.agenda import Actor
+from neckar.chip.background import check_memory as check_background
 from neckar.chip.cadc_timing import check_cadc
 from neckar.chip.capmem import CELLS
 from neckar.chip.config import ChipConfig
@@ -124,6 +125,7 @@ class Chip:
         if self.instruments == "silicon":
             check_cadc(program, base)
         check_memory(program, conversion_ticks(base), share=self.instruments == "silicon")
+        check_background(program, base, min(1 if program.sequential else self.threads, program.n_entries))
         plan = Plan(program, base, self.instruments, limited_links=self.effects.event_loss, watched=len(actors) > 0)
         written = CELLS if state is None else program.config
         cells = self._substrate.capmem(state).written(written, base, *(program.run_seed or (0, 0)), "config")

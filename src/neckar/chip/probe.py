@@ -119,15 +119,17 @@ def check_memory(program: Program, conversion_ticks: int, *, share: bool = False
         needed += program.n_entries * converters * (snippet.duration // conversion_ticks) * MADC_SAMPLE_BYTES
         for probe in record.probe:
             needed += 4 * program.n_entries * len(probe.signals) * len(probe.circuits) * n_samples(probe, snippet.duration)
-    if needed <= ALWAYS_FITS:
-        return
-    allowed = int(SHARE_OF_MEMORY * _available())
-    if needed > allowed:
+    if (allowed := allowed_bytes(needed)) < needed:
         raise MemoryLimitError(
             f"the samples of probes, MADC and CADC in this program take {needed} bytes ({program.n_entries} entries of {seconds(program.duration):g} s); "
             f"{allowed} bytes, half of the available memory, are allowed. "
             "Record fewer circuits or signals, raise the interval of a probe, or record in a short snippet."
         )
+
+
+def allowed_bytes(needed: int) -> int:
+    """Return how many bytes a run may take for one purpose: at least what always fits, else half of what is available."""
+    return needed if needed <= ALWAYS_FITS else int(SHARE_OF_MEMORY * _available())
 
 
 def _available() -> int:

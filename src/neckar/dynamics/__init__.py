@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from neckar.dynamics._correlation import SensorParameters, Sensors, SensorState
     from neckar.dynamics._coupling import Coupling
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, new_drivers, reconfigured
-    from neckar.dynamics._exchange import FINE, LOST, SILENT, Relays, Tables, no_relays, serve_all
+    from neckar.dynamics._exchange import FINE, LOST, SILENT, Relays, Tables, idle, serve_all
     from neckar.dynamics._group import NO_OUTSIDE, Firing, LaneGroup, OutsideEvents, gather_relays
     from neckar.dynamics._lane import NO_EVENTS, Lane, RowEvents, Segment, Synapses, Trace
 
@@ -54,10 +54,10 @@ __all__ = [
     "aligned",
     "driver_voltages",
     "gather_relays",
+    "idle",
     "joined",
     "largest_step",
     "new_drivers",
-    "no_relays",
     "reconfigured",
     "reference_tau",
     "serve_all",

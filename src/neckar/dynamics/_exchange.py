@@ -5,8 +5,8 @@ rows. A server passes one event per service time and holds a few waiting ones; w
 event visits and which rows answer are tables (:class:`Tables`); what is under way survives in a :class:`Queue`. Server times are counted in 1/1024 tick.
 
 Outside events are admitted before the step in which they arrive. Events of circuits that fire in a step are admitted after it; one that arrives within
-that step already acts at its own time on the synaptic lines (its decay since then is made up for), and on membranes to second order. So servers see the
-events of a step in this order: outside events, then those of circuits by tick and circuit.
+that step already acts at its own time on the synaptic lines (its decay since then is made up for), and on membranes to second order. So events of one step
+can come to a server out of the order of time; one that comes too late waits as long as it would if it came with the latest.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class Queue(NamedTuple):
 
     Attributes
     ----------
-    free : ndarray of int64, shape (server,)
-        When each server is done with what it has accepted, 1/1024 tick.
+    free : ndarray of int64, shape (2, server)
+        When each server is done with what it has accepted, and the latest time at which an event came to it, 1/1024 tick.
     cursor : ndarray of int64, shape (3,)
         `OUTSIDE`, `HEAD`, `TAIL`.
     tick, way : ndarray of int64, shape (room,)
@@ -117,13 +117,18 @@ class Queue(NamedTuple):
     arrived: Ints
 
 
+def idle(n_servers: int) -> Ints:
+    """Return the times of servers that have not been visited, as :class:`Queue` keeps them."""
+    return np.full((2, n_servers), -(2**62), np.int64)
+
+
 def new_queue(n_servers: int, n_ways: int, room: int = 4096) -> Queue:
     """Return a queue with nothing under way."""
 
     def zeros(n: int) -> Ints:
         return np.zeros(n, np.int64)
 
-    return Queue(np.full(n_servers, -(2**62), np.int64), zeros(3), zeros(room), zeros(room), zeros(n_servers), zeros(n_servers), zeros(n_ways))
+    return Queue(idle(n_servers), zeros(3), zeros(room), zeros(room), zeros(n_servers), zeros(n_servers), zeros(n_ways))
 
 
 @inline
@@ -131,11 +136,12 @@ def serve(free, server, time, service, depth):  # type: ignore[no-untyped-def]
     """Let an event enter a server at `time`; return when it leaves, or LOST if the queue is full. (One is in service while `depth` wait.)"""
     if service[server] == 0:
         return time
-    start = max(time, free[server])
-    if start - time > depth[server] * service[server]:
+    seen = max(time, free[1, server])  # events of one step come out of order: an earlier one finds what waits now
+    wait = max(free[0, server] - seen, 0)
+    if wait > depth[server] * service[server]:
         return np.int64(LOST)
-    free[server] = start + service[server]
-    return start
+    free[0, server], free[1, server] = seen + wait + service[server], seen
+    return time + wait
 
 
 def serve_all(time: Ints, server: Ints, free: Ints, service: Ints, depth: Ints) -> Ints:
@@ -144,7 +150,7 @@ def serve_all(time: Ints, server: Ints, free: Ints, service: Ints, depth: Ints) 
     Parameters
     ----------
     time, server : ndarray of int64, shape (event,)
-    free, service, depth : ndarray of int64, shape (server,)
+    free, service, depth : ndarray of int64, shape (2, server), (server,), (server,)
         As in :class:`Queue` and :class:`Tables`; `free` changes.
     """
     left = np.empty(len(time), np.int64)
@@ -266,9 +272,3 @@ class Relays(NamedTuple):
     on: NDArray[np.bool_]
     refractory: Ints
     ready: Ints
-
-
-def no_relays() -> Relays:
-    """Return the relays of a lane without any."""
-    none = np.zeros(0, np.int64)
-    return Relays(none, none, np.zeros((2, 0), np.bool_), np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.bool_), none, none.copy())

@@ -63,8 +63,8 @@ class LaneGroup:
         Circuits of each lane that fire past their membrane.
     tables : Tables
         Where events go.
-    free : ndarray of int64, shape (server,), optional
-        When each server is done with what it accepted before, 1/1024 tick; the group goes on with this array.
+    free : ndarray of int64, shape (2, server), optional
+        State of the servers (:class:`Queue`); the group goes on with this array.
     carried : sequence of RowEvents, optional
         Events of each lane that are under way.
     coupling : Coupling, optional
@@ -172,6 +172,11 @@ class LaneGroup:
                 for k, trace in new:
                     traces[k].append(trace)
                 first, count, resumed = first + done, count - done, True
+        if t1 == segments[0].end:  # what came within the last step and has not acted yet
+            done = 0
+            while done != DONE:
+                firing, new, done = self._call(segments[0], events, origin, first + max(count, 0), 0, h_ticks, t1, True)
+                found.append(firing)
         parts = [np.concatenate([getattr(firing, name) for firing in found]) for name in ("tick", "circuit", "leaves", "arrival_tick", "arrival_way")]
         return Firing(*parts), traces
 
@@ -214,7 +219,7 @@ class LaneGroup:
         self._room *= 2
         queue = self.queue
         n = 2 * len(queue.tick)
-        wider = new_queue(len(queue.free), len(queue.arrived), n)
+        wider = new_queue(queue.free.shape[1], len(queue.arrived), n)
         wider.tick[: n // 2], wider.way[: n // 2] = queue.tick, queue.way
         self.queue = queue._replace(tick=wider.tick, way=wider.way)
 

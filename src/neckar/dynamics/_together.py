@@ -197,7 +197,9 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
             if k > 0 or not resumed:
                 for lane in range(n_lanes):
                     note_trace(blocks[lane], observed[lane], trace[lane], k)
-            if not admit_outside(tables, queue, outside_tick, outside_origin, end, widest):
+            if k == n_steps and until <= begin and not (resumed and k == 0):
+                return n_out, DONE  # what is late acts in the step to come
+            if not admit_outside(tables, queue, outside_tick, outside_origin, begin + h_ticks, widest):
                 return n_out, k
             while queue.cursor[HEAD] < queue.cursor[TAIL] and queue.tick[queue.cursor[HEAD]] < end:
                 full = out_tick.size - n_out < n_relays or room_left(queue) < widest * n_relays

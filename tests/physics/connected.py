@@ -19,12 +19,12 @@ from neckar.dynamics import (
     Lane,
     LaneGroup,
     Membranes,
+    Relays,
     RowEvents,
     Segment,
     Synapses,
     Tables,
     largest_step,
-    no_relays,
     reference_tau,
 )
 
@@ -32,6 +32,8 @@ WIDTH = 256
 US = 500  # ticks
 MICRO = 1e-6
 C = 2.3e-12
+NONE = np.zeros(0, np.int64)
+NOBODY = Relays(NONE, NONE, np.zeros((2, 0), np.bool_), np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.bool_), NONE, NONE)
 SCALARS = {"v_sat", "v_floor", "v_width", "v_supply", "saturating"}
 
 
@@ -98,7 +100,7 @@ def engine(
         made.append(lane)
         halves.append(whole.take(np.arange(WIDTH * k, WIDTH * (k + 1))))
     h = largest_step(p, step)
-    group = LaneGroup(made, [no_relays()] * lanes, _nowhere(lanes), None, [events] * lanes, Coupling(membranes, whole))
+    group = LaneGroup(made, [NOBODY] * lanes, _nowhere(lanes), None, [events] * lanes, Coupling(membranes, whole))
     segments = [Segment(half, 0, end, h, reference_tau(p), p.features) for half in halves]
     ticks, fired, signals = [], [], np.zeros((n, len(samples), 5), np.float32)
     for t0, t1 in pairwise([0, *cuts, end]):

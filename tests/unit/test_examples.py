@@ -174,3 +174,15 @@ def test_relays_of_the_background_generator_fire_as_poisson_processes():
     for spike in first:  # after a quiet time each spike lifts the target
         before, after = (membrane[(time > spike + a) & (time < spike + b)].mean() for a, b in ((-5, 0), (4, 12)))
         assert after > before + 8
+
+
+def test_a_potential_gets_lower_and_later_along_the_dendrite():
+    script = functions("dendritic_attenuation")
+    time, answers = script["measure"]()
+    heights = script["heights"](answers)
+    assert (np.diff(heights[0]) < 0).all()
+    assert (np.diff(heights[-1]) > 0).all()
+    smooth = np.stack([np.convolve(answer, np.ones(59) / 59, "same")[:-60] for answer in answers[0]])
+    peaks = time[smooth.argmax(axis=1)]
+    assert peaks[0] + 3 < peaks[2] < peaks[3] + 3
+    assert 5 < peaks[0] < peaks[3] < 25

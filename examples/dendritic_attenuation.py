@@ -78,7 +78,7 @@ def main():
             ax.plot(time, answers[k, recorded], lw=0.9, label=f"compartment {recorded + 1}")
         ax.set(title=f"input to compartment {k + 1}", xlabel="time after the event [us]", xlim=(-8, 60))
     axes[0].set(ylabel="membrane above rest [LSB of the MADC]")
-    axes[-1].legend(frameon=False)
+    axes[1].legend(frameon=False)
     figure.suptitle(f"virtual chip {neckar.current_lab().specimen.id}: a chain of {LENGTH} compartments")
     plt.savefig("dendritic_attenuation.png", dpi=150)
 

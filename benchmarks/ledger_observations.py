@@ -80,7 +80,7 @@ STATEMENTS = (
     Statement("S5", "ts_00 today, fixed pattern", "the same: share of chips on which at least 9 of 10 neurons fire", 0.68),
 )
 
-MISSING = {"V44": "needs connected membranes, which have no model yet"}
+MISSING = {"V44": "is measured on six chips by tests/hardware_facts/test_compartment_chain.py, not on a thousand"}
 """Rows that this version cannot measure, and why."""
 
 DIFFERENT = {

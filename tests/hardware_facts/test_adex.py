@@ -232,6 +232,7 @@ def strengths(chip):
     return np.array([first_that_fires(chip, codes, "constant_current_i_offset", us) for us in (10_000, *DURATIONS)])
 
 
+@pytest.mark.slow
 def test_a40_a_positive_rheobase_exists():
     """On at least 95 % of 40 chips: not a spike without current, one at some code."""
     rheobase = np.array([strengths(chip)[0] for chip in CHIPS])

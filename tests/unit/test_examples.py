@@ -52,7 +52,10 @@ def test_a_script_says_what_it_shows(script):
     assert re.search(r"Run time: about \d+\s+s", text)
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+LONG = {"adex_firing_patterns"}  # half a minute
+
+
+@pytest.mark.parametrize("script", [pytest.param(s, id=s.stem, marks=[pytest.mark.slow] * (s.stem in LONG)) for s in SCRIPTS])
 def test_a_script_prints_numbers_and_leaves_a_figure(script, capsys):
     runpy.run_path(str(script), run_name="__main__")
     assert re.search(r"\d", capsys.readouterr().out)
@@ -125,6 +128,7 @@ def test_firing_patterns_are_told_apart_by_their_intervals():
     assert {name: pattern(train.astype(float))[0] for name, train in TRAINS.items()} == {name: name for name in TRAINS}
 
 
+@pytest.mark.slow
 def test_a_small_search_finds_firing_patterns_on_a_chip_that_the_script_does_not_use():
     with Lab(chip="chip-4") as lab:
         found, count = functions("adex_firing_patterns")["search"](lab)

@@ -18,7 +18,7 @@ from neckar.chip.documentation import drawn_as, markdown
 from neckar.chip.drivers import driver_parameters
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen, mismatch_parameters
-from neckar.chip.transfer import MadcTransfer, kick_volts, physical
+from neckar.chip.transfer import MadcTransfer, compartment_siemens, kick_volts, physical
 from neckar.facts import brainscales2 as facts
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "mismatch.md"
@@ -48,6 +48,7 @@ MOVES = {
     "chip_synaptic_time": TIMES,
     "chip_coba_slope": BOTH_COBA,
     "chip_adaptation_time": {"tau_adapt"},
+    "chip_compartment_time": {"between"},
     "chip_adaptation_jump": {"b_adapt"},
     "chip_adaptation_conductance": {"g_adapt"},
     "chip_synaptic_gm_exc": {"gm_exc", "i_coba_exc"},
@@ -76,6 +77,7 @@ MOVES = {
     "synaptic_gm_inh": {"gm_inh", "i_coba_inh"},
     "synaptic_shift_exc": {"i_coba_exc"},
     "synaptic_shift_inh": {"i_coba_inh"},
+    "compartment_time": {"between"},
     "coba_slope_exc": {"coba_exc"},
     "coba_slope_inh": {"coba_inh"},
     "synapse": {"kick"},
@@ -89,7 +91,7 @@ MOVES = {
     "correlation_asymmetry": {"causal", "acausal"},
     "correlation_baseline": {"sensor"},
 }
-"""What each draw moves, of the parameters of the circuits, the step of the synaptic lines, the drivers' ramps, correlation sensors and the two converters."""
+"""What each draw moves, of the parameters of circuits, conductances between them, line steps, drivers' ramps, correlation sensors and the two converters."""
 
 CHIPS = [Specimen.from_seed(seed) for seed in range(1, 401)]
 
@@ -102,6 +104,7 @@ def observed(chip: Specimen) -> dict[str, np.ndarray]:
     sensors = sensor_parameters(chip, Effects(), {**config.as_mapping(), "syn_i_bias_store": np.full(4, 70), "syn_i_bias_ramp": np.full(4, 80)})
     return {
         **{field.name: np.asarray(getattr(p, field.name)) for field in dataclasses.fields(p)},
+        "between": compartment_siemens(chip, Effects(), {**config.as_mapping(), "multicompartment_i_bias_nmda": np.full(512, 500, np.uint16)}),
         "kick": np.stack([kick_volts(chip, Effects(), config, hemisphere) for hemisphere in (0, 1)]),
         "ramp": np.stack([half.top for half in driver_parameters(chip, Effects(), config)]),
         "causal": np.stack([half.amplitude[0] for half in sensors]),

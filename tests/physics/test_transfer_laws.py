@@ -245,8 +245,9 @@ def test_refractory_period():
     assert period(refractory_time=255, reset_holdoff=10) == pytest.approx((244 * 8, 11 * 8))
     assert period(refractory_time=255, backend_clock_scale_slow=2, backend_clock_scale_fast=5) == pytest.approx((254 * 32, 32))
     assert period(refractory_time=255, input_clock=1, backend_clock_scale_slow=2, backend_clock_scale_fast=5) == pytest.approx((254 * 256, 256))
-    assert period(refractory_time=1) == pytest.approx((256 * 8, 0))
-    assert period(refractory_time=31, reset_holdoff=0) == pytest.approx((256 * 8, 0))
+    assert period(refractory_time=0) == pytest.approx((255 * 8, 8))
+    assert period(refractory_time=1) == pytest.approx((256 * 8, 8))
+    assert period(refractory_time=31, reset_holdoff=0) == pytest.approx((256 * 8, 31 * 8))
     assert period(refractory_time=32, reset_holdoff=0) == pytest.approx((8, 31 * 8))
     assert period(refractory_time=255, backend_enable_clocks=False)[0] == 1e12
 

@@ -256,6 +256,24 @@ def test_spike_counters_count_on_through_sequential_entries():
     assert counted["after"][-1] > counted["after"][0] > 0
 
 
+def test_the_overflow_flag_of_a_spike_counter_stays_when_the_counter_has_wrapped():
+    """A neuron every 2.1 us: 256 spikes take 0.54 ms; the next program goes on from counter and flag."""
+    fast = {**FIRING, "leak_i_bias": 1022, "leak_enable_multiplication": True, "membrane_capacitance_capacitance": 20}
+    ticks_of = {"early": 100_000, "late": 480_000}
+    names = {"n": "spike_counter", "flag": "spike_counter_overflow"}
+    reads = [TimedRead(name=f"{name} {when}", at=at, field=field, index=(0,)) for when, at in ticks_of.items() for name, field in names.items()]
+    one = chip("-event_loss,-noise")
+    recording, state = one.run(program(fast, 1000, sequential=True, record=Record(spikes=(0,)), reads=reads))
+    spikes = {when: int((recording.spikes.tick < at).sum()) for when, at in ticks_of.items()}
+    assert spikes["early"] < 256 < spikes["late"]
+    for when, number in spikes.items():
+        assert int(recording.reads[f"n {when}"][0]) == pytest.approx(number % 256, abs=1)  # stamps of spikes are rounded
+        assert int(recording.reads[f"flag {when}"][0]) == (when == "late")
+    assert state.counters["spike_counter_overflow"][0] == 1
+    after, _ = one.run(program({}, 5, sequential=True, reads=[TimedRead(name="flag", at="before", field="spike_counter_overflow", index=(0,))]), state)
+    assert int(after.reads["flag"][0]) == 1
+
+
 @pytest.mark.parametrize("where", ["after", "write", "delta"])
 def test_who_may_leave_the_chip_is_decided_when_the_spike_is_fired(where):
     closed = np.zeros(N, bool)

@@ -195,6 +195,9 @@ PAIRED = Setup(
     160,
     Events.from_lists([[(5000 * k + late, label) for k in range(1, 6) for late, label in ((0, 0), (1500, 1))]]),
 )
+GATED = PAIRED.but("the same, post pulses only while the fire line is high", bayesian_operation=1)
+GATED_BY_LEFT = GATED.but("the same, circuit 0 on its fire line", bayesian_enable_master=only(0))
+GATED_BY_OTHER_ROW = GATED.but("the same, circuit 257 on its fire line", bayesian_enable_master=only(257))
 TRIGGERED = replace(PAIRED, name="the same, the field written again at 100 us", again=100)
 
 GENERATING = Setup(
@@ -388,6 +391,13 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "event_routing_enable_bypass_inhibitory": Knob(INHIBITED, 1, SPIKES, RISES),
             "event_routing_enable_post_overwrite": Knob(PAIRED, 1, CORRELATION, RISES),
         },
+        "Bayesian logic": {
+            "bayesian_to_post_pulse": Knob(PAIRED, 0, CORRELATION, RISES),
+            "bayesian_operation": Knob(PAIRED, 1, CORRELATION, RISES),
+            "bayesian_connect_fire_vertical": Knob(GATED_BY_OTHER_ROW, only(1), CORRELATION, FALLS),
+            "bayesian_connect_fire_to_right": Knob(GATED_BY_LEFT, only(0), CORRELATION, FALLS),
+            "bayesian_enable_master": Knob(GATED, 1, CORRELATION, FALLS),
+        },
         "Shared CapMem cells": {
             "syn_i_bias_dac": Knob(EXCITED, 1000, HEIGHT, RISES),
             "neuron_i_bias_readout_amp": Knob(CONVERTING, 0, READING, FALLS),
@@ -497,6 +507,7 @@ PASSIVE: Mapping[str, str] = MappingProxyType(
             ),
             "what a pad shows is measured outside the chip; the virtual board has no instrument there",
         ),
+        "bayesian_connect_fire_from_right": "without function on silicon, upstream says",
         **dict.fromkeys(("neuron_v_bias_casc_n", "neuron_i_bias_leak_source_follower"), _BIAS),
     }
 )
@@ -520,7 +531,7 @@ def observed(setup: Setup, name: str | None = None, code: Any = None) -> Recordi
         first, rest = (round(us * TICKS_PER_US) for us in (setup.again, setup.us - setup.again))
         parts["snippets"] = (Snippet(first), Snippet(rest, config=whole(**{name: code})))
     if "syn_i_bias_store" in setup.codes:
-        parts["reads"] = [TimedRead(name="correlation", at="after", field="correlation_causal", index=(0, 0, 0))]
+        parts["reads"] = [TimedRead(name="correlation", at="after", field="correlation_causal", index=(0, 0, 1))]
     probe = Probe(("v", "w"), (0,), round(INTERVAL_US * TICKS_PER_US))
     record = Record(spikes=(0,), probe=(probe,), madc=tuple(MadcChannel(c) for c in setup.madc), cadc=(CadcRecord((0,), period=1400),))
     return chip(setup.effects).run(program(codes, setup.us, entries=setup.entries, record=record, **parts))[0]

@@ -68,8 +68,8 @@ class Trial:
     instruments : sequence of Instrument
     kick_volts : callable
         ``(config, hemisphere, rows) -> V, shape (row, column)``: the line step of stored weights.
-    counters : ndarray, shape (circuit,), uint8
-        Spike counters at tick 0.
+    counted : ndarray, shape (circuit,), int64
+        Spikes in the spike counters at tick 0.
     drivers : sequence of Drivers
         Of each hemisphere; their state runs on.
     sensors : SensorBank, optional
@@ -81,13 +81,13 @@ class Trial:
         config: ChipConfig,
         instruments: Sequence[Instrument],
         kick_volts: KickVolts,
-        counters: NDArray[np.uint8],
+        counted: NDArray[np.int64],
         drivers: Sequence[Drivers],
         sensors: SensorBank | None = None,
     ) -> None:
-        self.config, self.instruments, self.kick_volts, self._counters, self.drivers = config, instruments, kick_volts, counters, drivers
+        self.config, self.instruments, self.kick_volts, self._counted, self.drivers = config, instruments, kick_volts, counted, drivers
         self.sensors, self._ahead = sensors, (LONG_AGO, NOTHING)
-        self.relays_ready = np.full((len(counters) // COLUMNS, COLUMNS), -(2**62), np.int64)
+        self.relays_ready = np.full((len(counted) // COLUMNS, COLUMNS), -(2**62), np.int64)
         self.carrier: Carrier | None = None
         self.segments: Sequence[Segment] = ()
         self._found: list[Carried] = []
@@ -122,14 +122,11 @@ class Trial:
             carried.traces = []
             if self.sensors is not None:
                 grid = s.start + (stop - s.start) // s.step_ticks * s.step_ticks
-                self.sensors.take(carried, self.drivers, self._without_post_pulse(), grid - s.step_ticks)
+                self.sensors.take(carried, self.drivers, grid - s.step_ticks)
                 carried.events = ()
             self._found.append(carried)
             now = stop
         return now
-
-    def _without_post_pulse(self) -> NDArray[np.bool_]:
-        return self.config.event_routing_enable_post_overwrite.astype(bool)
 
     def read_sensors(self, field: str, key: tuple[int | slice, ...], now: int) -> NDArray[np.uint8]:
         """Return readings of the correlation sensors at tick `now`, also of pairs in a step that is under way."""
@@ -137,9 +134,7 @@ class Trial:
             raise UnsupportedFeatureError(f"nobody has asked for {field} when the trial began. Read it with a TimedRead or from an actor given to the run.")
         if self._ahead[0] != now:
             fired = self._finish_step(now) if self.sensors.hears else None
-            mine = NOTHING if fired is None else (fired.tick, fired.circuit)
-            heard = ~self._without_post_pulse()[mine[1]]
-            self._ahead = now, (mine[0][heard], mine[1][heard])
+            self._ahead = now, NOTHING if fired is None else (fired.tick, fired.circuit)
         return self.sensors.read(self.config, field, key, now, self._ahead[1])
 
     def _finish_step(self, now: int) -> Carried | None:
@@ -160,14 +155,19 @@ class Trial:
         order = np.argsort(tick * (2 * COLUMNS) + circuit, kind="stable")
         return tick[order], circuit[order], leaves[order]
 
-    def counters(self, now: int) -> NDArray[np.uint8]:
-        """Return the spike counters of all circuits at tick `now`, also of spikes in a step that is under way; 8 bit, they wrap."""
+    def counted(self, now: int) -> NDArray[np.int64]:
+        """Return how many spikes have come to the counters of all circuits at tick `now`, also in a step that is under way."""
         ahead = self._finish_step(now)
         found = self._found if ahead is None else [*self._found, ahead]
-        total = self._counters.astype(np.int64)
+        total = self._counted.copy()
         for part in found:
             total += np.bincount(part.circuit[(part.tick >= 0) & (part.tick < now)], minlength=len(total))
-        return (total % COUNTER_STATES).astype(np.uint8)
+        return total
+
+
+def spike_counters(counted: NDArray[np.int64]) -> dict[str, NDArray[np.uint8]]:
+    """Return what the spike counters show after so many spikes: 8 bit that wrap, and a flag that stays."""
+    return {"spike_counter": (counted % COUNTER_STATES).astype(np.uint8), "spike_counter_overflow": (counted >= COUNTER_STATES).astype(np.uint8)}
 
 
 class Port:
@@ -178,15 +178,15 @@ class Port:
 
     def read_counter(self, circuit: int) -> int:
         """Return the spike counter of a circuit: 8 bit, wraps."""
-        return int(self._trial.counters(self.tick)[circuit])
+        return int(self._trial.counted(self.tick)[circuit]) % COUNTER_STATES
 
     def read(self, field: str, key: tuple[int | slice, ...]) -> NDArray[np.generic]:
         """Return a register field, or what the chip counts or measures (``spike_counter``, ``driver_voltage``, ``correlation_*``), indexed as numpy does.
 
         Events that circuits sent within the engine's step under way show in the drivers' voltages when the step is over.
         """
-        if field == "spike_counter":
-            return np.array(self._trial.counters(self.tick)[key])
+        if field.startswith("spike_counter"):
+            return np.array(spike_counters(self._trial.counted(self.tick))[field][key])
         if field in READS:
             return self._trial.read_sensors(field, key, self.tick)
         if field == "driver_voltage":

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip import correlation
-from neckar.chip.agenda import PLANES, RESET, Actor, Port, Trial, in_order
+from neckar.chip.agenda import PLANES, RESET, Actor, Port, Trial, in_order, spike_counters
 from neckar.chip.cadc_recorder import CadcRecorder
 from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
 from neckar.chip.capmem import CapMem
@@ -119,7 +119,7 @@ class Plan:
         if counted or (limited_links and wanted.any()):
             wanted |= self._ever("event_routing_enable_digital")
         for read in program.reads:
-            if read.field == "spike_counter":
+            if read.field.startswith("spike_counter"):
                 wanted[read.key] = True
         active = fires & wanted
         active[self._observed()] = True
@@ -212,7 +212,7 @@ class EntryResult:
     cells: CapMem
     state: NDArray[np.float32]  # (field, circuit)
     drivers: NDArray[np.float64]  # (hemisphere, driver), V
-    counters: NDArray[np.uint8]
+    counted: NDArray[np.int64]  # spikes in the spike counters
     spikes: tuple[Ticks, NDArray[np.int64]]
     unrecorded: int
     madc: list[LineSampler]
@@ -269,15 +269,15 @@ class EntryRun:
         self,
         before: NDArray[np.float32] | None = None,
         config: ChipConfig | None = None,
-        counters: NDArray[np.uint8] | None = None,
+        counted: NDArray[np.int64] | None = None,
         cells: CapMem | None = None,
         drivers: NDArray[np.float64] | None = None,
         sensors: Sequence[SensorState] | None = None,
     ) -> EntryResult:
         """Run the entry.
 
-        The arguments are circuits, registers, spike counters, analog parameter cells and drivers if it goes on from another entry, and correlation sensors,
-        which stay until they are reset.
+        The arguments are circuits, registers, spikes in the spike counters, analog parameter cells and drivers if it goes on from another entry, and
+        correlation sensors, which stay until they are reset.
         """
         plan, program = self.plan, self.plan.program
         config, self.cells = (config or plan.base).copy(), cells or self.cells
@@ -287,21 +287,21 @@ class EntryRun:
         state = resting_state(parameters, self.substrate.membranes(config, self.cells)) if before is None else before.copy()
         if before is None:
             reset_neurons(state, parameters)
-        counters = np.zeros(CIRCUITS, np.uint8) if counters is None else counters
+        counted = np.zeros(CIRCUITS, np.int64) if counted is None else counted
         voltages: list[NDArray[np.float64] | None] = [None] * HEMISPHERES if drivers is None else list(drivers)
         at_rest = [new_drivers(p, start, u) for p, u in zip(self.substrate.drivers(config, self.cells), voltages, strict=True)]
         bank = self._bank(config, sensors, start, before is None)
-        reads = _read("before", program.reads, config, _counters(counters, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)), bank, start)
+        reads = _read("before", program.reads, config, _counters(counted, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)), bank, start)
         samplers = [LineSampler((grid.channel.circuit,), grid.ticks, grid.channel.source) for grid in plan.channels]
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
-        nothing = np.zeros(CIRCUITS, np.uint8), (np.empty(0, np.int64),) * 2, 0
+        nothing = np.zeros(CIRCUITS, np.int64), (np.empty(0, np.int64),) * 2, 0
         result = EntryResult(config, self.cells, state, _voltages(at_rest, start), *nothing, samplers, cadc, [], reads, [])
         fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz)
         fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
-        trial = Trial(config, [*samplers, *cadc.samplers, *probes], self._kicks, counters, at_rest, bank)
+        trial = Trial(config, [*samplers, *cadc.samplers, *probes], self._kicks, counted, at_rest, bank)
         self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in (*PLANES, RESET)], [playback, *self.actors], result)
         self._finish(trial, fabric, result, probes)
         return result
@@ -336,7 +336,8 @@ class EntryRun:
                 lane.load(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             halves = [parameters.take(np.arange(COLUMNS) + COLUMNS * h) for h in range(HEMISPHERES)]
             if trial.sensors is not None:
-                trial.sensors.reconfigure(self.substrate.sensors(config, self.cells), config, a)
+                refractory = np.round(np.minimum(parameters.t_reset + parameters.t_holdoff, 1e6) / TICK_S).astype(np.int64)
+                trial.sensors.reconfigure(self.substrate.sensors(config, self.cells), config, refractory, a)
                 if RESET in plan.deltas.get(a, ()):
                     trial.sensors.reset(config[RESET].astype(bool), a)
             features = parameters.features._replace(plastic=_plastic(trial.drivers), sensed=trial.sensors is not None and plan.senses)
@@ -451,7 +452,7 @@ class EntryRun:
         tick, circuit, leaves = trial.spikes()
         inside = (tick >= 0) & (tick < program.duration)
         tick, circuit, leaves = tick[inside], circuit[inside], leaves[inside]
-        result.counters[:] = trial.counters(program.duration)
+        result.counted[:] = trial.counted(program.duration)
         self._write("after", config, self.writes)
         result.cells = self.cells
         if trial.sensors is not None:
@@ -462,7 +463,7 @@ class EntryRun:
         at_host, spike, result.loops = fabric.to_host(tick, circuit, leaves, config)
         outputs = (fabric.output_counts % CROSSBAR_COUNTER_STATES).astype(np.uint32)
         result.drivers = _voltages(trial.drivers, program.duration)
-        result.reads.update(_read("after", program.reads, config, _counters(result.counters, outputs, result.drivers), trial.sensors, program.duration))
+        result.reads.update(_read("after", program.reads, config, _counters(result.counted, outputs, result.drivers), trial.sensors, program.duration))
         wanted = self._recorded(tick[spike], circuit[spike])
         result.unrecorded = int(len(spike) - wanted.sum())
         result.spikes = in_order(at_host[wanted] // STAMP_TICKS * STAMP_TICKS, circuit[spike[wanted]])
@@ -493,9 +494,9 @@ def _read(
     return {read.name: np.array((counters[read.field] if read.field in counters else config[read.field])[read.key]) for read in reads if read.at == phase}
 
 
-def _counters(spikes: NDArray[np.uint8], outputs: NDArray[np.uint32], voltages: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+def _counters(counted: NDArray[np.int64], outputs: NDArray[np.uint32], voltages: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
     """Return what can be read besides registers."""
-    return {"spike_counter": spikes, "crossbar_event_counter": outputs, "driver_voltage": voltages.astype(np.float32)}
+    return {**spike_counters(counted), "crossbar_event_counter": outputs, "driver_voltage": voltages.astype(np.float32)}
 
 
 def _voltages(drivers: Sequence[Drivers], tick: int) -> NDArray[np.float64]:

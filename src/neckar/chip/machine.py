@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.chip.agenda import Actor
+from neckar.chip.agenda import COUNTER_STATES, Actor, spike_counters
 from neckar.chip.background import check_memory as check_background
 from neckar.chip.cadc_timing import check_cadc
 from neckar.chip.capmem import CELLS
@@ -142,7 +142,7 @@ class Chip:
                 "drivers": results[-1].drivers[None, None],
                 **_as_arrays(results[-1].sensors),
             },
-            counters={"spike_counter": results[-1].counters},
+            counters=spike_counters(results[-1].counted),
             capmem=results[-1].cells.jitter,
             runs=(state.runs if state else 0) + 1,
         )
@@ -174,13 +174,13 @@ class Chip:
 
     def _execute(self, plan: Plan, runs: Sequence[EntryRun], state: MachineState | None) -> list[EntryResult]:
         if plan.program.sequential:
-            before, counters = _going_on(plan, state)
+            before, counted = _going_on(plan, state)
             sensors = _sensors(state)
             drivers = None if before is None or state is None or "drivers" not in state.analog else np.array(state.analog["drivers"][0, 0])
-            results = [runs[0].execute(before, None, counters, None, drivers, sensors)]
+            results = [runs[0].execute(before, None, counted, None, drivers, sensors)]
             for run in runs[1:]:
                 last = results[-1]
-                results.append(run.execute(last.state, last.config, last.counters, last.cells, last.drivers, last.sensors))
+                results.append(run.execute(last.state, last.config, last.counted, last.cells, last.drivers, last.sensors))
             return results
         if len(runs) == 1 or self.threads == 1:
             return [run.execute(sensors=_sensors(state)) for run in runs]
@@ -308,8 +308,8 @@ def _resets(program: Program, state: MachineState | None) -> int:
     return 1 if state is None or "circuits" not in state.analog else 0
 
 
-def _going_on(plan: Plan, state: MachineState | None) -> tuple[NDArray[np.float32] | None, NDArray[np.uint8] | None]:
-    """Return circuits and spike counters from which a sequential program goes on; None after a reset.
+def _going_on(plan: Plan, state: MachineState | None) -> tuple[NDArray[np.float32] | None, NDArray[np.int64] | None]:
+    """Return circuits and spikes in the spike counters, from which a sequential program goes on; None after a reset.
 
     Raises
     ------
@@ -324,4 +324,6 @@ def _going_on(plan: Plan, state: MachineState | None) -> tuple[NDArray[np.float3
             f"the program is sequential and goes on from the last one, which did not integrate {len(missing)} circuits (circuit {missing[0]} first), because "
             "nothing observed them. Run the last program with sequential=True, which integrates all circuits, or start this one on a chip after a reset."
         )
-    return np.array(state.analog["circuits"][0, 0]), np.array(state.counters["spike_counter"])
+    flag = state.counters.get("spike_counter_overflow", np.zeros(CIRCUITS))
+    counted = state.counters["spike_counter"].astype(np.int64) + COUNTER_STATES * flag.astype(np.int64)
+    return np.array(state.analog["circuits"][0, 0]), counted

@@ -1,6 +1,7 @@
 """The correlation sensors of one trial: they hear what comes to the rows and what the neurons fire, and are read, reset and given other labels.
 
-They follow the engine at a distance of one step, because a step reports its spikes when it is over. A read in between works on a copy that has caught up.
+Post pulses are what the logic between neurons makes of the spikes (:mod:`neckar.chip.fire_logic`). The sensors follow the engine at a distance of one
+step, because a step reports its spikes when it is over. A read in between works on a copy that has caught up.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from neckar.chip.carrier import Carried
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.correlation import HEMISPHERES, READS, ROWS
+from neckar.chip.fire_logic import NOTHING, FireLogic
 from neckar.dynamics import NO_EVENTS, Drivers, SensorParameters, Sensors, SensorState
 
 Codes = Callable[[ChipConfig, int, NDArray[np.int64], NDArray[np.float32], int], NDArray[np.uint8]]
@@ -33,13 +35,13 @@ class SensorBank:
 
     def __init__(self, sensors: Sequence[Sensors], codes: Codes, hears: bool) -> None:
         self._sensors, self._codes, self.hears = sensors, codes, hears
+        self._logic = FireLogic()
 
-    def take(self, carried: Carried, drivers: Sequence[Drivers], silent: NDArray[np.bool_], until: int) -> None:
-        """Take in what happened; `silent` (circuit,) fires no post pulses. All pulses before tick `until` are in."""
+    def take(self, carried: Carried, drivers: Sequence[Drivers], until: int) -> None:
+        """Take in what happened. All pulses and spikes before tick `until` are in."""
         if not self.hears:
             return
-        heard = ~silent[carried.circuit]
-        tick, circuit = carried.tick[heard], carried.circuit[heard]
+        tick, circuit = self._logic.pulses(carried.tick, carried.circuit, until)
         for h, sensors in enumerate(self._sensors):
             mine = circuit // COLUMNS == h
             events = carried.events[h] if carried.events else NO_EVENTS
@@ -47,12 +49,15 @@ class SensorBank:
             sensors.advance(until)
 
     def advance(self, until: int) -> None:
-        """Work off everything before tick `until`."""
+        """Work off everything before tick `until`; all spikes before it are in."""
+        self._note_posts(self._sensors, *self._logic.pulses(NOTHING, NOTHING, until))
         for sensors in self._sensors:
             sensors.advance(until)
 
-    def reconfigure(self, parameters: Sequence[SensorParameters], config: ChipConfig, tick: int) -> None:
-        """Take over a configuration from a tick on."""
+    def reconfigure(self, parameters: Sequence[SensorParameters], config: ChipConfig, refractory_ticks: NDArray[np.int64], tick: int) -> None:
+        """Take over a configuration, and how long each circuit is refractory, shape (circuit,), from a tick on; all spikes before are in."""
+        self._note_posts(self._sensors, *self._logic.pulses(NOTHING, NOTHING, tick))
+        self._logic.configure(config, refractory_ticks)
         for h, sensors in enumerate(self._sensors):
             sensors.reconfigure(parameters[h], config.synapse_label[h], tick)
 
@@ -68,19 +73,26 @@ class SensorBank:
     def read(
         self, config: ChipConfig, field: str, key: tuple[int | slice, ...], tick: int, ahead: tuple[NDArray[np.int64], NDArray[np.int64]]
     ) -> NDArray[np.uint8]:
-        """Return readings at a tick, indexed as numpy does; `ahead` are ticks and circuits of the post pulses in the step under way."""
+        """Return readings at a tick, indexed as numpy does; `ahead` are ticks and circuits of the spikes in the step under way."""
         wanted = np.zeros((HEMISPHERES, ROWS, 1), bool)
         wanted[key[:2]] = True
         plane = np.zeros((HEMISPHERES, ROWS, COLUMNS), np.uint8)
+        posts = self._logic.fork().pulses(*ahead, tick)
         for h, sensors in enumerate(self._sensors):
             rows = np.flatnonzero(wanted[h, :, 0])
             if len(rows):
-                mine = ahead[1] // COLUMNS == h
+                mine = posts[1] // COLUMNS == h
                 part = sensors.part(rows)
-                part.note(NO_EVENTS, np.zeros(0, np.uint8), ahead[0][mine], ahead[1][mine] % COLUMNS)
+                part.note(NO_EVENTS, np.zeros(0, np.uint8), posts[0][mine], posts[1][mine] % COLUMNS)
                 part.advance(tick)
                 plane[h, rows] = self._codes(config, h, rows, part.state().charge, tick)[READS.index(field)]
         return np.array(plane[key])
+
+    @staticmethod
+    def _note_posts(sensors: Sequence[Sensors], tick: NDArray[np.int64], circuit: NDArray[np.int64]) -> None:
+        for h, half in enumerate(sensors):
+            mine = circuit // COLUMNS == h
+            half.note(NO_EVENTS, np.zeros(0, np.uint8), tick[mine], circuit[mine] % COLUMNS)
 
     def states(self) -> tuple[SensorState, ...]:
         """Return what the sensors hold after the last advance."""

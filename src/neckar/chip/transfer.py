@@ -23,9 +23,9 @@ potential lies ``i_gm / (6/V i_coba)`` above (inhibition: below) it. That is how
 
 Circuits are described each by itself; which of them share membranes is said by :mod:`neckar.chip.compartments`.
 
-Not modelled: saturation of the amplifier of the conductance-based mode; the neurons' logic (raises
-:class:`~neckar.errors.UnsupportedFeatureError`); what the biases of followers and comparators do beyond on and off; temperature. What a CapMem cell
-holds beside its code is added before (:mod:`neckar.chip.capmem`): codes may be real numbers here.
+Not modelled: saturation of the amplifier of the conductance-based mode and of conductances between compartments; what the biases of followers and
+comparators do beyond on and off; temperature. What a CapMem cell holds beside its code is added before (:mod:`neckar.chip.capmem`): codes may be real
+numbers here.
 """
 
 from __future__ import annotations
@@ -232,8 +232,8 @@ def _leak_and_reset(codes: _Codes, factors: Mapping[str, Values], lines: Mapping
 def _firing(codes: _Codes, lines: Mapping[str, Potential]) -> dict[str, Any]:
     """Return threshold and refractory period.
 
-    The refractory counter runs on one of the backend's two clocks. The reset ends some cycles, the hold-off, before the counter. A counter that starts
-    within the hold-off misses that moment: the reset lasts until it has wrapped around, without hold-off. Without clocks it never ends.
+    The refractory counter runs on one of the backend's two clocks and ends at 255. The reset ends some cycles, the hold-off, before. A counter that starts
+    within the hold-off has passed that moment: it wraps, and the reset ends one round later. Without clocks it never ends.
     A neuron whose fire pulse is off, or whose comparator has no bias, cannot fire.
     """
     fires = codes.on("threshold_enable") & (codes.raw("event_routing_analog_output") > 0) & (codes.quadrant("neuron_i_bias_spike_comparator") > 0)
@@ -244,11 +244,11 @@ def _firing(codes: _Codes, lines: Mapping[str, Potential]) -> dict[str, Any]:
     cycles = codes.lsb("refractory_period_refractory_time")
     holdoff = np.maximum(2 * (facts.HOLDOFF_CODE_MAX.value - codes.lsb("refractory_period_reset_holdoff")) + 1, 1)
     wraps = cycles <= holdoff
-    t_reset = cycle * np.where(wraps, facts.REFRACTORY_COUNTER.value, cycles - holdoff)
+    t_reset = cycle * (cycles - holdoff + np.where(wraps, facts.REFRACTORY_COUNTER.value, 0))
     return {
         "v_threshold": np.where(fires, threshold, np.inf),
         "t_reset": np.where(codes.backend("backend_enable_clocks"), t_reset, facts.NEVER.value),
-        "t_holdoff": np.where(wraps, 0.0, cycle * holdoff),
+        "t_holdoff": cycle * holdoff,
         "pause": codes.on("refractory_period_enable_pause"),
     }
 

@@ -157,15 +157,14 @@ _EVENTS = (
     _LOLA.switch("event_routing_enable_post_overwrite", "Only external post pulses reach the correlation sensors, not the neuron's own spikes."),
 )
 
-_BAYESIAN = _refused(
-    "the logic between neurons",
+_BAYESIAN = (
     _LOLA.switch("bayesian_to_post_pulse", "Uses the output of the logic operation as post pulse of the correlation sensors.", True),
     _LOLA.choice("bayesian_operation", ("local", "AND", "XNOR", "MULLER_C"), "Logic between the refractory states of this and a connected neuron."),
-    _LOLA.switch("bayesian_connect_fire_vertical", "Connects the fire line to the neuron of the other row."),
+    _LOLA.switch("bayesian_connect_fire_vertical", "Connects the fire line to that of the other row."),
     _LOLA.switch("bayesian_connect_fire_to_right", "Drives the fire line of the next column."),
-    _LOLA.switch("bayesian_connect_fire_from_right", "Takes the fire line of the next column (without function on silicon)."),
+    *_passive(_LOLA.switch("bayesian_connect_fire_from_right", "Takes the fire line of the next column (without function on silicon).")),
     _LOLA.switch("bayesian_enable_master", "Puts the neuron's refractory state on the fire line."),
-    _LOLA.switch("bayesian_enable_slave", "Takes the remote refractory state from the fire line."),
+    *_refused("a neuron that fires with another one", _LOLA.switch("bayesian_enable_slave", "Takes the refractory state from the fire line.")),
 )
 
 _READOUT = _passive(
@@ -391,7 +390,20 @@ _COUNTERS = (
         255,
         "spikes",
         "counter",
-        "Spikes of the neuron since the last reset of the counter, modulo 256. The flag that silicon sets at an overflow has no model.",
+        "Spikes of the neuron since the last reset of the counter, modulo 256.",
+        "haldls vx/neuron.h (SpikeCounterRead)",
+        counter=True,
+    ),
+    Register(
+        "spike_counter_overflow",
+        ("circuit",),
+        _U8,
+        0,
+        0,
+        1,
+        "flag",
+        "counter",
+        "Set since the spike counter passed 255 for the first time after its last reset.",
         "haldls vx/neuron.h (SpikeCounterRead)",
         counter=True,
     ),

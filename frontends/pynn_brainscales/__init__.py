@@ -8,6 +8,10 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from dlens_vx_v3._genuine import refuse_shadowing
+
+refuse_shadowing(__name__, __file__)
+
 _PYNN_MODULES = ("common", "core", "descriptions", "errors", "parameters", "random", "recording", "serialization", "space", "standardmodels")
 
 __all__ = list(_PYNN_MODULES)

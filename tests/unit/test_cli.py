@@ -410,14 +410,39 @@ def test_doctor_reports_bad_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line.status for line in doctor.settings({})] == ["fail"]
 
 
-@pytest.mark.parametrize(("content", "status"), [("import neckar.lab", "ok"), ("import _upstream", "fail"), (None, "fail")])
-def test_doctor_recognises_a_package_that_shadows_the_front_end(content: str | None, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "content", "status"),
+    [
+        ("some_front_end", "import neckar.lab", "ok"),
+        ("some_front_end", "import _upstream", "fail"),  # only the genuine one
+        ("some_front_end", None, "fail"),  # none at all
+        ("pylogging", "import _upstream", "fail"),  # the genuine one is found first, or hidden
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_doctor_checks_every_front_end_in_both_directions(
+    name: str, content: str | None, status: str, first: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dlens_vx_v3 import _siblings
+
     if content is not None:
-        (tmp_path / "some_front_end").mkdir()
-        (tmp_path / "some_front_end" / "__init__.py").write_text(content)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(doctor, "_FRONT_ENDS", ("some_front_end",))
-    assert [line.status for line in doctor.front_ends()] == [status]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(content)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path] if first else [*sys.path, str(tmp_path)])
+    monkeypatch.setattr(_siblings, "FRONT_ENDS", (name,))
+    lines = list(doctor.front_ends())
+    assert [line.status for line in lines] == [status]
+    assert name in lines[0].text
+
+
+def test_doctor_does_not_import_a_genuine_register_level(tmp_path: Path) -> None:
+    (tmp_path / "dlens_vx_v3").mkdir()
+    (tmp_path / "dlens_vx_v3" / "__init__.py").write_text("raise SystemExit('imported')")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from neckar.cli import doctor; print(*doctor.front_ends())"
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert f"{tmp_path}" in run.stdout
+    assert "is not Neckar's" in run.stdout
 
 
 def test_doctor_notices_a_machine_that_does_not_repeat_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,6 @@ from neckar.lab import ENVIRONMENT, Lab
 
 _PACKAGES = ("numpy", "numba", "PyNN", "neo", "quantities", "h5py", "typer", "rich", "platformdirs")
 _OPTIONAL = ("matplotlib", "torch")
-_FRONT_ENDS = ("pynn_brainscales",)
 _WIDE_VECTORS = ("avx512f", "avx2", "neon", "sve")
 _SLOW_S = 1.0
 
@@ -82,17 +81,28 @@ def kernels() -> Iterator[Line]:
 
 
 def front_ends() -> Iterator[Line]:
-    """Check that the names of upstream's packages lead to Neckar's front ends."""
-    for name in _FRONT_ENDS:
-        spec = util.find_spec(name)
-        places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
-        foreign = [place for place in places if not _is_ours(place)]
-        if not places:
-            yield Line("fail", f"front end {name} is missing. Install neckar again.")
+    """Check that the names of upstream's packages lead to Neckar's front ends, and that none of them hides a genuine package."""
+    spec = util.find_spec("dlens_vx_v3")
+    if spec is not None and spec.origin is not None and not Path(spec.origin).with_name("_genuine.py").exists():
+        yield _shadowed("dlens_vx_v3", Path(spec.origin))
+        return
+    try:
+        from dlens_vx_v3._genuine import installations, is_ours
+        from dlens_vx_v3._siblings import FRONT_ENDS
+    except ImportError as error:
+        yield Line("fail", f"front ends: {error}")
+        return
+    for name in FRONT_ENDS:
+        places = list(installations(name))
+        foreign = [place for place in places if not is_ours(place)]
+        if not places or places == foreign:
+            yield Line("fail", f"front end {name} is missing{f', only a genuine one is in {foreign[0]}' if foreign else ''}. Install neckar again.")
+        elif places[0] in foreign:
+            yield _shadowed(name, places[0])
         elif foreign:
-            yield Line("fail", f"{name} in {foreign[0]} is not Neckar's: the genuine package shadows the front end. Use an environment without it.")
+            yield Line("fail", f"front end {name} hides the genuine package in {foreign[0]}. Use an environment with only one of them.")
         else:
-            yield Line("ok", f"front end {name} in {places[0]}")
+            yield Line("ok", f"front end {name} in {places[0].parent}")
 
 
 def settings(environment: Mapping[str, str]) -> Iterator[Line]:
@@ -138,6 +148,6 @@ def _timed_run() -> tuple[float, Any]:
     return time.perf_counter() - start, recording
 
 
-def _is_ours(place: Path) -> bool:
-    """Return whether a package was made by Neckar: its modules import neckar."""
-    return any("neckar" in source.read_text(encoding="utf-8", errors="replace") for source in place.rglob("*.py"))
+def _shadowed(name: str, place: Path) -> Line:
+    """Return the line about a genuine package that Python finds first."""
+    return Line("fail", f"{name} in {place} is not Neckar's: the genuine package shadows the front end. Use an environment without it.")

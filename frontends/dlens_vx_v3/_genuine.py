@@ -30,7 +30,7 @@ def refuse_shadowing(name: str, file: str) -> None:
         if place != Path(file).resolve() and not is_ours(place):
             raise ShadowedInstallationError(
                 f"the import of {name} leads to Neckar's front end in {file}, and there is another {name} in {place}, which it would hide. "
-                f"Allowed is one of the two: use an environment without the genuine packages, uninstall neckar here, or take {place.parent.parent} off sys.path."
+                f"Allowed is one of the two: use an environment without the genuine packages, uninstall neckar, or shorten sys.path."
             )
 
 

@@ -177,7 +177,9 @@ class ManagedConnection:
         if connection_count is not None and connection_count < 1:
             raise ConfigurationError(f"ManagedConnection got {connection_count} chips; allowed is 1. Leave the number out.")
         if connection_count is not None and connection_count > 1:
-            raise UnsupportedFeatureError(f"ManagedConnection got {connection_count} chips; allowed is 1. Open a connection inside each of several neckar.Lab blocks.")
+            raise UnsupportedFeatureError(
+                f"ManagedConnection got {connection_count} chips; allowed is 1. Open a connection inside each of several neckar.Lab blocks."
+            )
         self._handle: ConnectionHandle | None = None
 
     def __enter__(self) -> ConnectionHandle:

@@ -50,7 +50,7 @@ _NAMES = {level.value: level.name for level in LogLevel}
 class Logger:
     """A named logger. Each method takes any number of objects and logs them, joined by spaces; what does not reach the logger's level is not formatted.
 
-    Made by :func:`get`; the same name gives the same logger. Names with dots are a hierarchy: ``calix.common`` has the level of ``calix`` until it gets its own.
+    Made by :func:`get`; the same name gives the same logger. Names with dots are a hierarchy: ``calix.common`` has the level of ``calix`` until it gets one.
     """
 
     def __init__(self, name: str, target: logging.Logger) -> None:
@@ -152,7 +152,7 @@ def default_config(
     """
     formatter = _Formatter(print_location, color, date_format)
     root = _of(get_root())
-    handlers = [_StandardOutput()] if dual or not fname else []
+    handlers: list[logging.Handler] = [_StandardOutput()] if dual or not fname else []
     handlers += [logging.FileHandler(fname)] if fname else []
     reset()
     root.setLevel(_level(level))
@@ -239,5 +239,3 @@ def _level(level: LogLevel | int | str) -> LogLevel:
     except (KeyError, ValueError):
         names = [known.name for known in LogLevel]
         raise UnknownNameError(f"{level!r} is no log level; allowed is one of {', '.join(names)}{nearest(str(level), names)} Choose one of these.") from None
-
-

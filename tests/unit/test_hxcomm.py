@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dlens_vx_v3 import hxcomm
-from dlens_vx_v3.hxcomm import ConnectionStateError, choice
 
 import neckar
+from dlens_vx_v3 import hxcomm
+from dlens_vx_v3.hxcomm import ConnectionStateError, choice
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.program import Program, Snippet
 
@@ -62,7 +62,7 @@ def test_a_connection_is_opened_once() -> None:
 
 
 def test_a_handle_is_not_made_by_hand() -> None:
-    with pytest.raises(TypeError, match="with hxcomm.ManagedConnection"):
+    with pytest.raises(TypeError, match=r"with hxcomm\.ManagedConnection"):
         hxcomm.ConnectionHandle()
 
 

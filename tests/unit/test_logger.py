@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from dlens_vx_v3 import logger
 from dlens_vx_v3.logger import LogLevel
-
 from neckar.errors import ConfigurationError, UnknownNameError
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")

@@ -6,6 +6,7 @@ test-event_loopback.cpp (A32). All three are digital but for the loss on the lin
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 
 import numpy as np
@@ -44,7 +45,7 @@ def regular_counts(chip):
 
 
 def test_a29_regular_background_sources():
-    for chip in (SPECIMEN, OTHERS[0]):
+    for chip in (SPECIMEN, *OTHERS):
         np.testing.assert_allclose(regular_counts(chip), 20_000, atol=1000)
 
 
@@ -77,17 +78,18 @@ def bypassed(chip, seed=1234):
 def test_a30_spikes_of_a_bypassed_neuron_are_as_many_as_the_rate_says():
     assert pytest.approx(20e3, rel=0.01) == RATE_HZ
     expected = 0.1 * RATE_HZ
-    for chip in (SPECIMEN, OTHERS[0]):
+    for chip in (SPECIMEN, *OTHERS):
         for times in bypassed(chip):
             assert abs(len(times) - expected) < 5 * np.sqrt(expected)
 
 
 def test_a30_two_targets_of_one_source_agree():
     """More than 98 % of the spikes have a partner within 10 us; the links lose 0.1 %."""
-    one, other = bypassed(SPECIMEN)
-    near = np.abs(one[np.clip(np.searchsorted(one, other), 0, len(one) - 1)] - other)
-    before = np.abs(one[np.clip(np.searchsorted(one, other) - 1, 0, len(one) - 1)] - other)
-    assert np.mean(np.minimum(near, before) < 10) > 0.98
+    for chip in (SPECIMEN, *OTHERS):
+        one, other = bypassed(chip)
+        near = np.abs(one[np.clip(np.searchsorted(one, other), 0, len(one) - 1)] - other)
+        before = np.abs(one[np.clip(np.searchsorted(one, other) - 1, 0, len(one) - 1)] - other)
+        assert np.mean(np.minimum(near, before) < 10) > 0.98
 
 
 def test_a30_the_source_is_random():
@@ -102,7 +104,7 @@ def test_a30_the_source_is_random():
 
 @pytest.mark.parametrize("output", range(4))
 def test_a32_loop_back(output):
-    for channel in range(4):
+    for chip, channel in itertools.product((SPECIMEN, *OTHERS), range(4)):
         events = Events.from_lists([[(40 * k, channel << 14) for k in range(1000)]])
-        found = len(run(SPECIMEN, opened((FPGA + output, HOST + output)), 100, NOTHING, entries=events).loopback)
+        found = len(run(chip, opened((FPGA + output, HOST + output)), 100, NOTHING, entries=events).loopback)
         assert 900 <= found <= 1100 if channel == output else found <= 100

@@ -1,0 +1,12 @@
+"""Coordinates of the chip, under upstream's names."""
+
+from __future__ import annotations
+
+from dlens_vx_v3.halco import common as common
+from dlens_vx_v3.halco._base import Enum as Enum
+from dlens_vx_v3.halco._base import Ranged
+from dlens_vx_v3.halco._base import iter_all as iter_all
+from dlens_vx_v3.halco._coordinates import *  # noqa: F403
+
+Coordinate = Ranged
+"""Any coordinate; for annotations."""

@@ -1,0 +1,90 @@
+"""The neuron circuits, each with all its registers: generated from the register table, group by group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlens_vx_v3._container import REGISTERS, Container, Many, Member, Part, Sub, choices_of, code
+from dlens_vx_v3.hal import CapMemCell, CommonNeuronBackendConfig, NeuronBackendConfig, NeuronConfig
+from dlens_vx_v3.halco import AtomicNeuronOnDLS, CapMemBlockOnDLS, CommonNeuronBackendConfigOnDLS, NeuronBlockOnDLS
+
+AnalogValue = CapMemCell.Value
+
+
+def _members(prefix: str, types: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of the register fields that start with `prefix`; `types` are those of codes and choices."""
+    fields = {name[len(prefix) + 1 :]: row for name, row in REGISTERS.items() if name.startswith(f"{prefix}_") and row.axes == ("circuit",) and not row.counter}
+    kinds = {"capmem_voltage": AnalogValue, "capmem_current": AnalogValue, "switch": bool}
+    return {name: Member(types.get(name) or kinds[row.kind], row.name) for name, row in fields.items()}
+
+
+def _group(name: str, prefix: str, base: type[Part] = Part, **types: Any) -> Any:
+    """Return the class of a group of a neuron's registers. A type's name in the class is its own."""
+    members: dict[str, Any] = {"__module__": __name__, "__qualname__": f"AtomicNeuron.{name}", **{kind.__name__: kind for kind in types.values()}}
+    return type(name, (base,), {**members, **_members(prefix, types), "__doc__": f"Registers {prefix}_* of a neuron circuit."})
+
+
+class AtomicNeuron(Container, at=AtomicNeuronOnDLS):
+    """A neuron circuit: all its analog parameters and switches."""
+
+    AnalogValue = AnalogValue
+
+    SynapticInput = _group("SynapticInput", "excitatory_input")
+    InhibitoryInput = _group("InhibitoryInput", "inhibitory_input", base=SynapticInput)
+    Leak = _group("Leak", "leak")
+    Reset = _group("Reset", "reset")
+    Threshold = _group("Threshold", "threshold")
+    Multicompartment = _group("Multicompartment", "multicompartment")
+    ConstantCurrent = _group("ConstantCurrent", "constant_current", type=choices_of("Type", "constant_current_type"))
+    MembraneCapacitance = _group("MembraneCapacitance", "membrane_capacitance", capacitance=NeuronConfig.MembraneCapacitorSize)
+    Adaptation = _group("Adaptation", "adaptation")
+    Exponential = _group("Exponential", "exponential")
+    EventRouting = _group(
+        "EventRouting",
+        "event_routing",
+        analog_output=choices_of("AnalogOutputMode", "event_routing_analog_output"),
+        address=NeuronBackendConfig.AddressOut,
+    )
+    Readout = _group("Readout", "readout", source=NeuronConfig.ReadoutSource)
+    RefractoryPeriod = _group(
+        "RefractoryPeriod",
+        "refractory_period",
+        refractory_time=NeuronBackendConfig.RefractoryTime,
+        reset_holdoff=NeuronBackendConfig.ResetHoldoff,
+        input_clock=NeuronBackendConfig.InputClock,
+    )
+    Bayesian = _group("Bayesian", "bayesian", operation=choices_of("Operation", "bayesian_operation"))
+
+    excitatory_input = Sub(SynapticInput)
+    inhibitory_input = Sub(InhibitoryInput)
+    leak = Sub(Leak)
+    reset = Sub(Reset)
+    threshold = Sub(Threshold)
+    multicompartment = Sub(Multicompartment)
+    constant_current = Sub(ConstantCurrent)
+    membrane_capacitance = Sub(MembraneCapacitance)
+    adaptation = Sub(Adaptation)
+    exponential = Sub(Exponential)
+    event_routing = Sub(EventRouting)
+    readout = Sub(Readout)
+    refractory_period = Sub(RefractoryPeriod)
+    bayesian = Sub(Bayesian)
+
+
+AtomicNeuron.EventRouting.Address = NeuronBackendConfig.AddressOut
+AtomicNeuron.Readout.Source = NeuronConfig.ReadoutSource
+AtomicNeuron.MembraneCapacitance.CapacitorSize = NeuronConfig.MembraneCapacitorSize
+
+
+class NeuronBlock(Container, at=NeuronBlockOnDLS):
+    """All neuron circuits and what they share."""
+
+    AnalogValue = AnalogValue
+
+    atomic_neurons = Many(AtomicNeuron, AtomicNeuronOnDLS)
+    backends = Many(CommonNeuronBackendConfig, CommonNeuronBackendConfigOnDLS)
+    v_bias_casc_n = code(AnalogValue, "neuron_v_bias_casc_n", over=(CapMemBlockOnDLS,))
+    i_bias_readout_amp = code(AnalogValue, "neuron_i_bias_readout_amp", over=(CapMemBlockOnDLS,))
+    i_bias_leak_source_follower = code(AnalogValue, "neuron_i_bias_leak_source_follower", over=(CapMemBlockOnDLS,))
+    i_bias_threshold_comparator = code(AnalogValue, "neuron_i_bias_spike_comparator", over=(CapMemBlockOnDLS,))
+    i_bias_synin_drop = code(AnalogValue, "neuron_i_bias_synin_drop", over=(CapMemBlockOnDLS,))

@@ -10,3 +10,5 @@ from dlens_vx_v3.halco._coordinates import *  # noqa: F403
 
 Coordinate = Ranged
 """Any coordinate; for annotations."""
+
+__all__ = sorted(name for name in globals() if not name.startswith("_") and name != "annotations")

@@ -1,9 +1,9 @@
 """Kinds of coordinates and values: ranged integers, pairs of them, and the facts from which one coordinate follows from another.
 
-A coordinate is an integer in a range: its enumeration. A pair has two parts, one fast and one slow, and the enumeration ``slow * fast.size + fast``. What a
-coordinate says about the chip is a set of *facts*, for example its hemisphere and its column; the rules below derive further facts, and a conversion ``a.toB()``
-exists whenever the facts of ``a`` fix all facts of ``B``. The same facts give the place of a container in the register table. Names, ranges and relations: halco
-hicann-dls/vx.
+A coordinate is an integer in a range: its enumeration. A pair has two parts, one fast and one slow, and the enumeration ``slow * fast.size + fast``.
+What a coordinate says about the chip is a set of *facts*, for example its hemisphere and its column; the rules below derive further facts, and a
+conversion ``a.toB()`` exists whenever the facts of ``a`` fix all facts of ``B``. The same facts give the place of a container in the register table.
+Names, ranges and relations: halco hicann-dls/vx.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from functools import cache as _cache
 from typing import Any, ClassVar, Self, SupportsIndex
 
 from neckar.errors import ParameterRangeError
-
 
 memo: Any = _cache
 """A cache; untyped, because type checkers do not take classes without hash of their instances as keys."""
@@ -136,8 +135,8 @@ def _remake(kind: type[Ranged], number: int) -> Ranged:
 class Pair(Ranged):
     """A coordinate of two parts: ``class SynapseRowOnDLS(Pair, fast=SynapseRowOnSynram, slow=SynramOnDLS): ...``.
 
-    Made from its enumeration, from both parts in either order, or from the fast part alone (the slow one is then 0). A grid is a pair of column (fast, x) and row
-    (slow, y).
+    Made from its enumeration, from both parts in either order, or from the fast part alone (the slow one is then 0). A grid is a pair of column
+    (fast, x) and row (slow, y).
     """
 
     fast: ClassVar[type[Ranged]]

@@ -10,6 +10,7 @@ import numpy as _np
 from dlens_vx_v3.halco._base import Pair, Ranged
 from neckar import facts as _facts
 
+
 class HemisphereOnDLS(Ranged, size=2, fact="hemisphere"):
     """A half of the chip: 0 top, 1 bottom."""
 
@@ -751,7 +752,7 @@ class CrossbarNodeOnDLS(Pair, fast=CrossbarOutputOnDLS, slow=CrossbarInputOnDLS)
 
     def __new__(cls, *parts: int) -> CrossbarNodeOnDLS:
         if len(parts) < 2:
-            return cls.at(cls.checked(*parts) if parts else 0)
+            return cls.at(cls.checked(parts[0]) if parts else 0)
         crossing = _Crossing(*parts)
         return cls.at(cls.checked(_NODES.get(int(crossing), cls.size), f"The number of the node at {crossing}"))
 

@@ -1,7 +1,7 @@
 """A lab without a machine, for tests of front ends: recordings are made from what the Program asks for.
 
 Every recorded circuit c fires at ticks 5000 (c + 1), 10000 (c + 1), ... and its MADC shows the code c at every 17th tick, alternately if two circuits share it.
-Its CADC shows 100 + c as often as asked.
+Its CADC shows 100 + c as often as asked. Recorded sources come back at once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from neckar.chip.config import ChipConfig
-from neckar.program import CadcSamples, Cost, EnergyRange, Losses, Program, Provenance, Record, Recording, Samples, Spikes
+from neckar.network._route import LOOP_BIT
+from neckar.program import CadcSamples, Cost, EnergyRange, Events, Losses, Program, Provenance, Record, Recording, Samples, Spikes
 
 FIRST_SPIKE_TICK = 5000
 SAMPLE_TICKS = 17
@@ -60,6 +61,7 @@ class FakeSession:
                 CadcSamples(source, circuits, [0, len(ticks)], ticks, np.tile(100 + np.array(circuits), (len(ticks), 1)).astype(np.uint8))
                 for (source, circuits), ticks in rows.items()
             ),
+            loopback=_loops(program),
             losses=Losses(),
             cost=_COST,
             chip_ticks=program.duration,
@@ -87,6 +89,12 @@ class FakeLab:
 def _spikes(record: Record, begin: int, end: int) -> list[tuple[int, int]]:
     circuits = range(512) if record.spikes == "all" else record.spikes
     return [(tick, c) for c in circuits for tick in range(FIRST_SPIKE_TICK * (c + 1), end, FIRST_SPIKE_TICK * (c + 1)) if tick >= begin]
+
+
+def _loops(program: Program) -> Events:
+    tick, label = program.entries.entry(0)
+    back = label & LOOP_BIT > 0
+    return Events([0, back.sum()], tick[back], label[back])
 
 
 def _read(record: Record, begin: int, end: int, rows: dict[tuple[str, tuple[int, ...]], np.ndarray]) -> None:

@@ -47,16 +47,16 @@ def test_the_first_program_holds_every_field_and_later_ones_what_changed() -> No
     program = build_program([Section(first, 1000, Record())], held=None)
     assert program.whole
     assert program.config["leak_v_leak"][:3].tolist() == [700, 700, 0]
-    again = build_program([Section(mapped(net, first), 1000, Record())], held=first.fields)
+    again = build_program([Section(mapped(net, first), 1000, Record())], held=first.codes)
     assert again.config == {}
     changed = mapped(with_neurons(net, 650), first)
-    assert list(build_program([Section(changed, 1000, Record())], held=first.fields).config) == ["leak_v_leak"]
+    assert list(build_program([Section(changed, 1000, Record())], held=first.codes).config) == ["leak_v_leak"]
 
 
 def test_a_field_back_at_its_base_value_is_sent() -> None:
     first = mapped(network())
     bare = mapped(Network((NeuronPopulation("n", 2), network().populations[1])), first)
-    config = build_program([Section(bare, 1000, Record())], held=first.fields).config
+    config = build_program([Section(bare, 1000, Record())], held=first.codes).config
     assert not config["leak_v_leak"].any()
     assert not config["synapse_weight"].any()
     assert BASE.updated(first.fields).updated(config) == BASE

@@ -141,7 +141,7 @@ def test_the_chip_holds_what_the_network_says_whatever_came_before(lab: FakeLab,
 def test_a_run_that_fails_can_be_repeated(lab: FakeLab, neuron: pynn.Population, monkeypatch: pytest.MonkeyPatch) -> None:
     pynn.run(0.1, APPEND)
     with monkeypatch.context() as broken:
-        broken.setattr(pynn.simulator.state.chip, "execute", lambda sections: 1 / 0)
+        broken.setattr(pynn.simulator.state.chip, "execute", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             pynn.run(0.1)
     assert pynn.get_current_time() == 0.1

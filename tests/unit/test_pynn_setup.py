@@ -11,7 +11,8 @@ from fake_session import FakeLab
 
 import pynn_brainscales
 import pynn_brainscales.brainscales2 as pynn
-from neckar.errors import ConfigurationError, NeckarError, UnsupportedFeatureError
+from neckar.chip.config import ChipConfig
+from neckar.errors import ConfigurationError, NeckarError
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -34,7 +35,7 @@ def test_pynn_modules_are_within_reach() -> None:
 def test_every_name_of_all_exists_and_later_names_are_absent() -> None:
     assert all(hasattr(pynn, name) for name in pynn.__all__)
     assert pynn.standardmodels.cells is pynn.cells
-    for later in ("PlasticityRule", "lola", "InjectedConfiguration", "NumpyRNG", "MapConnector"):
+    for later in ("PlasticityRule", "lola", "NumpyRNG", "MapConnector"):
         assert not hasattr(pynn, later)
     assert pynn.list_standard_models() == [pynn.cells.HXNeuron]
 
@@ -111,11 +112,52 @@ def test_a_population_that_does_not_fit_leaves_no_trace() -> None:
     pynn.Population(512, pynn.cells.HXNeuron())
 
 
-def test_keywords_of_later_versions_accept_their_default_only() -> None:
+def test_keywords_of_the_wrong_type_are_refused() -> None:
     pynn.setup(initial_config=None, injected_config=None, connection=None, enable_neuron_bypass=False, calibration_cache=None, max_delay="auto")
-    for keyword, value in (("initial_config", object()), ("enable_neuron_bypass", True), ("backgroundPermutation", [0, 1, 2, 3])):
-        with pytest.raises(UnsupportedFeatureError, match=keyword):
+    wrong = {"initial_config": object(), "injected_config": {}, "injected_readout": set(), "connection": object(), "backgroundPermutation": [0, 4]}
+    for keyword, value in wrong.items():
+        with pytest.raises(ConfigurationError, match=keyword):
             pynn.setup(**{keyword: value})
+
+
+def test_the_initial_configuration_is_copied_and_reaches_the_chip(lab: FakeLab) -> None:
+    config = ChipConfig.default()
+    config["leak_v_leak", 7] = 700
+    pynn.setup(initial_config=config)
+    config["leak_v_leak", 7] = 600
+    assert pynn.simulator.state.base_config() == config.updated({"leak_v_leak": pynn.simulator.state.base_config().leak_v_leak})
+    pynn.run(0.1)
+    assert lab.sessions[0].config.leak_v_leak[7] == 700
+
+
+def test_the_base_configuration_is_live_until_the_network_is_mapped(lab: FakeLab) -> None:
+    pynn.setup()
+    pynn.Population(1, pynn.cells.HXNeuron(leak_v_leak=700))
+    for code, delta in ((3, None), (5, {"backend_clock_scale_fast"})):
+        pynn.simulator.state.base_config().backend_clock_scale_fast = code
+        pynn.run(0.1)
+        pynn.reset()
+        assert lab.sessions[0].config.backend_clock_scale_fast.tolist() == [code] * 2
+        assert delta is None or set(lab.sessions[0].programs[-1].config) == delta
+    assert lab.sessions[0].config.leak_v_leak[0] == 700
+
+
+def test_the_base_configuration_may_change_between_snippets(lab: FakeLab) -> None:
+    pynn.setup()
+    pynn.run(0.1, pynn.RunCommand.APPEND)
+    pynn.simulator.state.base_config().backend_clock_scale_slow = 2
+    pynn.run(0.1)
+    (program,) = lab.sessions[0].programs
+    assert list(program.snippets[1].config) == ["backend_clock_scale_slow"]
+
+
+def test_bypass_mode_replaces_the_initial_configuration(lab: FakeLab, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    pynn.setup(enable_neuron_bypass=True, initial_config=ChipConfig({"leak_v_leak": 700}))
+    assert "initial_config" in caplog.text
+    pynn.run(0.1)
+    config = lab.sessions[0].config
+    assert (config.leak_v_leak[0], config.threshold_enable.any(), config.event_routing_enable_bypass_excitatory.all()) == (0, False, True)
 
 
 def test_errors_of_the_front_end_belong_to_neckars_tree() -> None:

@@ -29,6 +29,16 @@ from pynn_brainscales.brainscales2._control import (
     set,
     setup,
 )
+from pynn_brainscales.brainscales2._information import (
+    get_backend_statistics,
+    get_execution_health_info,
+    get_execution_instance_data,
+    get_execution_time_info,
+    get_post_realtime_read,
+    get_post_realtime_read_ppu_symbols,
+    get_pre_realtime_read,
+)
+from pynn_brainscales.brainscales2._injection import InjectedConfiguration, InjectedReadout
 from pynn_brainscales.brainscales2.connectors import (
     AllToAllConnector,
     ArrayConnector,
@@ -67,6 +77,8 @@ __all__ = [
     "FromFileConnector",
     "FromListConnector",
     "IndexBasedProbabilityConnector",
+    "InjectedConfiguration",
+    "InjectedReadout",
     "OneToOneConnector",
     "Population",
     "PopulationView",
@@ -79,9 +91,16 @@ __all__ = [
     "create",
     "end",
     "errors",
+    "get_backend_statistics",
     "get_current_time",
+    "get_execution_health_info",
+    "get_execution_instance_data",
+    "get_execution_time_info",
     "get_max_delay",
     "get_min_delay",
+    "get_post_realtime_read",
+    "get_post_realtime_read_ppu_symbols",
+    "get_pre_realtime_read",
     "get_time_step",
     "initialize",
     "list_standard_models",

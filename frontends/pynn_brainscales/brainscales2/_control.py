@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from enum import Enum, auto
 from typing import Any
 from warnings import warn
@@ -10,28 +11,25 @@ from pyNN import common
 from pyNN.common.control import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY
 from pyNN.recording import get_io
 
-from neckar.errors import ConfigurationError, UnknownNameError, UnsupportedFeatureError, nearest
+from neckar.chip.config import ChipConfig
+from neckar.errors import ConfigurationError, UnknownNameError, nearest
+from neckar.facts import registers
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import RunStateError
-from pynn_brainscales.brainscales2._placement import checked_permutation
+from pynn_brainscales.brainscales2._injection import check_hooks
+from pynn_brainscales.brainscales2._placement import checked_background_permutation, checked_permutation
 from pynn_brainscales.brainscales2.connectors import FixedProbabilityConnector
 from pynn_brainscales.brainscales2.populations import Population
 from pynn_brainscales.brainscales2.projections import Projection
 from pynn_brainscales.brainscales2.standardmodels.cells import HXNeuron
 from pynn_brainscales.brainscales2.standardmodels.synapses import StaticSynapse
 
-_LATER: dict[str, tuple[Any, ...]] = {
-    "backgroundPermutation": (None, [3, 2, 1, 0]),
-    "enable_neuron_bypass": (None, False),
-    "initial_config": (None,),
-    "injected_config": (None,),
-    "injected_readout": (None,),
-    "connection": (None,),
-    "calibration_cache": (None,),
-    "injected_calib_target": (None,),
-    "injected_calib_options": (None,),
-}
-_KEYWORDS = ("max_delay", "neuronPermutation", *_LATER)
+_log = logging.getLogger("pyNN.brainscales2")
+
+_KEYWORDS = (
+    *("max_delay", "neuronPermutation", "backgroundPermutation", "enable_neuron_bypass", "initial_config", "injected_config", "injected_readout"),
+    *("connection", "calibration_cache", "injected_calib_target", "injected_calib_options"),
+)
 
 
 class RunCommand(Enum):
@@ -55,31 +53,88 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
     min_delay : float or "auto"
         Kept for PyNN.
     **extra_params
-        ``max_delay``; ``neuronPermutation``: circuits in the order of their use, each at most once, may be shorter than the chip. Others
-        are accepted with their default.
+        ``max_delay``
+            Kept for PyNN.
+        ``neuronPermutation``
+            Circuits in the order of their use, each at most once; may be shorter than the chip.
+        ``backgroundPermutation``
+            Buses within a hemisphere, 0 to 3, of the populations of on-chip sources in the order of their creation. Default 3, 2, 1, 0.
+        ``enable_neuron_bypass``
+            Every synaptic event fires its neuron, past the membrane; replaces ``initial_config``.
+        ``initial_config``
+            ``lola.Chip`` or ChipConfig from which all registers start. It is copied; ``simulator.state.grenade_chip_config`` is the copy, live until the
+            network is mapped.
+        ``injected_config``, ``injected_readout``
+            Register accesses besides the network's: :class:`InjectedConfiguration`, :class:`InjectedReadout`.
+        ``connection``
+            Handle of an open ``hxcomm.ManagedConnection``, which stays open; by default one is opened at the first run and closed by ``end``.
+        ``calibration_cache``, ``injected_calib_target``, ``injected_calib_options``
+            Folders and starting points for calibrating cell types.
 
     Raises
     ------
     UnknownNameError
         For an unknown keyword.
-    UnsupportedFeatureError
-        For a keyword whose capability is not part of this version.
     ConfigurationError, CircuitOverflowError, CircuitTypeError
-        If the permutation repeats a circuit, names one beyond the chip, or a negative one.
+        If a permutation repeats an entry, names one beyond the chip, or a negative one; if another keyword has a value of the wrong type.
     """
-    for keyword, value in extra_params.items():
+    for keyword in extra_params:
         if keyword not in _KEYWORDS:
             raise UnknownNameError(f"setup() has no keyword {keyword!r}{nearest(keyword, _KEYWORDS)} It knows {', '.join(_KEYWORDS)}.")
-        if keyword in _LATER and not any(value is default or (default is not None and value == default) for default in _LATER[keyword]):
-            raise UnsupportedFeatureError(f"setup({keyword}=...) is not part of this version. Leave it out.")
     max_delay = extra_params.get("max_delay", DEFAULT_MAX_DELAY)
     common.setup(timestep, min_delay, max_delay=max_delay)
-    permutation = checked_permutation(extra_params.get("neuronPermutation"))
+    permutation, background = extra_params.get("neuronPermutation"), extra_params.get("backgroundPermutation")
+    injected_config, injected_readout = extra_params.get("injected_config"), extra_params.get("injected_readout")
+    check_hooks(injected_config, injected_readout)
+    state = simulator.State(
+        simulator.current_lab(),
+        None if permutation is None else checked_permutation(permutation),
+        background_permutation=checked_background_permutation(background),
+        base=_base(extra_params.get("initial_config"), bool(extra_params.get("enable_neuron_bypass"))),
+        injected_config=injected_config,
+        injected_readout=injected_readout,
+        session=_session(extra_params.get("connection")),
+    )
     if simulator.state is not None:
         simulator.state.close()
-    simulator.state = simulator.State(simulator.current_lab(), permutation)
-    simulator.state.min_delay = 0 if min_delay == "auto" else min_delay
-    simulator.state.max_delay = 0 if max_delay == "auto" else max_delay
+    simulator.state = state
+    state.min_delay = 0 if min_delay == "auto" else min_delay
+    state.max_delay = 0 if max_delay == "auto" else max_delay
+    state.calibration_cache = extra_params.get("calibration_cache")
+    state.injected_calib_target, state.injected_calib_options = extra_params.get("injected_calib_target"), extra_params.get("injected_calib_options")
+
+
+def _base(initial_config: Any, bypass: bool) -> ChipConfig | None:
+    """Return the registers that an experiment starts from, None for the default."""
+    if bypass:
+        if initial_config is not None:
+            _log.info("setup(): initial_config is replaced by the configuration of enable_neuron_bypass")
+        return _bypass()
+    if initial_config is None:
+        return None
+    config = getattr(initial_config, "_config", initial_config)
+    if not isinstance(config, ChipConfig):
+        raise ConfigurationError(f"setup(initial_config=...) is {initial_config!r}; allowed is a lola.Chip, for instance pynn.helper.chip_from_nightly().")
+    return config.copy()
+
+
+def _bypass() -> ChipConfig:
+    """Return the configuration in which events fire neurons directly."""
+    config = ChipConfig.default()
+    config.threshold_enable = 0
+    config.event_routing_enable_bypass_excitatory = config.event_routing_enable_bypass_inhibitory = 1
+    config.padi_dacen_pulse_extension = registers("brainscales2")["padi_dacen_pulse_extension"].high
+    return config
+
+
+def _session(connection: Any) -> Any:
+    """Return the lab session behind a handle of the user's, None without one."""
+    if connection is None:
+        return None
+    if not hasattr(connection, "session"):
+        text = "allowed is what `with hxcomm.ManagedConnection() as connection` gives. Leave it out to have one opened."
+        raise ConfigurationError(f"setup(connection=...) is {connection!r}; {text}")
+    return connection.session
 
 
 def end(compatible_output: bool = True) -> None:

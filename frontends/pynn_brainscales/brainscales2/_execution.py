@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from neckar.network import MappedNetwork, Section, build_program, split_madc
 from neckar.program import TICK_S, Program, Recording
+from pynn_brainscales.brainscales2._injection import Accesses
 from pynn_brainscales.brainscales2.recording_data import ADCData
 
 MS_PER_TICK = TICK_S * 1e3
+
+NO_ACCESSES = Accesses()
+
+Fields = Mapping[str, NDArray[Any]]
 
 _LABELS = {"front_end": "pynn_brainscales.brainscales2"}
 
@@ -28,40 +33,47 @@ class ChipSession:
     ----------
     lab : neckar.lab.Lab
         Where the session is opened, at the first execution.
+    session : neckar.lab.Session, optional
+        An open session that belongs to the user and is not closed here; what its chip holds is not known.
     """
 
-    def __init__(self, lab: Any) -> None:
+    def __init__(self, lab: Any, session: Any = None) -> None:
         self._lab = lab
-        self._session: Any = None
-        self._held: MappedNetwork | None = None
+        self._session: Any = session
+        self._lent = session is not None
+        self._held: Fields | None = None
         self._asked: list[Section] = []
         self._passes: list[list[Section]] = []
-        self._programs: dict[int, tuple[MappedNetwork | None, Program]] = {}
+        self._programs: dict[int, tuple[Fields | None, Program]] = {}
 
-    def execute(self, sections: list[Section]) -> list[Recording]:
+    def execute(self, sections: list[Section], accesses: Accesses = NO_ACCESSES) -> list[Recording]:
         """Execute sections back to back, as often as the instruments need, and return one recording per execution."""
         if self._session is None:
             self._session = self._lab.session()
-        if sections != self._asked:  # sections compare by identity
+        if accesses or sections != self._asked:  # sections compare by identity
             self._passes, self._programs = _passes(sections, self._lab.instruments), {}
-            self._asked = sections
+            self._asked = [] if accesses else sections
         recordings = []
         for i, part in enumerate(self._passes):
-            recordings.append(self._session.run(self._program(i, part)))
-            self._held = part[-1].mapped
+            if accesses.forces_static:
+                self._held = None
+            program = self._program(i, part, accesses)
+            recordings.append(self._session.run(program))
+            held, written = part[-1].mapped.codes, {write.field for write in accesses.writes}
+            self._held = {name: codes for name, codes in held.items() if name not in written} if written else held
         return recordings
 
     def close(self) -> None:
-        """Close the session, if one was opened."""
-        if self._session is not None:
+        """Close the session, if one was opened here."""
+        if self._session is not None and not self._lent:
             self._session.close()
         self._session = self._held = None
 
-    def _program(self, i: int, sections: list[Section]) -> Program:
+    def _program(self, i: int, sections: list[Section], accesses: Accesses) -> Program:
         """Return the program of execution `i`."""
         held, program = self._programs.get(i, (None, None))
         if program is None or held is not self._held:
-            program = build_program(sections, held=None if self._held is None else self._held.fields, labels=_LABELS)
+            program = build_program(sections, held=self._held, writes=accesses.writes, reads=accesses.reads, labels=_LABELS)
             self._programs[i] = self._held, program
         return program
 
@@ -117,6 +129,12 @@ class SectionReadout:
                     tick, value = self._window(*samples.entry(0))
                     return ADCData(self._ms(tick).astype(np.float32), value[:, samples.circuits.index(circuit)].astype(np.float32))
         return ADCData(np.zeros(0, np.float32), np.zeros(0, np.float32))
+
+    def events_of(self, mapped: MappedNetwork, population: int) -> list[NDArray[np.float64]]:
+        """Return when the host got back the events of recorded sources, milliseconds, one array per source."""
+        sources = mapped.looped(self._recordings[0], population)
+        trains = [np.sort(sources.train(i)) for i in range(sources.size)]
+        return [self._ms(self._window(train, train)[0]) for train in trains]
 
     def _window(self, tick: NDArray[np.int64], second: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Return the part of two columns that lies in the section."""

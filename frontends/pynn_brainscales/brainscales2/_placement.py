@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.chip.coordinates import BUSES_PER_HEMISPHERE
 from neckar.errors import CapacityError, ConfigurationError
 from neckar.facts import AXES
 from neckar.network import DEFAULT_PERMUTATION, NeuronPopulation, place
 from pynn_brainscales.brainscales2._errors import CircuitOverflowError, CircuitTypeError, NoFreeCircuitError
+
+_BUSES = range(BUSES_PER_HEMISPHERE)
 
 
 class NeuronPlacement:
@@ -51,6 +54,57 @@ class NeuronPlacement:
         if isinstance(neuron_id, int):
             return self._circuit[int(neuron_id)]
         return [self._circuit[int(one)] for one in neuron_id]
+
+
+class BackgroundPlacement:
+    """Which bus each population of on-chip Poisson sources uses.
+
+    Parameters
+    ----------
+    permutation : tuple of int, optional
+        Buses in the order of their use; by default the mapper chooses, in the order 3, 2, 1, 0 as long as the synapses fit there.
+    """
+
+    def __init__(self, permutation: tuple[int, ...] | None = None) -> None:
+        self.permutation = permutation
+        self._n = 0
+
+    def register(self, label: str) -> int | None:
+        """Return the bus of a new population, None if the mapper chooses.
+
+        Raises
+        ------
+        NoFreeCircuitError
+            If there are more populations than buses.
+        """
+        buses = len(_BUSES if self.permutation is None else self.permutation)
+        if self._n >= buses:
+            raise NoFreeCircuitError(
+                f"population {label!r} is one more than the {buses} populations of on-chip Poisson sources for which there are buses. Join populations, give a "
+                "longer backgroundPermutation, or use SpikeSourcePoisson."
+            )
+        self._n += 1
+        return None if self.permutation is None else self.permutation[self._n - 1]
+
+
+def checked_background_permutation(buses: Sequence[Any] | None) -> tuple[int, ...] | None:
+    """Return a background permutation after checking it; None leaves the choice to the mapper.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no sequence of different buses within a hemisphere.
+    """
+    if buses is None:
+        return None
+    where = f"allowed are whole numbers from 0 to {_BUSES[-1]}, each at most once."
+    try:
+        numbers = tuple(operator.index(bus) for bus in buses)
+    except TypeError:
+        raise ConfigurationError(f"backgroundPermutation is {buses!r}; {where}") from None
+    if not set(numbers) <= set(_BUSES) or len(set(numbers)) < len(numbers):
+        raise ConfigurationError(f"backgroundPermutation is {list(numbers)}; {where}")
+    return numbers
 
 
 def checked_permutation(circuits: Sequence[Any] | None) -> NDArray[np.int64]:

@@ -17,10 +17,9 @@ import quantities as pq
 from numpy.typing import NDArray
 
 from neckar.errors import ConfigurationError, UnsupportedFeatureError, nearest
-from neckar.network import SourcePopulation
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import LocationError, UnknownVariableError
-from pynn_brainscales.brainscales2._execution import MS_PER_TICK, SectionReadout
+from pynn_brainscales.brainscales2._execution import SectionReadout
 from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES, RecordingSite, SnippetData
 
 _CONVERTERS = ("madc", "cadc")
@@ -182,12 +181,10 @@ class Recorder(pyNN.recording.Recorder):
         for variable, site in wanted.cadc:
             data.cadc.setdefault(variable, {})[site] = readout.rows_of(int(circuits[site.cell_id - first]), READOUT_SOURCES[variable])
 
-    def take_source_trains(self, sources: SourcePopulation, begin: float, end: float, duration: int, wanted: RecordingConfiguration) -> None:
-        """Take over what spike sources sent in one snippet."""
-        data = self._new_snippet(begin, end)
-        for site in wanted.spikes:
-            ticks = np.sort(sources.train(self.population.id_to_index(site.cell_id)))
-            data.spikes[site] = begin + ticks[ticks < duration].astype(np.float64) * MS_PER_TICK
+    def take_events(self, trains: list[NDArray[np.float64]], begin: float, end: float, wanted: RecordingConfiguration) -> None:
+        """Take over the events of spike sources in one snippet, one array of milliseconds per source of the population."""
+        data, first = self._new_snippet(begin, end), int(self.population.first_id)
+        data.spikes.update({site: trains[site.cell_id - first] for site in wanted.spikes})
 
     def _new_snippet(self, begin: float, end: float) -> SnippetData:
         data = SnippetData(begin, end)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
-from typing import Any, Final
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
 
 import pyNN.common.control
 from numpy.typing import NDArray
@@ -18,11 +19,12 @@ from neckar.chip.cadc_timing import shortest_period
 from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError
 from neckar.facts import brainscales2 as facts
-from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Section, SourcePopulation, map_network
-from neckar.program import CadcRecord, MadcChannel, Record
+from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Population, Section, map_network
+from neckar.program import CadcRecord, MadcChannel, Record, Recording
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
-from pynn_brainscales.brainscales2._placement import NeuronPlacement
+from pynn_brainscales.brainscales2._injection import READ_PHASES, InjectedConfiguration, InjectedReadout, accesses
+from pynn_brainscales.brainscales2._placement import BackgroundPlacement, NeuronPlacement
 from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES
 
 name = "HX"  # for use in annotations of recorded data
@@ -60,14 +62,31 @@ class State(pyNN.common.control.BaseState):
     ----------
     lab : neckar.lab.Lab
         Where the experiment is executed.
-    permutation : ndarray of int64
-        Circuits in the order of their use.
+    permutation : ndarray of int64, optional
+        Circuits in the order of their use; default the chip's own order.
+    background_permutation : tuple of int, optional
+        Bus within the hemisphere of each population of on-chip sources, in the order of their creation; by default the mapper chooses, 3 first.
+    base : ChipConfig, optional
+        Start value of every register; kept and shared, not copied. Default that of the register table.
+    injected_config, injected_readout : InjectedConfiguration and InjectedReadout, optional
+    session : neckar.lab.Session, optional
+        An open session of the user's; by default one is opened at the first run.
     """
 
     dt: Final = 3.4e-05  # mean distance of two MADC samples in ms
     batch_entry: Final = 0
 
-    def __init__(self, lab: Any, permutation: NDArray[Any] = DEFAULT_PERMUTATION) -> None:
+    def __init__(
+        self,
+        lab: Any,
+        permutation: NDArray[Any] | None = None,
+        *,
+        background_permutation: tuple[int, ...] | None = None,
+        base: ChipConfig | None = None,
+        injected_config: InjectedConfiguration | None = None,
+        injected_readout: InjectedReadout | None = None,
+        session: Any = None,
+    ) -> None:
         super().__init__()
         self.record_sample_times = True
         self.mpi_rank, self.num_processes = 0, 1
@@ -78,10 +97,23 @@ class State(pyNN.common.control.BaseState):
         self.projections: list[Any] = []
         self.id_counter = 0
         self.segment_counter = -1
-        self.neuron_placement = NeuronPlacement(permutation)
-        self.chip = ChipSession(lab)
-        self._base = ChipConfig.default()
-        self._cadc_period = shortest_period(self._base, 0)  # ticks; the loop of upstream's software reads as often as it can
+        self.plasticity_rules: list[Any] = []
+        self.permutation_given = permutation is not None
+        self.background_placement = BackgroundPlacement(background_permutation)
+        self.neuron_placement = NeuronPlacement(DEFAULT_PERMUTATION if permutation is None else permutation)
+        self.injected_config = injected_config or InjectedConfiguration()
+        self.injected_readout = injected_readout or InjectedReadout()
+        self.calibration_cache: Any = None
+        self.injected_calib_target: Any = None
+        self.injected_calib_options: Any = None
+        self.chip = ChipSession(lab, session)
+        self.recordings: dict[int, list[Recording]] = {}  # of the last run, by execution instance: one for each time it was executed
+        self.wall_s = 0.0  # what the last run took on this computer
+        self._base = ChipConfig.default() if base is None else base
+        self._base_at_mapping: ChipConfig | None = None
+        self._chip_view: Any = None
+        self._read: dict[str, dict[Any, Any]] = {phase: {} for phase in READ_PHASES}
+        self._sources: dict[int, tuple[Any, Any]] = {}  # by population: what its cell type exported, and the same recorded
         self._mapped: MappedNetwork | None = None
         self._record: tuple[tuple[Any, ...], Record] | None = None
         self._section: Section | None = None
@@ -95,6 +127,71 @@ class State(pyNN.common.control.BaseState):
         self.runtimes: list[float] = []
         self._snippets: list[_Snippet] = []
         self.segment_counter += 1
+
+    # --- the configuration that the network does not determine
+
+    def base_config(self) -> ChipConfig:
+        """Return the registers that the experiment starts from, live: changes act on everything that is mapped later."""
+        return self._base
+
+    def get_base_configuration(self) -> Any:
+        """Return the same as a live ``lola.Chip``, always the same object."""
+        if self._chip_view is None:
+            from dlens_vx_v3._container import chip_of
+
+            self._chip_view = chip_of(self._base)
+        return self._chip_view
+
+    @property
+    def grenade_chip_config(self) -> Any:
+        """The older name of :meth:`get_base_configuration`; may be replaced by another ``lola.Chip``, which is then shared."""
+        return self.get_base_configuration()
+
+    @grenade_chip_config.setter
+    def grenade_chip_config(self, chip: Any) -> None:
+        from dlens_vx_v3._container import config_of
+
+        self._base, self._chip_view = config_of(chip), chip
+
+    @property
+    def initial_config(self) -> Any:
+        """The same as :meth:`get_base_configuration`."""
+        return self.get_base_configuration()
+
+    def _base_now(self) -> ChipConfig:
+        """Return a copy of the base configuration that nobody changes, the last one if nothing changed."""
+        if self._base_at_mapping is None or self._base_at_mapping != self._base:
+            self._base_at_mapping = self._base.copy()
+        return self._base_at_mapping
+
+    @property
+    def mapped(self) -> dict[int, MappedNetwork]:
+        """The mapped network of each execution instance, empty before it is mapped."""
+        return {} if self._mapped is None else {0: self._mapped}
+
+    # --- what was read
+
+    @property
+    def pre_realtime_read(self) -> dict[Any, Any]:
+        """Containers read before the last run, by coordinate."""
+        return self._read["pre_realtime"]
+
+    @property
+    def inside_realtime_begin_read(self) -> dict[Any, Any]:
+        """Containers read at its first tick, by coordinate."""
+        return self._read["inside_realtime_begin"]
+
+    @property
+    def inside_realtime_end_read(self) -> dict[Any, Any]:
+        """Containers read at its end, by coordinate."""
+        return self._read["inside_realtime_end"]
+
+    @property
+    def post_realtime_read(self) -> dict[Any, Any]:
+        """Containers read after it, by coordinate."""
+        return self._read["post_realtime"]
+
+    # --- running
 
     @property
     def realtime_snippet_count(self) -> int:
@@ -150,15 +247,20 @@ class State(pyNN.common.control.BaseState):
         """
         if self.running:
             raise RunStateError("a second run without a reset was asked for; call reset() before the next run.")
-        scheduled = self.t, list(self.runtimes), list(self._snippets)
+        scheduled, began = (self.t, list(self.runtimes), list(self._snippets)), time.perf_counter()
         if runtime is not None:
             self.add(runtime)
         try:
-            recordings = self.chip.execute([snippet.section for snippet in self._snippets])
+            sections = [snippet.section for snippet in self._snippets]
+            added = accesses(self.injected_config, self.injected_readout, sum(section.duration for section in sections))
+            recordings = self.chip.execute(sections, added)
         except BaseException:
             self.t, self.runtimes, self._snippets = scheduled
             raise
         self.running = True
+        self.recordings = {0: recordings}
+        self.wall_s = time.perf_counter() - began
+        self._read = added.containers(recordings[-1])
         begin = 0
         for i, snippet in enumerate(self._snippets):
             end = begin + snippet.section.duration
@@ -179,18 +281,30 @@ class State(pyNN.common.control.BaseState):
 
     def _map(self, begin: float, end: float, duration: int) -> MappedNetwork:
         """Return the mapped network; what did not change is not computed again."""
-        populations = tuple(population.to_network(begin, end, duration) for population in self.populations)
+        populations = tuple(self._exported(population, begin, end, duration) for population in self.populations)
         numbers = {id(population): number for number, population in enumerate(self.populations)}
         projections = tuple(projection.to_network(numbers) for projection in self.projections)
-        mapped = self._mapped
-        if mapped is None or mapped.network.populations != populations or mapped.network.projections != projections:
-            mapped = map_network(Network(populations, projections), base=self._base, permutation=self.neuron_placement.permutation, previous=mapped)
+        mapped, base = self._mapped, self._base_now()
+        if mapped is None or mapped.base is not base or mapped.network.populations != populations or mapped.network.projections != projections:
+            mapped = map_network(Network(populations, projections), base=base, permutation=self.neuron_placement.permutation, previous=mapped)
             self._mapped = mapped
         return mapped
 
+    def _exported(self, population: Any, begin: float, end: float, duration: int) -> Population:
+        """Return a population as the mapper sees it; spike sources that are recorded send their events back."""
+        exported: Population = population.to_network(begin, end, duration)
+        if isinstance(exported, NeuronPopulation) or not population.recorder.configuration.spikes:
+            return exported
+        before, recorded = self._sources.get(id(population), (None, None))
+        if before is not exported:
+            recorded = replace(exported, record=True)
+            self._sources[id(population)] = exported, recorded
+        return cast(Population, recorded)
+
     def _make_record(self, mapped: MappedNetwork, recorded: tuple[Any, ...]) -> Record:
         """Return what the machine has to record."""
-        key = (mapped.placement, *recorded)
+        period = shortest_period(mapped.base, 0)  # ticks; the loop of upstream's software reads as often as it can
+        key = (mapped.placement, period, *recorded)
         if self._record is not None and self._record[0] == key:
             return self._record[1]
         spikes, madc = [], []
@@ -204,7 +318,7 @@ class State(pyNN.common.control.BaseState):
         record = Record(
             spikes=tuple(sorted(spikes)),
             madc=tuple(sorted(madc, key=lambda channel: channel.circuit)),
-            cadc=tuple(CadcRecord(tuple(sorted(circuits)), source, period=self._cadc_period) for source, circuits in sorted(cadc.items())),
+            cadc=tuple(CadcRecord(tuple(sorted(circuits)), source, period=period) for source, circuits in sorted(cadc.items())),
         )
         self._record = key, record
         return record
@@ -218,12 +332,14 @@ class State(pyNN.common.control.BaseState):
 
     def _distribute(self, snippet: _Snippet, readout: SectionReadout) -> None:
         """Hand each population's recorder its data of one snippet."""
-        network, placement = snippet.section.mapped.network, snippet.section.mapped.placement
-        for population, part, circuits, wanted in zip(self.populations, network.populations, placement.circuits, snippet.recorded, strict=False):
-            if isinstance(part, SourcePopulation):
-                population.recorder.take_source_trains(part, snippet.begin_ms, snippet.end_ms, snippet.section.duration, wanted)
-            elif isinstance(part, NeuronPopulation):
-                population.recorder.take(readout, circuits, snippet.begin_ms, snippet.end_ms, wanted)
+        mapped = snippet.section.mapped
+        circuits, parts = mapped.placement.circuits, mapped.network.populations
+        for number, (population, wanted) in enumerate(zip(self.populations, snippet.recorded, strict=False)):
+            if isinstance(parts[number], NeuronPopulation):
+                population.recorder.take(readout, circuits[number], snippet.begin_ms, snippet.end_ms, wanted)
+            else:
+                trains = readout.events_of(mapped, number) if wanted.spikes else []
+                population.recorder.take_events(trains, snippet.begin_ms, snippet.end_ms, wanted)
 
 
 state: State | None = None

@@ -6,8 +6,11 @@ differ from what the machine holds.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +25,7 @@ from neckar.network._connectum import check_connectum
 from neckar.network._graph import Network, NeuronPopulation, Population, SourcePopulation
 from neckar.network._place import Placement, place
 from neckar.network._route import Routing, route
-from neckar.program import TICK_S, Events, PlasticityTask, PlasticityView, Program, Record, Recording, Snippet
+from neckar.program import TICK_S, Events, PlasticityTask, PlasticityView, Program, Record, Recording, Snippet, TimedRead, TimedWrite
 
 Fields = Mapping[str, NDArray[Any]]
 
@@ -46,27 +49,38 @@ class MappedNetwork:
         Order in which circuits were used.
     base : ChipConfig
         Values of everything that the network does not determine.
+    base_fields : mapping of str to ndarray
+        Every field of `base`, whole and read-only.
     placement : Placement
     connections : Connections
     routing : Routing
     neuron_fields, synapse_fields, source_fields : mapping of str to ndarray
         Fields that differ from `base`, whole and read-only: circuits; synapses, drivers and crossbar; background generators.
+    wall : mapping of str to float
+        Wall-clock seconds of this mapping's parts: ``place``, ``route``, ``lower``, ``check``.
     """
 
     network: Network
     permutation: ArrayLike | None
     base: ChipConfig
+    base_fields: Fields
     placement: Placement
     connections: Connections
     routing: Routing
     neuron_fields: Fields
     synapse_fields: Fields
     source_fields: Fields
+    wall: Mapping[str, float]
 
     @property
     def fields(self) -> Fields:
         """All fields that differ from the base configuration."""
         return {**self.neuron_fields, **self.synapse_fields, **self.source_fields}
+
+    @cached_property
+    def codes(self) -> Fields:
+        """Every field, as the machine holds it once the network is on it."""
+        return {**self.base_fields, **self.fields}
 
     def events(self, duration: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
         """Return trials, ticks and labels of all input events before `duration`, sorted; sources without targets send none."""
@@ -183,39 +197,53 @@ def map_network(network: Network, *, base: ChipConfig, permutation: ArrayLike | 
     if previous is not None and (previous.base is not base or previous.permutation is not permutation):
         previous = None
     _check_one_instance(network)
+    began = [time.perf_counter()]
     placement = place(network.populations, permutation)
     if previous is not None and _same_circuits(placement, previous.placement):
         placement = previous.placement
+    began.append(time.perf_counter())
     old = previous if previous is not None and previous.placement is placement and _kinds(network) == _kinds(previous.network) else None
-    same_neurons = old is not None and _neurons(network) == _neurons(old.network)
-    neuron_fields = old.neuron_fields if old is not None and same_neurons else _lower_neurons(network, placement, base)
     if old is not None and network.projections == old.network.projections:
-        flat, routing, synapse_fields = old.connections, old.routing, old.synapse_fields
+        flat, routing = old.connections, old.routing
     else:
         flat = connections(network)
         routing = old.routing if old is not None and flat.same_demand(old.connections) else route(network, placement, flat)
-        synapse_fields = _lower_synapses(flat, routing, base)
+    began.append(time.perf_counter())
+    same_neurons = old is not None and _neurons(network) == _neurons(old.network)
+    neuron_fields = old.neuron_fields if old is not None and same_neurons else _lower_neurons(network, placement, base)
+    synapse_fields = old.synapse_fields if old is not None and flat is old.connections else _lower_synapses(flat, routing, base)
     source_fields = {name: _frozen(codes) for name, codes in lower_background(network, routing.generators, base).items()}
     if old is not None and _equal(source_fields, old.source_fields):
         source_fields = dict(old.source_fields)
-    mapped = MappedNetwork(network, permutation, base, placement, flat, routing, neuron_fields, synapse_fields, source_fields)
+    base_fields = base.as_mapping() if previous is None else previous.base_fields
+    began.append(time.perf_counter())
     if old is None or synapse_fields is not old.synapse_fields:
-        fields = mapped.fields
+        fields = {**neuron_fields, **synapse_fields, **source_fields}
         check_connectum(network, placement, flat, routing, {name: fields.get(name, base[name]) for name in _WALKED})
-    return mapped
+    began.append(time.perf_counter())
+    wall = dict(zip(("place", "route", "lower", "check"), (after - before for before, after in pairwise(began)), strict=True))
+    return MappedNetwork(network, permutation, base, base_fields, placement, flat, routing, neuron_fields, synapse_fields, source_fields, wall)
 
 
 def build_program(
-    sections: Sequence[Section], *, held: Fields | None, plasticity: Sequence[PlasticityTask] = (), labels: Mapping[str, str] | None = None
+    sections: Sequence[Section],
+    *,
+    held: Fields | None,
+    writes: Sequence[TimedWrite] = (),
+    reads: Sequence[TimedRead] = (),
+    plasticity: Sequence[PlasticityTask] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> Program:
     """Build the Program that executes sections back to back.
 
     Parameters
     ----------
     sections : sequence of Section, at least one
-        With one base configuration.
     held : mapping of str to ndarray, or None
-        Fields that differ from the base configuration in what the machine holds: those of the last section of the last program. None sends every field.
+        What the machine holds: :attr:`MappedNetwork.codes` of the last section of the last program, without the fields that were changed behind the
+        network's back. Fields that are missing are sent; None sends every field.
+    writes, reads : sequence of TimedWrite and TimedRead
+        Register accesses besides the network's configuration, which comes before them.
     plasticity : sequence of PlasticityTask
         What the plasticity processors do; :meth:`MappedNetwork.views` gives their views.
     labels : mapping of str to str, optional
@@ -233,9 +261,8 @@ def build_program(
     ConfigurationError
         If sections differ in their number of trials.
     """
-    base = sections[0].mapped.base
-    fields = sections[0].mapped.fields
-    config = {**base.as_mapping(), **fields} if held is None else _delta(base, held, fields)
+    codes = [section.mapped.codes for section in sections]
+    config = _changed({} if held is None else held, codes[0])
     n_entries = _check_sections(sections)
     snippets: list[Snippet] = []
     columns: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]] = []
@@ -243,7 +270,7 @@ def build_program(
     for i, section in enumerate(sections):
         entry, tick, label = section.mapped.events(section.duration)
         columns.append((entry, tick + begin, label))
-        delta = _delta(base, sections[i - 1].mapped.fields, section.mapped.fields) if i else {}
+        delta = _changed(codes[i - 1], codes[i]) if i else {}
         snippets.append(Snippet(section.duration, delta, section.record if section.record is not sections[0].record else None))
         begin += section.duration
     entry, tick, label = (np.concatenate(column) for column in zip(*columns, strict=True))
@@ -254,6 +281,8 @@ def build_program(
         config=config,
         snippets=tuple(snippets),
         entries=events,
+        writes=tuple(writes),
+        reads=tuple(reads),
         record=sections[0].record,
         plasticity=tuple(plasticity),
         labels=labels or {},
@@ -362,17 +391,9 @@ def _equal(a: Fields, b: Fields) -> bool:
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
-def _delta(base: ChipConfig, old: Fields, new: Fields) -> Fields:
-    """Return the fields of `new` that differ from `old`; a missing field has the value of the base configuration."""
-    changed = {}
-    for name in {**old, **new}:
-        before, after = old.get(name), new.get(name)
-        if before is after:
-            continue
-        after = base[name] if after is None else after
-        if not np.array_equal(base[name] if before is None else before, after):
-            changed[name] = after
-    return changed
+def _changed(old: Fields, new: Fields) -> Fields:
+    """Return the fields of `new` that differ from `old` or are missing there."""
+    return {name: codes for name, codes in new.items() if name not in old or (old[name] is not codes and not np.array_equal(old[name], codes))}
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -6,7 +6,6 @@ instance or the chip as key, as upstream's have.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -294,10 +293,8 @@ def _sizes(mapped: MappedNetwork) -> ExecutionInstanceStatistics:
 
 def _data(recordings: list[Recording]) -> ExecutionInstanceData:
     """Return what is known about an instance; its executions add up."""
-    totals = [Counter[Any](), Counter[Any](), Counter[Any]()]
-    for one in (recording.losses for recording in recordings):
-        for total, part in zip(totals, ({**one.sent}, {**one.delivered}, {**one.lost}), strict=True):
-            total.update(part)
+    losses = [recording.losses for recording in recordings]
+    totals = [_total([one.sent for one in losses]), _total([one.delivered for one in losses]), _total([one.lost for one in losses])]
     costs = [recording.cost for recording in recordings]
     return ExecutionInstanceData(
         {0: timedelta(seconds=sum(cost.hardware_s + cost.configuration_s + cost.transfer_s for cost in costs))},
@@ -305,3 +302,8 @@ def _data(recordings: list[Recording]) -> ExecutionInstanceData:
         Losses(*totals),
         [{}],
     )
+
+
+def _total(parts: list[Mapping[Any, int]]) -> dict[Any, int]:
+    """Return the sums by key."""
+    return {key: sum(part.get(key, 0) for part in parts) for key in {key: None for part in parts for key in part}}

@@ -52,7 +52,7 @@ docs: $(STAMPS)/docs  ## documentation as HTML in docs/_build
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
 
-compat: $(STAMPS)/demo  ## run upstream's own notebook: make compat UPSTREAM=<checkout of brainscales2-demos>
+compat: $(STAMPS)/test  ## run upstream's notebooks and tests: make compat UPSTREAM=<folder of checkouts>
 	$(BIN)/python tests/compat/upstream.py $(UPSTREAM)
 
 clean:  ## remove .venv, caches and built files
@@ -85,5 +85,5 @@ $(STAMPS)/docs: $(INPUTS)
 	$(call install,docs,docs)
 
 # a comma inside $(call ...) would split its argument
-EXTRAS_TEST := plot,dev
-EXTRAS_SLOW := plot,dev,oracle,torch
+EXTRAS_TEST := plot,notebook,dev
+EXTRAS_SLOW := plot,notebook,dev,oracle,torch

@@ -75,7 +75,20 @@ def test_the_module_is_the_command() -> None:
 
 def test_every_command_has_help() -> None:
     listing = invoke("--help").output
-    for command in (["demo"], ["run"], ["chip", "list"], ["chip", "show"], ["chip", "compare"], ["bench", "chip"], ["replay"], ["cost"], ["doctor"]):
+    for command in (
+        ["demo"],
+        ["run"],
+        ["chip", "list"],
+        ["chip", "show"],
+        ["chip", "compare"],
+        ["kernel", "install"],
+        ["kernel", "list"],
+        ["kernel", "remove"],
+        ["bench", "chip"],
+        ["replay"],
+        ["cost"],
+        ["doctor"],
+    ):
         assert command[0] in listing
         assert invoke(*command, "--help").exit_code == 0
 

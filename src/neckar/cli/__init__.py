@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from neckar import __version__
-from neckar.cli import bench, chip, cost, demo, doctor, replay, run
+from neckar.cli import bench, chip, cost, demo, doctor, kernel, replay, run
 from neckar.errors import NeckarError
 
 __all__ = ["app", "main"]
@@ -29,6 +29,7 @@ app.command()(replay.replay)
 app.command()(cost.cost)
 app.command()(doctor.doctor)
 app.add_typer(chip.app, name="chip")
+app.add_typer(kernel.app, name="kernel")
 app.add_typer(bench.app, name="bench")
 
 

@@ -5,61 +5,18 @@ from __future__ import annotations
 import runpy
 import sys
 import traceback
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import typer
 
-if TYPE_CHECKING:
-    from neckar.program import MachineState, Program, Recording
+from neckar.cli._report import Failure
+from neckar.cli._tally import Tally
 
-
-class Tally:
-    """What ran: number of runs, chips, effects, losses, and the last run with all that is needed to repeat it. An observer of :func:`neckar.lab.observe`."""
-
-    def __init__(self) -> None:
-        self.runs = 0
-        self.last: tuple[Program, Recording, MachineState | None] | None = None
-        self._chips: Counter[str] = Counter()
-        self._effects: Counter[str] = Counter()
-        self._sent = 0
-        self._lost: Counter[tuple[str, str]] = Counter()
-
-    def __call__(self, program: Program, recording: Recording, state: MachineState | None) -> None:
-        self.runs += 1
-        self.last = program, recording, state
-        self._chips[chip_name(recording.provenance.chip["id"])] += 1
-        self._effects[effects_text(recording.provenance.effects)] += 1
-        self._sent += sum(recording.losses.sent.values())
-        self._lost.update(recording.losses.lost)
-
-    def line(self) -> str:
-        """Return what ran, in one honest line."""
-        if not self.runs:
-            return "neckar: nothing ran on a virtual chip"
-        chips = ", ".join(list(self._chips)[:3]) + (f" and {len(self._chips) - 3} more" if len(self._chips) > 3 else "")
-        count = f"{self.runs} run{'s' if self.runs > 1 else ''}"
-        return f"neckar: {count} on virtual chip{'s' if len(self._chips) > 1 else ''} {chips}; effects: {' / '.join(self._effects)}; {self._losses()}"
-
-    def _losses(self) -> str:
-        lost = {key: number for key, number in self._lost.items() if number}
-        if not lost:
-            return f"none of {self._sent:,} events and samples lost"
-        places = ", ".join(f"{reason} at {place}: {number:,}" for (reason, place), number in sorted(lost.items()))
-        return f"{sum(lost.values()):,} of {self._sent:,} events and samples lost ({places})"
-
-
-def chip_name(chip_id: str) -> str:
-    """Return what to call a chip after the words "virtual chip": ``reference``, or ``7`` for ``chip-7``. The option --chip takes both."""
-    return chip_id.removeprefix("chip-")
-
-
-def effects_text(effects: Mapping[str, Any]) -> str:
-    """Return the effects that were on, by name."""
-    return ", ".join(name for name, value in effects.items() if value) or "none (ideal)"
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
 
 
 @contextmanager
@@ -73,29 +30,37 @@ def virtual_chip(**options: str | None) -> Iterator[Tally]:
         yield tally
 
 
-def run_script(path: Path, arguments: list[str]) -> tuple[dict[str, Any], int]:
-    """Run a file as ``python path arguments...`` does.
+class ScriptEnd(NamedTuple):
+    """How a script ended.
 
-    Returns
-    -------
+    Attributes
+    ----------
     names : dict
         The script's global names, empty if it failed.
     status : int
         Exit status: 0, what the script gave to ``sys.exit``, 130 after Ctrl-C, or 1 after an exception, whose traceback was printed.
+    failure : Failure or None
+        The exception.
     """
+
+    names: dict[str, Any]
+    status: int
+    failure: Failure | None = None
+
+
+def run_script(path: Path, arguments: list[str]) -> ScriptEnd:
+    """Run a file as ``python path arguments...`` does."""
     before = sys.argv, sys.path.copy()
     sys.argv = [str(path), *arguments]
     sys.path.insert(0, str(path.resolve().parent))
     try:
-        return runpy.run_path(str(path), run_name="__main__"), 0
+        return ScriptEnd(runpy.run_path(str(path), run_name="__main__"), 0)
     except SystemExit as exit_:
-        return {}, _status(exit_.code)
+        return ScriptEnd({}, _status(exit_.code))
     except KeyboardInterrupt as error:
-        _print_traceback(error, path)
-        return {}, 130
+        return ScriptEnd({}, INTERRUPTED, _shown(error, path))
     except Exception as error:
-        _print_traceback(error, path)
-        return {}, 1
+        return ScriptEnd({}, 1, _shown(error, path))
     finally:
         sys.argv, sys.path[:] = before
 
@@ -108,9 +73,11 @@ def _status(code: object) -> int:
     return 1
 
 
-def _print_traceback(error: BaseException, path: Path) -> None:
+def _shown(error: BaseException, path: Path) -> Failure:
     """Print a traceback that starts in the script, as if Python had run it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename != str(path):
         trace = trace.tb_next
-    typer.echo("".join(traceback.format_exception(type(error), error, trace)).rstrip(), err=True)
+    text = "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    typer.echo(text, err=True)
+    return Failure("script", type(error).__name__, str(error), text)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neckar.cli._script import chip_name
+from neckar.cli._tally import chip_name
 from neckar.errors import UnsupportedFeatureError
 
 if TYPE_CHECKING:

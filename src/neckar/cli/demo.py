@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neckar.cli import _options
-from neckar.cli._script import Tally, chip_name, run_script, virtual_chip
+from neckar.cli._script import run_script, virtual_chip
+from neckar.cli._tally import Tally, chip_name
 from neckar.errors import UnsupportedFeatureError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def demo(
     """Run the first experiment, a neuron that fires on its own, and draw it."""
     draw = _drawing()
     with virtual_chip(chip=chip, effects=effects, instruments=instruments, seed=seed, executor=executor, step_us=step_us) as tally:
-        names, status = run_script(SCRIPT, [])
+        names, status, _ = run_script(SCRIPT, [])
     if status or tally.last is None:
         raise typer.Exit(status or 1)
     trace, provenance = Trace.from_names(names), tally.last[1].provenance

@@ -13,12 +13,12 @@ from typing import Any, Literal, NamedTuple
 import typer
 
 from neckar import __version__
-from neckar.cli._script import chip_name
+from neckar.cli._tally import chip_name
 from neckar.errors import NeckarError
 from neckar.lab import ENVIRONMENT, Lab
 
 _PACKAGES = ("numpy", "numba", "PyNN", "neo", "quantities", "h5py", "typer", "rich", "platformdirs")
-_OPTIONAL = ("matplotlib", "torch")
+_OPTIONAL = ("matplotlib", "ipython", "ipywidgets", "docutils", "torch")
 _WIDE_VECTORS = ("avx512f", "avx2", "neon", "sve")
 _SLOW_S = 1.0
 

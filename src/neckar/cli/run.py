@@ -1,21 +1,31 @@
-"""``neckar run``: an unmodified script on a virtual chip."""
+"""``neckar run``: an unmodified script or notebook on a virtual chip."""
 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neckar.cli import _options
-from neckar.cli._script import run_script, virtual_chip
+from neckar.cli._figures import Figures, saved
+from neckar.cli._notebook import SUFFIXES
+from neckar.cli._report import Part, Report
+from neckar.cli._script import INTERRUPTED, run_script, virtual_chip
+from neckar.cli._tally import Tally, chip_name
 from neckar.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from neckar.cli._notebook import Cell
+
+_NOTEBOOK = "Notebooks"
 
 
 def run(
-    file: Annotated[Path, typer.Argument(metavar="FILE.py", exists=True, dir_okay=False, help="Script to run, unmodified.")],
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGUMENTS", help="Passed on to the script.")] = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Script (.py) or notebook (.ipynb, .rst) to run, unmodified.")],
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGUMENTS", help="Passed on to a script.")] = None,
     chip: _options.Chip = None,
     effects: _options.Effects = None,
     instruments: _options.Instruments = None,
@@ -23,31 +33,130 @@ def run(
     executor: _options.Executor = None,
     step_us: _options.StepUs = None,
     record: Annotated[Path | None, typer.Option(metavar="FILE.h5", help="Keep the last program and its recording, for neckar replay and neckar cost.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write times, failures, losses, cost and figures, for programs.")] = None,
+    figures: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Save the figures.")] = None,
+    solution: Annotated[
+        bool, typer.Option("--solution/--student", help="Of an .rst: with the solutions, or as students get it.", rich_help_panel=_NOTEBOOK)
+    ] = True,
+    tests: Annotated[
+        bool, typer.Option("--tests/--full", help="Of an .rst: with its test cells, which make problems smaller, or in full size.", rich_help_panel=_NOTEBOOK)
+    ] = False,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Go on after a failing cell.", rich_help_panel=_NOTEBOOK)] = False,
 ) -> None:
-    """Run a script on a virtual chip. Options of Neckar stand before the file; ends with a line on what ran."""
-    if record is not None:
-        _check_writable(record)
+    """Run a script or notebook on a virtual chip. Options of Neckar stand before the file; ends with a line on what ran."""
+    for option, path in (("--record", record), ("--report", report)):
+        if path is not None:
+            _check_writable(option, path)
+    is_notebook = file.suffix in SUFFIXES
+    if is_notebook and arguments:
+        raise ConfigurationError(f"{file} is a notebook and takes no arguments, but {' '.join(arguments)!r} follows. Write options of Neckar before the file.")
+    cells = _cells(file, solution, tests) if is_notebook else ()
+    record, report, figures = (path and path.resolve() for path in (record, report, figures))
     with virtual_chip(chip=chip, effects=effects, instruments=instruments, seed=seed, executor=executor, step_us=step_us) as tally:
-        _, status = run_script(file, arguments or [])
+        written = Report(report, file, len(cells), tally, figures)
+        status = _run_notebook(file, cells, keep_going, written) if is_notebook else _run_script(file, arguments or [], written)
+        written.write("complete" if status == 0 else "interrupted" if status == INTERRUPTED else "failed", status)
     typer.echo(tally.line(), err=True)
-    if record is not None and tally.last is not None:
-        from neckar.program import save
-
-        program, recording, state = tally.last
-        save(record, program=program, recording=recording, state=state)
-        typer.echo(f"neckar: the last run is in {record}", err=True)
-    elif record is not None:
-        typer.echo(f"neckar: {record} was not written, because nothing ran", err=True)
-        status = status or 1
+    if record is not None:
+        status = _save(record, tally) or status
     raise typer.Exit(status)
 
 
-def _check_writable(record: Path) -> None:
+def _cells(file: Path, solution: bool, tests: bool) -> tuple[Cell, ...]:
+    from neckar.cli._notebook import read
+
+    return read(file, solution, tests)
+
+
+def _run_script(file: Path, arguments: list[str], report: Report) -> int:
+    """Run a script and return its exit status."""
+    start = time.perf_counter()
+    with saved(report.figures, file.stem) as figures:
+        end = run_script(file, arguments)
+    failures = () if end.failure is None else (end.failure,)
+    report.add(Part(0, file.name, time.perf_counter() - start, report.tally.runs, failures, tuple(figures.names)))
+    return end.status
+
+
+def _run_notebook(file: Path, cells: tuple[Cell, ...], keep_going: bool, report: Report) -> int:
+    """Run the cells of a notebook, tell what happens, and return the exit status."""
+    from neckar.cli._session import run_cell, session
+    from neckar.cli._work_folder import work_folder
+    from neckar.lab import current_lab
+
+    typer.echo(f"neckar: {file.name}, {len(cells)} cells, on virtual chip {chip_name(current_lab().specimen.id)}", err=True)
+    progress = _Progress(report.tally, len(cells))
+    try:
+        with work_folder(file) as folder, session(folder, Figures(report.figures, file.stem)) as shell:
+            for cell in cells:
+                progress.start(cell)
+                part = run_cell(shell, cell, report.tally)
+                report.add(part)
+                progress.end(part)
+                if part.failures and not keep_going:
+                    break
+    except KeyboardInterrupt:
+        typer.echo(f"neckar: {file.name} was interrupted in cell {len(report.parts) + 1} of {len(cells)}", err=True)
+        return INTERRUPTED
+    failures = [(part.number, failure) for part in report.parts for failure in part.failures]
+    for number, failure in failures:
+        where = f"cell {number}" if failure.where == "cell" else f"a callback of cell {number}"
+        typer.echo(f"neckar: {file.name} failed in {where}: {failure.type}: {_first_line(failure.message)}", err=True)
+    return int(bool(failures))
+
+
+def _first_line(text: str) -> str:
+    return text.strip().split("\n", 1)[0]
+
+
+class _Progress:
+    """Says on the error stream which cell runs, and during long cells how many runs there were."""
+
+    every_s = 10.0
+
+    def __init__(self, tally: Tally, cells: int) -> None:
+        self._tally, self._cells = tally, cells
+        self._text, self._runs, self._started, self._told = "", 0, 0.0, 0.0
+        tally.on_run = self._ran
+
+    def start(self, cell: Cell) -> None:
+        self._text, self._runs = f"neckar: cell {cell.number} of {self._cells}", self._tally.runs
+        self._started = self._told = time.monotonic()
+        typer.echo(f"{self._text}: {cell.title}", err=True)
+
+    def end(self, part: Part) -> None:
+        runs = f", {part.runs} run{'s' if part.runs > 1 else ''}" if part.runs else ""
+        typer.echo(f"{self._text}: {'failed' if part.failures else 'done'} in {part.wall_s:.1f} s{runs}", err=True)
+
+    def _ran(self) -> None:
+        now = time.monotonic()
+        if now - self._told > self.every_s:
+            self._told = now
+            typer.echo(f"{self._text}: {self._tally.runs - self._runs} runs in {now - self._started:.0f} s so far", err=True)
+
+
+def _save(record: Path, tally: Tally) -> int:
+    """Save the last run; return 1 if there was none."""
+    if tally.last is None:
+        typer.echo(f"neckar: {record} was not written, because nothing ran", err=True)
+        return 1
+    from neckar.program import save
+
+    program, recording, state = tally.last
+    save(record, program=program, recording=recording, state=state)
+    typer.echo(f"neckar: the last run is in {record}", err=True)
+    return 0
+
+
+def _check_writable(option: str, path: Path) -> None:
     """Check that a file can be written, before a script runs for hours in vain. A file is written beside its final place, so the folder decides."""
-    folder, what = record.parent, f"option --record is {record}"
+    folder, what = path.parent, f"option {option} is {path}"
     if not folder.is_dir():
         raise ConfigurationError(f"{what}, but there is no folder {folder}; allowed is a file in an existing folder. Create the folder first.")
-    if record.is_dir():
-        raise ConfigurationError(f"{what}, which is a folder; allowed is the name of a file. Write {record / 'run.h5'}, for example.")
+    if path.is_dir():
+        raise ConfigurationError(f"{what}, which is a folder; allowed is the name of a file. Write {path / f'run{_SUFFIX[option]}'}, for example.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{what}, but the folder {folder} cannot be written; allowed is a writable folder. Choose another one.")
+
+
+_SUFFIX = {"--record": ".h5", "--report": ".json"}

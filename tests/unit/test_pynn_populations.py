@@ -7,7 +7,7 @@ import pytest
 from fake_session import FakeLab
 
 import pynn_brainscales.brainscales2 as pynn
-from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, ParameterRangeError
 from neckar.facts import registers
 from pynn_brainscales import errors, parameters
 
@@ -66,7 +66,7 @@ def test_cell_type_facts() -> None:
     assert HXNeuron.receptor_types == ["excitatory", "inhibitory"]
     assert not HXNeuron.conductance_based
     assert [(source.name, int(source)) for source in HXNeuron.ReadoutSource] == [("membrane", 0), ("exc_synin", 1), ("inh_synin", 2), ("adaptation", 3)]
-    with pytest.raises(UnsupportedFeatureError, match="plasticity rule"):
+    with pytest.raises(ConfigurationError, match="PlasticityRule"):
         HXNeuron(plasticity_rule=object())
 
 
@@ -212,10 +212,12 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_recorded(fi
     assert not neuron.recorder.configuration.spikes
 
 
-def test_parameters_of_plasticity_rules_are_refused() -> None:
-    pynn.Population(1, HXNeuron(plasticity_rule_enable_readout_source=True))
-    with pytest.raises(UnsupportedFeatureError, match="plasticity_rule_enable_readout_source"):
-        pynn.run(None, pynn.RunCommand.PREPARE)
+def test_readout_sources_of_rules_are_parameters_that_only_rules_read() -> None:
+    sources = [HXNeuron.ReadoutSource.membrane, HXNeuron.ReadoutSource.adaptation]
+    neurons = pynn.Population(2, HXNeuron(plasticity_rule_enable_readout_source=True))
+    neurons.set(plasticity_rule_readout_source=sources)
+    assert neurons.get("plasticity_rule_readout_source").tolist() == sources
+    assert neurons.get("plasticity_rule_enable_readout_source") is True
 
 
 def test_an_unknown_parameter_is_refused_whatever_its_value() -> None:

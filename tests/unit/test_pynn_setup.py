@@ -35,9 +35,9 @@ def test_pynn_modules_are_within_reach() -> None:
 def test_every_name_of_all_exists_and_later_names_are_absent() -> None:
     assert all(hasattr(pynn, name) for name in pynn.__all__)
     assert pynn.standardmodels.cells is pynn.cells
-    for later in ("PlasticityRule", "lola", "NumpyRNG", "MapConnector"):
+    for later in ("NumpyRNG", "MapConnector", "morphology"):
         assert not hasattr(pynn, later)
-    assert pynn.list_standard_models() == [pynn.cells.HXNeuron]
+    assert pynn.list_standard_models() == [pynn.cells.HXNeuron, pynn.cells.CalibHXNeuronCuba, pynn.cells.CalibHXNeuronCoba]
 
 
 def test_state_queries_after_setup() -> None:

@@ -57,6 +57,7 @@ from pynn_brainscales.brainscales2.connectors import (
     OneToOneConnector,
     SmallWorldConnector,
 )
+from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRule, Timer
 from pynn_brainscales.brainscales2.populations import Assembly, Population, PopulationView
 from pynn_brainscales.brainscales2.projections import Projection
 from pynn_brainscales.brainscales2.standardmodels import cells, synapses
@@ -80,11 +81,13 @@ __all__ = [
     "InjectedConfiguration",
     "InjectedReadout",
     "OneToOneConnector",
+    "PlasticityRule",
     "Population",
     "PopulationView",
     "Projection",
     "RunCommand",
     "SmallWorldConnector",
+    "Timer",
     "cells",
     "common",
     "connect",

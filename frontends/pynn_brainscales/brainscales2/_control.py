@@ -21,7 +21,7 @@ from pynn_brainscales.brainscales2._placement import checked_background_permutat
 from pynn_brainscales.brainscales2.connectors import FixedProbabilityConnector
 from pynn_brainscales.brainscales2.populations import Population
 from pynn_brainscales.brainscales2.projections import Projection
-from pynn_brainscales.brainscales2.standardmodels.cells import HXNeuron
+from pynn_brainscales.brainscales2.standardmodels.cells import CalibHXNeuronCoba, CalibHXNeuronCuba, HXNeuron
 from pynn_brainscales.brainscales2.standardmodels.synapses import StaticSynapse
 
 _log = logging.getLogger("pyNN.brainscales2")
@@ -195,7 +195,7 @@ def preprocess() -> None:
 
 def list_standard_models() -> list[type]:
     """Return the neuron types of this version."""
-    return [HXNeuron]
+    return [HXNeuron, CalibHXNeuronCuba, CalibHXNeuronCoba]
 
 
 def _state() -> simulator.State:

@@ -27,6 +27,38 @@ class UnknownVariableError(UnknownNameError, RuntimeError):
     """A variable that the cell type cannot record."""
 
 
+class UnknownObservableError(UnknownNameError, RuntimeError):
+    """An observable that a plasticity rule does not have."""
+
+
+class ObservableTypeError(ConfigurationError, TypeError):
+    """An observable of another kind than asked for."""
+
+
+class ShapeTypeError(ConfigurationError, TypeError):
+    """A description of a neuron's shape that cannot be read."""
+
+
+class ShapeError(ConfigurationError, RuntimeError):
+    """A neuron's shape that cannot exist on the chip."""
+
+
+class UnknownCompartmentError(UnknownNameError):
+    """A compartment that a neuron does not have."""
+
+
+class PoissonRateError(ConfigurationError, RuntimeError):
+    """A rate that the generators on the chip do not reach."""
+
+
+class UncalibratedError(NeckarError, AttributeError):
+    """A calibration was asked for that was not made."""
+
+
+class FixedRuleError(ConfigurationError, RuntimeError):
+    """A plasticity rule that belongs to its synapse type and cannot be replaced."""
+
+
 class LocationError(ConfigurationError, RuntimeError):
     """A recording location on a neuron that has only one."""
 

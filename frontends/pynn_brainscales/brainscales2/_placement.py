@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.chip.coordinates import BUSES_PER_HEMISPHERE
-from neckar.errors import CapacityError, ConfigurationError
+from dlens_vx_v3 import halco
+from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS
+from neckar.errors import CapacityError, ConfigurationError, UnknownNameError
 from neckar.facts import AXES
-from neckar.network import DEFAULT_PERMUTATION, NeuronPopulation, place
+from neckar.network import DEFAULT_PERMUTATION, POINT, Morphology, NeuronPopulation, place
 from pynn_brainscales.brainscales2._errors import CircuitOverflowError, CircuitTypeError, NoFreeCircuitError
 
 _BUSES = range(BUSES_PER_HEMISPHERE)
+_SHAPES: Any = halco
 
 
 class NeuronPlacement:
-    """Which circuit each neuron lives on, known as soon as a population exists.
+    """Which circuits each neuron lives on, known as soon as a population exists.
 
     Parameters
     ----------
@@ -30,30 +32,49 @@ class NeuronPlacement:
 
     def __init__(self, permutation: NDArray[Any]) -> None:
         self.permutation = permutation
-        self._populations: list[NeuronPopulation] = []
-        self._circuit: dict[int, int] = {}
+        self._free = np.ones(len(permutation), np.bool_)
+        self._circuits: dict[int, NDArray[np.int64]] = {}
+        self._shapes: dict[int, Morphology] = {}
 
-    def register(self, label: str, neuron_ids: Sequence[int] | NDArray[Any]) -> None:
-        """Place a new population of neurons.
+    def register(self, label: str, neuron_ids: Sequence[int] | NDArray[Any], morphology: Morphology = POINT) -> NDArray[np.int64]:
+        """Place a new population of neurons after those that are placed already.
+
+        Returns
+        -------
+        ndarray of int64, shape (neuron, circuit)
+            Circuits of each neuron in the order of the morphology.
 
         Raises
         ------
         NoFreeCircuitError
             If it does not fit; then nothing changes.
         """
-        populations = [*self._populations, NeuronPopulation(label, len(neuron_ids))]
         try:
-            circuits = place(populations, self.permutation).circuits[-1]
+            circuits = place([NeuronPopulation(label, len(neuron_ids), morphology=morphology)], self.permutation[self._free]).members[0]
         except CapacityError as error:
             raise NoFreeCircuitError(str(error)) from None
-        self._populations = populations
-        self._circuit.update(zip(map(int, neuron_ids), circuits.tolist(), strict=True))
+        self._free &= ~np.isin(self.permutation, circuits)
+        for neuron_id, mine in zip(neuron_ids, circuits, strict=True):
+            self._circuits[int(neuron_id)], self._shapes[int(neuron_id)] = mine, morphology
+        return circuits
 
     def id2first_circuit(self, neuron_id: Any) -> Any:
-        """Return the first circuit of a neuron, or a list of them for several."""
-        if isinstance(neuron_id, int):
-            return self._circuit[int(neuron_id)]
-        return [self._circuit[int(one)] for one in neuron_id]
+        """Return the first circuit of a neuron as a number, or a list of them for several."""
+        if _is_one(neuron_id):
+            return int(self._of(neuron_id)[0])
+        return [int(self._of(one)[0]) for one in neuron_id]
+
+    def id2logicalneuron(self, neuron_id: Any) -> Any:
+        """Return the :class:`halco.LogicalNeuronOnDLS` of a neuron, or a list of them for several."""
+        if _is_one(neuron_id):
+            return logical_neuron(self._shapes[int(neuron_id)], self._of(neuron_id))
+        return [self.id2logicalneuron(one) for one in neuron_id]
+
+    def _of(self, neuron_id: Any) -> NDArray[np.int64]:
+        """Return the circuits of a neuron."""
+        if int(neuron_id) not in self._circuits:
+            raise UnknownNameError(f"the circuits of cell {int(neuron_id)} were asked for; it is no neuron on the chip.")
+        return self._circuits[int(neuron_id)]
 
 
 class BackgroundPlacement:
@@ -85,6 +106,28 @@ class BackgroundPlacement:
             )
         self._n += 1
         return None if self.permutation is None else self.permutation[self._n - 1]
+
+
+def logical_neuron(morphology: Morphology, circuits: NDArray[np.int64]) -> Any:
+    """Return the coordinate of a neuron on circuits."""
+    column, row = morphology.places[0]
+    anchor = halco.AtomicNeuronOnDLS(halco.common.Enum(int(circuits[0]) - column - COLUMNS * row))
+    return _SHAPES.LogicalNeuronOnDLS(logical_compartments(morphology), anchor)
+
+
+def logical_compartments(morphology: Morphology) -> Any:
+    """Return the shape of a neuron as a ``halco.LogicalNeuronCompartments``; circuits that only carry the line are own compartments, the last."""
+    used = [compartment.circuits for compartment in morphology.compartments]
+    bridges = [(i,) for i in range(morphology.size) if not any(i in circuits for circuits in used)]
+    return _SHAPES.LogicalNeuronCompartments(
+        {
+            halco.CompartmentOnLogicalNeuron(number): [
+                halco.AtomicNeuronOnLogicalNeuron(halco.NeuronColumnOnLogicalNeuron(column), halco.NeuronRowOnLogicalNeuron(row))
+                for column, row in (morphology.places[i] for i in circuits)
+            ]
+            for number, circuits in enumerate([*used, *bridges])
+        }
+    )
 
 
 def checked_background_permutation(buses: Sequence[Any] | None) -> tuple[int, ...] | None:
@@ -130,3 +173,8 @@ def checked_permutation(circuits: Sequence[Any] | None) -> NDArray[np.int64]:
     if twice:
         raise ConfigurationError(f"neuronPermutation holds {twice[0]} more than once; {where}")
     return np.array(numbers, np.int64)
+
+
+def _is_one(neuron_id: Any) -> bool:
+    """Return whether a number is asked for, not several."""
+    return isinstance(neuron_id, int | np.integer)

@@ -10,14 +10,16 @@ from warnings import warn
 import numpy as np
 import pyNN.common
 from numpy.typing import NDArray
-from pyNN.parameters import ArrayParameter, ParameterSpace, simplify
+from pyNN.parameters import ParameterSpace, simplify
 
+import neckar.network
 from neckar.errors import ConfigurationError
-from neckar.network import NeuronPopulation, SourcePopulation
 from pynn_brainscales.brainscales2 import simulator
-from pynn_brainscales.brainscales2._errors import RunStateError
+from pynn_brainscales.brainscales2._errors import RunStateError, UncalibratedError, UnknownObservableError
+from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 from pynn_brainscales.brainscales2.recording import Recorder
-from pynn_brainscales.brainscales2.standardmodels.cells_base import NeuronCellType
+from pynn_brainscales.brainscales2.standardmodels.cells import SpikeSourcePoissonOnChip
+from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, NeuronCellType
 
 __all__ = ["Assembly", "Population", "PopulationView"]
 
@@ -81,6 +83,42 @@ class _Recorded:
         """Say that the value has no effect: the chip starts from its own state, with a neuron reset."""
         warn(f"the initial value of {variable!r} has no effect: a run on the chip starts with a neuron reset. Leave it out.", UserWarning, stacklevel=3)
 
+    def get_plasticity_data(self: Any, observable: str) -> Any:
+        """Return what a plasticity rule recorded of the cells.
+
+        Raises
+        ------
+        UnknownObservableError
+            If the cell type has no rule, or the rule no such observable.
+        RunStateError
+            Otherwise, because rules are not executed.
+        """
+        if not isinstance(self.celltype, PlasticityRuleHandle):
+            kind = type(self.celltype).__name__
+            raise UnknownObservableError(f"observable {observable!r} of population {self.label!r} was asked for; cells of type {kind} have none.")
+        raise self.celltype.observed_rule(observable).not_executed(observable)
+
+    @property
+    def calib_target(self: Any) -> Any:
+        """Targets of the last calibration; calibrated neurons only."""
+        return self._of_calibration("calib_target")
+
+    @property
+    def calib_hwparams(self: Any) -> Any:
+        """Result of the last calibration; calibrated neurons only."""
+        return self._of_calibration("calib_hwparams")
+
+    @property
+    def actual_hwparams(self: Any) -> Any:
+        """What the following runs use; calibrated neurons only."""
+        return self._of_calibration("actual_hwparams")
+
+    def _of_calibration(self: Any, name: str) -> Any:
+        if not hasattr(type(self.celltype), name):
+            kind = type(self.celltype).__name__
+            raise UncalibratedError(f"{name} of population {self.label!r} was asked for; cells of type {kind} are not calibrated. Use CalibHXNeuronCuba.")
+        return getattr(self.celltype, name)
+
     def find_units(self: Any, variable: str) -> str:
         """Return the unit of a variable."""
         return str(self.celltype.units[variable])
@@ -118,7 +156,10 @@ class Population(_Recorded, pyNN.common.Population):
             raise RunStateError("a population was created before setup(); call setup() first.")
         object.__setattr__(self, "_descriptions", {})
         self._revision = 0
-        self._exported: tuple[tuple[Any, ...], NeuronPopulation | SourcePopulation] | None = None
+        self._exported: tuple[tuple[Any, ...], neckar.network.Population] | None = None
+        self.circuits = np.zeros((0, 0), np.int64)  # of each neuron, shape (neuron, circuit); none for sources
+        self.bus: int | None = None  # of sources on the chip; None if the mapper chooses
+        self.changed_since_last_run = self.changed_topology = self.changed_input_data = True  # upstream's flags, without effect
         if isinstance(cellclass, type) and cellparams is None:
             cellparams = {}
         super().__init__(size, cellclass, cellparams, structure, initial_values or {}, label)
@@ -134,32 +175,43 @@ class Population(_Recorded, pyNN.common.Population):
         self._mask_local = np.ones(self.size, np.bool_)
         for cell in self.all_cells:
             cell.parent = self
-        self._own_celltype()
-        if isinstance(self.celltype, NeuronCellType):
-            try:
-                state.neuron_placement.register(self.label, self.all_cells)
-            except Exception:
-                state.recorders.discard(self.recorder)
-                raise
+        try:
+            self._place(state)
+            self._own_celltype(state)
+        except Exception:
+            state.recorders.discard(self.recorder)
+            raise
         state.id_counter += self.size
         state.populations.append(self)
 
-    def _own_celltype(self) -> None:
+    def _place(self, state: simulator.State) -> None:
+        """Take the circuits of the chip that the population needs."""
+        if isinstance(self.celltype, NeuronCellType):
+            self.circuits = state.neuron_placement.register(self.label, self.all_cells, self.celltype.morphology)
+        elif isinstance(self.celltype, SpikeSourcePoissonOnChip):
+            self.bus = state.background_placement.register(self.label)
+
+    def _own_celltype(self, state: simulator.State) -> None:
         """Give the population a cell type of its own with one value per cell, so that an instance can serve several populations."""
         celltype = copy.copy(self.celltype)
         space = copy.copy(celltype.parameter_space)
-        space._parameters = dict(space._parameters)
+        start = celltype.start_values(state.base_config(), self.circuits) if isinstance(celltype, NeuronCellType) else {}
+        start = {name: values for name, values in start.items() if name not in celltype.given}
+        space._parameters = {name: copy.copy(values) for name, values in space._parameters.items() if name not in start}
         space.shape = (self.size,)
         space.evaluate(simplify=False)
-        space._parameters = {name: _stored(values) for name, values in space._parameters.items()}
+        given = {name: celltype.stored(name, values) for name, values in space._parameters.items()}
+        space._parameters = {name: start[name] if name in start else given[name] for name in celltype.default_parameters}
         celltype.parameter_space = space
         self.celltype = celltype
 
-    def to_network(self, begin: float, end: float, duration: int) -> NeuronPopulation | SourcePopulation:
+    def to_network(self, begin: float, end: float, duration: int) -> neckar.network.Population:
         """Return the population as the mapper sees it, the same object as long as nothing changed."""
-        key = (self._revision, self.label) if isinstance(self.celltype, NeuronCellType) else (self._revision, self.label, begin, end, duration)
+        key: tuple[Any, ...] = (self._revision, self.label)
+        if isinstance(self.celltype, ExternalNeuron):
+            key = *key, begin, end, duration
         if self._exported is None or self._exported[0] != key:
-            exported = key, self.celltype.to_network(self.label, self.size, begin, end, duration)
+            exported = key, self.celltype.to_network(self, begin, end, duration)
             object.__setattr__(self, "_exported", exported)
             return exported[1]
         return self._exported[1]
@@ -215,14 +267,6 @@ def _checked_file(to_file: Any, variables: Any) -> str:
     return file
 
 
-def _stored(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a copy of one value per cell; spike trains of any kind become array parameters."""
-    stored = np.array(values)
-    if stored.dtype == object:
-        stored[:] = [ArrayParameter(value) for value in stored]
-    return stored
-
-
 def _selected(cells: Any, indices: Any, names: tuple[str, ...]) -> ParameterSpace:
     """Return parameters of some cells of a population."""
     schema = cells.celltype.get_schema()
@@ -238,5 +282,5 @@ def _assign(population: Population, cells: Any, indices: Any, parameter_space: P
     parameter_space.evaluate(simplify=False)
     stored = population.celltype.parameter_space._parameters
     for name, values in parameter_space.items():
-        stored[name][indices] = _stored(values)
+        stored[name][indices] = population.celltype.stored(name, values)
     population._revision += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyNN.common
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from pyNN.space import Space
 
 import neckar.network
+from dlens_vx_v3 import halco
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from neckar.facts import AXES
 from pynn_brainscales.brainscales2 import simulator
-from pynn_brainscales.brainscales2._errors import RunStateError, WeightSignError
+from pynn_brainscales.brainscales2._errors import RunStateError, UnknownObservableError, WeightSignError
+from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 from pynn_brainscales.brainscales2.standardmodels.synapses import StaticSynapse
 
 __all__ = ["Connection", "Projection"]
@@ -113,9 +116,9 @@ class Projection(pyNN.common.Projection):
             text = "ends in spike sources, which have no synapses. Exchange its two ends."
             raise ConfigurationError(f"projection {label!r} {text}")
         super().__init__(presynaptic_neurons, postsynaptic_neurons, connector, synapse_type, source, receptor_type, space or Space(), label)
-        for selector in ("location_selector", "source_location_selector"):
-            if getattr(connector, selector, None) is not None:
-                raise ConfigurationError(f"{selector}={getattr(connector, selector)!r} was asked for; these neurons have no compartments. Leave it out.")
+        self.pre_compartment = self._compartment(presynaptic_neurons, connector, "source_location_selector")
+        self.post_compartment = self._compartment(postsynaptic_neurons, connector, "location_selector")
+        self.changed_since_last_run = self.changed_topology = self.changed_input_data = True  # upstream's flags, without effect
         self._collected: list[tuple[Numbers, Numbers, NDArray[Any]]] = []
         self._revision = 0
         self._exported: tuple[tuple[int, ...], neckar.network.Projection] | None = None
@@ -138,19 +141,43 @@ class Projection(pyNN.common.Projection):
         return self._connections
 
     @property
-    def placed_connections(self) -> Any:
-        """Synapses that realise each connection; not part of this version.
+    def placed_connections(self) -> list[list[halco.SynapseOnDLS]]:
+        """Synapses that realise each connection, in the order of :attr:`connections`; those of the last mapping.
+
+        The coordinates also carry ``weight``, an int, ``synapse_row`` and ``synapse_on_row``.
 
         Raises
         ------
         RunStateError
-            Before the network was mapped.
-        UnsupportedFeatureError
-            Afterwards.
+            Before the network was mapped with this projection.
         """
-        if self._exported is None:
-            raise RunStateError("placed_connections was asked for before the network was mapped; call run() first.")
-        raise UnsupportedFeatureError("placed_connections needs hardware coordinates, which are not part of this version.")
+        exported = None if self._exported is None else self._exported[1]
+        mapped = next((one for one in self._simulator.state.mapped.values() if exported in one.network.projections), None)
+        if mapped is None:
+            raise RunStateError(f"placed_connections of projection {self.label!r} was asked for before the network was mapped; call run() first.")
+        number = mapped.network.projections.index(exported)
+        weight = mapped.fields["synapse_weight"] if len(self) else np.zeros(0)
+        placed: list[list[halco.SynapseOnDLS]] = [[] for _ in range(len(self))]
+        for connection, *place in zip(*(column.tolist() for column in mapped.synapses(number)), strict=True):
+            placed[connection].append(_placed_synapse(place[0], place[1], place[2], int(weight[tuple(place)])))
+        return placed
+
+    def get_data(self, observable: str) -> Any:
+        """Return what a plasticity rule recorded of the projection's synapses.
+
+        Raises
+        ------
+        UnknownObservableError
+            If the synapse type has no rule, or the rule no such observable.
+        RunStateError
+            Otherwise, because rules are not executed.
+        """
+        if not isinstance(self.synapse_type, PlasticityRuleHandle):
+            raise UnknownObservableError(
+                f"observable {observable!r} of projection {self.label!r} was asked for; synapses of type {type(self.synapse_type).__name__} have none. Use "
+                "PlasticSynapse or StaticRecordingSynapse."
+            )
+        raise self.synapse_type.observed_rule(observable).not_executed(observable)
 
     def to_network(self, numbers: Mapping[int, int]) -> neckar.network.Projection:
         """Return the projection as the mapper sees it, the same object as long as nothing changed.
@@ -161,12 +188,31 @@ class Projection(pyNN.common.Projection):
             From ``id(population)`` to the population's position in the network.
         """
         pre, post = (self._number(cells, numbers) for cells in (self.pre, self.post))
-        key = self._revision, pre, post
+        compartments = int(self.pre_compartment), int(self.post_compartment)
+        key = self._revision, pre, post, *compartments
         if self._exported is None or self._exported[0] != key:
             pre_index, post_index = _in_population(self.pre, self._pre_index), _in_population(self.post, self._post_index)
-            network = neckar.network.Projection(self.label or "", pre, post, self.receptor_type, pre_index, post_index, np.abs(self._weight))
+            network = neckar.network.Projection(self.label or "", pre, post, self.receptor_type, pre_index, post_index, np.abs(self._weight), *compartments)
             self._exported = key, network
         return self._exported[1]
+
+    def _compartment(self, cells: Any, connector: Any, selector: str) -> halco.CompartmentOnLogicalNeuron:
+        """Return the compartment of one end, the first one unless a connector selects another by its label."""
+        label = getattr(connector, selector, None)
+        if label is None:
+            return halco.CompartmentOnLogicalNeuron()
+        celltype: Any = getattr(getattr(cells, "grandparent", cells), "celltype", None)
+        if not hasattr(celltype, "get_compartment_ids"):
+            raise ConfigurationError(
+                f"{selector}={label!r} was asked for; population {cells.label!r} of {type(celltype).__name__} has no compartments. Leave it out."
+            )
+        found: list[halco.CompartmentOnLogicalNeuron] = celltype.get_compartment_ids([label])
+        if len(found) > 1:
+            raise ConfigurationError(
+                f"{selector}={label!r} was asked for; {len(found)} compartments of population {cells.label!r} have this label, allowed is one. Give them "
+                "different labels."
+            )
+        return found[0]
 
     def _number(self, cells: Any, numbers: Mapping[int, int]) -> int:
         """Return the position of one end's population in the network."""
@@ -217,6 +263,8 @@ class Projection(pyNN.common.Projection):
 
     def _check_sign(self, weights: NDArray[Any]) -> None:
         inhibitory = self.receptor_type == "inhibitory"
+        if inhibitory and self.post.conductance_based and np.isfinite(weights).all():
+            weights = -np.abs(weights)  # the reversal potential makes them inhibitory, whatever their sign
         if not np.isfinite(weights).all() or (weights.max(initial=0) > 0 if inhibitory else weights.min(initial=0) < 0):
             bad = weights[~np.isfinite(weights) | (weights > 0 if inhibitory else weights < 0)].flat[0]
             allowed = "at most 0" if inhibitory else "at least 0"
@@ -252,6 +300,14 @@ class Projection(pyNN.common.Projection):
                 {"sum": np.add, "min": np.minimum, "max": np.maximum}[multiple_synapses].at(array, place, values)
             arrays.append(array)
         return arrays
+
+
+def _placed_synapse(hemisphere: int, row: int, column: int, weight: int) -> halco.SynapseOnDLS:
+    """Return the coordinate of a synapse, with its weight and both its parts."""
+    number = hemisphere * AXES["row"] + row
+    synapse: Any = halco.SynapseOnDLS(halco.common.Enum(number * AXES["column"] + column))
+    synapse.weight, synapse.synapse_row, synapse.synapse_on_row = weight, halco.SynapseRowOnDLS(halco.common.Enum(number)), halco.SynapseOnSynapseRow(column)
+    return cast(halco.SynapseOnDLS, synapse)
 
 
 def _in_population(cells: Any, indices: Any) -> Any:

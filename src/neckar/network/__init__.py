@@ -6,6 +6,7 @@ The way down is :func:`map_network` (place, route, lower, check; it reuses whate
 Everything here is in hardware time and digital codes.
 """
 
+from neckar.network._background import background_codes
 from neckar.network._connections import MAX_WEIGHT, Connections, connections, split_weights, synapses_per_weight
 from neckar.network._connectum import ConnectumError, Synapses, check_connectum, configured_synapses, requested_synapses
 from neckar.network._graph import RECEPTORS, BackgroundPopulation, Line, Network, NeuronPopulation, Population, Projection, Receptor, SourcePopulation
@@ -43,6 +44,7 @@ __all__ = [
     "Section",
     "SourcePopulation",
     "Synapses",
+    "background_codes",
     "build_program",
     "check_connectum",
     "configured_synapses",

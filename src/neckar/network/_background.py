@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE
-from neckar.errors import CapacityError
+from neckar.errors import CapacityError, ParameterRangeError
 from neckar.facts import AXES, registers
+from neckar.facts import brainscales2 as facts
 from neckar.network._graph import BackgroundPopulation, Network
 
 ORDER = (3, 2, 1, 0)
@@ -39,6 +40,39 @@ class Generators:
 
     population: NDArray[np.int64]
     label: NDArray[np.int64]
+
+
+def background_codes(rate_hz: float) -> tuple[int, int]:
+    """Return the codes ``background_period`` and ``background_rate`` of a random generator with about a rate.
+
+    The generator draws every period + 1 cycles of the clock f and sends at a draw with the probability (rate + 1) / 256. Both follow upstream: the rate code
+    is 255 rate_hz / f, rounded, and the period then meets rate_hz as well as its whole cycles allow. Source: pynn-brainscales ``cells.py``.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Events per second of hardware time, those of all sources that share the generator.
+
+    Returns
+    -------
+    period, rate : int
+
+    Raises
+    ------
+    ParameterRangeError
+        If the generator does not reach the rate.
+
+    Examples
+    --------
+    >>> background_codes(100e3)
+    (9, 0)
+    """
+    clock, draws = facts.EVENT_CLOCK.value, _TABLE["background_rate"].high + 1
+    slowest = clock / draws / (_TABLE["background_period"].high + 1)
+    if not slowest <= rate_hz <= clock:
+        raise ParameterRangeError(f"a background generator with {rate_hz} Hz was asked for; allowed are {slowest:.3g} to {clock:.3g} Hz.")
+    rate = round((draws - 1) * rate_hz / clock)
+    return round(clock / rate_hz * (rate + 1) / draws) - 1, rate
 
 
 def choose_buses(network: Network, demand: NDArray[np.int64], population: NDArray[np.int64], bus: NDArray[np.int64], rows_per_bus: int) -> dict[int, int]:

@@ -6,57 +6,109 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import Any, ClassVar
 
+import numpy as np
 import pyNN.standardmodels
+from numpy.typing import NDArray
+from pyNN.parameters import ArrayParameter
 from pyNN.standardmodels import build_translations
 
-from neckar.errors import UnsupportedFeatureError
-from neckar.facts import registers
-from neckar.network import NeuronPopulation, SourcePopulation
+from neckar.chip.config import ChipConfig
+from neckar.facts import Register, registers
+from neckar.network import POINT, Morphology
+from neckar.network import Population as NetworkPopulation
+from pynn_brainscales.brainscales2._placement import logical_compartments
+from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
+
+REGISTERS = {name: register for name, register in registers("brainscales2").items() if register.hxneuron}
+"""Registers of a neuron circuit that are parameters of cell types."""
 
 _READOUT_SOURCES = registers("brainscales2")["readout_source"].choices or ()
 _ReadoutSource = IntEnum("ReadoutSource", [(name, code) for code, name in enumerate(_READOUT_SOURCES)])  # type: ignore[misc]
+
+
+class _LogicalCompartments:
+    """The shape of a neuron type as a coordinate type."""
+
+    def __get__(self, celltype: Any, kind: type[NeuronCellType]) -> Any:
+        return logical_compartments(kind.morphology)
 
 
 class StandardCellType(pyNN.standardmodels.StandardCellType, ABC):
     """A cell type that can be part of a network on the chip."""
 
     def __init__(self, **parameters: Any) -> None:
-        super().__init__(**{name: value for name, value in parameters.items() if value is not None or name not in self.default_parameters})
+        given = {name: value for name, value in parameters.items() if value is not None or name not in self.default_parameters}
+        super().__init__(**given)
+        self.given: frozenset[str] = frozenset(given)
+        """Parameters that do not start from the population's start values."""
 
     def can_record(self, variable: str, location: Any = None) -> bool:
         """Return whether cells of this type have a variable."""
         return variable in self.recordable
 
+    def validate(self, size: int) -> None:
+        """Refuse a population of `size` cells that can never exist."""
+
+    def stored(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        """Return a copy of one value of a parameter per cell, as populations keep it; spike trains of any kind become array parameters."""
+        stored = np.array(values)
+        if stored.dtype == object:
+            stored[:] = [ArrayParameter(value) for value in stored]
+        return stored
+
     @abstractmethod
-    def to_network(self, label: str, size: int, begin: float, end: float, duration: int) -> NeuronPopulation | SourcePopulation:
-        """Return the population as the mapper sees it from `begin` to `end` (milliseconds), `duration` ticks."""
+    def to_network(self, population: Any, begin: float, end: float, duration: int) -> NetworkPopulation:
+        """Return a population of this type as the mapper sees it from `begin` to `end` (milliseconds), `duration` ticks."""
 
 
-class NeuronCellType(StandardCellType):
+class NeuronCellType(StandardCellType, PlasticityRuleHandle):
     """A cell type that lives on circuits of the chip.
 
     Parameters
     ----------
-    plasticity_rule : None
-        Rules are not part of this version.
-
-    Raises
-    ------
-    UnsupportedFeatureError
-        If a plasticity rule is given.
+    plasticity_rule : PlasticityRule, optional
+        Executing a rule is not part of this version.
+    **parameters
+        Parameters of the cell type.
     """
 
     ReadoutSource: ClassVar = _ReadoutSource
+    morphology: ClassVar[Morphology] = POINT
+    logical_compartments: ClassVar = _LogicalCompartments()
+
+    recordable: ClassVar = ["spikes", "v", "exc_synin", "inh_synin", "adaptation"]
+    receptor_types: ClassVar = ["excitatory", "inhibitory"]
+    conductance_based = False
+    injectable = True
 
     default_parameters: ClassVar = {"plasticity_rule_readout_source": float(_ReadoutSource["membrane"]), "plasticity_rule_enable_readout_source": False}
     translations: ClassVar = build_translations(*((name, name) for name in default_parameters))
-    units: ClassVar = {name: "dimensionless" for name in default_parameters}
+    units: ClassVar = {**{name: "dimensionless" for name in (*default_parameters, *recordable[1:])}, "spikes": "ms"}
 
     def __init__(self, plasticity_rule: Any = None, **parameters: Any) -> None:
-        if plasticity_rule is not None:
-            raise UnsupportedFeatureError("a plasticity rule was given; rules are not part of this version. Leave plasticity_rule out.")
-        super().__init__(**parameters)
+        PlasticityRuleHandle.__init__(self, plasticity_rule)
+        StandardCellType.__init__(self, **parameters)
+
+    def start_values(self, base: ChipConfig, circuits: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Return the values from which parameters of a population start, for those that do not start from the cell type's default.
+
+        Parameters
+        ----------
+        base : ChipConfig
+        circuits : ndarray of int64, shape (neuron, circuit)
+        """
+        return {}
 
 
 class ExternalNeuron(StandardCellType):
     """A spike source outside the chip."""
+
+
+def default_of(register: Register) -> bool | float:
+    """Return a register's default as PyNN keeps it: switches as booleans, all else as floats."""
+    return bool(register.default) if register.kind == "switch" else float(register.default)
+
+
+def as_parameters(register: Register, codes: NDArray[Any]) -> NDArray[Any]:
+    """Return codes of a register as PyNN keeps them."""
+    return codes.astype(np.bool_ if register.kind == "switch" else np.float64)

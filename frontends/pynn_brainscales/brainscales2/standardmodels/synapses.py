@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import pyNN.standardmodels.synapses
 from pyNN.standardmodels import build_translations
 
-__all__ = ["StaticSynapse"]
+from neckar.errors import ConfigurationError
+from pynn_brainscales.brainscales2._errors import FixedRuleError
+from pynn_brainscales.brainscales2.plasticity_rules import ObservablePerSynapse, PlasticityRule, PlasticityRuleHandle, Timer
+
+__all__ = ["PlasticSynapse", "StaticRecordingSynapse", "StaticSynapse"]
 
 
 class StaticSynapse(pyNN.standardmodels.synapses.StaticSynapse):
@@ -16,7 +21,8 @@ class StaticSynapse(pyNN.standardmodels.synapses.StaticSynapse):
     Parameters
     ----------
     weight : number, array or random distribution
-        Sum of the weights of the synapses that realise the connection; rounded. At least 0 for excitatory, at most 0 for inhibitory connections.
+        Sum of the weights of the synapses that realise the connection; rounded. At least 0 for excitatory, at most 0 for inhibitory connections; on neurons
+        with conductance-based synapses of either sign.
     delay : 0 or None
         The chip has no configurable delays.
     """
@@ -24,5 +30,94 @@ class StaticSynapse(pyNN.standardmodels.synapses.StaticSynapse):
     translations = build_translations(("weight", "weight"), ("delay", "delay"))
     parameter_checks: ClassVar[dict[str, Any]] = {}  # the projection checks all connections at once
 
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(**parameters)
+
     def _get_minimum_delay(self) -> float:
         return 0.0
+
+
+class PlasticSynapse(StaticSynapse, PlasticityRuleHandle):
+    """A connection with a weight that a plasticity rule changes.
+
+    Parameters
+    ----------
+    weight : number, array or random distribution
+        At the beginning of each run; see :class:`StaticSynapse`.
+    delay : 0
+    plasticity_rule : PlasticityRule, optional
+        Executing a rule is not part of this version.
+    """
+
+    def __init__(self, weight: Any = 0, delay: Any = 0, plasticity_rule: PlasticityRule | None = None) -> None:
+        StaticSynapse.__init__(self, weight=weight, delay=delay)
+        PlasticityRuleHandle.__init__(self, plasticity_rule)
+
+
+class _RecordingRule(PlasticityRule):
+    """Records and changes nothing."""
+
+    def __init__(self, timer: Timer, names: Iterable[str]) -> None:
+        super().__init__(timer)
+        self.names = names
+
+    @property
+    def observables(self) -> dict[str, Any]:
+        """What the synapse type records."""
+        return {name: ObservablePerSynapse(ObservablePerSynapse.Type.int8) for name in self.names}
+
+    @observables.setter
+    def observables(self, observables: Any) -> None:
+        raise FixedRuleError("the observables of a StaticRecordingSynapse's rule were to be set; set those of the synapse type.")
+
+
+class StaticRecordingSynapse(StaticSynapse, PlasticityRuleHandle):
+    """A connection with a fixed weight whose synapses are read periodically; executing that is not part of this version.
+
+    Parameters
+    ----------
+    timer : Timer
+    weight : number, array or random distribution
+        See :class:`StaticSynapse`.
+    observables : set of str
+        Names out of :attr:`POSSIBLE_OBSERVABLES`.
+
+    Raises
+    ------
+    ConfigurationError
+        For other observables.
+    """
+
+    POSSIBLE_OBSERVABLES: ClassVar = ["weights", "correlation_causal", "correlation_acausal"]
+
+    def __init__(self, timer: Timer, weight: Any, observables: Iterable[str]) -> None:
+        StaticSynapse.__init__(self, weight=weight)
+        self._observables = self._checked(observables)
+        PlasticityRuleHandle.__init__(self, _RecordingRule(timer, self._observables))
+
+    @property
+    def observables(self) -> set[str]:
+        """What is read."""
+        return self._observables
+
+    @observables.setter
+    def observables(self, names: Iterable[str]) -> None:
+        self._observables = self._checked(names)
+        assert isinstance(self._plasticity_rule, _RecordingRule)
+        self._plasticity_rule.names = self._observables
+
+    @property
+    def plasticity_rule(self) -> PlasticityRule | None:
+        """The rule that reads the synapses; it cannot be replaced."""
+        return self._plasticity_rule
+
+    @plasticity_rule.setter
+    def plasticity_rule(self, rule: Any) -> None:
+        raise FixedRuleError("the plasticity rule of a StaticRecordingSynapse was to be replaced; allowed is its own. Use PlasticSynapse for others.")
+
+    def _checked(self, names: Iterable[str]) -> set[str]:
+        checked = set(names)
+        unknown = sorted(checked - set(self.POSSIBLE_OBSERVABLES), key=str)
+        if unknown:
+            raise ConfigurationError(f"the observable {unknown[0]!r} was asked for; allowed are {', '.join(self.POSSIBLE_OBSERVABLES)}.")
+        return checked

@@ -1,0 +1,292 @@
+"""Plasticity rules: what they are attached to, when they are executed, and what they observe.
+
+The classes have upstream's names, arguments and checks. Rules are mapped, so that networks with rules can be built and inspected; executing one is not part of
+this version, because the processors that run the kernels are not.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from enum import Enum, auto
+from typing import Any
+
+from neckar.errors import ConfigurationError, UnsupportedFeatureError, nearest
+from pynn_brainscales.brainscales2 import simulator
+from pynn_brainscales.brainscales2._errors import ObservableTypeError, RunStateError, UnknownObservableError
+
+__all__ = ["PlasticityRule", "PlasticityRuleHandle", "Timer"]
+
+_TIMES = ("start", "period", "num_periods")
+
+
+class Timer:
+    """Periodic execution of a rule: at `start`, then every `period`, at most `num_periods` times.
+
+    Parameters
+    ----------
+    start, period : float
+        Milliseconds of hardware time.
+    num_periods : int
+    **extra
+        Kept in :attr:`parameters`.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of the three is missing.
+    """
+
+    def __init__(self, **parameters: Any) -> None:
+        missing = [name for name in _TIMES if name not in parameters]
+        if missing:
+            raise ConfigurationError(f"a Timer without {', '.join(missing)} was asked for; it needs {', '.join(_TIMES)}. Give them by keyword.")
+        self.start, self.period, self.num_periods = (parameters.pop(name) for name in _TIMES)
+        self.parameters: dict[str, Any] = parameters
+
+
+class _Value(Enum):
+    """Type of an observable's elements."""
+
+    int8 = auto()
+    uint8 = auto()
+    int16 = auto()
+    uint16 = auto()
+
+
+class _Observable:
+    """What all observables have: the type of their elements."""
+
+    Type = _Value
+    _LAYOUTS: type[Enum] | None = None
+
+    def __init__(self, type: _Value = _Value.int8, layout: Any = None) -> None:
+        self.type = type
+        if self._LAYOUTS is not None:
+            self._layout: Any = next(iter(self._LAYOUTS)) if layout is None else layout
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name.lstrip('_')}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({values})"
+
+
+class ObservablePerSynapse(_Observable):
+    """One value for each synapse of a rule's projections, in whole rows or for its columns only."""
+
+    class LayoutPerRow(Enum):
+        """How a row of synapses lies in memory."""
+
+        complete_rows = auto()
+        packed_active_columns = auto()
+
+    _LAYOUTS = LayoutPerRow
+
+    @property
+    def layout_per_row(self) -> LayoutPerRow:
+        """Layout of a row."""
+        layout: ObservablePerSynapse.LayoutPerRow = self._layout
+        return layout
+
+    @layout_per_row.setter
+    def layout_per_row(self, layout: LayoutPerRow) -> None:
+        self._layout = layout
+
+
+class ObservablePerNeuron(_Observable):
+    """One value for each neuron of a rule's populations, in a whole row or for its columns only."""
+
+    class Layout(Enum):
+        """How a row of neurons lies in memory."""
+
+        complete_row = auto()
+        packed_active_columns = auto()
+
+    _LAYOUTS = Layout
+
+    @property
+    def layout(self) -> Layout:
+        """Layout of a row."""
+        layout: ObservablePerNeuron.Layout = self._layout
+        return layout
+
+    @layout.setter
+    def layout(self, layout: Layout) -> None:
+        self._layout = layout
+
+
+class ObservableArray(_Observable):
+    """A fixed number of values."""
+
+    def __init__(self, type: _Value = _Value.int8, size: int = 0) -> None:
+        super().__init__(type)
+        self.size = size
+
+
+class PlasticityRule:
+    """A program for the plasticity processors, executed periodically during the experiment. Subclasses give its source in :meth:`generate_kernel`.
+
+    Parameters
+    ----------
+    timer : Timer
+    observables : dict of str to observable, optional
+        What the rule records.
+    same_id : int
+        Rules of equal source and identity share their state over snippets.
+
+    Raises
+    ------
+    RunStateError
+        If ``setup`` was not called.
+    """
+
+    ObservablePerSynapse = ObservablePerSynapse
+    ObservablePerNeuron = ObservablePerNeuron
+    ObservableArray = ObservableArray
+
+    def __init__(self, timer: Timer, observables: dict[str, Any] | None = None, same_id: int = 0) -> None:
+        self.timer = timer
+        self._observables = observables or {}
+        self.same_id = same_id
+        self.changed_since_last_run = self.changed_topology = self.changed_input_data = True
+        _experiment().plasticity_rules.append(self)
+
+    @property
+    def observables(self) -> dict[str, Any]:
+        """What the rule records, by name."""
+        return self._observables
+
+    @observables.setter
+    def observables(self, observables: dict[str, Any]) -> None:
+        self._observables = observables
+
+    @property
+    def projections(self) -> list[Any]:
+        """Projections of this experiment that hold the rule."""
+        return [one for one in _experiment().projections if getattr(one.synapse_type, "plasticity_rule", None) is self]
+
+    @property
+    def populations(self) -> list[Any]:
+        """Populations of this experiment that hold the rule."""
+        return [one for one in _experiment().populations if getattr(one.celltype, "plasticity_rule", None) is self]
+
+    def generate_kernel(self) -> str:
+        """Return the C++ source of the rule; this one does nothing.
+
+        The function has the name ``PLASTICITY_RULE_KERNEL`` and takes arrays of handles: of the synapses of the rule's projections, and of the neurons of
+        its populations.
+        """
+        return textwrap.dedent(
+            """\
+            #include <array>
+            #include "grenade/vx/ppu/neuron_view_handle.h"
+            #include "grenade/vx/ppu/synapse_array_view_handle.h"
+
+            template <size_t N, size_t M>
+            void PLASTICITY_RULE_KERNEL(
+                std::array<grenade::vx::ppu::SynapseArrayViewHandle, N>&, std::array<grenade::vx::ppu::NeuronViewHandle, M>&)
+            {}
+            """
+        )
+
+    def schedule(self, begin: float, end: float) -> None:
+        """Schedule the executions from `begin` to `end` (milliseconds).
+
+        Raises
+        ------
+        UnsupportedFeatureError
+            If the rule is attached to anything.
+        """
+        attached = [*self.projections, *self.populations]
+        if attached:
+            labels = ", ".join(repr(one.label) for one in attached)
+            raise UnsupportedFeatureError(
+                f"the plasticity rule {type(self).__name__} of {labels} was asked to be executed from {begin} to {end} ms; the processors that execute rules "
+                "are not part of this version. Use a StaticSynapse, or a cell type without plasticity_rule."
+            )
+
+    def get_observable_array(self, observable: str) -> list[Any]:
+        """Return what was recorded of an :class:`ObservableArray`.
+
+        Raises
+        ------
+        UnknownObservableError
+            If the rule has no such observable.
+        ObservableTypeError
+            If it is none of an array.
+        RunStateError
+            Because rules are not executed.
+        """
+        asked = self.checked_observable(observable)
+        if not isinstance(asked, ObservableArray):
+            raise ObservableTypeError(
+                f"observable {observable!r} is an {type(asked).__name__}; allowed is an ObservableArray. Use get_data of its projection or "
+                "get_plasticity_data of its population."
+            )
+        raise self.not_executed(observable)
+
+    def checked_observable(self, observable: str) -> Any:
+        """Return an observable, or raise :class:`UnknownObservableError`."""
+        if observable not in self.observables:
+            known = ", ".join(self.observables) or "none"
+            raise UnknownObservableError(f"the rule has no observable {observable!r}{nearest(observable, self.observables)} It has {known}.")
+        return self.observables[observable]
+
+    def not_executed(self, observable: str) -> RunStateError:
+        """Return the error of an observable without data."""
+        return RunStateError(f"observable {observable!r} was asked for before an execution of its rule; rules are not executed in this version.")
+
+
+class PlasticityRuleHandle:
+    """What can hold a plasticity rule: neuron types and synapse types. Several may hold the same one.
+
+    Parameters
+    ----------
+    plasticity_rule : PlasticityRule, optional
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no plasticity rule.
+    """
+
+    def __init__(self, plasticity_rule: PlasticityRule | None = None) -> None:
+        self._plasticity_rule = _checked(plasticity_rule)
+
+    @property
+    def plasticity_rule(self) -> PlasticityRule | None:
+        """The rule, None without one."""
+        return self._plasticity_rule
+
+    @plasticity_rule.setter
+    def plasticity_rule(self, rule: PlasticityRule | None) -> None:
+        self._plasticity_rule = _checked(rule)
+
+    def observed_rule(self, observable: str) -> PlasticityRule:
+        """Return the rule that has an observable.
+
+        Raises
+        ------
+        UnknownObservableError
+            If there is none.
+        """
+        if self.plasticity_rule is None:
+            raise UnknownObservableError(f"observable {observable!r} was asked for of a {type(self).__name__} without a plasticity rule. Give it one.")
+        self.plasticity_rule.checked_observable(observable)
+        return self.plasticity_rule
+
+
+def _checked(rule: Any) -> PlasticityRule | None:
+    if rule is not None and not isinstance(rule, PlasticityRule):
+        raise ConfigurationError(f"plasticity_rule is {rule!r}; allowed is a PlasticityRule, or None. Derive the rule from it.")
+    return rule
+
+
+def _experiment() -> simulator.State:
+    """Return the experiment in progress."""
+    if simulator.state is None:
+        raise RunStateError("there is no experiment for plasticity rules; call setup() first.")
+    return simulator.state

@@ -15,6 +15,7 @@
     |       `-- UnsuccessfulRoutingError
     |-- MemoryLimitError (MemoryError)
     |-- ConservationError (RuntimeError)
+    |-- CalibrationCacheError (OSError)
     `-- FileFormatError (ValueError)
         |-- CorruptFileError
         `-- SchemaVersionError
@@ -81,6 +82,10 @@ class MemoryLimitError(NeckarError, MemoryError):
 
 class ConservationError(NeckarError, RuntimeError):
     """Events vanished uncounted: a defect of Neckar, not of the experiment."""
+
+
+class CalibrationCacheError(NeckarError, OSError):
+    """The files of a calibration cannot be written."""
 
 
 class FileFormatError(NeckarError, ValueError):

@@ -323,3 +323,31 @@ SPREAD: Mapping[str, Spread] = MappingProxyType(
 """Spread of everything that differs between chips and circuits. The reference chip's deviations are part of its own lines; here they are for comparison."""
 
 MADC_GAIN_PIVOT = Fact(300, "MADC LSB", _FIT, "reading at which a deviation of the gain has no effect")
+
+# ---- What a calibration leaves -----------------------------------------------------------------------------------------------------------------------------
+
+CALIBRATION_RATIO: Mapping[str, Fact] = MappingProxyType(
+    {
+        **{name: Fact(limit, "1", "calix test_neuron_distribution.py") for name, limit in (("leak", 0.30), ("reset", 0.20), ("threshold", 0.35))},
+        **{name: Fact(limit, "1", "calix test_neuron_distribution.py") for name, limit in (("tau_mem", 0.45), ("tau_syn", 0.20))},
+        "tau_icc": Fact(0.5, "1", "calix test_multicompartment.py"),
+    }
+)
+"""Largest standard deviation over circuits after a calibration that upstream's tests accept, relative to that before; 5 % cut off on both sides."""
+
+_HALF = "our estimate: half of what upstream's test accepts"
+CALIBRATION_SPREAD: Mapping[str, Fact] = MappingProxyType(
+    {
+        "leak": Fact(0.67, "CADC LSB", _HALF, "0.30 of 13.3 MADC LSB"),
+        "reset": Fact(0.5, "CADC LSB", _HALF, "0.20 of 14.9 MADC LSB"),
+        "threshold": Fact(0.6, "CADC LSB", _HALF, "0.35 of 10.3 MADC LSB"),
+        "tau_mem": Fact(0.032, "1", _HALF, "0.45 of 14 %"),
+        "tau_syn": Fact(0.025, "1", _HALF, "0.20 of 25 %"),
+        "tau_icc": Fact(0.062, "1", _HALF, "0.5 of 25 %"),
+        "synaptic_gm": Fact(0.05, "1", _ESTIMATE, "with synapses, tau_syn and the gradient, PSPs of single synapses scatter by psp_calibrated"),
+        "synaptic_shift": Fact(0.3, "LSB", _ESTIMATE, "noise of a CADC reading over the effect of one code on a slow membrane"),
+        "coba_reference": Fact(1.0, "CADC LSB", _ESTIMATE),
+        "coba_slope": Fact(0.05, "1", _ESTIMATE),
+    }
+)
+"""Standard deviation over circuits by which a calibration misses its target, besides whole codes and the converter's own errors."""

@@ -1,0 +1,96 @@
+"""Calibration: codes for a wanted physics.
+
+A virtual chip is as crooked as silicon: equal codes mean different potentials and times on each circuit. A calibration finds the codes at which all circuits do
+what was asked. Two ways lead there, behind one function:
+
+* the **oracle** (:mod:`neckar.calibration.oracle`) knows the chip: it inverts its transfer lines circuit by circuit and adds the spread that a real
+  calibration leaves. It takes a second and exists only on a twin;
+* **measurement** finds the codes by experiments, as silicon must. This version has none.
+
+    calibration = calibrate(Specimen.named("chip-7"), SpikingTarget())
+    config = ChipConfig.default().updated(calibration.fields)
+
+Public: :func:`calibrate`, :class:`Calibration`, the targets, :data:`NIGHTLY`; :mod:`neckar.calibration.store` makes the files that notebooks load.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+from neckar.calibration.calibration import Calibration
+from neckar.calibration.targets import (
+    NIGHTLY,
+    CadcTarget,
+    ChipTarget,
+    CorrelationTarget,
+    HagenNeuronTarget,
+    HagenSyninTarget,
+    HagenTarget,
+    NeuronTarget,
+    SpikingTarget,
+    StpTarget,
+    unusual,
+)
+from neckar.chip.effects import Effects
+from neckar.chip.specimen import Specimen
+from neckar.errors import UnknownNameError, UnsupportedFeatureError, nearest
+
+__all__ = [
+    "METHODS",
+    "NIGHTLY",
+    "CadcTarget",
+    "Calibration",
+    "CorrelationTarget",
+    "HagenNeuronTarget",
+    "HagenSyninTarget",
+    "HagenTarget",
+    "NeuronTarget",
+    "SpikingTarget",
+    "StpTarget",
+    "calibrate",
+]
+
+Method = Literal["oracle", "measurement"]
+METHODS: tuple[Method, ...] = ("oracle", "measurement")
+
+_log = logging.getLogger(__name__)
+
+
+def calibrate(chip: Specimen, target: ChipTarget, method: Method = "oracle", effects: Effects | None = None) -> Calibration:
+    """Return the codes at which a chip does what was asked.
+
+    Parameters
+    ----------
+    chip : Specimen
+        The chip, at its present age.
+    target : SpikingTarget, HagenTarget or HagenSyninTarget
+        What its circuits are to do. Parts outside the range that circuits reach well are logged as warnings.
+    method : str
+        ``"oracle"`` inverts the model of the chip. ``"measurement"`` is not part of this version.
+    effects : Effects, optional
+        Which imperfections the chip has; a chip without mismatch gets a calibration for that. All by default.
+
+    Returns
+    -------
+    Calibration
+        Its success masks tell which elements reached their targets.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method.
+    UnsupportedFeatureError
+        If the method is not part of this version.
+    ParameterRangeError
+        If a target makes no sense; names circuit, value and range.
+    """
+    if method not in METHODS:
+        raise UnknownNameError(f"no method of calibration is called {method!r}{nearest(method, METHODS)} Methods: {', '.join(METHODS)}.")
+    if method == "measurement":
+        raise UnsupportedFeatureError('calibration by measurement is not part of this version. Use method="oracle", which inverts the model of the chip.')
+    for sentence in unusual(target):
+        _log.warning(sentence)
+    from neckar.calibration import oracle
+
+    return oracle.calibrate(chip, effects or Effects(), target)

@@ -6,7 +6,7 @@ a network, hands it to :mod:`neckar.network`, lets the current lab execute it, a
 
 from pyNN import common, errors, space
 
-from pynn_brainscales.brainscales2 import simulator
+from pynn_brainscales.brainscales2 import helper, simulator
 from pynn_brainscales.brainscales2._control import (
     RunCommand,
     connect,
@@ -105,6 +105,7 @@ __all__ = [
     "get_post_realtime_read_ppu_symbols",
     "get_pre_realtime_read",
     "get_time_step",
+    "helper",
     "initialize",
     "list_standard_models",
     "num_processes",

@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
+from neckar.calibration._foreign import ForeignCalibrationWarning, warn_if_foreign
 from neckar.calibration.calibration import Calibration
 from neckar.calibration.targets import (
     NIGHTLY,
@@ -42,6 +43,7 @@ __all__ = [
     "CadcTarget",
     "Calibration",
     "CorrelationTarget",
+    "ForeignCalibrationWarning",
     "HagenNeuronTarget",
     "HagenSyninTarget",
     "HagenTarget",
@@ -49,6 +51,7 @@ __all__ = [
     "SpikingTarget",
     "StpTarget",
     "calibrate",
+    "warn_if_foreign",
 ]
 
 Method = Literal["oracle", "measurement"]

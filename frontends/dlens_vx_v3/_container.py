@@ -10,10 +10,13 @@ A free-standing container owns its values. One inside a :class:`~dlens_vx_v3.lol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import types
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum as Enumeration
 from enum import IntEnum
 from itertools import product
+from types import ModuleType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -28,11 +31,18 @@ from neckar.facts import Register, registers
 Index = tuple[int | tuple[int, int], ...]
 Kind = type[Any]
 Key = tuple[str | int, ...]
+Bits = tuple[Callable[[int], int], Callable[[int, int], int]]
 
 MADE_HERE = "dlens_vx_v3._container.made"
 """Module of value types that are not yet bound to a container."""
 
 REGISTERS: Mapping[str, Register] = registers("brainscales2")
+
+
+class Choice(IntEnum):
+    """An enumerated value; prints its name."""
+
+    __str__ = Enumeration.__str__
 
 
 class UnknownMemberError(UnknownNameError, AttributeError):
@@ -107,18 +117,35 @@ class Member:
         Code of a free-standing container; the field's own default by default.
     over : types of coordinates
         One per axis of the member, if it is an array.
+    bits : pair of functions, optional
+        For a member that is only a part of the field's code: its value from the code, and the code from the one before and the value.
+    facts : mapping of str to int
+        What is known about the member's place beyond its container's coordinate.
     """
 
-    def __init__(self, kind: Kind, field: str = "", default: int | None = None, over: tuple[type[Ranged], ...] = ()) -> None:
-        self.kind, self.field, self.over = kind, field, over
+    def __init__(
+        self,
+        kind: Kind,
+        field: str = "",
+        default: int | None = None,
+        over: tuple[type[Ranged], ...] = (),
+        bits: Bits | None = None,
+        facts: Mapping[str, int] | None = None,
+    ) -> None:
+        self.kind, self.field, self.over, self.bits, self.facts = kind, field, over, bits, facts or {}
         register = REGISTERS.get(field)
         if default is None:
-            default = int(register.default) if register is not None and np.ndim(register.default) == 0 else getattr(kind, "min", 0)
+            default = self._default(register)
         self.default = int(default)
         self.counter = register is not None and register.counter
         self.shape = tuple(axis.size for axis in over)
         self.name = ""
         self._limits = kind if issubclass(kind, Ranged) else ranged(kind.__name__, 1 if kind is bool else max(int(choice) for choice in kind))
+
+    def _default(self, register: Register | None) -> int:
+        if register is None or np.ndim(register.default):
+            return int(getattr(self.kind, "min", 0))
+        return self.bits[0](int(register.default)) if self.bits else int(register.default)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -142,15 +169,21 @@ class Member:
         """Return the code of a value, after checking its range."""
         return self._limits.checked(int(value) if isinstance(value, np.bool_) else value, self.name)
 
+    def axes(self, part: Part) -> tuple[Any, ...]:
+        """Return per axis of the field its number, a list of numbers if a container holds several columns, or None if the axis stays free."""
+        facts = {**part._facts, **self.facts}
+        return tuple(_axis(axis, facts) for axis in REGISTERS[self.field].axes)
+
     def place(self, part: Part) -> tuple[Any, ...]:
         """Return the numpy index of the member in its field."""
-        return tuple(slice(None) if number is None else number for number in axes_of(self.field, part._facts))
+        return tuple(slice(None) if number is None else number for number in self.axes(part))
 
     def read(self, part: Part) -> Any:
         """Return the member's code; for a member with axes an array that must not be written."""
         config = part._store.config
         if config is not None and self.field and not self.counter:
-            return _gather(config[self.field], self.place(part), self.shape)
+            codes = _gather(config[self.field], self.place(part), self.shape)
+            return self.bits[0](int(codes)) if self.bits else codes
         found = part._store.values.get((*part._key, self.name))
         return found if found is not None else self.default if not self.over else np.broadcast_to(self.default, self.shape)
 
@@ -158,6 +191,8 @@ class Member:
         """Write checked codes to the member, or to `index` of its axes."""
         config = part._store.config
         if config is not None and self.field and not self.counter:
+            if self.bits:
+                codes = self.bits[1](int(config[self.field][self.place(part)]), int(codes))
             _scatter(config, self.field, self.place(part), self.shape, index, codes)
         elif self.over:
             key = (*part._key, self.name)
@@ -170,15 +205,17 @@ class Member:
             part._store.values[(*part._key, self.name)] = codes
 
 
-def axes_of(field: str, facts: Mapping[str, int]) -> tuple[Any, ...]:
-    """Return per axis of a field its number, a list of numbers if the facts name four columns, or None if the axis stays free."""
-    return tuple(_axis(axis, facts) for axis in REGISTERS[field].axes)
+_GROUPS = (("column", "quad_column", "entry", 4), ("quadrant", "hemisphere", "side", 2), ("padi_bus", "hemisphere", "bus", 4))
+"""Axis, the fact that names several of its numbers at once, and the fact and number of choices that are then open."""
 
 
 def _axis(axis: str, facts: Mapping[str, int]) -> Any:
-    if axis == "column" and "quad_column" in facts and "entry" not in facts:
-        return [derive("column", {**facts, "entry": entry}) for entry in range(4)]
-    return derive("side" if axis == "backend" else axis, facts)
+    number = derive("side" if axis == "backend" else axis, facts)
+    if number is None:
+        for several, group, choice, size in _GROUPS:
+            if axis == several and group in facts:
+                return [derive(axis, {**facts, choice: one}) for one in range(size)]
+    return number
 
 
 def _gather(array: NDArray[Any], place: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
@@ -300,12 +337,20 @@ class Part:
             if isinstance(kind, type) and kind.__module__ == MADE_HERE:
                 kind.__module__, kind.__qualname__ = cls.__module__, f"{cls.__qualname__}.{name}"
 
-    def __init__(self, other: Self | None = None) -> None:
-        if other is not None and not isinstance(other, type(self)):
-            raise CoordinateTypeError(f"{type(self).__name__} is made from nothing or from a {type(self).__name__}, got {type(other).__name__}.")
+    def __init__(self, value: Any = None, /, **values: Any) -> None:
+        """Start from the defaults, from a container to copy, or, if there is a single member, from its value; names set members."""
         self._place(Store(), (), {})
-        if other is not None:
-            self._assign(other)
+        if isinstance(value, Part):
+            if not isinstance(value, type(self)):
+                raise CoordinateTypeError(f"{type(self).__name__} is made from nothing or from a {type(self).__name__}, got {type(value).__name__}.")
+            self._assign(value)
+        elif value is not None:
+            entries = list(declared(type(self)))
+            if len(entries) != 1:
+                raise CoordinateTypeError(f"{type(self).__name__} has {len(entries)} members; give them by name, got {value!r}.")
+            values = {entries[0]: value}
+        for name, given in values.items():
+            setattr(self, name, given)
 
     def _place(self, store: Store, key: Key, facts: dict[str, int]) -> Self:
         fields = self.__dict__
@@ -454,15 +499,15 @@ def declared(kind: type[Part]) -> dict[str, Member | Sub | Many]:
 
 # -------------------------------------------------------------------------------------------------------------------------------------- containers
 
-_TYPE_OF: dict[type[Ranged], type[Container]] = {}
+_TYPE_OF: dict[Any, type[Container]] = {}
 
 
 class Container(Part):
     """What a coordinate holds: a class per kind, ``class CommonNeuronBackendConfig(Container, at=CommonNeuronBackendConfigOnDLS): ...``."""
 
-    coordinate: ClassVar[type[Ranged] | None] = None
+    coordinate: ClassVar[Any] = None
 
-    def __init_subclass__(cls, at: type[Ranged] | tuple[type[Ranged], ...] = ()) -> None:
+    def __init_subclass__(cls, at: Any = ()) -> None:
         coordinates = at if isinstance(at, tuple) else (at,)
         for coordinate in coordinates:
             _TYPE_OF.setdefault(coordinate, cls)
@@ -477,25 +522,41 @@ class Container(Part):
     @classmethod
     def places(cls, coord: Ranged) -> tuple[Place, ...]:
         """Return where the container's members lie on the chip; empty for containers without effect."""
-        return tuple(place for member, part in cls._located(coord)._members() if member.field for place in _places(member, part))
+        return tuple(place for places in cls._fields(coord) for place in places)
+
+    @classmethod
+    def _fields(cls, coord: Ranged) -> list[list[Place]]:
+        """Return the places of each member; the members after the first that share a field's code have none."""
+        found, seen = [], set()
+        for member, part in cls._located(coord)._members():
+            places = _places(member, part) if member.field else []
+            found.append([place for place in places if (place.field, place.index) not in seen])
+            seen |= {(place.field, place.index) for place in places} if member.bits else set()
+        return found
 
     def codes(self, coord: Ranged) -> tuple[tuple[str, Index, Any], ...]:
         """Return field, index and codes of each place, without counters."""
-        found: list[tuple[str, Index, Any]] = []
+        found: dict[tuple[str, Index], Any] = {}
         for (member, own), (_, there) in zip(self._members(), type(self)._located(coord)._members(), strict=True):
             if member.field and not member.counter:
-                found += [(place.field, place.index, code) for place, code in zip(_places(member, there), _split(member, there, member.read(own)), strict=True)]
-        return tuple(found)
+                for place, code in zip(_places(member, there), _split(member, there, member.read(own)), strict=True):
+                    key = (place.field, place.index)
+                    found[key] = member.bits[1](found.get(key, 0), code) if member.bits else code
+        return tuple((field, index, code) for (field, index), code in found.items())
 
     @classmethod
     def from_codes(cls, coord: Ranged, values: Any) -> Self:
         """Return the container that holds `values`, one per place, in the order of :meth:`places`."""
         container = cls()
-        given = iter(values)
+        given = {(place.field, place.index): np.asarray(value) for place, value in zip(cls.places(coord), values, strict=True)}
         for (member, own), (_, there) in zip(container._members(), cls._located(coord)._members(), strict=True):
             if member.field:
-                parts = [np.asarray(next(given)) for _ in _places(member, there)]
-                member.write(own, np.stack(parts).reshape(member.shape) if member.over else int(parts[0].reshape(())), (...,) if member.over else ())
+                parts = [given[place.field, place.index].reshape(-1) for place in _places(member, there)]
+                if member.over:
+                    member.write(own, np.concatenate(parts).reshape(member.shape), (...,))
+                else:
+                    code = int(parts[0][0])
+                    member.write(own, member.bits[0](code) if member.bits else code)
         return container
 
     def write_to(self, config: ChipConfig, coord: Ranged) -> None:
@@ -510,19 +571,28 @@ class Container(Part):
 
 
 def _places(member: Member, part: Part) -> list[Place]:
-    """Return the places of a member; four columns that are accessed together are not neighbours and give one place each."""
-    axes = axes_of(member.field, part._facts)
+    """Return the places of a member: one, or one for each of several columns that are accessed together and are not neighbours."""
     name = ".".join(str(step) for step in (*part._key, member.name))
     lengths = REGISTERS[member.field].shape
-    choices = [[(None, number) for number in axis] if isinstance(axis, list) else [(0, axis)] for axis in axes]
+    options = [_runs(axis, length) for axis, length in zip(member.axes(part), lengths, strict=True)]
+    split = next((axis for axis, runs in enumerate(options) if len(runs) > 1), None)
     found = []
-    for pick in product(*[range(len(options)) for options in choices]):
-        index = [choices[axis][number][1] for axis, number in enumerate(pick)]
-        entry = [f"[{number}]" for axis, number in enumerate(pick) if isinstance(axes[axis], list)]
-        while index and index[-1] is None:
-            index.pop()
-        found.append(Place(name + "".join(entry), member.field, tuple((0, lengths[axis]) if number is None else number for axis, number in enumerate(index))))
+    for entry, index in enumerate(product(*options)):
+        whole = list(index)
+        while whole and whole[-1] == (0, lengths[len(whole) - 1]):
+            whole.pop()
+        found.append(Place(name if split is None else f"{name}[{entry}]", member.field, tuple(whole)))
     return found
+
+
+def _runs(numbers: Any, length: int) -> list[int | tuple[int, int]]:
+    """Return an axis of a place as the Program takes it: numbers, or one range."""
+    if numbers is None:
+        return [(0, length)]
+    if not isinstance(numbers, list):
+        return [numbers]
+    first, last = numbers[0], numbers[-1]
+    return [(first, last + 1)] if numbers == list(range(first, last + 1)) else numbers
 
 
 def _split(member: Member, part: Part, codes: Any) -> list[Any]:
@@ -530,7 +600,7 @@ def _split(member: Member, part: Part, codes: Any) -> list[Any]:
     if not member.over:
         return [int(codes)]
     number = len(_places(member, part))
-    return [np.array(codes)] if number == 1 else list(np.asarray(codes).reshape(number, -1).squeeze(-1))
+    return [np.array(codes)] if number == 1 else [int(code) for code in codes]
 
 
 def container_type_of(coord: Ranged) -> type[Container]:
@@ -547,14 +617,25 @@ def container_type_of(coord: Ranged) -> type[Container]:
         raise UnknownMemberError(f"No container belongs to {type(coord).__name__}; it can be neither read nor written.") from None
 
 
-def switch(field: str = "", default: int | None = None, over: tuple[type[Ranged], ...] = ()) -> Any:
-    """Return a member that is on or off."""
-    return Member(bool, field, default, over)
+def containers_of(*modules: ModuleType) -> dict[str, type[Container]]:
+    """Return the public container classes that modules define, by name."""
+    found = [
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Container) and kind.__module__ == module.__name__
+    ]
+    return {kind.__name__: kind for kind in found if kind.coordinate is not None}
 
 
-def code(kind: Kind, field: str = "", default: int | None = None, over: tuple[type[Ranged], ...] = ()) -> Any:
-    """Return a member of a ranged or enumerated type."""
-    return Member(kind, field, default, over)
+def switch(field: str = "", default: int | None = None, *over: type[Ranged], bits: Bits | None = None, **facts: int) -> Any:
+    """Return a member that is on or off; arguments as for :class:`Member`."""
+    return Member(bool, field, default, over, bits, facts)
+
+
+def code(kind: Kind, field: str = "", default: int | None = None, *over: type[Ranged], **facts: int) -> Any:
+    """Return a member of a ranged or enumerated type; arguments as for :class:`Member`."""
+    return Member(kind, field, default, over, None, facts)
 
 
 def ranged(name: str, high: int, low: int = 0) -> Any:
@@ -567,10 +648,29 @@ def ranged_of(name: str, field: str) -> Any:
     return ranged(name, REGISTERS[field].high, REGISTERS[field].low)
 
 
-def choices_of(name: str, field: str, **renamed: str) -> Any:
-    """Return an enumeration of a register field's choices; `renamed` gives upstream's words where they differ."""
-    words = REGISTERS[field].choices or ()
-    return IntEnum(name, {renamed.get(word, word): number for number, word in enumerate(words)}, module=MADE_HERE)
+def choices(name: str, *words: str) -> Any:
+    """Return a new enumeration."""
+    functional: Any = Choice
+    return functional(name, {word: number for number, word in enumerate(words)}, module=MADE_HERE)
+
+
+def choices_of(name: str, field: str) -> Any:
+    """Return an enumeration of a register field's choices."""
+    return choices(name, *(REGISTERS[field].choices or ()))
+
+
+def stored(module: str, name: str, at: type[Ranged] | tuple[type[Ranged], ...], text: str, /, **members: Any) -> Any:
+    """Return a container class whose members are only stored.
+
+    Each member is given as its type, or as a tuple of type, default, and coordinates of its axes. Types that were made for the class become its attributes.
+    """
+    body: dict[str, Any] = {"__module__": module, "__doc__": text}
+    for member, given in members.items():
+        kind, default, *over = given if isinstance(given, tuple) else (given, None)
+        body[member] = Member(kind, "", default, tuple(over))
+        if kind.__module__ == MADE_HERE:
+            body[kind.__name__] = kind
+    return types.new_class(name, (Container,), {"at": at}, lambda namespace: namespace.update(body))
 
 
 def config_of(chip: Part) -> ChipConfig:
@@ -588,6 +688,6 @@ def config_of(chip: Part) -> ChipConfig:
 
 def chip_of(config: ChipConfig) -> Any:
     """Return a :class:`~dlens_vx_v3.lola.Chip` that shares `config`."""
-    from dlens_vx_v3.lola import Chip
+    from dlens_vx_v3.lola._chip import Chip
 
     return Chip._view(Store(config), (), ChipOnDLS().known())

@@ -1,9 +1,23 @@
 """Containers of single registers, under upstream's names."""
 
-from dlens_vx_v3._container import Container as Container
-from dlens_vx_v3.hal._capmem import CapMemCell as CapMemCell
-from dlens_vx_v3.hal._neuron import CommonNeuronBackendConfig as CommonNeuronBackendConfig
-from dlens_vx_v3.hal._neuron import NeuronBackendConfig as NeuronBackendConfig
-from dlens_vx_v3.hal._neuron import NeuronConfig as NeuronConfig
+from __future__ import annotations
 
-__all__ = sorted(name for name in globals() if not name.startswith("_"))
+from typing import Any
+
+from dlens_vx_v3._container import Container, UnknownMemberError, containers_of
+from dlens_vx_v3.hal import _board, _capmem, _drivers, _neuron, _ppu, _readout, _routing, _synapse, _time
+from neckar.errors import nearest
+
+_CONTAINERS: dict[str, Any] = {"Container": Container, **containers_of(_board, _capmem, _drivers, _neuron, _ppu, _readout, _routing, _synapse, _time)}
+
+__all__ = sorted(_CONTAINERS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CONTAINERS:
+        return _CONTAINERS[name]
+    raise UnknownMemberError(f"hal has no container {name!r}{nearest(name, _CONTAINERS)}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -7,6 +7,10 @@ from dlens_vx_v3.halco._base import Enum as Enum
 from dlens_vx_v3.halco._base import Ranged
 from dlens_vx_v3.halco._base import iter_all as iter_all
 from dlens_vx_v3.halco._coordinates import *  # noqa: F403
+from dlens_vx_v3.halco._intervals import ExternalPPUDRAMMemoryBlockOnFPGA as ExternalPPUDRAMMemoryBlockOnFPGA
+from dlens_vx_v3.halco._intervals import ExternalPPUMemoryBlockOnFPGA as ExternalPPUMemoryBlockOnFPGA
+from dlens_vx_v3.halco._intervals import PPUMemoryBlockOnDLS as PPUMemoryBlockOnDLS
+from dlens_vx_v3.halco._intervals import PPUMemoryBlockOnPPU as PPUMemoryBlockOnPPU
 
 Coordinate = Ranged
 """Any coordinate; for annotations."""

@@ -53,8 +53,8 @@ class Ranged(int):
             TYPES.setdefault(cls.__name__, cls)
         cls.enum_type = cls  # type: ignore[attr-defined]
 
-    def __new__(cls, value: SupportsIndex = 0) -> Self:
-        return int.__new__(cls, cls.checked(value))
+    def __new__(cls, value: SupportsIndex | None = None) -> Self:
+        return int.__new__(cls, cls.min if value is None else cls.checked(value))
 
     @classmethod
     def checked(cls, value: Any, where: str = "") -> int:

@@ -531,6 +531,10 @@ class PPUMemoryWordOnPPU(Ranged, size=4096, fact="ppu_word"):
     """A word in the memory of a plasticity processor."""
 
 
+class PPUMemoryBlockSize(Ranged, size=4096, low=1):
+    """Number of words of a piece of the memory of a plasticity processor."""
+
+
 class PPUMemoryWordOnDLS(Pair, fast=PPUMemoryWordOnPPU, slow=PPUOnDLS):
     """A word in the memory of the plasticity processors."""
 
@@ -609,6 +613,14 @@ class FPGASystimeSyncLastAsicSystimeOnFPGA(Ranged, size=1, fact="fpga_sync_systi
 
 class ExternalPPUMemoryByteOnFPGA(Ranged, size=131072, fact="external_byte"):
     """A byte of the external memory of the plasticity processors."""
+
+
+class ExternalPPUMemoryBlockSize(Ranged, size=131072, low=1):
+    """Number of bytes of a piece of the external memory."""
+
+
+class ExternalPPUDRAMMemoryBlockSize(Ranged, size=268435456, low=1):
+    """Number of bytes of a piece of the external DRAM."""
 
 
 class ExternalPPUMemoryQuadOnFPGA(Ranged, size=32768, fact="external_quad"):

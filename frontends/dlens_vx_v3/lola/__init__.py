@@ -1,7 +1,23 @@
 """Containers of whole circuits and of the chip, under upstream's names."""
 
-from dlens_vx_v3.lola._chip import Chip as Chip
-from dlens_vx_v3.lola._neuron import AtomicNeuron as AtomicNeuron
-from dlens_vx_v3.lola._neuron import NeuronBlock as NeuronBlock
+from __future__ import annotations
 
-__all__ = sorted(name for name in globals() if not name.startswith("_"))
+from typing import Any
+
+from dlens_vx_v3._container import UnknownMemberError, containers_of
+from dlens_vx_v3.lola import _blocks, _chip, _neuron, _synapse
+from neckar.errors import nearest
+
+_CONTAINERS: dict[str, Any] = {**containers_of(_blocks, _chip, _neuron, _synapse)}
+
+__all__ = sorted(_CONTAINERS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CONTAINERS:
+        return _CONTAINERS[name]
+    raise UnknownMemberError(f"lola has no container {name!r}{nearest(name, _CONTAINERS)}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

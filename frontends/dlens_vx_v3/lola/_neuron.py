@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from dlens_vx_v3._container import REGISTERS, Container, Many, Member, Part, Sub, choices_of, code
-from dlens_vx_v3.hal import CapMemCell, CommonNeuronBackendConfig, NeuronBackendConfig, NeuronConfig
-from dlens_vx_v3.halco import AtomicNeuronOnDLS, CapMemBlockOnDLS, CommonNeuronBackendConfigOnDLS, NeuronBlockOnDLS
-
-AnalogValue = CapMemCell.Value
+from dlens_vx_v3.hal._capmem import Analog, CapMemCell
+from dlens_vx_v3.hal._neuron import CommonNeuronBackendConfig, NeuronBackendConfig, NeuronConfig
+from dlens_vx_v3.halco import AtomicNeuronOnDLS, CapMemBlockOnDLS, ColumnCurrentRowOnDLS, CommonNeuronBackendConfigOnDLS, NeuronBlockOnDLS
+from dlens_vx_v3.lola._synapse import ColumnCurrentRow
 
 
 def _members(prefix: str, types: dict[str, Any]) -> dict[str, Any]:
     """Return the members of the register fields that start with `prefix`; `types` are those of codes and choices."""
     fields = {name[len(prefix) + 1 :]: row for name, row in REGISTERS.items() if name.startswith(f"{prefix}_") and row.axes == ("circuit",) and not row.counter}
-    kinds = {"capmem_voltage": AnalogValue, "capmem_current": AnalogValue, "switch": bool}
+    kinds = {"capmem_voltage": Analog, "capmem_current": Analog, "switch": bool}
     return {name: Member(types.get(name) or kinds[row.kind], row.name) for name, row in fields.items()}
 
 
@@ -27,7 +27,8 @@ def _group(name: str, prefix: str, base: type[Part] = Part, **types: Any) -> Any
 class AtomicNeuron(Container, at=AtomicNeuronOnDLS):
     """A neuron circuit: all its analog parameters and switches."""
 
-    AnalogValue = AnalogValue
+    AnalogValue = CapMemCell.Value
+    AnalogDisableRefresh = CapMemCell.DisableRefresh
 
     SynapticInput = _group("SynapticInput", "excitatory_input")
     InhibitoryInput = _group("InhibitoryInput", "inhibitory_input", base=SynapticInput)
@@ -71,6 +72,10 @@ class AtomicNeuron(Container, at=AtomicNeuronOnDLS):
     bayesian = Sub(Bayesian)
 
 
+AtomicNeuron.EventRouting.disabled = AtomicNeuron.EventRouting(analog_output=0, enable_digital=False)
+AtomicNeuron.EventRouting.enabled = AtomicNeuron.EventRouting(analog_output=1, enable_digital=True)
+AtomicNeuron.EventRouting.bypass_exc = AtomicNeuron.EventRouting(analog_output=0, enable_digital=False, enable_bypass_excitatory=True)
+AtomicNeuron.EventRouting.bypass_inh = AtomicNeuron.EventRouting(analog_output=0, enable_digital=False, enable_bypass_inhibitory=True)
 AtomicNeuron.EventRouting.Address = NeuronBackendConfig.AddressOut
 AtomicNeuron.Readout.Source = NeuronConfig.ReadoutSource
 AtomicNeuron.MembraneCapacitance.CapacitorSize = NeuronConfig.MembraneCapacitorSize
@@ -79,12 +84,14 @@ AtomicNeuron.MembraneCapacitance.CapacitorSize = NeuronConfig.MembraneCapacitorS
 class NeuronBlock(Container, at=NeuronBlockOnDLS):
     """All neuron circuits and what they share."""
 
-    AnalogValue = AnalogValue
+    AnalogValue = CapMemCell.Value
+    AnalogDisableRefresh = CapMemCell.DisableRefresh
 
     atomic_neurons = Many(AtomicNeuron, AtomicNeuronOnDLS)
     backends = Many(CommonNeuronBackendConfig, CommonNeuronBackendConfigOnDLS)
-    v_bias_casc_n = code(AnalogValue, "neuron_v_bias_casc_n", over=(CapMemBlockOnDLS,))
-    i_bias_readout_amp = code(AnalogValue, "neuron_i_bias_readout_amp", over=(CapMemBlockOnDLS,))
-    i_bias_leak_source_follower = code(AnalogValue, "neuron_i_bias_leak_source_follower", over=(CapMemBlockOnDLS,))
-    i_bias_threshold_comparator = code(AnalogValue, "neuron_i_bias_spike_comparator", over=(CapMemBlockOnDLS,))
-    i_bias_synin_drop = code(AnalogValue, "neuron_i_bias_synin_drop", over=(CapMemBlockOnDLS,))
+    current_rows = Many(ColumnCurrentRow, ColumnCurrentRowOnDLS)
+    v_bias_casc_n = code(Analog, "neuron_v_bias_casc_n", None, CapMemBlockOnDLS)
+    i_bias_readout_amp = code(Analog, "neuron_i_bias_readout_amp", None, CapMemBlockOnDLS)
+    i_bias_leak_source_follower = code(Analog, "neuron_i_bias_leak_source_follower", None, CapMemBlockOnDLS)
+    i_bias_threshold_comparator = code(Analog, "neuron_i_bias_spike_comparator", None, CapMemBlockOnDLS)
+    i_bias_synin_drop = code(Analog, "neuron_i_bias_synin_drop", None, CapMemBlockOnDLS)

@@ -1,0 +1,121 @@
+"""Memory and registers of the plasticity processors: stored, until kernels run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, Self
+
+from dlens_vx_v3._container import Container, code, ranged, stored
+from dlens_vx_v3.halco import (
+    PPUControlRegisterOnDLS,
+    PPUMemoryBlockOnDLS,
+    PPUMemoryBlockSize,
+    PPUMemoryOnDLS,
+    PPUMemoryWordOnDLS,
+    PPUMemoryWordOnPPU,
+    PPUStatusRegisterOnDLS,
+)
+from dlens_vx_v3.halco._base import CoordinateTypeError, Ranged
+
+_stored = partial(stored, __name__)
+
+
+class PPUMemoryWord(Container, at=PPUMemoryWordOnDLS):
+    """A word of 32 bits."""
+
+    Value = ranged("Value", 2**32 - 1)
+
+    value = code(Value)
+
+
+class Block(Container):
+    """A piece of memory: a list of words or bytes, as many as its size says."""
+
+    element: Any
+    size_type: type[Ranged]
+    _words: list[Any]
+
+    def __init__(self, size: Any = None, /) -> None:
+        super().__init__()
+        length = self.size_type.max if size is None else len(size) if isinstance(size, Block) else int(self.size_type(size))
+        self.__dict__["_words"] = [self.element(word) for word in size] if isinstance(size, Block) else [self.element() for _ in range(length)]
+
+    def _replace(self, words: Iterable[Any]) -> None:
+        given = [self.element(word) for word in words]
+        if len(given) != len(self._words):
+            raise CoordinateTypeError(f"{type(self).__name__} holds {len(self._words)} elements, got {len(given)}. Make one of that size.")
+        self.__dict__["_words"] = given
+
+    def at(self, index: int) -> Any:
+        """Return an element."""
+        return self._words[index]
+
+    __getitem__ = at
+
+    def __setitem__(self, index: int, word: Any) -> None:
+        self._words[index] = self.element(word)
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def size(self) -> Any:
+        """Return the number of elements."""
+        return self.size_type(len(self._words))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._words)
+
+    def __eq__(self, other: object) -> bool:
+        return self._words == other._words if isinstance(other, type(self)) else NotImplemented
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), [int(word.value) for word in self._words])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self._words)} elements)"
+
+
+def _rebuild(kind: type[Block], words: list[int]) -> Block:
+    block = kind(len(words))
+    block._replace(words)
+    return block
+
+
+class PPUMemoryBlock(Block, at=PPUMemoryBlockOnDLS):
+    """A piece of the memory of a plasticity processor: ``PPUMemoryBlock(PPUMemoryBlockSize(3)).words[0]``."""
+
+    element, size_type = PPUMemoryWord, PPUMemoryBlockSize
+
+    @property
+    def words(self) -> list[Any]:
+        """The words; assign a list of the same length to set them."""
+        return self._words
+
+    @words.setter
+    def words(self, words: Iterable[Any]) -> None:
+        self._replace(words)
+
+    def get_subblock(self, begin: int, size: int) -> Self:
+        """Return `size` words from word `begin` on."""
+        block = type(self)(size)
+        block._replace(self._words[begin : begin + int(size)])
+        return block
+
+
+class PPUMemory(Container, at=PPUMemoryOnDLS):
+    """The whole memory of a plasticity processor."""
+
+    words = code(PPUMemoryWord.Value, "", 0, PPUMemoryWordOnPPU)
+
+
+PPUControlRegister = _stored(
+    "PPUControlRegister",
+    PPUControlRegisterOnDLS,
+    "Starts and stops a plasticity processor.",
+    cache_controller_enable=bool,
+    inhibit_reset=bool,
+    force_clock_on=bool,
+    force_clock_off=bool,
+)
+PPUStatusRegister = _stored("PPUStatusRegister", PPUStatusRegisterOnDLS, "Whether a plasticity processor sleeps.", sleep=(bool, 1))

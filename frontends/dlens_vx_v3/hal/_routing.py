@@ -1,0 +1,69 @@
+"""Crossbar and background sources."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dlens_vx_v3._container import Container, code, ranged, ranged_of, switch
+from dlens_vx_v3.halco import (
+    BackgroundSpikeSourceOnDLS,
+    CrossbarInputOnDLS,
+    CrossbarL2OutputOnDLS,
+    CrossbarNodeOnDLS,
+    CrossbarOutputConfigOnDLS,
+    CrossbarOutputOnDLS,
+    NeuronLabel,
+)
+
+
+class CrossbarNode(Container, at=CrossbarNodeOnDLS):
+    """A node of the crossbar; it passes an event if (label & mask) == target."""
+
+    drop_all: ClassVar[CrossbarNode]
+
+    mask = code(NeuronLabel, "crossbar_mask")
+    target = code(NeuronLabel, "crossbar_target")
+    enable_drop_counter = switch()
+
+
+CrossbarNode.drop_all = CrossbarNode(target=1)
+
+
+class CrossbarOutputConfig(Container, at=CrossbarOutputConfigOnDLS):
+    """The outputs of the crossbar. The event counters count whether they are enabled or not."""
+
+    enable_event_counter = switch("", 0, CrossbarOutputOnDLS)
+    enable_slow = switch("", 0, CrossbarL2OutputOnDLS)
+
+
+class CrossbarOutputEventCounter(Container, at=CrossbarOutputOnDLS):
+    """Events that left an output of the crossbar, modulo 2^24."""
+
+    Value = ranged("Value", 2**24 - 1)
+
+    value = code(Value, "crossbar_event_counter")
+
+
+class CrossbarInputDropCounter(Container, at=CrossbarInputOnDLS):
+    """Events that an input of the crossbar dropped; the twin reports losses in the recording instead, so that this reads 0."""
+
+    Value = ranged("Value", 2**16 - 1)
+
+    value = code(Value)
+
+
+class BackgroundSpikeSource(Container, at=BackgroundSpikeSourceOnDLS):
+    """A generator of regular or Poisson distributed events."""
+
+    Period = ranged_of("Period", "background_period")
+    Rate = ranged_of("Rate", "background_rate")
+    Seed = ranged_of("Seed", "background_seed")
+    Mask = ranged_of("Mask", "background_mask")
+
+    enable = switch("background_enable")
+    enable_random = switch("background_enable_random")
+    period = code(Period, "background_period")
+    rate = code(Rate, "background_rate")
+    seed = code(Seed, "background_seed")
+    mask = code(Mask, "background_mask")
+    neuron_label = code(NeuronLabel, "background_label")

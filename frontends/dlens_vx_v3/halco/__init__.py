@@ -11,6 +11,9 @@ from dlens_vx_v3.halco._intervals import ExternalPPUDRAMMemoryBlockOnFPGA as Ext
 from dlens_vx_v3.halco._intervals import ExternalPPUMemoryBlockOnFPGA as ExternalPPUMemoryBlockOnFPGA
 from dlens_vx_v3.halco._intervals import PPUMemoryBlockOnDLS as PPUMemoryBlockOnDLS
 from dlens_vx_v3.halco._intervals import PPUMemoryBlockOnPPU as PPUMemoryBlockOnPPU
+from dlens_vx_v3.halco._logical import AtomicNeuronOnLogicalNeuron as AtomicNeuronOnLogicalNeuron
+from dlens_vx_v3.halco._logical import LogicalNeuronCompartments as LogicalNeuronCompartments
+from dlens_vx_v3.halco._logical import LogicalNeuronOnDLS as LogicalNeuronOnDLS
 
 Coordinate = Ranged
 """Any coordinate; for annotations."""

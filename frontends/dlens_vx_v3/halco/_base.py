@@ -190,8 +190,8 @@ class Pair(Ranged):
         return super().__getattr__(name)
 
     def __repr__(self) -> str:
-        slow, fast = self.split()
-        return f"{type(self).__name__}({fast!r}, {slow!r})"
+        slow, fast = (repr(part) if isinstance(part, Pair) else str(int(part)) for part in self.split())
+        return f"{type(self).__name__}({fast}, {slow})"
 
 
 Rule = tuple[str, tuple[str, ...], Callable[..., int | None]]

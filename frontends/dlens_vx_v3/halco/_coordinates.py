@@ -755,10 +755,6 @@ class INA219StatusOnBoard(Ranged, size=6, fact="ina219"):
     """Readings of a power meter."""
 
 
-class AtomicNeuronOnLogicalNeuron(Pair, fast=NeuronColumnOnLogicalNeuron, slow=NeuronRowOnLogicalNeuron):
-    """A neuron circuit of a logical neuron, relative to its anchor."""
-
-
 class CrossbarNodeOnDLS(Pair, fast=CrossbarOutputOnDLS, slow=CrossbarInputOnDLS):
     """A node of the crossbar; 76 of the 240 crossings have one, and the enumeration counts those alone."""
 

@@ -53,7 +53,7 @@ docs: $(STAMPS)/docs  ## documentation as HTML in docs/_build
 	@echo "docs/_build/index.html"
 
 compat: $(STAMPS)/test  ## run upstream's notebooks and tests: make compat UPSTREAM=<folder of checkouts>
-	$(BIN)/python tests/compat/upstream.py $(UPSTREAM)
+	$(BIN)/python tests/compat/upstream.py $(UPSTREAM) $(ARGS)
 
 clean:  ## remove .venv, caches and built files
 	rm -rf .venv build dist out docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

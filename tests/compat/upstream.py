@@ -1,177 +1,126 @@
-"""Run upstream's own single-neuron notebook, unmodified, and print what it measured (``make compat``).
+"""Run upstream's own notebooks and tests, unmodified, and print one table of what they measured (``make compat``).
 
-Usage: ``python tests/compat/upstream.py <checkout of electronicvisions/brainscales2-demos>``; the directory may also come from ``NECKAR_UPSTREAM``.
-The checkout stays outside this repository and nothing is copied from it, so this never runs in CI.
+Usage: ``python tests/compat/upstream.py <folder>...``; the folders may also come from ``NECKAR_UPSTREAM``. A folder is a checkout of
+electronicvisions/brainscales2-demos (branch ``jupyter-notebooks-experimental`` with notebooks, or ``master`` with their sources, or both in two checkouts) or
+electronicvisions/pynn-brainscales, or it holds such checkouts. These stay outside this repository and nothing is copied from them, so this never runs in CI.
 
-The code cells of the first three experiments run in a process of their own, as one notebook session: working directory and import path are the checkout,
-figures go to the Agg backend. Left out are lines for IPython and the cells that connect to a machine of the platform. Sliders do not exist
-without a notebook: a stand-in for ``ipywidgets`` calls each experiment once, with the start values of its sliders. What an experiment measured is
-read from the curves it draws, so the observables do not depend on the inside of the front end.
+Each notebook and each test file runs in a process of its own, on the reference chip unless ``NECKAR_CHIP`` says otherwise, without ``USER`` in the environment.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import traceback
-import types
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-NOTEBOOK = "ts_00-single_neuron.ipynb"
-N_EXPERIMENTS = 3
-TIMEOUT_S = 600
-PLATFORM_HELPERS = "_static.common"  # cells that use these connect to the platform or download its calibration
-MIN_SWING_LSB = 40  # a trace that never moves by more has no spikes; the noise of a silent neuron is below 3 LSB
+import measures
+import upstream_tests
 
+from notebooks import NOTEBOOKS, Notebook
 
-# --- reading the notebook
-
-
-def code_cells(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (cell number, source) of the first experiments' code cells, without the lines and cells that need a notebook server or the platform."""
-    experiments = 0
-    for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
-        source = "".join(cell["source"])
-        if cell["cell_type"] != "code" or PLATFORM_HELPERS in source:
-            continue
-        experiments += "pynn.setup(" in source
-        if experiments > N_EXPERIMENTS:
-            return
-        yield number, "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
+HERE = Path(__file__).parent
+TIMEOUT_S = 1800
 
 
-# --- the child: one notebook session
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    cells: str = ""
+    failures: str = ""
+    observable: str = ""
+    value: str = ""
+    band: str = ""
+    verdict: str = ""
 
 
-def _start_value(slider: Any) -> Any:
-    """Return what a slider, or ipywidgets' abbreviation of one, shows before anybody touches it."""
-    if hasattr(slider, "value"):
-        return slider.value
-    if isinstance(slider, tuple) and len(slider) >= 2 and all(isinstance(bound, int | float) for bound in slider):
-        middle = (slider[0] + slider[1]) / 2
-        return middle if any(isinstance(bound, float) for bound in slider) else int(middle)
-    if isinstance(slider, list | tuple):
-        return slider[0]
-    return slider
+HEADING = Row("notebook or test", "cells or tests", "failures", "observable", "value", "band (source)", "inside")
 
 
-def _widgets() -> types.ModuleType:
-    """Build a stand-in for ipywidgets whose ``interact`` calls the function once with the start values."""
+class Checkouts(NamedTuple):
+    """Where upstream's files are.
 
-    class Widget:
-        def __init__(self, value: Any = None, **settings: Any) -> None:
-            self.value = settings.get("min") if value is None else value
-
-    def interact(function: Callable[..., Any] | None = None, **sliders: Any) -> Any:
-        def call(function: Callable[..., Any]) -> Callable[..., Any]:
-            function(**{name: _start_value(slider) for name, slider in sliders.items()})
-            return function
-
-        return call if function is None else call(function)
-
-    module = types.ModuleType("ipywidgets")
-    module.interact = interact
-    for name in ("IntSlider", "FloatSlider", "Checkbox", "Dropdown", "IntText", "FloatText", "fixed"):
-        setattr(module, name, type(name, (Widget,), {}))
-    return module
-
-
-def _microseconds(times: Any) -> Any:
-    """Return times as plain microseconds; numbers without a unit are PyNN's milliseconds."""
-    import numpy as np
-
-    return times.rescale("us").magnitude if hasattr(times, "rescale") else np.asarray(times) * 1e3
-
-
-def measure(times_us: Any, values: Any) -> dict[str, float]:
-    """Describe one membrane trace: its level, and if it fires, period, trough and peak.
-
-    A spike is a fall through the middle of the trace's range after it was clearly above. Peak and trough are medians over the complete periods, after
-    a running median of three samples that removes single noisy ones. Period, peak and trough are missing where fewer than two spikes are seen.
+    Attributes
+    ----------
+    notebooks : dict
+        Notebook file by (stem, suffix).
+    tests : dict
+        Test file of pynn-brainscales by (folder ``sw`` or ``hw``, name).
     """
-    import numpy as np
 
-    values = np.asarray(values, dtype=float).reshape(-1)
-    times_us = np.asarray(times_us, dtype=float).reshape(-1)
-    result = {"level": float(values.mean())}
-    low, high = float(values.min()), float(values.max())
-    if values.size < 3 or high - low < MIN_SWING_LSB:
-        return result
-    smooth = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(values, 1, mode="edge"), 3), axis=1)
-    middle, margin = (low + high) / 2, (high - low) / 10
-    above, falls = False, []
-    for index, value in enumerate(smooth):
-        if value > middle + margin:
-            above = True
-        elif above and value < middle - margin:
-            above = False
-            falls.append(index)
-    if len(falls) < 2:
-        return result
-    periods = [smooth[start:stop] for start, stop in itertools.pairwise(falls)]
-    result["period_us"] = float(np.median(np.diff(times_us[falls])))
-    result["trough"] = float(np.median([period.min() for period in periods]))
-    result["peak"] = float(np.median([period.max() for period in periods]))
-    return result
+    notebooks: dict[tuple[str, str], Path]
+    tests: dict[tuple[str, str], Path]
 
 
-def session(notebook: Path, report: Path) -> None:
-    """Run the cells one after the other, as a kernel would (a failing cell does not stop the rest), and write a JSON report."""
-    sys.path[0] = str(notebook.parent)  # instead of the folder of this file
-    sys.modules["ipywidgets"] = _widgets()
-    from matplotlib.axes import Axes
-
-    curves: list[dict[str, float]] = []
-    plot = Axes.plot
-
-    def watched_plot(axes: Axes, *args: Any, **kwargs: Any) -> Any:
-        if len(args) >= 2 and not isinstance(args[1], str):
-            curves.append(measure(_microseconds(args[0]), args[1]))
-        return plot(axes, *args, **kwargs)
-
-    Axes.plot = watched_plot
-    main = types.ModuleType("__main__")
-    sys.modules["__main__"] = main
-    cells = []
-    for number, source in code_cells(notebook):
-        curves.clear()
-        error = ""
-        try:
-            exec(compile(source, f"{notebook.name}[{number}]", "exec"), main.__dict__)
-        except Exception:
-            error = traceback.format_exc()
-        cells.append({"number": number, "experiment": "pynn.setup(" in source, "error": error, "curves": list(curves)})
-    report.write_text(json.dumps(cells), encoding="utf-8")
+def find(folders: list[Path]) -> Checkouts:
+    """Look for checkouts in the folders and one level below."""
+    found = Checkouts({}, {})
+    for folder in folders:
+        for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
+            for notebook in NOTEBOOKS:
+                for suffix in (".ipynb", ".rst"):
+                    if (place / f"{notebook.stem}{suffix}").is_file():
+                        found.notebooks.setdefault((notebook.stem, suffix), place / f"{notebook.stem}{suffix}")
+            for test in sorted(place.glob("brainscales2/test/?w/*test*.py")):
+                found.tests.setdefault((test.parent.name, test.stem), test)
+    return found
 
 
-# --- the parent: start the session, print the table
+def run_notebook(notebook: Notebook, path: Path) -> tuple[list[Row], bool]:
+    """Run a notebook; return its rows and whether all cells ran and all observables lie in their bands."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        done = _python([str(HERE / "notebook_session.py"), str(path), notebook.stem, str(report)], cwd=path.parent)
+        if not report.exists():
+            print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
+            return [Row(path.name, "-", "-", f"the session ended early with status {done.returncode}", verdict="no")], False
+        told = json.loads(report.read_text(encoding="utf-8"))
+    for number, text in told["failures"]:
+        print(f"{path.name}, cell {number}:\n{text}\n", file=sys.stderr)
+    if told["error"]:
+        print(f"{path.name}, measuring:\n{told['error']}\n", file=sys.stderr)
+    rows = [_row(name, value) for name, value in told["measured"].items()] or [Row("", observable="nothing measured", verdict="no")]
+    what = f"{path.name} ({told['wall_s']:.0f} s)"
+    rows[0] = rows[0]._replace(what=what, cells=str(told["cells"]), failures=str(len(told["failures"])))
+    return rows, not told["failures"] and all(row.verdict != "no" for row in rows)
 
 
-def _list(curves: list[dict[str, float]], key: str, form: str) -> str:
-    return ", ".join(format(curve[key], form) if key in curve else "silent" for curve in curves) or "-"
+def _row(name: str, value: float) -> Row:
+    band = measures.BANDS.get(name)
+    if band is None:
+        return Row("", observable=name, value=f"{value:.3g}")
+    text = f"{band.low:.4g} .. {band.high:.4g} ({band.source})"
+    return Row("", observable=name, value=f"{value:.4g}", band=text, verdict="yes" if band.holds(value) else "no" if band.decides else "told")
 
 
-def observables(cells: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Return (name, value) of what the three experiments measured; "-" where an experiment drew nothing."""
-    experiments = [cell["curves"] for cell in cells if cell["experiment"]]
-    silent, single, many = experiments + [[]] * (N_EXPERIMENTS - len(experiments))
-    return [
-        ("silent neuron, mean level [MADC LSB]", _list(silent, "level", ".1f")),
-        ("leak over threshold, period [us]", _list(single, "period_us", ".2f")),
-        ("leak over threshold, trough [MADC LSB]", _list(single, "trough", ".1f")),
-        ("leak over threshold, peak [MADC LSB]", _list(single, "peak", ".1f")),
-        (f"fixed pattern, periods of {len(many)} neurons [us]", _list(many, "period_us", ".1f")),
-    ]
+def run_test_file(path: Path) -> tuple[list[Row], bool]:
+    """Run a test file; failures that are known, with their reason, do not count."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir", folder, f"--junitxml={report}"]
+        done = _python(["-m", "pytest", *options, str(path)], cwd=Path(folder))
+        result = upstream_tests.read(report, done.stdout + done.stderr)
+    for name, text in result.failures.items():
+        if name not in upstream_tests.known(path.stem):
+            print(f"{path.name}, {name}:\n{text}\n", file=sys.stderr)
+    what = f"test/{path.parent.name}/{path.name}"
+    rows = [Row("", observable=name, value="fails", band=reason, verdict=verdict) for name, reason, verdict in upstream_tests.judge(path.stem, result)]
+    first = rows[0] if rows else Row("", verdict="yes")
+    rows[:1] = [first._replace(what=what, cells=str(result.number), failures=str(len(result.failures)))]
+    return rows, all(row.verdict != "no" for row in rows)
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
+def _python(arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "USER"} | {"MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+
+
+def table(rows: list[Row]) -> str:
     """Lay out rows as a table; the first row is the heading."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
@@ -179,43 +128,43 @@ def table(rows: list[tuple[str, ...]]) -> str:
 
 
 def main() -> int:
-    """Run the notebook and print its table; 0 if every cell ran."""
+    """Run everything and print the table; 0 if nothing failed and every observable lies in its band."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("directory", nargs="?", default=os.environ.get("NECKAR_UPSTREAM"), help="checkout of brainscales2-demos")
-    parser.add_argument("--session", metavar="REPORT", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("folders", nargs="*", type=Path, help="checkouts of brainscales2-demos and pynn-brainscales, or folders that hold them")
+    parser.add_argument("--only", metavar="TEXT", default="", help="run only files whose name holds this text")
     arguments = parser.parse_args()
-    if not arguments.directory:
-        parser.error("name a checkout of https://github.com/electronicvisions/brainscales2-demos, as argument or in NECKAR_UPSTREAM")
-    notebook = Path(arguments.directory).resolve() / NOTEBOOK
-    if not notebook.is_file():
-        parser.error(f"{notebook} does not exist; branch jupyter-notebooks-experimental of brainscales2-demos holds {NOTEBOOK}")
-    if arguments.session:
-        session(notebook, arguments.session)
-        return 0
+    folders = arguments.folders or [Path(name) for name in os.environ.get("NECKAR_UPSTREAM", "").split(os.pathsep) if name]
+    if not folders:
+        parser.error("name checkouts of https://github.com/electronicvisions/brainscales2-demos and pynn-brainscales, as arguments or in NECKAR_UPSTREAM")
+    for folder in folders:
+        if not folder.is_dir():
+            parser.error(f"there is no folder {folder}")
+    checkouts, rows, good = find([folder.resolve() for folder in folders]), [HEADING], True
 
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        child = subprocess.run(
-            [sys.executable, __file__, str(notebook.parent), "--session", str(report)],
-            cwd=notebook.parent,
-            env={**os.environ, "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        if not report.exists():
-            print(child.stdout, child.stderr, f"the session ended early with status {child.returncode}", sep="\n", file=sys.stderr)
-            return 1
-        cells = json.loads(report.read_text(encoding="utf-8"))
-
-    failures = [cell for cell in cells if cell["error"]]
-    for cell in failures:
-        print(f"cell {cell['number']}:\n{cell['error']}", file=sys.stderr)
-    first, *rest = observables(cells)
-    rows = [("notebook", "cells run", "failures", "observable", "value"), (NOTEBOOK, str(len(cells)), str(len(failures)), *first)]
-    print(table(rows + [("", "", "", *row) for row in rest]))
-    return 1 if failures or not cells else 0
+    for notebook in NOTEBOOKS:
+        if arguments.only not in notebook.stem:
+            continue
+        order = (".rst", ".ipynb") if notebook.needs_solution else (".ipynb", ".rst")
+        path = next((checkouts.notebooks[notebook.stem, suffix] for suffix in order if (notebook.stem, suffix) in checkouts.notebooks), None)
+        if path is None:
+            rows.append(Row(notebook.stem, observable="missing: no checkout of brainscales2-demos holds it", verdict="no"))
+            good = False
+            continue
+        new, fine = run_notebook(notebook, path)
+        if notebook.needs_solution and path.suffix == ".ipynb":
+            new.append(Row("", observable="without the solution, which only branch master of brainscales2-demos holds"))
+        rows, good = rows + new, good and fine
+    for folder, name in (key for key in upstream_tests.FILES if arguments.only in key[1]):
+        if (folder, name) not in checkouts.tests:
+            rows.append(Row(f"test/{folder}/{name}.py", observable="missing: no checkout of pynn-brainscales holds it", verdict="no"))
+            good = False
+            continue
+        new, fine = run_test_file(checkouts.tests[folder, name])
+        rows, good = rows + new, good and fine
+    print(table(rows))
+    for folder, name in sorted(set(checkouts.tests) - set(upstream_tests.FILES)):
+        print(f"not run: test/{folder}/{name}.py: {upstream_tests.NOT_RUN.get(name, 'unknown to this table')}")
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

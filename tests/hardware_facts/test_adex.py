@@ -243,4 +243,3 @@ def test_a40_the_strength_falls_with_the_duration():
     """Strictly over the whole range, and never the other way by more than 2 codes, the noise of a single run."""
     falls = [c[1] > c[-1] >= c[0] - 2 and np.all(np.diff(c[1:]) <= 2) for c in map(strengths, CHIPS)]
     assert np.mean(falls) >= 0.95
-

@@ -41,9 +41,7 @@ def chained(chip, conductance=500):
         codes[name] = np.broadcast_to(codes.get(name, TABLE[name].default), 512).copy()
         codes[name][second] = value
     to_line, through = FIRST[1:], second[:-1]
-    weight, label, receiver, mode = (
-        TABLE[name].default_array() for name in ("synapse_weight", "synapse_label", "driver_enable_receiver", "synapse_row_mode")
-    )
+    weight, label, receiver, mode = (TABLE[name].default_array() for name in ("synapse_weight", "synapse_label", "driver_enable_receiver", "synapse_row_mode"))
     drivers = np.arange(0, 4 * INPUTS // 2, 4)
     receiver[0, drivers] = True
     rows = np.concatenate([2 * drivers, 2 * drivers + 1])

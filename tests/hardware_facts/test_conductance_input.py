@@ -41,9 +41,7 @@ def calibrated(chip):
         codes |= {name: code for name, code in tuned.items() if name.startswith(kind)}
         codes |= {f"{kind}_input_enable_coba_mode": ~CURRENT_BASED, f"{kind}_input_i_bias_coba": 100}
         reached = {"sign": sign, "wanted": 1 / (volts(reversal) - volts(reference))}
-        codes[f"{kind}_input_v_rev_coba"] = solve(
-            chip, codes, f"{kind}_input_v_rev_coba", lambda p, s=sign: getattr(p, f"e_coba_{s}"), volts(reference)
-        )
+        codes[f"{kind}_input_v_rev_coba"] = solve(chip, codes, f"{kind}_input_v_rev_coba", lambda p, s=sign: getattr(p, f"e_coba_{s}"), volts(reference))
         codes[f"{kind}_input_i_bias_coba"] = solve(
             chip, codes, f"{kind}_input_i_bias_coba", lambda p, r=reached: np.abs(getattr(p, f"coba_{r['sign']}")), abs(reached["wanted"])
         )

@@ -122,7 +122,7 @@ def test_a_failing_cell_ends_the_run() -> None:
         "from ipywidgets import interact\n@interact(x=(0, 10))\ndef experiment(x):\n    raise ValueError(f'x is {x}')",
         "from ipywidgets import interactive\nw = interactive(lambda x: {}['x is 5'], x=(0, 10))\nw.update()",
         "from ipywidgets import Output\nwith Output():\n    raise ValueError('x is 5')",
-        "from ipywidgets import IntSlider\ns = IntSlider()\ndef changed(change):\n    raise ValueError(f'x is {change.new}')\ns.observe(changed, 'value')\ns.value = 5",
+        "import ipywidgets\ns = ipywidgets.IntSlider()\ndef changed(it):\n    raise ValueError(f'x is {it.new}')\ns.observe(changed, 'value')\ns.value = 5",
     ],
     ids=["interact", "interactive", "output", "observe"],
 )

@@ -72,9 +72,7 @@ def test_rows_answer_as_a_walk_through_the_switches_says(seed):
     for k in range(len(source)):
         mine = []
         for w in range(ways.ptr[k], ways.ptr[k + 1]):
-            rows = [
-                (int(ways.output[w]), int(ways.row[q]), int(ways.row_label[q])) for q in range(ways.row_ptr[w], ways.row_ptr[w + 1])
-            ]
+            rows = [(int(ways.output[w]), int(ways.row[q]), int(ways.row_label[q])) for q in range(ways.row_ptr[w], ways.row_ptr[w + 1])]
             mine += rows or [(int(ways.output[w]), -1, -1)]
         assert mine == walk(config, int(source[k]), int(label[k]))
 

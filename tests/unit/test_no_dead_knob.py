@@ -105,7 +105,6 @@ CLAMPED = Setup(
 )
 
 
-
 def only(*circuits: int) -> tuple[bool, ...]:
     """Return a switch that is on for some circuits, as the code of a whole field."""
     return tuple(np.isin(np.arange(512), circuits))

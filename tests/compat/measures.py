@@ -1,0 +1,329 @@
+"""What the published notebooks show, as numbers with bands.
+
+Shared by ``make compat``, which measures upstream's own notebooks, and by tests/notebooks, which measure shorter experiments of our own. Levels are
+readings of the MADC in LSB, times in microseconds. A band is (low, high) on the reference chip; where it comes from stands in `source`: S are studies with
+their silicon figures, A rows of docs/explanation/ledger.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+MIN_SWING_LSB = 40  # a trace that never moves by more has no spikes; the noise of a silent neuron is below 3 LSB
+SMOOTHING_US = 1.0  # a fifth of the shortest time constant in these experiments
+EDGE_LSB = 3.0  # two means of 0.1 ms differ by less from noise alone
+
+
+class Band(NamedTuple):
+    """Where a number should lie; `decides` is False where the study adjusts the experiment until it does."""
+
+    low: float
+    high: float
+    source: str
+    decides: bool = True
+
+    def holds(self, value: float) -> bool:
+        return bool(self.low <= value <= self.high)
+
+
+INF = float("inf")
+BANDS = {
+    "silent neuron: level [LSB]": Band(311, 470, "S01"),
+    "silent neuron: noise [LSB]": Band(1, 3, "S01"),
+    "leak over threshold: period [us]": Band(8.1, 12.4, "S01, A6b"),
+    "leak over threshold: CV of period [%]": Band(0, 2, "S01"),
+    "leak over threshold: trough [LSB]": Band(134, 184, "S01"),
+    "fixed pattern: neurons that fire, of 10": Band(9, 10, "S01"),
+    "fixed pattern: sd of peaks [LSB]": Band(8, 20, "S01"),
+    "fixed pattern: sd of troughs [LSB]": Band(8, 30, "S01"),
+    "fixed pattern: CV of periods [%]": Band(10, 40, "S01"),
+    "stimulation: baseline [LSB]": Band(290, 320, "S01, A13"),
+    "stimulation: EPSP [LSB]": Band(38, 70, "S01-2"),
+    "stimulation: EPSP, time to peak [us]": Band(8, 12, "S01-2"),
+    "stimulation: IPSP [LSB]": Band(-60, -32, "S01, -46 without the tail of the EPSP"),
+    "leak sweep: largest step down [LSB]": Band(-INF, EDGE_LSB, "S02"),
+    "leak sweep: R2 of a line through the centre": Band(0.98, 1, "S02"),
+    "leak conductance: rank correlation with 1/tau": Band(0.97, 1, "S02; fits of short tau scatter by 5 %"),
+    "leak conductance: 1/tau off proportional [%]": Band(0, 15, "A8"),
+    "leak conductance: shortest tau [us]": Band(0, 10, "S02"),
+    "target: spikes": Band(2, 5, "S13, after adjusting the mean weight", decides=False),
+    "training: loss ratio": Band(0, 0.25, "S13-1"),
+    "training: spikes too many": Band(0, 0, "S13"),
+    "training: farthest spike from its target [us]": Band(0, 4, "S13"),
+    "chain: recording at the injection is the highest, rows of 4": Band(4, 4, "S05"),
+    "chain: rows of 4 that fall with distance": Band(4, 4, "S05"),
+    "chain: end over middle at the injection": Band(1, INF, "S05"),
+    "chain: reciprocity [%]": Band(0, 30, "S05"),
+    "chain: row 0, ratio 1": Band(0.49, 0.73, "S05-1"),
+    "chain: row 0, ratio 2": Band(0.35, 0.59, "S05-1"),
+    "chain: row 0, ratio 3": Band(0.25, 0.49, "S05-1"),
+    "dynamic range: excitatory slope [LSB per weight]": Band(0.628, 0.942, "S04-1"),
+    "dynamic range: R2 of the excitatory line": Band(0.99, 1, "S04"),
+    "dynamic range: inhibitory drop at 288 over drop at 96": Band(1.5, 2.6, "S04"),
+    "dynamic range: excitatory sd across neurons [LSB]": Band(4, 12, "S04"),
+    "dynamic range: inhibitory sd across neurons [LSB]": Band(4, 12, "S04"),
+    "adaptation: overshoot [LSB]": Band(117, 143, "A14"),
+    "adaptation: steady level [LSB]": Band(85.5, 104.5, "A14"),
+    "adaptation: undershoot [LSB]": Band(-40.7, -33.3, "A14"),
+    "adaptation: spikes": Band(0, 0, "S03"),
+    "picture: correlation": Band(0.8, 1, "S11-1"),
+    "picture: intersection over union": Band(0.7, 1, "S11"),
+}
+"""Bands by name of the observable. An observable without a band is told, and decides nothing."""
+
+
+def outside(measured: dict[str, float]) -> dict[str, float]:
+    """Return the observables that lie outside of bands that decide."""
+    return {name: value for name, value in measured.items() if name in BANDS and BANDS[name].decides and not BANDS[name].holds(value)}
+
+
+def trace(signal: Any) -> tuple[Array, Array]:
+    """Return times in microseconds and readings of a signal of neo with one channel."""
+    return np.asarray(signal.times.rescale("us").magnitude, float), np.asarray(signal.magnitude, float)[:, 0]
+
+
+# --- S01, ts_00
+
+
+def silent(values: ArrayLike) -> dict[str, float]:
+    """Describe the trace of a neuron that does not fire."""
+    values = np.asarray(values, float).reshape(-1)
+    return {"silent neuron: level [LSB]": float(values.mean()), "silent neuron: noise [LSB]": float(values.std())}
+
+
+class SawTooth(NamedTuple):
+    """A trace that fires: falls in microseconds, and median trough and peak of the complete periods in LSB."""
+
+    falls_us: Array
+    trough: float
+    peak: float
+
+
+def saw_tooth(times_us: ArrayLike, values: ArrayLike) -> SawTooth | None:
+    """Describe a trace that fires; None if fewer than two spikes are seen.
+
+    A spike is a fall through the middle of the trace's range after it was clearly above. A running median of three samples removes single noisy ones.
+    """
+    times_us, values = np.asarray(times_us, float).reshape(-1), np.asarray(values, float).reshape(-1)
+    if values.size < 3 or np.ptp(values) < MIN_SWING_LSB:
+        return None
+    smooth = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(values, 1, mode="edge"), 3), axis=1)
+    middle, margin = (values.min() + values.max()) / 2, np.ptp(values) / 10
+    side = np.where(smooth > middle + margin, 1, np.where(smooth < middle - margin, -1, 0))
+    clear = np.flatnonzero(side)
+    falls = clear[1:][(side[clear[1:]] == -1) & (side[clear[:-1]] == 1)]
+    if len(falls) < 2:
+        return None
+    periods = [smooth[start:stop] for start, stop in itertools.pairwise(falls)]
+    return SawTooth(times_us[falls], float(np.median([period.min() for period in periods])), float(np.median([period.max() for period in periods])))
+
+
+def leak_over_threshold(times_us: ArrayLike, values: ArrayLike) -> dict[str, float]:
+    """Describe a neuron that fires on its own."""
+    tooth = saw_tooth(times_us, values)
+    if tooth is None:
+        return {"leak over threshold: period [us]": np.nan}
+    periods = np.diff(tooth.falls_us)
+    return {
+        "leak over threshold: period [us]": float(np.median(periods)),
+        "leak over threshold: CV of period [%]": 100 * float(periods.std() / periods.mean()),
+        "leak over threshold: trough [LSB]": tooth.trough,
+        "leak over threshold: peak [LSB]": tooth.peak,
+    }
+
+
+def fixed_pattern(traces: list[tuple[ArrayLike, ArrayLike]]) -> dict[str, float]:
+    """Compare (time in us, trace) of neurons with equal codes."""
+    teeth = [tooth for tooth in (saw_tooth(*trace) for trace in traces) if tooth is not None]
+    periods = np.array([np.median(np.diff(tooth.falls_us)) for tooth in teeth])
+    return {
+        "fixed pattern: neurons that fire, of 10": 10 * len(teeth) / max(len(traces), 1),
+        "fixed pattern: sd of peaks [LSB]": float(np.std([tooth.peak for tooth in teeth])),
+        "fixed pattern: sd of troughs [LSB]": float(np.std([tooth.trough for tooth in teeth])),
+        "fixed pattern: CV of periods [%]": 100 * float(periods.std() / periods.mean()),
+    }
+
+
+def smoothed(times_us: ArrayLike, values: ArrayLike, width_us: float = SMOOTHING_US) -> tuple[Array, Array]:
+    """Return times and running means of an evenly sampled trace."""
+    times_us, values = np.asarray(times_us, float).reshape(-1), np.asarray(values, float).reshape(-1)
+    width = max(1, round(width_us / np.median(np.diff(times_us))))
+    kernel = np.full(width, 1 / width)
+    return np.convolve(times_us, kernel, "valid"), np.convolve(values, kernel, "valid")
+
+
+class Response(NamedTuple):
+    """Extreme of a response: level before in LSB, height above it in LSB (negative: below), time after the stimulus in microseconds."""
+
+    baseline: float
+    height: float
+    delay_us: float
+
+
+def response(times_us: ArrayLike, values: ArrayLike, at_us: float, before_us: float = 8.0, window_us: float = 45.0) -> Response:
+    """Measure the largest deviation after a stimulus from the mean before it."""
+    times_us, values = np.asarray(times_us, float).reshape(-1), np.asarray(values, float).reshape(-1)
+    baseline = float(values[(times_us >= at_us - before_us) & (times_us < at_us)].mean())
+    after = (times_us >= at_us) & (times_us < at_us + window_us)
+    centre, level = smoothed(times_us[after], values[after])
+    extreme = int(np.argmax(np.abs(level - baseline)))
+    height = float(level[extreme] - baseline)
+    near = np.abs(level - baseline) > 0.98 * abs(height)  # noise moves the highest point of a flat top, not its middle
+    return Response(baseline, height, float(centre[near].mean() - at_us))
+
+
+def stimulation(times_us: ArrayLike, values: ArrayLike, excitatory_us: float, inhibitory_us: float) -> dict[str, float]:
+    """Describe the first excitatory and the inhibitory response of a calibrated neuron."""
+    exc, inh = response(times_us, values, excitatory_us), response(times_us, values, inhibitory_us)
+    return {
+        "stimulation: baseline [LSB]": exc.baseline,
+        "stimulation: EPSP [LSB]": exc.height,
+        "stimulation: EPSP, time to peak [us]": exc.delay_us,
+        "stimulation: IPSP [LSB]": inh.height,
+    }
+
+
+# --- S02, cns_01
+
+
+def leak_sweep(codes: ArrayLike, levels: ArrayLike) -> dict[str, float]:
+    """Describe mean levels for codes of the leak potential, which rise over the whole range."""
+    codes, levels = np.asarray(codes, float), np.asarray(levels, float)
+    centre = (codes >= 400) & (codes <= 800)
+    slope = float(np.polyfit(codes[centre], levels[centre], 1)[0])
+    return {
+        "leak sweep: largest step down [LSB]": float(-np.diff(levels).min()),
+        "leak sweep: R2 of a line through the centre": r_squared(codes[centre], levels[centre]),
+        "leak sweep: slope in the centre [LSB per code]": slope,
+    }
+
+
+def leak_conductance(codes: ArrayLike, tau_us: ArrayLike) -> dict[str, float]:
+    """Describe time constants for rising codes of the leak conductance; codes below 100 mean time constants longer than the experiments."""
+    codes, tau_us = np.asarray(codes, float), np.asarray(tau_us, float)
+    rate = 1 / tau_us
+    ranks = np.argsort(np.argsort(rate))
+    usable = codes >= 100
+    slope = (rate[usable] / codes[usable]).mean()
+    return {
+        "leak conductance: rank correlation with 1/tau": float(np.corrcoef(ranks, np.argsort(np.argsort(codes)))[0, 1]),
+        "leak conductance: 1/tau off proportional [%]": 100 * float(np.abs(rate[usable] / (slope * codes[usable]) - 1).max()),
+        "leak conductance: shortest tau [us]": float(tau_us.min()),
+    }
+
+
+def r_squared(x: ArrayLike, y: ArrayLike) -> float:
+    """Return the coefficient of determination of a straight line."""
+    return float(np.corrcoef(np.asarray(x, float), np.asarray(y, float))[0, 1] ** 2)
+
+
+# --- S13, ts_01
+
+
+def training(target_us: ArrayLike, spikes_us: ArrayLike, loss: ArrayLike) -> dict[str, float]:
+    """Describe a training: target spikes, spikes at the end, loss of each epoch."""
+    target_us, spikes_us, loss = (np.asarray(x, float).reshape(-1) for x in (target_us, spikes_us, loss))
+    distance = np.abs(spikes_us[:, None] - target_us).min(axis=1).max() if len(spikes_us) and len(target_us) else np.nan
+    return {
+        "target: spikes": float(len(target_us)),
+        "training: loss ratio": float(loss[-5:].mean() / loss[0]),
+        "training: spikes too many": float(len(spikes_us) - len(target_us)),
+        "training: farthest spike from its target [us]": float(distance),
+    }
+
+
+# --- S05, ts_03
+
+
+def chain(heights: ArrayLike) -> dict[str, float]:
+    """Describe a chain of four compartments.
+
+    Parameters
+    ----------
+    heights : array, shape (injection, recording)
+        LSB.
+    """
+    heights = np.asarray(heights, float)
+    n = len(heights)
+    falls = [np.all(np.diff(row[place:]) < 0) and np.all(np.diff(row[: place + 1]) > 0) for place, row in enumerate(heights)]
+    pairs = [(heights[i, j], heights[j, i]) for i in range(n) for j in range(i)]
+    local = np.diag(heights)
+    return {
+        "chain: recording at the injection is the highest, rows of 4": float(np.sum(heights.argmax(axis=1) == np.arange(n))),
+        "chain: rows of 4 that fall with distance": float(np.sum(falls)),
+        "chain: end over middle at the injection": float(min(local[0], local[-1]) / max(local[1:-1])),
+        "chain: reciprocity [%]": 100 * max(abs(a - b) / ((a + b) / 2) for a, b in pairs),
+        **{f"chain: row 0, ratio {k}": float(heights[0, k] / heights[0, 0]) for k in range(1, n)},
+    }
+
+
+# --- S04, ts_06
+
+
+def dynamic_range(weights: ArrayLike, highest: ArrayLike, lowest: ArrayLike) -> dict[str, float]:
+    """Describe responses to weights.
+
+    Parameters
+    ----------
+    weights : array, shape (weight,)
+        Rising from 0, with 96 and 288.
+    highest, lowest : array, shape (neuron, weight)
+        Maxima of the excitatory and minima of the inhibitory traces, LSB.
+    """
+    weights, highest, lowest = (np.asarray(x, float) for x in (weights, highest, lowest))
+    up, down = highest.mean(axis=0), lowest.mean(axis=0)
+    drop = {int(weight): down[0] - level for weight, level in zip(weights, down, strict=True)}
+    return {
+        "dynamic range: excitatory slope [LSB per weight]": float(np.polyfit(weights, up, 1)[0]),
+        "dynamic range: R2 of the excitatory line": r_squared(weights, up),
+        "dynamic range: inhibitory drop at 288 over drop at 96": float(drop[288] / drop[96]),
+        "dynamic range: excitatory sd across neurons [LSB]": float(highest[:, -1].std(ddof=1)),
+        "dynamic range: inhibitory sd across neurons [LSB]": float(lowest[:, -1].std(ddof=1)),
+    }
+
+
+# --- S03, ts_08
+
+
+def adaptation(times_us: ArrayLike, values: ArrayLike, on_us: float, off_us: float) -> dict[str, float]:
+    """Describe the response to a step of current below threshold, relative to the level before it."""
+    times_us, values = smoothed(times_us, values)
+    rest = float(values[(times_us > on_us / 2) & (times_us < on_us)].mean())
+    step = (times_us >= on_us) & (times_us < off_us)
+    return {
+        "adaptation: overshoot [LSB]": float(values[step].max() - rest),
+        "adaptation: steady level [LSB]": float(values[(times_us > off_us - 100) & (times_us < off_us)].mean() - rest),
+        "adaptation: undershoot [LSB]": float(values[times_us > off_us].min() - rest),
+    }
+
+
+# --- S11, ts_10
+
+
+def picture(image: ArrayLike, spikes_ms: list[ArrayLike], column_ms: float) -> dict[str, float]:
+    """Compare a picture with the spikes that were driven through it.
+
+    Parameters
+    ----------
+    image : array, shape (column, neuron)
+        Weights.
+    spikes_ms : list of arrays
+        Spike times of each neuron.
+    column_ms : float
+        Time for each column.
+    """
+    image = np.asarray(image, float)
+    edges = np.arange(len(image) + 1) * column_ms
+    counts = np.array([np.histogram(np.asarray(times, float), edges)[0] for times in spikes_ms]).T
+    seen, drawn = counts > 0, image > 0
+    return {
+        "picture: spikes": float(counts.sum()),
+        "picture: correlation": float(np.corrcoef(counts.reshape(-1), image.reshape(-1))[0, 1]) if counts.any() else 0.0,
+        "picture: intersection over union": float((seen & drawn).sum() / (seen | drawn).sum()),
+    }

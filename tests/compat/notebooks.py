@@ -1,0 +1,138 @@
+"""Which of upstream's notebooks run, and where each keeps what its observables are made of.
+
+A notebook's own variables are read after its last cell. Experiments inside callbacks keep theirs to themselves; there the curves count that they draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import measures
+import numpy as np
+
+Names = dict[str, Any]
+
+
+class Curve(NamedTuple):
+    """What ``plot`` of matplotlib was given: title of the axes and the two arguments, times as plain microseconds."""
+
+    title: str
+    x: Any
+    y: Any
+
+
+class Notebook(NamedTuple):
+    """A notebook of brainscales2-demos.
+
+    Attributes
+    ----------
+    stem : str
+        Name of the file without ``.ipynb`` or ``.rst``.
+    measure : callable
+        ``measure(names, curves)`` returns numbers by name.
+    needs_solution : bool
+        Whether some observables are part of the solution, which only the ``.rst`` has.
+    """
+
+    stem: str
+    measure: Callable[[Names, list[Curve]], dict[str, float]]
+    needs_solution: bool = False
+
+
+def _single_neuron(names: Names, curves: list[Curve]) -> dict[str, float]:
+    def titled(word: str) -> list[tuple[Any, Any]]:
+        return [(curve.x, curve.y) for curve in curves if curve.title.startswith(word)]
+
+    found: dict[str, float] = {}
+    for trace in titled("First"):
+        found |= measures.silent(trace[1])
+    for trace in titled("Second"):
+        found |= measures.leak_over_threshold(*trace)
+    if titled("Third"):
+        found |= measures.fixed_pattern(titled("Third"))
+    for trace in titled("Fourth"):
+        found |= measures.stimulation(*trace, excitatory_us=10, inhibitory_us=60)
+    return found
+
+
+def _lif_parameters(names: Names, curves: list[Curve]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    if "mean_potentials" in names:
+        found |= measures.leak_sweep(names["leak_v_leak_values"], [float(level) for level in names["mean_potentials"]])
+    if "tau" in names:
+        found |= measures.leak_conductance(names["leak_i_bias_values"], 1e3 * np.asarray(names["tau"]))
+    if "fit_params" in names:
+        found["leak conductance: tau at 500 [us]"] = 1e3 * float(names["fit_params"][-1])
+    if "spiketrains" in names:
+        found["current step: spikes"] = float(sum(map(len, names["spiketrains"])))
+    return found
+
+
+def _superspike(names: Names, curves: list[Curve]) -> dict[str, float]:
+    target, spikes = (1e3 * _milliseconds(names[key] * 1e3) for key in ("target_spikes", "spikes"))  # the notebook divides by 1000 and keeps the unit
+    return measures.training(target, spikes, names["loss"])
+
+
+def _multicompartment(names: Names, curves: list[Curve]) -> dict[str, float]:
+    traces, stimuli = names["old_traces"], names["spike_times"]
+    heights = [
+        [measures.response(_microseconds(trace.times), trace.magnitude, 1e3 * stimulus, before_us=10, window_us=60).height for trace in traces]
+        for stimulus in stimuli
+    ]
+    return measures.chain(heights)
+
+
+def _dynamic_range(names: Names, curves: list[Curve]) -> dict[str, float]:
+    table = names["df"]
+
+    def of(receptor: str, column: str) -> Any:
+        return table[table.receptor_type == receptor].pivot(index="neuron", columns="weight", values=column).to_numpy()
+
+    return measures.dynamic_range(list(names["weights"]), of("excitatory", "membrane_max"), of("inhibitory", "membrane_min"))
+
+
+def _adex(names: Names, curves: list[Curve]) -> dict[str, float]:
+    """Each run of an experiment draws four curves: membrane, adaptation state, and two of the phase plane. Widgets run each experiment twice."""
+    membranes, states = curves[::4], curves[1::4]
+    found: dict[str, float] = {}
+    if membranes:
+        found |= measures.adaptation(membranes[0].x, membranes[0].y, 100, 700)
+        found |= {f"adaptation state: {key.removeprefix('adaptation: ')}": value for key, value in measures.adaptation(*states[0][1:], 100, 700).items()}
+        for name, curve in zip(("adaptation", "transient", "frequency adaptation", "bursting"), membranes[::2], strict=False):
+            tooth = measures.saw_tooth(curve.x, curve.y) if name != "adaptation" else None
+            found[f"{name}: spikes"] = float(len(tooth.falls_us)) if tooth else 0.0
+    return found
+
+
+def _multiple_configs(names: Names, curves: list[Curve]) -> dict[str, float]:
+    trains = [_milliseconds(train) for train in names["spiketrains_concatenated"]]
+    return measures.picture(names["image"], trains, names["runtime"])
+
+
+def _milliseconds(times: Any) -> Any:
+    """Return times as plain milliseconds; numbers without a unit are PyNN's milliseconds."""
+    if hasattr(times, "rescale"):
+        return times.rescale("ms").magnitude
+    return np.array([float(time.rescale("ms")) if hasattr(time, "rescale") else float(time) for time in times])
+
+
+def _microseconds(times: Any) -> Any:
+    """Return times as plain microseconds; numbers without a unit are PyNN's milliseconds."""
+    return times.rescale("us").magnitude if hasattr(times, "rescale") else np.asarray(times, float) * 1e3
+
+
+NOTEBOOKS = (
+    Notebook("ts_00-single_neuron", _single_neuron),
+    Notebook("ts_01-superspike", _superspike),
+    Notebook("ts_03-multicompartment", _multicompartment),
+    Notebook("ts_06-dynamic_range", _dynamic_range),
+    Notebook("ts_08-adex_complex_dynamics", _adex),
+    Notebook("ts_10-multiple_configs", _multiple_configs),
+    Notebook("cns_01_lif_parameters", _lif_parameters, needs_solution=True),
+)
+
+
+def curve(axes: Any, x: Any, y: Any) -> Curve:
+    """Return what an axes was given; values without their unit."""
+    return Curve(axes.get_title(), _microseconds(x), np.asarray(getattr(y, "magnitude", y), float).reshape(-1))

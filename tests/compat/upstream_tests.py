@@ -1,0 +1,74 @@
+"""Which test files of pynn-brainscales run, and which of their tests are known to fail, with the reason."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_TEST = "pynn_brainscales2_test_"
+
+FILES = (
+    *(("sw", f"{_TEST}{name}") for name in ("backend_statistics", "helper", "multicompartment", "performance", "plasticity_rules")),
+    *(("sw", f"{_TEST}{name}") for name in ("population", "projections", "setup", "spikesources")),
+    *(("hw", f"{_TEST}{name}") for name in ("recording", "neuron_bypass_mode", "external_input", "poisson_input", "poisson_on_chip_input")),
+    *(("hw", f"{_TEST}{name}") for name in ("initial_config", "empty", "leak_over_threshold", "static_recording_synapse", "internal_projections")),
+    *(("hw", f"{_TEST}{name}") for name in ("pass_in_connection", "crossbar_event_counter_read", "multicompartment_hw")),
+)
+"""Folder and name."""
+
+NOT_RUN = {
+    f"{_TEST}plasticity_rule": "plasticity rules come later",
+    f"{_TEST}isi_calib": "calibrating cells come later",
+    f"{_TEST}calibhxneuron": "calibrating cells come later",
+    f"{_TEST}spikeio": "there is no second machine at the chip's serial links",
+    f"{_TEST}partitioning": "calibrating cells come later",
+    "test_single_neuron_demo": "the first notebook, which runs, as a script of an example that is not part of the front end",
+}
+"""The other files, with the reason."""
+
+EXCEPTIONS: dict[str, dict[str, str]] = {}
+"""Tests that fail, by file: name of the test, reason."""
+
+
+class Result(NamedTuple):
+    """What a test file did.
+
+    Attributes
+    ----------
+    number : int
+        Tests that were collected.
+    failures : dict
+        Text by name of the test.
+    """
+
+    number: int
+    failures: dict[str, str]
+
+
+def read(report: Path, output: str) -> Result:
+    """Read the report of pytest; without one, the whole file failed."""
+    if not report.exists():
+        return Result(0, {"(the whole file)": output})
+    cases = ElementTree.parse(report).findall(".//testcase")
+    failures: dict[str, str] = {}
+    for case in cases:
+        for child in case:
+            if child.tag in ("failure", "error"):
+                failures[case.get("name") or "(import)"] = child.text or child.get("message", "")
+    return Result(len(cases), failures)
+
+
+def known(stem: str) -> dict[str, str]:
+    """Return the tests of a file that are known to fail, with their reasons."""
+    return EXCEPTIONS.get(stem.removeprefix(_TEST), {})
+
+
+def judge(stem: str, result: Result) -> Iterator[tuple[str, str, str]]:
+    """Yield (test, reason, verdict) of each failure, and of each exception that no longer is one."""
+    for name in result.failures:
+        yield (name, known(stem)[name], "known") if name in known(stem) else (name, "", "no")
+    for name in known(stem):
+        if name not in result.failures:
+            yield name, "listed as an exception, and passes", "no"

@@ -58,7 +58,8 @@ def test_training_in_the_loop_finds_the_target_spikes():
     means = iter(range(27, 0, -1))  # the exercise: adjust the mean weight until there are a few spikes
     target = []
     while not measures.BANDS["target: spikes"].holds(len(target)):
-        target, membrane = loop.run(np.random.RandomState(123).normal(next(means), 1, (INPUTS, 1)))
+        generator = np.random.RandomState(123)
+        target, membrane = loop.run(generator.normal(next(means), 1, (INPUTS, 1)))
     low, high = membrane.min(), membrane.max()
     psc, psp = kernel(TAU_SYN_US), kernel(TAU_SYN_US, TAU_MEM_US)
     eligibility = np.array([np.convolve(train, psc, "same") for train in inputs])

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 
@@ -72,6 +72,26 @@ class VirtualChipEntry:
     identifier: str
 
 
+@dataclass
+class Board:
+    """What a connection holds beside the registers of the chip.
+
+    Attributes
+    ----------
+    stored : dict
+        The last container written to each coordinate.
+    madc_awake : bool
+        Whether the membrane converter can be started.
+    """
+
+    stored: dict[Any, Any] = field(default_factory=dict)
+    madc_awake: bool = False
+
+    def copy(self) -> Board:
+        """Return a copy; the containers are shared."""
+        return Board(dict(self.stored), self.madc_awake)
+
+
 class ConnectionHandle:
     """An open connection. Made by ``with ManagedConnection() as connection``.
 
@@ -81,6 +101,8 @@ class ConnectionHandle:
         Whose chip it is, and where runs are counted.
     zero_mock : bool
         Whether there is no chip behind it.
+    board : Board
+        What it holds beside the registers of the chip.
 
     Raises
     ------
@@ -90,6 +112,7 @@ class ConnectionHandle:
 
     lab: Lab
     zero_mock: bool
+    board: Board
     _session: Session | None
 
     def __init__(self) -> None:
@@ -102,6 +125,7 @@ class ConnectionHandle:
         handle = object.__new__(cls)
         handle.lab = current_lab()
         handle.zero_mock = choice() == "zeromock"
+        handle.board = Board()
         handle._session = handle.lab.session()
         return handle
 

@@ -38,7 +38,7 @@ class Setup:
     us: float = 60
     entries: Events = field(default_factory=lambda: Events.empty(1))
     effects: str = "-noise,-event_loss"
-    madc: tuple[int, ...] = (0,)  # circuits on the converter
+    madc: tuple[int | str, ...] = (0,)  # circuits or sources on the converter
 
     again: float = 0  # us at which the changed field is written once more, for triggers
 
@@ -157,6 +157,7 @@ ESCAPING = Setup(
 )
 CONVERTING = RESTING.but("a membrane on the converter, whose clock is not scaled")
 SCALED = RESTING.but("the same with the clock scaled", madc_enable_clock_scaling=True)
+OUTSIDE = Setup("the voltage of the board on the converter", MEMBRANE, 20, madc=("external",))
 SHARING = Setup("two membranes on the converter", MEMBRANE, 1, madc=(0, 1))
 BURST = RESTING.but("a burst of 1000 samples", madc_enable_continuous_sampling=False, madc_number_of_samples=1000)
 PARALLEL = RESTING.but("a membrane on the parallel converter")
@@ -474,6 +475,7 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "madc_number_of_samples": Knob(BURST, 100, SAMPLES, FALLS),
             "madc_powerup_wait_value": Knob(BURST, 500, FIRST_STAMP, RISES),
             "madc_preamp_gain": Knob(CONVERTING, 15, READING, FALLS),
+            "board_external_voltage": Knob(OUTSIDE, 1000, READING, RISES),
         },
         "Parallel converter (CADC)": {
             "cadc_v_ramp_offset": Knob(PARALLEL, 60, PARALLEL_READING, FALLS),
@@ -532,7 +534,12 @@ def observed(setup: Setup, name: str | None = None, code: Any = None) -> Recordi
     if "syn_i_bias_store" in setup.codes:
         parts["reads"] = [TimedRead(name="correlation", at="after", field="correlation_causal", index=(0, 0, 1))]
     probe = Probe(("v", "w"), (0,), round(INTERVAL_US * TICKS_PER_US))
-    record = Record(spikes=(0,), probe=(probe,), madc=tuple(MadcChannel(c) for c in setup.madc), cadc=(CadcRecord((0,), period=1400),))
+    record = Record(
+        spikes=(0,),
+        probe=(probe,),
+        madc=tuple(MadcChannel(0, c) if isinstance(c, str) else MadcChannel(c) for c in setup.madc),
+        cadc=(CadcRecord((0,), period=1400),),
+    )
     return chip(setup.effects).run(program(codes, setup.us, entries=setup.entries, record=record, **parts))[0]
 
 

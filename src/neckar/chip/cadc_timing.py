@@ -161,7 +161,7 @@ def _check_tasks(where: str, hemisphere: int, records: Sequence[tuple[int, CadcR
 def _check_sources(where: str, record: Record) -> None:
     """Check that all instruments see the same signal of a circuit."""
     asked: dict[int, tuple[str, str]] = {}
-    uses = [(c.circuit, c.source, f"madc[{i}]") for i, c in enumerate(record.madc)]
+    uses = [(c.circuit, c.source, f"madc[{i}]") for i, c in enumerate(record.madc) if not c.is_external]
     uses += [(circuit, cadc.source, f"cadc[{i}]") for i, cadc in enumerate(record.cadc) for circuit in cadc.circuits]
     for circuit, source, who in uses:
         other, before = asked.setdefault(circuit, (source, who))

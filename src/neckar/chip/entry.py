@@ -103,7 +103,7 @@ class Plan:
     def _observed(self) -> list[int]:
         """Return the circuits that an instrument looks at."""
         groups = [*(target.circuits for target in self.cadc), *(probe.circuits for probe, _ in self.probes)]
-        return sorted({grid.channel.circuit for grid in self.channels}.union(*groups))
+        return sorted({circuit for grid in self.channels for circuit in grid.circuits}.union(*groups))
 
     def _is_active(self, limited_links: bool, watched: bool) -> NDArray[np.bool_]:
         """Return which circuits are integrated: observed ones, and those that fire and are recorded, counted, heard by others or in their way.
@@ -292,7 +292,7 @@ class EntryRun:
         at_rest = [new_drivers(p, start, u) for p, u in zip(self.substrate.drivers(config, self.cells), voltages, strict=True)]
         bank = self._bank(config, sensors, start, before is None)
         reads = _read("before", program.reads, config, _counters(counted, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)), bank, start)
-        samplers = [LineSampler((grid.channel.circuit,), grid.ticks, grid.channel.source) for grid in plan.channels]
+        samplers = [LineSampler(grid.circuits, grid.ticks, grid.channel.source) for grid in plan.channels]
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
         nothing = np.zeros(CIRCUITS, np.int64), (np.empty(0, np.int64),) * 2, 0

@@ -29,7 +29,7 @@ from neckar.chip.effects import Effects
 from neckar.chip.entry import EntryResult, EntryRun, Plan, refuse_changes
 from neckar.chip.fabric import CIRCUITS, Counts
 from neckar.chip.instruments import checked_instruments
-from neckar.chip.madc import STAMP_TICKS, check_channels, conversion_ticks, convert
+from neckar.chip.madc import STAMP_TICKS, check_channels, conversion_ticks, convert, external_potential
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals
 from neckar.chip.substrate import Substrate
@@ -229,10 +229,12 @@ class Chip:
         channel = grid.channel
         transfer = MadcTransfer.of(self.specimen, self.effects, plan.base)
         seed = (self.specimen.seed, *(plan.program.run_seed or (0, 0)))
+        outside = external_potential(plan.base)
         parts = []
         for e, result in enumerate(results):
             noise = keyed_normals(len(grid.ticks), "madc", *seed, e, channel.circuit, channel.source) if self.effects.noise else None
-            parts.append(convert(result.madc[k], grid, transfer, noise))
+            potential = np.full(len(grid.ticks), outside) if channel.is_external else result.madc[k].values[0, :, 0]
+            parts.append(convert(potential, grid, transfer, noise))
         ptr = np.cumsum([0, *(len(tick) for tick, _ in parts)])
         return Samples(channel.source, channel.circuit, ptr, np.concatenate([t for t, _ in parts]), np.concatenate([c for _, c in parts]))
 

@@ -10,20 +10,22 @@ are invalid: what they read still settles from 0 V (exponentially, with a time c
 
 The converter's registers are those of the configuration before tick 0. With open instruments every channel is sampled continuously at the full rate.
 
-Not modelled: settling after a change of the input, crosstalk between the inputs.
+The external source is the debug pad, to which the board applies the voltage of a 12-bit converter; the way from there to the MADC is taken as ideal, so that
+it shows the converter alone.
+
+Not modelled: settling after a change of the input, crosstalk between the inputs, deviations of the board's converter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.coordinates import parity_of
-from neckar.chip.sampling import LineSampler
 from neckar.chip.transfer import Config, MadcTransfer
 from neckar.errors import ConfigurationError
 from neckar.facts import brainscales2 as facts
@@ -43,8 +45,8 @@ def check_channels(channels: Sequence[MadcChannel], where: str) -> None:
     ConfigurationError
         If more than two circuits are recorded at once, or two on columns of the same parity.
     """
-    circuits = [channel.circuit for channel in channels]
-    if len(circuits) > facts.MADC_MUX_CHANNELS.value or len({int(parity_of(c)) for c in circuits}) < len(circuits):
+    circuits = [channel.circuit for channel in channels if not channel.is_external]
+    if len(channels) > facts.MADC_MUX_CHANNELS.value or len({int(parity_of(c)) for c in circuits}) < len(circuits):
         raise ConfigurationError(
             f"{where} asks the MADC for circuits {circuits}; it has two inputs, one for even and one for odd columns. "
             'Record at most one circuit of each parity, split the recording over several runs, or choose instruments="open".'
@@ -66,6 +68,11 @@ class ChannelGrid(NamedTuple):
     channel: MadcChannel
     ticks: Ticks
     since: Ticks
+
+    @property
+    def circuits(self) -> tuple[int, ...]:
+        """The circuit that is sampled; none for the external source."""
+        return () if self.channel.is_external else (self.channel.circuit,)
 
 
 @dataclass(frozen=True)
@@ -151,9 +158,17 @@ def channel_grids(sequencer: Sequencer, windows: Sequence[tuple[Record, int, int
     return [ChannelGrid(channel, *(np.concatenate(parts) for parts in zip(*grids, strict=True))) for channel, grids in found.items()]
 
 
-def convert(sampler: LineSampler, grid: ChannelGrid, transfer: MadcTransfer, noise: NDArray[np.float64] | None) -> tuple[Ticks, NDArray[np.uint16]]:
-    """Return time stamps and codes of a channel."""
-    potential = sampler.values[0, :, 0]
+def external_potential(config: Config) -> float:
+    """Return the voltage, V, that the board applies to the debug pad. A field that a mapping lacks has its default."""
+    name = "board_external_voltage"
+    code = float(config[name] if name in config else registers("brainscales2")[name].default)
+    return code * facts.EXTERNAL_DAC_RANGE.value / (2**facts.EXTERNAL_DAC_BITS.value - 1)
+
+
+def convert(
+    potential: NDArray[np.floating[Any]], grid: ChannelGrid, transfer: MadcTransfer, noise: NDArray[np.float64] | None
+) -> tuple[Ticks, NDArray[np.uint16]]:
+    """Return time stamps and codes of a channel from its potential at each sample, V."""
     if len(grid.since):
         potential = potential * -np.expm1(-grid.since * (TICK_S / facts.MADC_SETTLING.value))
     return grid.ticks // STAMP_TICKS * STAMP_TICKS, transfer.codes(potential, noise)

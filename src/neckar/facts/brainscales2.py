@@ -188,6 +188,8 @@ MADC_CYCLES = Fact(12, "clock cycles", "haldls vx/madc.h", "least duration of a 
 MADC_INVALID = Fact(8e-6, "s", "calix madc_base.py", "start of a burst without valid samples")
 MADC_SETTLING = Fact(1e-6, "s", "our estimate, so that 0.03 % is left after the invalid samples", "time constant of the first samples of a burst")
 MADC_PREAMP_UNITS = Fact(32, "1", _ESTIMATE, "gain of the pre-amplifier times its capacitor, madc_preamp_gain + 1 units; 1 at the default")
+EXTERNAL_DAC_RANGE = Fact(2.5, "V", "lola vx/dac.cpp (DACChannelBlock, mux_dac_25)", "voltage on the debug pad at the highest code of the board's converter")
+EXTERNAL_DAC_BITS = Fact(12, "bit", "haldls vx/spi.h (DACChannel)")
 MADC_MUX_CHANNELS = Fact(2, "1", "haldls vx/madc.h")
 
 # ---- The parallel converter (CADC) ------------------------------------------------------------------------------------------------------------------------

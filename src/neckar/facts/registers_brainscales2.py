@@ -344,6 +344,9 @@ _MADC = (
     _CONVERTER.code("madc_number_of_samples", 65535, "Samples of a burst, over both inputs.", unit="samples"),
     _CONVERTER.code("madc_powerup_wait_value", 1023, "Cycles of the converter clock from the start of a burst to its first sample.", 96, "clock cycles"),
     _CONVERTER.code("madc_preamp_gain", 31, "Capacitor of the pre-amplifier; its gain about the middle of the range is 32 / (code + 1).", 31),
+    _At((), "haldls vx/spi.h (DACChannel), lola vx/dac.cpp; a register of the board").code(
+        "board_external_voltage", 4095, "Voltage that the board applies to the chip's debug pad, 2.5 V at the highest code; the external source of a record."
+    ),
 )
 
 _SELECTION = "haldls vx/readout.h (ReadoutSourceSelection)"

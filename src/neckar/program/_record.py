@@ -16,6 +16,10 @@ Source = Literal["membrane", "exc_synin", "inh_synin", "adaptation"]
 SOURCES: tuple[str, ...] = get_args(Source)
 """Voltages of a circuit that its readout amplifier can pass on."""
 
+MadcSource = Literal["membrane", "exc_synin", "inh_synin", "adaptation", "external"]
+MADC_SOURCES: tuple[str, ...] = get_args(MadcSource)
+"""What the fast converter can see: those voltages, and the one that the board applies to the chip's debug pad."""
+
 Memory = Literal["sram", "dram"]
 MEMORIES: tuple[str, ...] = get_args(Memory)
 """Memories at the FPGA in which samples of the CADC are kept during a run."""
@@ -37,27 +41,36 @@ def check_name(name: object, known: Iterable[str], where: str, what: str) -> str
 
 @dataclass(frozen=True, repr=False)
 class MadcChannel(Plain):
-    """One circuit's voltage on the fast converter (MADC).
+    """One voltage on the fast converter (MADC).
 
     Parameters
     ----------
     circuit : int
-        Atomic neuron circuit.
+        Atomic neuron circuit. The source ``"external"`` belongs to none and has circuit 0.
     source : str, default "membrane"
-        One of `SOURCES`.
+        One of `MADC_SOURCES`.
 
     Raises
     ------
     UnknownNameError
         If the source does not exist.
+    ProgramError
+        If the external source has another circuit than 0.
     """
 
     circuit: int
-    source: Source = "membrane"
+    source: MadcSource = "membrane"
 
     def __post_init__(self) -> None:
-        check_name(self.source, SOURCES, "MadcChannel.source", "source")
+        check_name(self.source, MADC_SOURCES, "MadcChannel.source", "source")
         self._set(circuit=integer(self.circuit, "MadcChannel.circuit", low=0))
+        if self.is_external and self.circuit != 0:
+            raise ProgramError(f"MadcChannel has circuit {self.circuit} and the external source; allowed is circuit 0, as it belongs to none. Give circuit 0.")
+
+    @property
+    def is_external(self) -> bool:
+        """Whether it is the voltage that the board applies."""
+        return self.source == "external"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -15,7 +15,7 @@ from neckar.program._events import Events, Spikes, check_csr, entry_slice
 from neckar.program._losses import Losses
 from neckar.program._plain import FrozenDict, Plain, frozen, int_tuple, integer, integers, mapping_of, string, tuple_of
 from neckar.program._provenance import Provenance
-from neckar.program._record import PROBE_SIGNALS, SOURCES, Signal, Source, check_name
+from neckar.program._record import MADC_SOURCES, PROBE_SIGNALS, SOURCES, MadcSource, Signal, Source, check_name
 from neckar.program._schema import SCHEMA_VERSION
 from neckar.program._validate import MACHINES
 
@@ -27,8 +27,9 @@ class Samples(Plain):
     Parameters
     ----------
     source : str
-        One of `SOURCES`.
+        One of `MADC_SOURCES`.
     circuit : int
+        0 for the external source.
     entry_ptr : ndarray of int64, shape (E + 1,)
     tick : ndarray of int64, shape (sample,)
         Time stamps on the 8 ns grid of the recorder, sorted inside each entry.
@@ -41,14 +42,14 @@ class Samples(Plain):
         If the columns disagree or are not sorted.
     """
 
-    source: Source
+    source: MadcSource
     circuit: int
     entry_ptr: NDArray[np.int64]
     tick: NDArray[np.int64]
     value: NDArray[np.uint16]
 
     def __post_init__(self) -> None:
-        check_name(self.source, SOURCES, "Samples.source", "source")
+        check_name(self.source, MADC_SOURCES, "Samples.source", "source")
         self._set(
             circuit=integer(self.circuit, "Samples.circuit", low=0),
             entry_ptr=integers(self.entry_ptr, np.int64, "Samples.entry_ptr"),

@@ -1,0 +1,141 @@
+"""Between containers and a Program: which register codes a write changes, and which reads bring a container back.
+
+This is the only place where the register level is translated to :class:`neckar.program.TimedWrite` and :class:`neckar.program.TimedRead`; playback programs
+and PyNN's injected configuration and hooks both use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlens_vx_v3._container import Container, Index, Place, chip_of, config_of, container_type_of
+from dlens_vx_v3.halco import ChipOnDLS, Coordinate, DACChannelBlockOnBoard, DACChannelOnBoard
+from neckar.chip.config import ChipConfig
+from neckar.errors import ConfigurationError
+from neckar.program import Recording, TimedRead, TimedWrite
+
+At = int | Literal["before", "after"]
+
+FPGA_TICKS = 4
+"""Ticks of a Program in one cycle of the FPGA clock."""
+
+EXTERNAL_VOLTAGE = "board_external_voltage"
+"""Register field of the one board voltage that reaches the chip in the twin."""
+
+_READ_WHOLE = 16
+
+
+class ContainerTypeError(ConfigurationError, TypeError):
+    """A container that does not belong to the coordinate."""
+
+
+def check_pair(coordinate: Coordinate, container: Any) -> None:
+    """Check that a container belongs to a coordinate.
+
+    Raises
+    ------
+    ContainerTypeError
+        If it does not.
+    UnknownNameError
+        If nothing can be written there.
+    """
+    kind = container_type_of(coordinate)
+    if not isinstance(container, kind):
+        raise ContainerTypeError(f"{type(coordinate).__name__} takes a {kind.__name__}, got {type(container).__name__}. Give another one of the two.")
+
+
+def codes_of(coordinate: Coordinate, container: Container) -> Iterator[tuple[str, Index, Any]]:
+    """Yield field, index and codes of everything that a container changes on the chip."""
+    if isinstance(coordinate, ChipOnDLS):
+        config = config_of(container)
+        yield from ((field, (), config[field]) for field in config)
+    elif isinstance(coordinate, DACChannelBlockOnBoard):
+        yield EXTERNAL_VOLTAGE, (), int(container.value[DACChannelOnBoard.mux_dac_25])
+    elif coordinate == DACChannelOnBoard.mux_dac_25:
+        yield EXTERNAL_VOLTAGE, (), int(container.value)
+    else:
+        yield from container.codes(coordinate)
+
+
+def timed_writes(coordinate: Coordinate, container: Container, at: At) -> list[TimedWrite]:
+    """Return the register writes that bring a container to the chip at a tick or in a phase."""
+    return [TimedWrite(at=at, field=field, index=index, value=np.asarray(codes)) for field, index, codes in codes_of(coordinate, container)]
+
+
+class Reads:
+    """Collects the reads of a program, each register once per moment.
+
+    Examples
+    --------
+    >>> reads = Reads()
+    >>> pending = reads.add(coordinate, "after")  # doctest: +SKIP
+    >>> program = Program(..., reads=reads.timed())  # doctest: +SKIP
+    >>> container = pending.take(recording)  # doctest: +SKIP
+    """
+
+    def __init__(self) -> None:
+        self._wanted: dict[tuple[At, str], list[Index]] = {}
+
+    def add(self, coordinate: Coordinate, at: At) -> PendingRead:
+        """Read what a coordinate holds at a tick or in a phase.
+
+        Raises
+        ------
+        UnknownNameError
+            If nothing can be read there.
+        """
+        pending = PendingRead(coordinate, at)
+        for place in pending.places:
+            wanted = self._wanted.setdefault((at, place.field), [])
+            if len(wanted) <= _READ_WHOLE and place.index not in wanted:
+                wanted.append(place.index)
+        return pending
+
+    def timed(self) -> tuple[TimedRead, ...]:
+        """Return the reads of a Program. Fields of which many parts are wanted at a moment are read whole."""
+        return tuple(
+            TimedRead(name=_name(at, field, index), at=at, field=field, index=index)
+            for (at, field), wanted in self._wanted.items()
+            for index in (wanted if len(wanted) <= _READ_WHOLE else [()])
+        )
+
+
+class PendingRead:
+    """A container that a recording will hold.
+
+    Attributes
+    ----------
+    coordinate : Coordinate
+    at : int, "before" or "after"
+    """
+
+    def __init__(self, coordinate: Coordinate, at: At) -> None:
+        self.coordinate, self.at = coordinate, at
+        self.kind = container_type_of(coordinate)
+        self.places = self.kind.places(coordinate)
+
+    def take(self, recording: Recording, entry: int = 0, stored: Any = None) -> Any:
+        """Return the container as a recording's entry has it; members without a register come from the container that was `stored` there."""
+        values = [self._codes(recording, place, entry) for place in self.places]
+        if isinstance(self.coordinate, ChipOnDLS):
+            return chip_of(ChipConfig({place.field: codes for place, codes in zip(self.places, values, strict=True)}))
+        container = self.kind.from_codes(self.coordinate, values)
+        for (member, part), (_, source) in zip(container._members(), stored._members(), strict=True) if isinstance(stored, self.kind) else ():
+            if not member.field:
+                member.write(part, member.read(source), (...,) if member.over else ())
+        return container
+
+    def _codes(self, recording: Recording, place: Place, entry: int) -> NDArray[Any]:
+        name = _name(self.at, place.field, place.index)
+        if name in recording.reads:
+            return np.asarray(recording.reads[name][entry])
+        return np.asarray(recording.reads[_name(self.at, place.field, ())][entry][place.key])
+
+
+def _name(at: At, field: str, index: Iterable[Any]) -> str:
+    parts = [":".join(map(str, part)) if isinstance(part, tuple) else str(part) for part in index]
+    return f"{field}[{','.join(parts)}]@{at}"

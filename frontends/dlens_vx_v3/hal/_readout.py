@@ -65,7 +65,7 @@ class MADCControl(Container, at=MADCControlOnDLS):
 
     enable_iconv_amplifier = switch()
     enable_pre_amplifier = switch()
-    enable_continuous_sampling = switch("madc_enable_continuous_sampling")
+    enable_continuous_sampling = switch("madc_enable_continuous_sampling", 0)
     enable_power_down_after_sampling = switch()
     stop_recording = switch()
     start_recording = switch()

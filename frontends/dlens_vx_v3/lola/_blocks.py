@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
+from typing import Any
 
 from dlens_vx_v3._container import Container, Many, Part, Sub, code, stored, switch
 from dlens_vx_v3.hal._board import DACChannel
@@ -51,6 +53,7 @@ from dlens_vx_v3.halco import (
     SynramOnDLS,
     UnusedCapMemCellOnDLS,
 )
+from neckar.errors import ConfigurationError
 
 _stored = partial(stored, __name__)
 _BLOCKS = (CapMemBlockOnHemisphere,)
@@ -270,7 +273,46 @@ CADCSamples = _stored(
     causal=(_SAMPLE, 0, SynramOnDLS, SynapseOnSynapseRow),
     acausal=(_SAMPLE, 0, SynramOnDLS, SynapseOnSynapseRow),
 )
-DACChannelBlock = _stored("DACChannelBlock", DACChannelBlockOnBoard, "All voltages of the board.", value=(DACChannel.Value, 0, DACChannelOnBoard))
+
+
+class DACChannelBlock(Container, at=DACChannelBlockOnBoard):
+    """All voltages of the board. One of them reaches the chip in the twin, ``mux_dac_25``: a playback program applies it to the debug pad."""
+
+    Value = DACChannel.Value
+
+    value = code(DACChannel.Value, "", 0, DACChannelOnBoard)
+
+    def set_voltage(self, coord: Any, voltage: float) -> None:
+        """Set a channel to a voltage in V; it becomes a code of 12 bits, rounded down.
+
+        Raises
+        ------
+        ConfigurationError
+            If the channel drives a regulator, so that no voltage follows from its code.
+        CoordinateOverflowError, CoordinateTypeError
+            If the voltage is above the channel's range or negative.
+        """
+        self.value[coord] = math.floor(voltage / _reference_volt(coord) * DACChannel.Value.max)
+
+    def get_voltage(self, coord: Any) -> float:
+        """Return the voltage of a channel in V; errors as for :meth:`set_voltage`."""
+        return int(self.value[coord]) / DACChannel.Value.max * _reference_volt(coord)
+
+
+_REFERENCES = {
+    1.2: ("v_reset", "v_res_meas", "mux_rfu_0", "mux_rfu_1"),
+    2.5: ("i_ref_board", "ana_readout_debug_0", "ana_readout_debug_1", "mux_dac_25"),
+}
+
+
+def _reference_volt(coord: Any) -> float:
+    """Return the voltage of the highest code of a channel (lola vx/dac.cpp)."""
+    for volt, names in _REFERENCES.items():
+        if coord in [getattr(DACChannelOnBoard, name) for name in names]:
+            return volt
+    raise ConfigurationError(f"{coord} was asked for its voltage; allowed are channels without a regulator, for instance DACChannelOnBoard.mux_dac_25.")
+
+
 DACControlBlock = _stored("DACControlBlock", DACControlBlockOnBoard, "Which of them are on.", enable=(bool, 0, DACChannelOnBoard))
 ExternalPPUMemory = _stored(
     "ExternalPPUMemory",

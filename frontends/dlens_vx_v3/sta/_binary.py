@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlens_vx_v3 import halco, lola
 from dlens_vx_v3._container import Container, chip_of, container_type_of
@@ -63,7 +64,8 @@ def to_portablebinary(dump: DumperDone | PlaybackProgramBuilderDumper) -> bytes:
         dump = twin.done()
     if not isinstance(dump, DumperDone):
         raise ConfigurationError(f"to_portablebinary got {type(dump).__name__}; allowed is what PlaybackProgramBuilderDumper().done() returns.")
-    config, masks = ChipConfig.default(), {}
+    config = ChipConfig.default()
+    masks: dict[str, NDArray[np.bool_]] = {}
     coordinates: dict[Coordinate, tuple[Coordinate, Any]] = {}
     for coordinate, container in dump.values:
         if isinstance(coordinate, NOT_STORED):

@@ -26,6 +26,9 @@ FPGA_TICKS = 4
 EXTERNAL_VOLTAGE = "board_external_voltage"
 """Register field of the one board voltage that reaches the chip in the twin."""
 
+EXTERNAL_CHANNEL: Coordinate = DACChannelOnBoard.mux_dac_25  # type: ignore[attr-defined]  # names of coordinates are set by a table
+"""The channel of the board's converter that gives it."""
+
 _READ_WHOLE = 16
 
 
@@ -48,14 +51,14 @@ def check_pair(coordinate: Coordinate, container: Any) -> None:
         raise ContainerTypeError(f"{type(coordinate).__name__} takes a {kind.__name__}, got {type(container).__name__}. Give another one of the two.")
 
 
-def codes_of(coordinate: Coordinate, container: Container) -> Iterator[tuple[str, Index, Any]]:
+def codes_of(coordinate: Coordinate, container: Any) -> Iterator[tuple[str, Index, Any]]:
     """Yield field, index and codes of everything that a container changes on the chip."""
     if isinstance(coordinate, ChipOnDLS):
         config = config_of(container)
         yield from ((field, (), config[field]) for field in config)
     elif isinstance(coordinate, DACChannelBlockOnBoard):
-        yield EXTERNAL_VOLTAGE, (), int(container.value[DACChannelOnBoard.mux_dac_25])
-    elif coordinate == DACChannelOnBoard.mux_dac_25:
+        yield EXTERNAL_VOLTAGE, (), int(container.value[EXTERNAL_CHANNEL])
+    elif coordinate == EXTERNAL_CHANNEL:
         yield EXTERNAL_VOLTAGE, (), int(container.value)
     else:
         yield from container.codes(coordinate)

@@ -123,11 +123,11 @@ class Timeline:
         return Program(
             machine="brainscales2",
             config=config,
-            snippets=[replace(s, record=None) for s in snippets] if len(snippets) == 1 else snippets,
+            snippets=tuple(replace(snippet, record=None) for snippet in snippets) if len(snippets) == 1 else tuple(snippets),
             entries=Events.from_lists([sorted(self.events)]),
-            writes=writes,
+            writes=tuple(writes),
             reads=self._timed_reads(end),
-            record=snippets[0].record,
+            record=snippets[0].record or Record(),
         )
 
     @property

@@ -12,7 +12,7 @@ from neckar.program._machine import Machine, MachineState
 from neckar.program._plasticity import Observable, PlasticityTask, PlasticityView
 from neckar.program._program import Program, Snippet, TimedRead, TimedWrite
 from neckar.program._provenance import Provenance
-from neckar.program._record import PROBE_SIGNALS, SOURCES, CadcRecord, MadcChannel, Probe, Record
+from neckar.program._record import MADC_SOURCES, PROBE_SIGNALS, SOURCES, CadcRecord, MadcChannel, Probe, Record
 from neckar.program._recording import CadcSamples, ProbeSamples, Recording, Samples
 from neckar.program._schema import SCHEMA_VERSION
 from neckar.program._time import TICK_S, TICKS_PER_US, seconds, ticks
@@ -21,6 +21,7 @@ from neckar.program._validate import MACHINES
 __all__ = [
     "LOSS_REASONS",
     "MACHINES",
+    "MADC_SOURCES",
     "PROBE_SIGNALS",
     "SCHEMA_VERSION",
     "SOURCES",

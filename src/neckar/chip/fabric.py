@@ -54,6 +54,7 @@ def service_times(config: ChipConfig, madc_rate_hz: float) -> tuple[Ints, Ints]:
     service[BUSES:OUTPUTS] = _fine(facts.HOST_SERVICE.value)
     service[HOST] = _fine(1.0 / (1.0 / facts.HOST_SERVICE_TOTAL.value - madc_rate_hz))
     service[FPGA], service[FPGA_CHANNEL:] = _fine(facts.FPGA_SERVICE.value), _fine(facts.FPGA_CHANNEL_SERVICE.value)
+    depth[BUSES:OUTPUTS], depth[NEURON_OUTPUT:HOST] = int(facts.HOST_QUEUE.value), int(facts.NEURON_QUEUE.value)
     depth[FPGA:] = UNLIMITED
     return service.astype(np.int64), depth.astype(np.int64)
 

@@ -11,7 +11,8 @@ from fake_session import FakeLab
 
 import pynn_brainscales
 import pynn_brainscales.brainscales2 as pynn
-from neckar.chip.config import ChipConfig
+from dlens_vx_v3 import halco, lola
+from dlens_vx_v3._container import config_of
 from neckar.errors import ConfigurationError, NeckarError
 
 pytestmark = pytest.mark.usefixtures("lab")
@@ -35,7 +36,7 @@ def test_pynn_modules_are_within_reach() -> None:
 def test_every_name_of_all_exists_and_later_names_are_absent() -> None:
     assert all(hasattr(pynn, name) for name in pynn.__all__)
     assert pynn.standardmodels.cells is pynn.cells
-    for later in ("NumpyRNG", "MapConnector", "morphology"):
+    for later in ("random", "NumpyRNG", "MapConnector"):
         assert not hasattr(pynn, later)
     assert pynn.list_standard_models() == [pynn.cells.HXNeuron, pynn.cells.CalibHXNeuronCuba, pynn.cells.CalibHXNeuronCoba]
 
@@ -121,11 +122,14 @@ def test_keywords_of_the_wrong_type_are_refused() -> None:
 
 
 def test_the_initial_configuration_is_copied_and_reaches_the_chip(lab: FakeLab) -> None:
-    config = ChipConfig.default()
-    config["leak_v_leak", 7] = 700
-    pynn.setup(initial_config=config)
-    config["leak_v_leak", 7] = 600
-    assert pynn.simulator.state.base_config() == config.updated({"leak_v_leak": pynn.simulator.state.base_config().leak_v_leak})
+    chip = lola.Chip()
+    circuit = halco.AtomicNeuronOnDLS(halco.Enum(7))
+    chip.neuron_block.atomic_neurons[circuit].leak.v_leak = 700
+    pynn.setup(initial_config=chip)
+    chip.neuron_block.atomic_neurons[circuit].leak.v_leak = 600
+    state = pynn.simulator.state
+    assert state.initial_config is state.grenade_chip_config is state.get_base_configuration()
+    assert state.base_config().leak_v_leak[7] == 700
     pynn.run(0.1)
     assert lab.sessions[0].config.leak_v_leak[7] == 700
 
@@ -133,8 +137,10 @@ def test_the_initial_configuration_is_copied_and_reaches_the_chip(lab: FakeLab) 
 def test_the_base_configuration_is_live_until_the_network_is_mapped(lab: FakeLab) -> None:
     pynn.setup()
     pynn.Population(1, pynn.cells.HXNeuron(leak_v_leak=700))
+    backends = pynn.simulator.state.grenade_chip_config.neuron_block.backends
     for code, delta in ((3, None), (5, {"backend_clock_scale_fast"})):
-        pynn.simulator.state.base_config().backend_clock_scale_fast = code
+        for coord in halco.iter_all(halco.CommonNeuronBackendConfigOnDLS):
+            backends[coord].clock_scale_fast = code
         pynn.run(0.1)
         pynn.reset()
         assert lab.sessions[0].config.backend_clock_scale_fast.tolist() == [code] * 2
@@ -153,7 +159,9 @@ def test_the_base_configuration_may_change_between_snippets(lab: FakeLab) -> Non
 
 def test_bypass_mode_replaces_the_initial_configuration(lab: FakeLab, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    pynn.setup(enable_neuron_bypass=True, initial_config=ChipConfig({"leak_v_leak": 700}))
+    chip = lola.Chip()
+    config_of(chip).leak_v_leak = 700
+    pynn.setup(enable_neuron_bypass=True, initial_config=chip)
     assert "initial_config" in caplog.text
     pynn.run(0.1)
     config = lab.sessions[0].config

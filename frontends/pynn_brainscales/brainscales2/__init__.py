@@ -4,9 +4,13 @@ Time is milliseconds of hardware time, parameters are digital codes, recorded vo
 a network, hands it to :mod:`neckar.network`, lets the current lab execute it, and returns neo objects.
 """
 
+import importlib
+from typing import Any
+
 from pyNN import common, errors, space
 
-from pynn_brainscales.brainscales2 import helper, simulator
+import dlens_vx_v3 as dlens_vx_v3  # chooses a connection before scripts look for one
+from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._control import (
     RunCommand,
     connect,
@@ -62,6 +66,33 @@ from pynn_brainscales.brainscales2.populations import Assembly, Population, Popu
 from pynn_brainscales.brainscales2.projections import Projection
 from pynn_brainscales.brainscales2.standardmodels import cells, synapses
 
+_ELSEWHERE = {
+    "SpikingCalibOptions": "calix.spiking",
+    "SpikingCalibTarget": "calix.spiking",
+    "grenade": "pygrenade_vx",
+    "grenade_common": "pygrenade_common",
+    "hal": "dlens_vx_v3.hal",
+    "halco": "dlens_vx_v3.halco",
+    "helper": "pynn_brainscales.brainscales2.helper",
+    "logger": "pylogging",
+    "lola": "dlens_vx_v3.lola",
+    "sta": "dlens_vx_v3.sta",
+}
+"""Names that are imported when they are first used, and the module that each is or comes from."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(_ELSEWHERE[name])
+    globals()[name] = getattr(module, name) if name.startswith("Spiking") else module
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ELSEWHERE})
+
+
 __all__ = [
     "AllToAllConnector",
     "ArrayConnector",
@@ -87,6 +118,8 @@ __all__ = [
     "Projection",
     "RunCommand",
     "SmallWorldConnector",
+    "SpikingCalibOptions",
+    "SpikingCalibTarget",
     "Timer",
     "cells",
     "common",
@@ -105,9 +138,15 @@ __all__ = [
     "get_post_realtime_read_ppu_symbols",
     "get_pre_realtime_read",
     "get_time_step",
+    "grenade",
+    "grenade_common",
+    "hal",
+    "halco",
     "helper",
     "initialize",
     "list_standard_models",
+    "logger",
+    "lola",
     "num_processes",
     "preprocess",
     "rank",
@@ -120,5 +159,6 @@ __all__ = [
     "setup",
     "simulator",
     "space",
+    "sta",
     "synapses",
 ]

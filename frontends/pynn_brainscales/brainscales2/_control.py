@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from enum import Enum, auto
 from typing import Any
 from warnings import warn
@@ -11,9 +10,8 @@ from pyNN import common
 from pyNN.common.control import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY
 from pyNN.recording import get_io
 
-from neckar.chip.config import ChipConfig
+from dlens_vx_v3 import logger
 from neckar.errors import ConfigurationError, UnknownNameError, nearest
-from neckar.facts import registers
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._injection import check_hooks
@@ -23,8 +21,6 @@ from pynn_brainscales.brainscales2.populations import Population
 from pynn_brainscales.brainscales2.projections import Projection
 from pynn_brainscales.brainscales2.standardmodels.cells import CalibHXNeuronCoba, CalibHXNeuronCuba, HXNeuron
 from pynn_brainscales.brainscales2.standardmodels.synapses import StaticSynapse
-
-_log = logging.getLogger("pyNN.brainscales2")
 
 _KEYWORDS = (
     *("max_delay", "neuronPermutation", "backgroundPermutation", "enable_neuron_bypass", "initial_config", "injected_config", "injected_readout"),
@@ -62,7 +58,7 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
         ``enable_neuron_bypass``
             Every synaptic event fires its neuron, past the membrane; replaces ``initial_config``.
         ``initial_config``
-            ``lola.Chip`` or ChipConfig from which all registers start. It is copied; ``simulator.state.grenade_chip_config`` is the copy, live until the
+            ``lola.Chip`` from which all registers start. It is copied; ``simulator.state.grenade_chip_config`` is the copy, live until the
             network is mapped.
         ``injected_config``, ``injected_readout``
             Register accesses besides the network's: :class:`InjectedConfiguration`, :class:`InjectedReadout`.
@@ -90,7 +86,7 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
         simulator.current_lab(),
         None if permutation is None else checked_permutation(permutation),
         background_permutation=checked_background_permutation(background),
-        base=_base(extra_params.get("initial_config"), bool(extra_params.get("enable_neuron_bypass"))),
+        chip=_initial_chip(extra_params.get("initial_config"), bool(extra_params.get("enable_neuron_bypass"))),
         injected_config=injected_config,
         injected_readout=injected_readout,
         session=_session(extra_params.get("connection")),
@@ -104,27 +100,17 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
     state.injected_calib_target, state.injected_calib_options = extra_params.get("injected_calib_target"), extra_params.get("injected_calib_options")
 
 
-def _base(initial_config: Any, bypass: bool) -> ChipConfig | None:
-    """Return the registers that an experiment starts from, None for the default."""
-    if bypass:
-        if initial_config is not None:
-            _log.info("setup(): initial_config is replaced by the configuration of enable_neuron_bypass")
-        return _bypass()
-    if initial_config is None:
-        return None
-    config = getattr(initial_config, "_config", initial_config)
-    if not isinstance(config, ChipConfig):
+def _initial_chip(initial_config: Any, bypass: bool) -> Any:
+    """Return a copy of the chip that an experiment starts from, None for the default."""
+    from dlens_vx_v3 import lola
+
+    if initial_config is not None and not isinstance(initial_config, lola.Chip):
         raise ConfigurationError(f"setup(initial_config=...) is {initial_config!r}; allowed is a lola.Chip, for instance pynn.helper.chip_from_nightly().")
-    return config.copy()
-
-
-def _bypass() -> ChipConfig:
-    """Return the configuration in which events fire neurons directly."""
-    config = ChipConfig.default()
-    config.threshold_enable = 0
-    config.event_routing_enable_bypass_excitatory = config.event_routing_enable_bypass_inhibitory = 1
-    config.padi_dacen_pulse_extension = registers("brainscales2")["padi_dacen_pulse_extension"].high
-    return config
+    if not bypass:
+        return None if initial_config is None else lola.Chip(initial_config)
+    if initial_config is not None:
+        logger.get("pyNN.brainscales2").INFO("setup(): initial_config is replaced by the configuration of enable_neuron_bypass")
+    return lola.Chip(lola.Chip.default_neuron_bypass)
 
 
 def _session(connection: Any) -> Any:

@@ -5,25 +5,21 @@ Coordinates and containers are those of :mod:`dlens_vx_v3`; here they become tim
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
+from dlens_vx_v3 import halco
+from dlens_vx_v3.sta import AbsoluteTimePlaybackProgramBuilder, PlaybackProgramBuilder
+from dlens_vx_v3.sta._commands import Command, Read, Write
+from dlens_vx_v3.sta._registers import At, PendingRead, Reads, check_pair, timed_writes
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import brainscales2 as facts
 from neckar.program import Recording, TimedRead, TimedWrite
 
-Moment = Any  # a tick, "before" or "after"
+READ_PHASES = ("pre_realtime", "inside_realtime_begin", "inside_realtime_end", "post_realtime")
 
-
-def _timed_builder() -> Any:
-    try:
-        from dlens_vx_v3 import sta
-    except ImportError:
-        return {}
-    return sta.AbsoluteTimePlaybackProgramBuilder()
+_SPIKE_PACKS = (halco.SpikePack1ToChipOnDLS, halco.SpikePack2ToChipOnDLS, halco.SpikePack3ToChipOnDLS)
 
 
 @dataclass
@@ -49,7 +45,7 @@ class InjectedConfiguration:
     pre_non_realtime: Any = field(default_factory=dict)
     pre_realtime: Any = field(default_factory=dict)
     inside_realtime_begin: Any = field(default_factory=dict)
-    inside_realtime: Any = field(default_factory=_timed_builder)
+    inside_realtime: Any = field(default_factory=AbsoluteTimePlaybackProgramBuilder)
     inside_realtime_end: Any = field(default_factory=dict)
     post_realtime: Any = field(default_factory=dict)
     ppu_symbols: dict[str, Any] = field(default_factory=dict)
@@ -82,17 +78,13 @@ class InjectedReadout:
     ppu_symbols: set[str] = field(default_factory=set)
 
 
-READ_PHASES = ("pre_realtime", "inside_realtime_begin", "inside_realtime_end", "post_realtime")
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A container to be built of what was read."""
+class Wanted(NamedTuple):
+    """A container that an execution brings."""
 
     phase: str
-    coordinate: Any
-    names: tuple[str, ...]
-    ticket: Any = None
+    pending: PendingRead
+    ticket: Any  # of a builder, or None
+    stored: Any  # what was written last to a coordinate without registers, or None
 
 
 @dataclass(frozen=True)
@@ -103,28 +95,31 @@ class Accesses:
     ----------
     writes : tuple of TimedWrite
     reads : tuple of TimedRead
-    wanted : tuple of _Wanted
+    events : tuple of (int, int)
+        Tick and label of further input events.
+    wanted : tuple of Wanted
     forces_static : bool
         Whether the whole configuration is sent again, because something was written before it.
     """
 
     writes: tuple[TimedWrite, ...] = ()
     reads: tuple[TimedRead, ...] = ()
-    wanted: tuple[_Wanted, ...] = ()
+    events: tuple[tuple[int, int], ...] = ()
+    wanted: tuple[Wanted, ...] = ()
     forces_static: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.writes or self.reads or self.forces_static)
+        return bool(self.writes or self.reads or self.events or self.forces_static)
 
     def containers(self, recording: Recording) -> dict[str, dict[Any, Any]]:
-        """Return, for each phase, coordinate and container of what was read; tickets of builders are redeemed."""
+        """Return, for each phase, coordinate and container of what was read; tickets of builders are filled."""
         found: dict[str, dict[Any, Any]] = {phase: {} for phase in READ_PHASES}
-        for one in self.wanted:
-            container = _container_type(one.coordinate).from_codes(one.coordinate, [recording.reads[name][0] for name in one.names])
-            if one.ticket is None:
-                found[one.phase][one.coordinate] = container
+        for phase, pending, ticket, stored in self.wanted:
+            container = pending.take(recording) if stored is None else stored
+            if ticket is None:
+                found[phase][pending.coordinate] = container
             else:
-                one.ticket.redeem(container)
+                ticket._fill(container, 0 if isinstance(pending.at, str) else pending.at // facts.FPGA_CLOCK_TICKS)
         return found
 
 
@@ -154,73 +149,102 @@ def accesses(configuration: InjectedConfiguration, readout: InjectedReadout, dur
     Raises
     ------
     UnsupportedFeatureError
-        If memory of plasticity programs is named.
-    ConfigurationError, ParameterRangeError
+        If memory of plasticity programs is named, or a builder reads a register before it writes it at the same time.
+    ConfigurationError
         If a phase is neither dict nor builder, a coordinate does not take the container, or a time lies outside the run.
     """
     symbols = sorted({*configuration.ppu_symbols, *readout.ppu_symbols})
     if symbols:
         raise UnsupportedFeatureError(f"the PPU symbols {', '.join(symbols)} were named; no plasticity program runs in this version, so none has memory there.")
-    translation = _Translation(duration)
-    for _ in translation.commands("pre_non_realtime", configuration.pre_non_realtime, "before"):
-        pass  # only checked: the static configuration holds every register
-    moments = {"pre_realtime": "before", "inside_realtime_begin": 0, "inside_realtime": None, "inside_realtime_end": duration, "post_realtime": "after"}
-    for phase, moment in moments.items():
-        translation.access(phase, getattr(configuration, phase), moment)
-        for coordinate in getattr(readout, phase, ()):
-            translation.read(phase, moment, coordinate, None)
-    return Accesses(tuple(translation.writes), tuple(translation.reads), tuple(translation.wanted), bool(configuration.pre_non_realtime))
+    before = commands_of("pre_non_realtime", configuration.pre_non_realtime)
+    hooks = _Hooks(duration)
+    for command in before:
+        if isinstance(command, Write):
+            hooks.stored[command.coordinate] = command.container
+    hooks.phase("pre_realtime", "before", configuration.pre_realtime, readout.pre_realtime)
+    hooks.phase("inside_realtime_begin", 0, configuration.inside_realtime_begin, readout.inside_realtime_begin)
+    for cycles, command in timed_commands_of(configuration.inside_realtime):
+        hooks.command("inside_realtime", hooks.tick(cycles), command)
+    hooks.phase("inside_realtime_end", duration, configuration.inside_realtime_end, readout.inside_realtime_end)
+    hooks.phase("post_realtime", "after", configuration.post_realtime, readout.post_realtime)
+    return Accesses(tuple(hooks.writes), hooks.reads.timed(), tuple(sorted(hooks.events)), tuple(hooks.wanted), bool(before))
 
 
-class _Translation:
-    """Collects the accesses of one execution."""
+def commands_of(phase: str, given: Any) -> list[Command]:
+    """Return the commands of a dict or builder."""
+    if isinstance(given, Mapping):
+        for coordinate, container in given.items():
+            check_pair(coordinate, container)
+        return [Write(coordinate, container) for coordinate, container in given.items()]
+    if isinstance(given, PlaybackProgramBuilder):
+        return list(given.commands)
+    raise ConfigurationError(f"injected_config.{phase} is {given!r}; allowed is a dict from coordinate to container, or a sta.PlaybackProgramBuilder.")
+
+
+def timed_commands_of(given: Any) -> Iterable[tuple[int, Command]]:
+    """Return the commands inside the run with their times in FPGA cycles, ascending."""
+    if isinstance(given, AbsoluteTimePlaybackProgramBuilder):
+        return given.commands
+    raise ConfigurationError(f"injected_config.inside_realtime is {given!r}; allowed is a sta.AbsoluteTimePlaybackProgramBuilder.")
+
+
+class _Hooks:
+    """Collects the accesses of one execution of `duration` ticks."""
 
     def __init__(self, duration: int) -> None:
         self.duration = duration
         self.writes: list[TimedWrite] = []
-        self.reads: list[TimedRead] = []
-        self.wanted: list[_Wanted] = []
+        self.events: list[tuple[int, int]] = []
+        self.reads = Reads()
+        self.wanted: list[Wanted] = []
+        self.stored: dict[Any, Any] = {}
+        self._read_at: set[tuple[At, str]] = set()
 
-    def access(self, phase: str, commands: Any, moment: Moment) -> None:
-        """Add what a dict or builder does."""
-        for at, coordinate, container, ticket in self.commands(phase, commands, moment):
-            if container is None:
-                self.read(phase, at, coordinate, ticket)
-            else:
-                for name, index, value in container.codes(coordinate):
-                    self.writes.append(TimedWrite(at=at, field=name, index=index, value=np.asarray(value)))
+    def phase(self, phase: str, moment: At, given: Any, coordinates: Iterable[Any]) -> None:
+        """Add the commands of a phase and what is read after them.
 
-    def read(self, phase: str, moment: Moment, coordinate: Any, ticket: Any) -> None:
-        """Add a read of a coordinate."""
-        names = []
-        for place in _container_type(coordinate).places(coordinate):
-            names.append(f"{phase} {len(self.reads)} {place.field}")
-            self.reads.append(TimedRead(name=names[-1], at=moment, field=place.field, index=place.index))
-        self.wanted.append(_Wanted(phase, coordinate, tuple(names), ticket))
+        A phase at the begin or end of the run that only reads is one with the phase before or after it, because some counters can be read there only.
+        """
+        commands = commands_of(phase, given)
+        if not isinstance(moment, str) and not any(isinstance(command, Write) for command in commands):
+            moment = "after" if moment else "before"
+        for command in commands:
+            self.command(phase, moment, command)
+        for coordinate in coordinates:
+            self._read(phase, moment, coordinate, None)
 
-    def commands(self, phase: str, commands: Any, moment: Moment) -> Iterator[tuple[Moment, Any, Any, Any]]:
-        """Yield moment, coordinate, and either container or ticket of each command of a dict or builder."""
-        if isinstance(commands, Mapping):
-            yield from ((moment, coordinate, container, None) for coordinate, container in commands.items())
-            return
-        if not hasattr(commands, "accesses"):
-            raise ConfigurationError(f"injected_config.{phase} is {commands!r}; allowed is a dict from coordinate to container, or a builder of sta.")
-        for time, kind, coordinate, what in commands.accesses():
-            at = self._tick(phase, time) if moment is None else moment
-            yield (at, coordinate, what, None) if kind == "write" else (at, coordinate, None, what)
+    def command(self, phase: str, at: At, command: Command) -> None:
+        """Add one command; waits are the moments of the phases."""
+        if isinstance(command, Read):
+            self._read(phase, at, command.coordinate, command.ticket)
+        elif isinstance(command, Write):
+            self._write(phase, at, command.coordinate, command.container)
 
-    def _tick(self, phase: str, time: Any) -> int:
+    def tick(self, cycles: int) -> int:
         """Return the tick of a time in FPGA cycles."""
-        tick = int(time) * facts.FPGA_CLOCK_TICKS
-        if not 0 <= tick <= self.duration:
-            cycles = self.duration // facts.FPGA_CLOCK_TICKS
+        tick = cycles * facts.FPGA_CLOCK_TICKS
+        if tick > self.duration:
+            last = self.duration // facts.FPGA_CLOCK_TICKS
             raise ConfigurationError(
-                f"injected_config.{phase} has a command at {int(time)} cycles of the FPGA; the run has {cycles}. Move the command or run longer."
+                f"injected_config.inside_realtime has a command at {cycles} cycles of the FPGA; allowed is 0 to {last}, the end of the run. Move it or run longer."
             )
         return tick
 
+    def _read(self, phase: str, at: At, coordinate: Any, ticket: Any) -> None:
+        pending = self.reads.add(coordinate, at)
+        self.wanted.append(Wanted(phase, pending, ticket, None if pending.places else self.stored.get(coordinate)))
+        self._read_at |= {(at, name) for _, name, _ in pending.places}
 
-def _container_type(coordinate: Any) -> Any:
-    from dlens_vx_v3._container import container_type_of
-
-    return container_type_of(coordinate)
+    def _write(self, phase: str, at: At, coordinate: Any, container: Any) -> None:
+        if isinstance(coordinate, _SPIKE_PACKS):
+            if isinstance(at, str) or at >= self.duration:
+                raise ConfigurationError(f"injected_config.{phase} sends events; allowed are inside_realtime_begin and inside_realtime before its end. Move them.")
+            self.events += [(at, int(label)) for label in container.labels]
+            return
+        self.stored[coordinate] = container
+        for write in timed_writes(coordinate, container, at):
+            if (at, write.field) in self._read_at:
+                raise UnsupportedFeatureError(
+                    f"injected_config.{phase} reads {write.field} and then writes it at the same time; allowed is the other order. Write a cycle later."
+                )
+            self.writes.append(write)

@@ -5,7 +5,6 @@ One :class:`State` lives from ``setup`` to ``end``; it is the module's ``state``
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from dataclasses import dataclass, replace
@@ -15,6 +14,8 @@ import pyNN.common.control
 from numpy.typing import NDArray
 from pyNN.common import IDMixin
 
+from dlens_vx_v3 import logger
+from dlens_vx_v3._container import chip_of, config_of
 from neckar.chip.cadc_timing import shortest_period
 from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError
@@ -66,8 +67,8 @@ class State(pyNN.common.control.BaseState):
         Circuits in the order of their use; default the chip's own order.
     background_permutation : tuple of int, optional
         Bus within the hemisphere of each population of on-chip sources, in the order of their creation; by default the mapper chooses, 3 first.
-    base : ChipConfig, optional
-        Start value of every register; kept and shared, not copied. Default that of the register table.
+    chip : lola.Chip, optional
+        Start value of every register; kept and shared, not copied. Default those of the register table.
     injected_config, injected_readout : InjectedConfiguration and InjectedReadout, optional
     session : neckar.lab.Session, optional
         An open session of the user's; by default one is opened at the first run.
@@ -82,7 +83,7 @@ class State(pyNN.common.control.BaseState):
         permutation: NDArray[Any] | None = None,
         *,
         background_permutation: tuple[int, ...] | None = None,
-        base: ChipConfig | None = None,
+        chip: Any = None,
         injected_config: InjectedConfiguration | None = None,
         injected_readout: InjectedReadout | None = None,
         session: Any = None,
@@ -92,7 +93,7 @@ class State(pyNN.common.control.BaseState):
         self.mpi_rank, self.num_processes = 0, 1
         self.min_delay: float = 0
         self.max_delay: float = 0
-        self.log = logging.getLogger("pyNN.brainscales2")
+        self.log = logger.get("pyNN.brainscales2")
         self.populations: list[Any] = []
         self.projections: list[Any] = []
         self.id_counter = 0
@@ -109,9 +110,9 @@ class State(pyNN.common.control.BaseState):
         self.chip = ChipSession(lab, session)
         self.recordings: dict[int, list[Recording]] = {}  # of the last run, by execution instance: one for each time it was executed
         self.wall_s = 0.0  # what the last run took on this computer
-        self._base = ChipConfig.default() if base is None else base
+        self._initial_chip: Any = chip
+        self._base = ChipConfig.default() if chip is None else config_of(chip)
         self._base_at_mapping: ChipConfig | None = None
-        self._chip_view: Any = None
         self._read: dict[str, dict[Any, Any]] = {phase: {} for phase in READ_PHASES}
         self._sources: dict[int, tuple[Any, Any]] = {}  # by population: what its cell type exported, and the same recorded
         self._mapped: MappedNetwork | None = None
@@ -136,22 +137,18 @@ class State(pyNN.common.control.BaseState):
 
     def get_base_configuration(self) -> Any:
         """Return the same as a live ``lola.Chip``, always the same object."""
-        if self._chip_view is None:
-            from dlens_vx_v3._container import chip_of
-
-            self._chip_view = chip_of(self._base)
-        return self._chip_view
+        if self._initial_chip is None:
+            self._initial_chip = chip_of(self._base)
+        return self._initial_chip
 
     @property
     def grenade_chip_config(self) -> Any:
-        """The older name of :meth:`get_base_configuration`; may be replaced by another ``lola.Chip``, which is then shared."""
+        """The older name of :meth:`get_base_configuration`; another ``lola.Chip`` may be assigned, which is then shared."""
         return self.get_base_configuration()
 
     @grenade_chip_config.setter
     def grenade_chip_config(self, chip: Any) -> None:
-        from dlens_vx_v3._container import config_of
-
-        self._base, self._chip_view = config_of(chip), chip
+        self._base, self._initial_chip = config_of(chip), chip
 
     @property
     def initial_config(self) -> Any:

@@ -231,6 +231,7 @@ def build_program(
     held: Fields | None,
     writes: Sequence[TimedWrite] = (),
     reads: Sequence[TimedRead] = (),
+    events: Sequence[tuple[int, int]] = (),
     plasticity: Sequence[PlasticityTask] = (),
     labels: Mapping[str, str] | None = None,
 ) -> Program:
@@ -244,6 +245,8 @@ def build_program(
         network's back. Fields that are missing are sent; None sends every field.
     writes, reads : sequence of TimedWrite and TimedRead
         Register accesses besides the network's configuration, which comes before them.
+    events : sequence of (int, int)
+        Tick and label of input events besides the network's, in every trial.
     plasticity : sequence of PlasticityTask
         What the plasticity processors do; :meth:`MappedNetwork.views` gives their views.
     labels : mapping of str to str, optional
@@ -273,8 +276,11 @@ def build_program(
         delta = _changed(codes[i - 1], codes[i]) if i else {}
         snippets.append(Snippet(section.duration, delta, section.record if section.record is not sections[0].record else None))
         begin += section.duration
+    if events:
+        more = np.tile(np.array(events, np.int64), (n_entries, 1))
+        columns.append((np.repeat(np.arange(n_entries), len(events)), more[:, 0], more[:, 1].astype(np.uint16)))
     entry, tick, label = (np.concatenate(column) for column in zip(*columns, strict=True))
-    order = np.argsort(entry, kind="stable")
+    order = np.lexsort((label, tick, entry)) if events else np.argsort(entry, kind="stable")
     events = Events(np.searchsorted(entry[order], np.arange(n_entries + 1)), _frozen(tick[order]), _frozen(label[order]))
     return Program(
         machine="brainscales2",

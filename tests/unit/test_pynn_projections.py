@@ -122,7 +122,7 @@ def test_parallel_projections_add_up() -> None:
     for weight in (20, 43):
         pynn.Projection(pre, post, pynn.AllToAllConnector(), StaticSynapse(weight=weight))
     pynn.run(None, pynn.RunCommand.PREPARE)
-    weights = pynn.simulator.state._mapped.fields["synapse_weight"]
+    weights = pynn.simulator.state.mapped[0].fields["synapse_weight"]
     assert sorted(weights[weights > 0].tolist()) == [20, 43]
 
 

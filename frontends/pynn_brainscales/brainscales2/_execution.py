@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.facts import AXES
 from neckar.network import MappedNetwork, Section, build_program, split_madc
 from neckar.program import TICK_S, Program, Recording
 from pynn_brainscales.brainscales2._injection import Accesses
@@ -104,15 +105,14 @@ class SectionReadout:
         parts = [self._window(*recording.spikes.entry(0)) for recording in recordings]
         circuit = np.concatenate([part[1] for part in parts])
         order = np.argsort(circuit, kind="stable")
-        self._spike_circuit = circuit[order]
+        self._first = np.searchsorted(circuit[order], np.arange(AXES["circuit"] + 1)).tolist()
         self._spike_ms = self._ms(np.concatenate([part[0] for part in parts])[order])
 
-    def spikes_of(self, circuits: NDArray[np.int64]) -> list[NDArray[np.float64]]:
-        """Return the spike times of circuits in milliseconds."""
-        starts, stops = np.searchsorted(self._spike_circuit, circuits), np.searchsorted(self._spike_circuit, circuits, side="right")
-        return [self._spike_ms[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+    def spikes_of(self, circuit: int) -> NDArray[np.float64]:
+        """Return the spike times of a circuit in milliseconds."""
+        return self._spike_ms[self._first[circuit] : self._first[circuit + 1]]
 
-    def samples_of(self, circuit: int, source: str) -> ADCData:
+    def madc_of(self, circuit: int, source: str) -> ADCData:
         """Return the MADC samples of a circuit, empty if it was not recorded."""
         for recording in self._recordings:
             for samples in recording.madc:
@@ -121,7 +121,7 @@ class SectionReadout:
                     return ADCData(self._ms(tick).astype(np.float32), value.astype(np.float32))
         return ADCData(np.zeros(0, np.float32), np.zeros(0, np.float32))
 
-    def rows_of(self, circuit: int, source: str) -> ADCData:
+    def cadc_of(self, circuit: int, source: str) -> ADCData:
         """Return the CADC samples of a circuit, empty if it was not recorded."""
         for recording in self._recordings:
             for samples in recording.cadc:

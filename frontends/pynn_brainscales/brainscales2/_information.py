@@ -6,7 +6,7 @@ instance or the chip as key, as upstream's have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -188,13 +188,11 @@ def get_backend_statistics() -> MappedTopologyStatistics:
     RunStateError
         Before ``setup`` or before the network was mapped.
     """
-    mapped = _state("the backend's statistics").mapped
+    state = _state("the backend's statistics")
+    mapped = state.mapped
     if not mapped:
         raise RunStateError("the backend's statistics were asked for before the network was mapped; call run(None, RunCommand.PREPARE) first.")
-    wall: dict[str, float] = {}
-    for one in mapped.values():
-        for part, seconds in one.wall.items():
-            wall[part] = wall.get(part, 0.0) + seconds
+    wall = {"network": state.wall_network_s, **_total([one.wall for one in mapped.values()])}
     return MappedTopologyStatistics({instance: _sizes(one) for instance, one in mapped.items()}, wall)
 
 
@@ -304,6 +302,6 @@ def _data(recordings: list[Recording]) -> ExecutionInstanceData:
     )
 
 
-def _total(parts: list[Mapping[Any, int]]) -> dict[Any, int]:
+def _total(parts: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
     """Return the sums by key."""
     return {key: sum(part.get(key, 0) for part in parts) for key in {key: None for part in parts for key in part}}

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dlens_vx_v3 import halco
 from dlens_vx_v3.sta import AbsoluteTimePlaybackProgramBuilder, PlaybackProgramBuilder
 from dlens_vx_v3.sta._commands import Command, Read, Write
 from dlens_vx_v3.sta._registers import At, PendingRead, Reads, check_pair, timed_writes
+
+from dlens_vx_v3 import halco
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import brainscales2 as facts
 from neckar.program import Recording, TimedRead, TimedWrite
@@ -226,7 +227,7 @@ class _Hooks:
         if tick > self.duration:
             last = self.duration // facts.FPGA_CLOCK_TICKS
             raise ConfigurationError(
-                f"injected_config.inside_realtime has a command at {cycles} cycles of the FPGA; allowed is 0 to {last}, the end of the run. Move it or run longer."
+                f"injected_config.inside_realtime has a command at {cycles} cycles of the FPGA; allowed is 0 to {last}, the run's end. Move it or run longer."
             )
         return tick
 
@@ -238,7 +239,9 @@ class _Hooks:
     def _write(self, phase: str, at: At, coordinate: Any, container: Any) -> None:
         if isinstance(coordinate, _SPIKE_PACKS):
             if isinstance(at, str) or at >= self.duration:
-                raise ConfigurationError(f"injected_config.{phase} sends events; allowed are inside_realtime_begin and inside_realtime before its end. Move them.")
+                raise ConfigurationError(
+                    f"injected_config.{phase} sends events; allowed are inside_realtime_begin and inside_realtime before its end. Move them."
+                )
             self.events += [(at, int(label)) for label in container.labels]
             return
         self.stored[coordinate] = container

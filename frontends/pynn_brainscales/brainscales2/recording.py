@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
@@ -20,27 +20,13 @@ from neckar.errors import ConfigurationError, UnsupportedFeatureError, nearest
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import LocationError, UnknownVariableError
 from pynn_brainscales.brainscales2._execution import SectionReadout
-from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES, RecordingSite, SnippetData
+from pynn_brainscales.brainscales2._layout import Layout
+from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES, RecordingConfiguration, RecordingSite, SnippetData
 
 _CONVERTERS = ("madc", "cadc")
 _PADS = tuple(f"pad_{pad}{mode}" for pad in (0, 1) for mode in ("", "_buffered", "_unbuffered"))
 _DEVICES = (*_CONVERTERS, *_PADS)
 _UNLABELED = "unlabeled"
-
-
-@dataclass(frozen=True)
-class RecordingConfiguration:
-    """What a recorder is asked for, in the order of the sites; replaced, never changed.
-
-    Parameters
-    ----------
-    spikes : tuple of RecordingSite
-    madc, cadc : tuple of (variable, RecordingSite)
-    """
-
-    spikes: tuple[RecordingSite, ...] = ()
-    madc: tuple[tuple[str, RecordingSite], ...] = ()
-    cadc: tuple[tuple[str, RecordingSite], ...] = ()
 
 
 @dataclass(eq=False)
@@ -54,18 +40,18 @@ class _Run:
     annotations: dict[str, Any]
     _segment: neo.Segment | None = None
 
-    def segment(self, filter_ids: Any, variables: Any) -> neo.Segment:
+    def segment(self, filter_ids: Any, variables: Any, compartments: Any) -> neo.Segment:
         """Return the whole segment, always the same object, or a new one for a selection."""
-        if filter_ids is None and variables == "all":
-            self._segment = self._segment or self.build(None, "all")
+        if filter_ids is None and variables == "all" and compartments is None:
+            self._segment = self._segment or self.build(None, "all", None)
             return self._segment
-        return self.build(filter_ids, variables)
+        return self.build(filter_ids, variables, compartments)
 
-    def build(self, filter_ids: Any, variables: Any) -> neo.Segment:
-        """Build a new segment with the data of some cells and variables."""
+    def build(self, filter_ids: Any, variables: Any, compartments: Any) -> neo.Segment:
+        """Build a new segment with the data of some cells, variables and compartments."""
         segment = neo.Segment(name=self.name, description=self.recorder.population.describe(), rec_datetime=self.executed_at)
         for snippet in self.snippets:
-            chosen = snippet if filter_ids is None else snippet.restricted(filter_ids)
+            chosen = snippet if filter_ids is None and compartments is None else snippet.restricted(filter_ids, compartments)
             for variable in sorted({"spikes", *chosen.madc, *chosen.cadc} if variables == "all" else {*variables}):
                 if variable == "spikes":
                     segment.spiketrains.extend(list(self.recorder.spike_trains(chosen)))
@@ -109,10 +95,10 @@ class Recorder(pyNN.recording.Recorder):
         """
         if sampling_interval is not None:
             raise UnsupportedFeatureError("a sampling interval was asked for; the converters sample at their own rate. Leave sampling_interval out.")
-        self._check_locations(locations)
         names = self._names(variables)
         analog = [name for name in names if name != "spikes"]
-        sites = {RecordingSite(int(cell), 0) for cell in ids}
+        compartments = self._compartments(locations)
+        sites = {RecordingSite(int(cell), compartment) for cell in ids for compartment in compartments}
         if analog:
             self._check_analog(analog, sites, device)
             if device in _CONVERTERS:
@@ -144,10 +130,20 @@ class Recorder(pyNN.recording.Recorder):
                 raise UnknownVariableError(f"{kind} cannot record {name!r}{nearest(name, known)} It records {', '.join(known)}.")
         return names
 
-    def _check_locations(self, locations: Any) -> None:
-        if locations is not None:
-            kind = type(self.population.celltype).__name__
-            raise LocationError(f"locations {locations} were asked for; neurons of type {kind} have no compartments. Leave locations out.")
+    def _compartments(self, locations: Any) -> list[int]:
+        """Return the compartments that labels name; the first one if there are none."""
+        if locations is None:
+            return [0]
+        celltype = self.population.celltype
+        if not hasattr(celltype, "get_compartment_ids"):
+            text = f"neurons of type {type(celltype).__name__} have no compartments. Leave locations out."
+            raise LocationError(f"locations {locations} were asked for; {text}")
+        return [int(compartment) for compartment in celltype.get_compartment_ids(locations)]
+
+    def _label(self, compartment: int) -> str:
+        """Return the label of a compartment."""
+        celltype = self.population.celltype
+        return str(celltype.get_label(compartment)) if hasattr(celltype, "get_label") else _UNLABELED
 
     def _check_analog(self, names: list[str], sites: set[RecordingSite], device: str) -> None:
         """Check that each neuron records one analog variable on a device that exists."""
@@ -171,15 +167,29 @@ class Recorder(pyNN.recording.Recorder):
 
     # --- what comes back
 
-    def take(self, readout: SectionReadout, circuits: NDArray[np.int64], begin: float, end: float, wanted: RecordingConfiguration) -> None:
-        """Take over what neurons recorded in one snippet."""
+    def take(self, readouts: Mapping[int, SectionReadout], layout: Layout, number: int, begin: float, end: float, wanted: RecordingConfiguration) -> None:
+        """Take over what neurons recorded in one snippet.
+
+        Parameters
+        ----------
+        readouts : mapping of int to SectionReadout
+            By execution instance.
+        layout : Layout
+        number : int
+            Position of the population in the network.
+        begin, end : float
+            Milliseconds.
+        wanted : RecordingConfiguration
+        """
         data, first = self._new_snippet(begin, end), int(self.population.first_id)
-        firing = circuits[[site.cell_id - first for site in wanted.spikes]] if wanted.spikes else circuits[:0]
-        data.spikes.update(zip(wanted.spikes, readout.spikes_of(firing), strict=True))
-        for variable, site in wanted.madc:
-            data.madc.setdefault(variable, {})[site] = readout.samples_of(int(circuits[site.cell_id - first]), READOUT_SOURCES[variable])
-        for variable, site in wanted.cadc:
-            data.cadc.setdefault(variable, {})[site] = readout.rows_of(int(circuits[site.cell_id - first]), READOUT_SOURCES[variable])
+        for site in wanted.spikes:
+            place = layout.spike_place(number, site.cell_id - first, site.comp_id)
+            data.spikes[site] = np.zeros(0) if place is None else readouts[place[0]].spikes_of(place[1])
+        for device, asked in (("madc", wanted.madc), ("cadc", wanted.cadc)):
+            for variable, site in asked:
+                instance, circuit = layout.analog_place(number, site.cell_id - first, site.comp_id)
+                samples = getattr(readouts[instance], f"{device}_of")(circuit, READOUT_SOURCES[variable])
+                getattr(data, device).setdefault(variable, {})[site] = samples
 
     def take_events(self, trains: list[NDArray[np.float64]], begin: float, end: float, wanted: RecordingConfiguration) -> None:
         """Take over the events of spike sources in one snippet, one array of milliseconds per source of the population."""
@@ -207,7 +217,7 @@ class Recorder(pyNN.recording.Recorder):
                 t_stop=t_stop,
                 source_population=self.population.label,
                 source_id=site.cell_id,
-                source_location=_UNLABELED,
+                source_location=self._label(site.comp_id),
                 source_compartment=site.comp_id,
                 source_index=self.population.id_to_index(site.cell_id),
             )
@@ -224,7 +234,7 @@ class Recorder(pyNN.recording.Recorder):
                     name=variable,
                     device=device,
                     source_ids=[site.cell_id],
-                    source_locations=[_UNLABELED],
+                    source_locations=[self._label(site.comp_id)],
                     source_population=self.population.label,
                     source_compartments=[site.comp_id],
                     array_annotations={"channel_index": [self.population.id_to_index(site.cell_id)]},
@@ -246,12 +256,12 @@ class Recorder(pyNN.recording.Recorder):
         IndexError
             If nothing was executed yet.
         """
-        self._check_locations(locations)
+        compartments = None if locations is None else self._compartments(locations)
         names = [variables] if isinstance(variables, str) and variables != "all" else variables
         block = neo.Block(name=self.population.label, description=self.population.describe())
-        segments = [run.segment(filter_ids, names) for run in self.cache]
+        segments = [run.segment(filter_ids, names, compartments) for run in self.cache]
         if self._simulator.state.running:
-            segments.append(self._current_run().build(filter_ids, names))
+            segments.append(self._current_run().build(filter_ids, names, compartments))
         block.segments.extend(segments)
         for segment in segments:
             segment.block = block

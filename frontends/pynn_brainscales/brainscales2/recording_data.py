@@ -19,6 +19,21 @@ class RecordingSite(NamedTuple):
     comp_id: int
 
 
+@dataclass(frozen=True)
+class RecordingConfiguration:
+    """What a recorder is asked for, in the order of the sites; replaced, never changed.
+
+    Parameters
+    ----------
+    spikes : tuple of RecordingSite
+    madc, cadc : tuple of (variable, RecordingSite)
+    """
+
+    spikes: tuple[RecordingSite, ...] = ()
+    madc: tuple[tuple[str, RecordingSite], ...] = ()
+    cadc: tuple[tuple[str, RecordingSite], ...] = ()
+
+
 class ADCData(NamedTuple):
     """Samples of a converter.
 
@@ -53,15 +68,14 @@ class SnippetData:
     madc: dict[str, dict[RecordingSite, ADCData]] = field(default_factory=dict)
     cadc: dict[str, dict[RecordingSite, ADCData]] = field(default_factory=dict)
 
-    def restricted(self, cell_ids: Any) -> SnippetData:
-        """Return the data of some cells only."""
-        ids = {int(cell_id) for cell_id in cell_ids}
-        return SnippetData(
-            self.begin,
-            self.end,
-            {site: times for site, times in self.spikes.items() if site.cell_id in ids},
-            *(
-                {variable: {site: data for site, data in sites.items() if site.cell_id in ids} for variable, sites in device.items()}
-                for device in (self.madc, self.cadc)
-            ),
-        )
+    def restricted(self, cell_ids: Any = None, compartments: Any = None) -> SnippetData:
+        """Return the data of some cells and compartments only; None takes all."""
+        ids = None if cell_ids is None else {int(cell_id) for cell_id in cell_ids}
+
+        def chosen(sites: dict[RecordingSite, Any]) -> dict[RecordingSite, Any]:
+            return {
+                site: data for site, data in sites.items() if (ids is None or site.cell_id in ids) and (compartments is None or site.comp_id in compartments)
+            }
+
+        converted = ({variable: chosen(sites) for variable, sites in device.items()} for device in (self.madc, self.cadc))
+        return SnippetData(self.begin, self.end, chosen(self.spikes), *converted)

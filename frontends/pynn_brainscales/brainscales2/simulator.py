@@ -16,17 +16,18 @@ from pyNN.common import IDMixin
 
 from dlens_vx_v3 import logger
 from dlens_vx_v3._container import chip_of, config_of
-from neckar.chip.cadc_timing import shortest_period
 from neckar.chip.config import ChipConfig
-from neckar.errors import ConfigurationError
+from neckar.errors import CapacityError, ConfigurationError, UnsupportedFeatureError
 from neckar.facts import brainscales2 as facts
 from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Population, Section, map_network
-from neckar.program import CadcRecord, MadcChannel, Record, Recording
+from neckar.program import Record, Recording
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
-from pynn_brainscales.brainscales2._injection import READ_PHASES, InjectedConfiguration, InjectedReadout, accesses
+from pynn_brainscales.brainscales2._injection import READ_PHASES, Accesses, InjectedConfiguration, InjectedReadout, accesses
+from pynn_brainscales.brainscales2._layout import Layout
 from pynn_brainscales.brainscales2._placement import BackgroundPlacement, NeuronPlacement
-from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES
+from pynn_brainscales.brainscales2._spread import execute_spread, spread
+from pynn_brainscales.brainscales2.recording_data import RecordingConfiguration
 
 name = "HX"  # for use in annotations of recorded data
 
@@ -50,7 +51,9 @@ class ID(int, IDMixin):
 class _Snippet:
     """One scheduled stretch of the experiment."""
 
-    section: Section
+    layout: Layout
+    duration: int  # ticks
+    records: dict[int, Record]  # by execution instance
     begin_ms: float
     end_ms: float
     recorded: tuple[Any, ...]  # what each population's recorder was asked for
@@ -109,15 +112,16 @@ class State(pyNN.common.control.BaseState):
         self.injected_calib_options: Any = None
         self.chip = ChipSession(lab, session)
         self.recordings: dict[int, list[Recording]] = {}  # of the last run, by execution instance: one for each time it was executed
+        self.wall_network_s = 0.0  # what the last construction of the network took on this computer
         self.wall_s = 0.0  # what the last run took on this computer
         self._initial_chip: Any = chip
         self._base = ChipConfig.default() if chip is None else config_of(chip)
         self._base_at_mapping: ChipConfig | None = None
         self._read: dict[str, dict[Any, Any]] = {phase: {} for phase in READ_PHASES}
         self._sources: dict[int, tuple[Any, Any]] = {}  # by population: what its cell type exported, and the same recorded
-        self._mapped: MappedNetwork | None = None
-        self._record: tuple[tuple[Any, ...], Record] | None = None
-        self._section: Section | None = None
+        self._layout: Layout | None = None
+        self._records: tuple[tuple[Any, ...], dict[int, Record]] | None = None
+        self._last_section: Section | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -164,7 +168,7 @@ class State(pyNN.common.control.BaseState):
     @property
     def mapped(self) -> dict[int, MappedNetwork]:
         """The mapped network of each execution instance, empty before it is mapped."""
-        return {} if self._mapped is None else {0: self._mapped}
+        return {} if self._layout is None else dict(self._layout.instances)
 
     # --- what was read
 
@@ -227,10 +231,11 @@ class State(pyNN.common.control.BaseState):
         for rule in self.plasticity_rules:
             rule.schedule(begin, end)
         duration = cycles * TICKS_PER_FPGA_CYCLE
-        mapped = self._map(begin, end, duration)
+        for rule in self.plasticity_rules:
+            rule.schedule(begin, end)
+        layout = self._map(begin, end, duration)
         recorded = tuple(population.recorder.configuration for population in self.populations)
-        section = self._new_section(mapped, duration, self._make_record(mapped, recorded))
-        self._snippets.append(_Snippet(section, begin, end, recorded))
+        self._snippets.append(_Snippet(layout, duration, self._make_records(layout, recorded), begin, end, recorded))
         self.runtimes.append(runtime)
         self.t = end
 
@@ -250,23 +255,16 @@ class State(pyNN.common.control.BaseState):
         if runtime is not None:
             self.add(runtime)
         try:
-            sections = [snippet.section for snippet in self._snippets]
-            added = accesses(self.injected_config, self.injected_readout, sum(section.duration for section in sections))
-            recordings = self.chip.execute(sections, added)
+            added = accesses(self.injected_config, self.injected_readout, sum(snippet.duration for snippet in self._snippets))
+            recordings = self._execute(added)
         except BaseException:
             self.t, self.runtimes, self._snippets = scheduled
             raise
         self.running = True
-        self.recordings = {0: recordings}
+        self.recordings = recordings
         self.wall_s = time.perf_counter() - began
-        self._read = added.containers(recordings[-1])
-        begin = 0
-        for i, snippet in enumerate(self._snippets):
-            end = begin + snippet.section.duration
-            last = i == len(self._snippets) - 1
-            readout = SectionReadout(recordings, begin, None if last else end, snippet.begin_ms)
-            self._distribute(snippet, readout)
-            begin = end
+        self._read = added.containers(next(iter(recordings.values()))[-1])
+        self._distribute()
 
     def run_until(self, tstop: float) -> None:
         """Schedule the time until `tstop` and execute; a difference within rounding of whole cycles of the FPGA is that many cycles."""
@@ -278,16 +276,38 @@ class State(pyNN.common.control.BaseState):
         """Close the session with the chip."""
         self.chip.close()
 
-    def _map(self, begin: float, end: float, duration: int) -> MappedNetwork:
+    def _map(self, begin: float, end: float, duration: int) -> Layout:
         """Return the mapped network; what did not change is not computed again."""
+        network, base, last = self._network(begin, end, duration), self._base_now(), self._layout
+        if last is not None and last.base is base and last.network.populations == network.populations and last.network.projections == network.projections:
+            return last
+        permutation = self.neuron_placement.permutation
+        try:
+            previous = None if last is None or last.partition is not None else last.instances[0]
+            self._layout = Layout.of(map_network(network, base=base, permutation=permutation, previous=previous))
+        except CapacityError:
+            if self.permutation_given:
+                raise
+            self._layout = self._spread(network, base, begin, end, duration)
+        return self._layout
+
+    def _spread(self, network: Network, base: ChipConfig, begin: float, end: float, duration: int) -> Layout:
+        """Return a network spread over several execution instances; parameters then start from the circuits that the neurons have there."""
+        layout = spread(network, base, self.neuron_placement.permutation)
+        for population, members in zip(self.populations, layout.members, strict=True):
+            if len(members):
+                population.adopt(members)
+        again = self._network(begin, end, duration)
+        return layout if again.populations == network.populations else spread(again, base, self.neuron_placement.permutation)
+
+    def _network(self, begin: float, end: float, duration: int) -> Network:
+        """Return the network as it is now; unchanged parts are the same objects."""
+        began = time.perf_counter()
         populations = tuple(self._exported(population, begin, end, duration) for population in self.populations)
         numbers = {id(population): number for number, population in enumerate(self.populations)}
-        projections = tuple(projection.to_network(numbers) for projection in self.projections)
-        mapped, base = self._mapped, self._base_now()
-        if mapped is None or mapped.base is not base or mapped.network.populations != populations or mapped.network.projections != projections:
-            mapped = map_network(Network(populations, projections), base=base, permutation=self.neuron_placement.permutation, previous=mapped)
-            self._mapped = mapped
-        return mapped
+        network = Network(populations, tuple(projection.to_network(numbers) for projection in self.projections))
+        self.wall_network_s = time.perf_counter() - began
+        return network
 
     def _exported(self, population: Any, begin: float, end: float, duration: int) -> Population:
         """Return a population as the mapper sees it; spike sources that are recorded send their events back."""
@@ -300,45 +320,45 @@ class State(pyNN.common.control.BaseState):
             self._sources[id(population)] = exported, recorded
         return cast(Population, recorded)
 
-    def _make_record(self, mapped: MappedNetwork, recorded: tuple[Any, ...]) -> Record:
-        """Return what the machine has to record."""
-        period = shortest_period(mapped.base, 0)  # ticks; the loop of upstream's software reads as often as it can
-        key = (mapped.placement, period, *recorded)
-        if self._record is not None and self._record[0] == key:
-            return self._record[1]
-        spikes, madc = [], []
-        cadc: dict[Any, list[int]] = {}
-        for population, circuits, wanted in zip(self.populations, mapped.placement.circuits, recorded, strict=True):
-            if len(circuits):
-                spikes += [int(circuits[population.id_to_index(site.cell_id)]) for site in wanted.spikes]
-                madc += [MadcChannel(int(circuits[population.id_to_index(site.cell_id)]), READOUT_SOURCES[variable]) for variable, site in wanted.madc]
-                for variable, site in wanted.cadc:
-                    cadc.setdefault(READOUT_SOURCES[variable], []).append(int(circuits[population.id_to_index(site.cell_id)]))
-        record = Record(
-            spikes=tuple(sorted(spikes)),
-            madc=tuple(sorted(madc, key=lambda channel: channel.circuit)),
-            cadc=tuple(CadcRecord(tuple(sorted(circuits)), source, period=period) for source, circuits in sorted(cadc.items())),
-        )
-        self._record = key, record
-        return record
+    def _make_records(self, layout: Layout, recorded: tuple[RecordingConfiguration, ...]) -> dict[int, Record]:
+        """Return what each execution instance has to record, the last records if nothing changed."""
+        key = (layout.placed, layout.base, *recorded)
+        if self._records is None or self._records[0] != key:
+            self._records = key, layout.records(self.populations, recorded)
+        return self._records[1]
 
-    def _new_section(self, mapped: MappedNetwork, duration: int, record: Record) -> Section:
-        """Return a section, the last one if nothing changed."""
-        last = self._section
-        if last is None or last.mapped is not mapped or last.duration != duration or last.record is not record:
-            self._section = last = Section(mapped, duration, record)
+    def _execute(self, added: Accesses) -> dict[int, list[Recording]]:
+        """Execute what is scheduled and return the recordings by execution instance."""
+        if all(snippet.layout.partition is None for snippet in self._snippets):
+            return {0: self.chip.execute([self._section(snippet) for snippet in self._snippets], added)}
+        if added:
+            raise UnsupportedFeatureError(
+                "injected_config or injected_readout was given for a network that needs several execution instances; allowed are networks that one chip holds. "
+                "Leave them out, or make the network smaller."
+            )
+        layouts, durations, records = zip(*((snippet.layout, snippet.duration, snippet.records) for snippet in self._snippets), strict=True)
+        return execute_spread(layouts, durations, records, self.chip.execute)
+
+    def _section(self, snippet: _Snippet) -> Section:
+        """Return the section of a snippet, the last one if nothing changed."""
+        mapped, record, last = snippet.layout.instances[0], snippet.records[0], self._last_section
+        if last is None or last.mapped is not mapped or last.duration != snippet.duration or last.record is not record:
+            self._last_section = last = Section(mapped, snippet.duration, record)
         return last
 
-    def _distribute(self, snippet: _Snippet, readout: SectionReadout) -> None:
-        """Hand each population's recorder its data of one snippet."""
-        mapped = snippet.section.mapped
-        circuits, parts = mapped.placement.circuits, mapped.network.populations
-        for number, (population, wanted) in enumerate(zip(self.populations, snippet.recorded, strict=False)):
-            if isinstance(parts[number], NeuronPopulation):
-                population.recorder.take(readout, circuits[number], snippet.begin_ms, snippet.end_ms, wanted)
-            else:
-                trains = readout.events_of(mapped, number) if wanted.spikes else []
-                population.recorder.take_events(trains, snippet.begin_ms, snippet.end_ms, wanted)
+    def _distribute(self) -> None:
+        """Hand each population's recorder its data of each snippet."""
+        begin = 0
+        for k, snippet in enumerate(self._snippets):
+            end = None if k == len(self._snippets) - 1 else begin + snippet.duration
+            readouts = {instance: SectionReadout(found, begin, end, snippet.begin_ms) for instance, found in self.recordings.items()}
+            for number, (population, wanted) in enumerate(zip(self.populations, snippet.recorded, strict=False)):
+                if isinstance(snippet.layout.network.populations[number], NeuronPopulation):
+                    population.recorder.take(readouts, snippet.layout, number, snippet.begin_ms, snippet.end_ms, wanted)
+                else:
+                    trains = snippet.layout.events_of(readouts, number) if wanted.spikes else []
+                    population.recorder.take_events(trains, snippet.begin_ms, snippet.end_ms, wanted)
+            begin += snippet.duration
 
 
 state: State | None = None

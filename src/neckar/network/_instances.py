@@ -193,7 +193,7 @@ def _part(network: Network, instance: int) -> Part:
     origin: list[int] = []
     position: dict[Site, int] = {}
     stand_ins: dict[int, Site] = {}
-    senders = {projection.pre for projection in mine}
+    senders = {projection.pre for projection in mine} | _unconnected(network, instance)
     for number, population in enumerate(network.populations):
         if population.instance != instance if isinstance(population, NeuronPopulation) else number not in senders:
             continue
@@ -215,6 +215,15 @@ def _part(network: Network, instance: int) -> Part:
         else:
             projections.append(replace(projection, pre=position[pre, 0], post=position[projection.post, 0]))
     return Part(instance, Network(tuple(populations), tuple(projections), network.n_entries), tuple(origin), stand_ins)
+
+
+def _unconnected(network: Network, instance: int) -> set[int]:
+    """Return the recorded sources without targets that an instance holds: the lowest instance holds them all."""
+    if any(population.instance < instance for population in network.populations if isinstance(population, NeuronPopulation)):
+        return set()
+    connected = {projection.pre for projection in network.projections}
+    sources = ((number, one) for number, one in enumerate(network.populations) if not isinstance(one, NeuronPopulation))
+    return {number for number, source in sources if source.record and number not in connected}
 
 
 def _is_here(part: Part, site: Site) -> bool:

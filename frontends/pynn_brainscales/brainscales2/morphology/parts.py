@@ -48,9 +48,7 @@ class Compartment:
         If positions, label or connections cannot be read, repeat, or name circuits of other compartments.
     """
 
-    def __init__(
-        self, *, positions: Any, label: Any = None, connect_shared_line: Any = None, connect_conductance: Any = None, **parameters: Any
-    ) -> None:
+    def __init__(self, *, positions: Any, label: Any = None, connect_shared_line: Any = None, connect_conductance: Any = None, **parameters: Any) -> None:
         self._positions: Any = ()
         self._connect_shared_line: Any = []
         self._connect_conductance: Any = []

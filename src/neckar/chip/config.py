@@ -37,8 +37,8 @@ _STARTS = np.array([place.start for place in _PLACES.values()])
 
 
 def _block() -> NDArray[np.uint8]:
-    """Return a new aligned block of zeros."""
-    raw = np.zeros(_BYTES + _ALIGNMENT, dtype=np.uint8)
+    """Return a new aligned block, not filled."""
+    raw = np.empty(_BYTES + _ALIGNMENT, dtype=np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + _BYTES]
 
@@ -51,6 +51,7 @@ def _view(block: NDArray[np.uint8], name: str) -> NDArray[Any]:
 
 def _default_block() -> NDArray[np.uint8]:
     block = _block()
+    block[:] = 0  # gaps between fields, too: blocks are compared as a whole
     for name, register in _FIELDS.items():
         _view(block, name)[...] = register.default
     return block
@@ -88,11 +89,12 @@ class ChipConfig:
     ['leak_v_leak', 'threshold_enable']
     """
 
-    __slots__ = ("_data", "_frozen")
+    __slots__ = ("_data", "_frozen", "_views")
     __hash__ = None  # type: ignore[assignment]  # mutable
 
     _data: NDArray[np.uint8]
     _frozen: NDArray[np.uint8]
+    _views: dict[str, NDArray[Any]]  # read-only, made when they are first asked for
 
     def __init__(self, fields: Mapping[str, ArrayLike] | None = None) -> None:
         """Start from the table's defaults and apply `fields`."""
@@ -135,8 +137,12 @@ class ChipConfig:
         return {name: snapshot[name] for name in _FIELDS}
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        _field(name)
-        return _view(self._frozen, name)
+        try:
+            return self._views[name]
+        except (KeyError, TypeError):
+            _field(name)
+            view = self._views[name] = _view(self._frozen, name)
+            return view
 
     def __setitem__(self, key: str | tuple[Any, ...], codes: ArrayLike) -> None:
         name, *index = key if isinstance(key, tuple) else (key,)
@@ -158,7 +164,7 @@ class ChipConfig:
 
     def __getattr__(self, name: str) -> NDArray[Any]:
         if name in _FIELDS:
-            return _view(self._frozen, name)
+            return self[name]
         if name.startswith("_"):  # protocols probe such names; no search for similar ones
             raise AttributeError(name)
         raise UnknownFieldError(_unknown(name))
@@ -200,6 +206,7 @@ class ChipConfig:
         frozen.flags.writeable = False
         object.__setattr__(self, "_data", block)
         object.__setattr__(self, "_frozen", frozen)
+        object.__setattr__(self, "_views", {})
 
 
 def _field(name: str) -> Register:

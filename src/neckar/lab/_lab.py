@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -154,7 +153,7 @@ class Lab:
         with self._lock:
             first, self._runs = self._runs, self._runs + len(programs)
         return [
-            dataclasses.replace(program, run_seed=(self.seed, number)) if program.run_seed is None else program
+            program.seeded(self.seed, number) if program.run_seed is None else program
             for number, program in enumerate(programs, first)
         ]
 

@@ -24,7 +24,7 @@ from neckar.network._connections import Connections, connections, split_weights
 from neckar.network._connectum import check_connectum
 from neckar.network._graph import Network, NeuronPopulation, Population, SourcePopulation
 from neckar.network._place import Placement, place
-from neckar.network._route import Routing, route
+from neckar.network._route import Routing, route, unrouted
 from neckar.program import TICK_S, Events, PlasticityTask, PlasticityView, Program, Record, Recording, Snippet, TimedRead, TimedWrite
 
 Fields = Mapping[str, NDArray[Any]]
@@ -207,7 +207,10 @@ def map_network(network: Network, *, base: ChipConfig, permutation: ArrayLike | 
         flat, routing = old.connections, old.routing
     else:
         flat = connections(network)
-        routing = old.routing if old is not None and flat.same_demand(old.connections) else route(network, placement, flat)
+        if not len(flat.weight) and not any(population.record for population in network.populations if not isinstance(population, NeuronPopulation)):
+            routing = unrouted(network)
+        else:
+            routing = old.routing if old is not None and flat.same_demand(old.connections) else route(network, placement, flat)
     began.append(time.perf_counter())
     same_neurons = old is not None and _neurons(network) == _neurons(old.network)
     neuron_fields = old.neuron_fields if old is not None and same_neurons else _lower_neurons(network, placement, base)
@@ -217,7 +220,7 @@ def map_network(network: Network, *, base: ChipConfig, permutation: ArrayLike | 
         source_fields = dict(old.source_fields)
     base_fields = base.as_mapping() if previous is None else previous.base_fields
     began.append(time.perf_counter())
-    if old is None or synapse_fields is not old.synapse_fields:
+    if synapse_fields and (old is None or synapse_fields is not old.synapse_fields):
         fields = {**neuron_fields, **synapse_fields, **source_fields}
         check_connectum(network, placement, flat, routing, {name: fields.get(name, base[name]) for name in _WALKED})
     began.append(time.perf_counter())

@@ -15,7 +15,8 @@ their spikes apart; those without targets have a row select that the crossbar ke
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -42,11 +43,11 @@ from neckar.facts.labels import (
 )
 from neckar.network._background import Generators, choose_buses, halves_of
 from neckar.network._capacity import ROWS_PER_BUS, check_rows, check_senders, check_targets
-from neckar.network._connections import Connections, choose_circuits, rank_of
+from neckar.network._connections import Connections, choose_circuits, connections, rank_of
 from neckar.network._distribute import LABELS, Distribution, Group, Sending, distribute_external
 from neckar.network._drivers import Selects, allocate, compare_mask
 from neckar.network._graph import RECEPTORS, BackgroundPopulation, Network, NeuronPopulation, Population, n_compartments
-from neckar.network._place import Placement
+from neckar.network._place import Placement, place
 
 LOOP_BIT, BOTTOM_BIT, NOT_TOP_BIT = 1 << 11, 1 << 12, 1 << 13
 """Bits in the label of external and background events: to the host; to the bottom hemisphere; not to the top one."""
@@ -156,6 +157,17 @@ class _Allocation:
 
     selects: list[Selects]
     positions: list[list[list[int]]]  # by group and hemisphere
+
+
+def unrouted(network: Network) -> Routing:
+    """Return the routing of a network without connections and recorded sources: nothing is in use."""
+    return replace(_nothing(), offsets=network.site_offsets())
+
+
+@lru_cache(maxsize=1)
+def _nothing() -> Routing:
+    nothing = Network()
+    return route(nothing, place(nothing.populations), connections(nothing))
 
 
 def route(network: Network, placement: Placement, flat: Connections) -> Routing:

@@ -208,6 +208,13 @@ class Program(Plain):
         )
         _validate.validate(self)
 
+    def seeded(self, lab_seed: int, run_number: int) -> Program:
+        """Return the same program with another run seed; the rest, which was checked already, is shared."""
+        seed = integer(lab_seed, "run_seed", low=0, high=2**64 - 1), integer(run_number, "run_seed", low=0, high=2**64 - 1)
+        twin = object.__new__(type(self))
+        twin._set(**{**vars(self), "run_seed": seed})
+        return twin
+
     @property
     def duration(self) -> int:
         """Ticks of one entry: the sum of the snippets' durations."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from neckar.facts import AXES
 from neckar.network import MappedNetwork
-from neckar.program import Losses, Recording
+from neckar.program import Losses, Recording, seconds
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import RunStateError
 
@@ -104,7 +104,7 @@ class MappedTopologyStatistics:
 
     def __str__(self) -> str:
         parts = [f"{instance}: {statistics}" for instance, statistics in self.instances.items()]
-        parts += [f"{part}: {seconds * 1e3:.2f} ms" for part, seconds in self.wall.items()]
+        parts += [f"{part}: {duration * 1e3:.2f} ms" for part, duration in self.wall.items()]
         return f"MappedTopologyStatistics({', '.join(parts)})"
 
 
@@ -123,7 +123,7 @@ class ExecutionTimeInfo:
     execution_duration_per_hardware : dict of int to dict of int to timedelta
         By connection and chip: what a real system would have been busy; an estimate.
     realtime_duration_per_execution_instance : dict of int to dict of int to timedelta
-        By execution instance and chip: hardware time of the run.
+        By execution instance and chip: hardware time of the run, of all its executions.
     """
 
     execution_duration: timedelta
@@ -296,7 +296,7 @@ def _data(recordings: list[Recording]) -> ExecutionInstanceData:
     costs = [recording.cost for recording in recordings]
     return ExecutionInstanceData(
         {0: timedelta(seconds=sum(cost.hardware_s + cost.configuration_s + cost.transfer_s for cost in costs))},
-        {0: timedelta(seconds=sum(cost.hardware_s for cost in costs))},
+        {0: timedelta(seconds=sum(seconds(recording.duration) for recording in recordings))},
         Losses(*totals),
         [{}],
     )

@@ -85,7 +85,7 @@ class Wanted(NamedTuple):
     phase: str
     pending: PendingRead
     ticket: Any  # of a builder, or None
-    stored: Any  # what was written last to a coordinate without registers, or None
+    stored: Any  # what the hooks wrote there last, which has members that are no registers, or None
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ class Accesses:
         """Return, for each phase, coordinate and container of what was read; tickets of builders are filled."""
         found: dict[str, dict[Any, Any]] = {phase: {} for phase in READ_PHASES}
         for phase, pending, ticket, stored in self.wanted:
-            container = pending.take(recording) if stored is None else stored
+            container = pending.take(recording, stored=stored)
             if ticket is None:
                 found[phase][pending.coordinate] = container
             else:
-                ticket._fill(container, 0 if isinstance(pending.at, str) else pending.at // facts.FPGA_CLOCK_TICKS)
+                ticket.redeem(container, 0 if isinstance(pending.at, str) else pending.at // facts.FPGA_CLOCK_TICKS)
         return found
 
 
@@ -233,8 +233,8 @@ class _Hooks:
 
     def _read(self, phase: str, at: At, coordinate: Any, ticket: Any) -> None:
         pending = self.reads.add(coordinate, at)
-        self.wanted.append(Wanted(phase, pending, ticket, None if pending.places else self.stored.get(coordinate)))
-        self._read_at |= {(at, name) for _, name, _ in pending.places}
+        self.wanted.append(Wanted(phase, pending, ticket, self.stored.get(coordinate)))
+        self._read_at |= {(at, place.field) for place in pending.places}
 
     def _write(self, phase: str, at: At, coordinate: Any, container: Any) -> None:
         if isinstance(coordinate, _SPIKE_PACKS):

@@ -7,12 +7,12 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import pynn_brainscales.brainscales2 as pynn
 import pytest
-from dlens_vx_v3 import halco, lola
-from dlens_vx_v3._container import config_of
 
 import neckar
+import pynn_brainscales.brainscales2 as pynn
+from dlens_vx_v3 import halco, lola
+from dlens_vx_v3._container import config_of
 from neckar.calibration import NIGHTLY, ForeignCalibrationWarning, calibrate
 from neckar.chip.config import ChipConfig
 from neckar.chip.specimen import Specimen

@@ -118,8 +118,6 @@ __all__ = [
     "Projection",
     "RunCommand",
     "SmallWorldConnector",
-    "SpikingCalibOptions",
-    "SpikingCalibTarget",
     "Timer",
     "cells",
     "common",

@@ -9,16 +9,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from dlens_vx_v3.sta import AbsoluteTimePlaybackProgramBuilder, PlaybackProgramBuilder
-from dlens_vx_v3.sta._commands import Command, Read, Write
-from dlens_vx_v3.sta._registers import At, PendingRead, Reads, check_pair, timed_writes
-
 from dlens_vx_v3 import halco
+from dlens_vx_v3.sta import AbsoluteTimePlaybackProgramBuilder, PlaybackProgramBuilder
+from dlens_vx_v3.sta._registers import At, PendingRead, Reads, check_pair, timed_writes
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import brainscales2 as facts
 from neckar.program import Recording, TimedRead, TimedWrite
 
 READ_PHASES = ("pre_realtime", "inside_realtime_begin", "inside_realtime_end", "post_realtime")
+
+Command = tuple[str, Any, Any]
+"""``"write"`` or ``"read"``, coordinate, and container or ticket."""
 
 _SPIKE_PACKS = (halco.SpikePack1ToChipOnDLS, halco.SpikePack2ToChipOnDLS, halco.SpikePack3ToChipOnDLS)
 
@@ -159,13 +160,11 @@ def accesses(configuration: InjectedConfiguration, readout: InjectedReadout, dur
         raise UnsupportedFeatureError(f"the PPU symbols {', '.join(symbols)} were named; no plasticity program runs in this version, so none has memory there.")
     before = commands_of("pre_non_realtime", configuration.pre_non_realtime)
     hooks = _Hooks(duration)
-    for command in before:
-        if isinstance(command, Write):
-            hooks.stored[command.coordinate] = command.container
+    hooks.stored = {coordinate: container for kind, coordinate, container in before if kind == "write"}
     hooks.phase("pre_realtime", "before", configuration.pre_realtime, readout.pre_realtime)
     hooks.phase("inside_realtime_begin", 0, configuration.inside_realtime_begin, readout.inside_realtime_begin)
-    for cycles, command in timed_commands_of(configuration.inside_realtime):
-        hooks.command("inside_realtime", hooks.tick(cycles), command)
+    for cycles, *command in timed_commands_of(configuration.inside_realtime):
+        hooks.command("inside_realtime", hooks.tick(cycles), *command)
     hooks.phase("inside_realtime_end", duration, configuration.inside_realtime_end, readout.inside_realtime_end)
     hooks.phase("post_realtime", "after", configuration.post_realtime, readout.post_realtime)
     return Accesses(tuple(hooks.writes), hooks.reads.timed(), tuple(sorted(hooks.events)), tuple(hooks.wanted), bool(before))
@@ -176,16 +175,16 @@ def commands_of(phase: str, given: Any) -> list[Command]:
     if isinstance(given, Mapping):
         for coordinate, container in given.items():
             check_pair(coordinate, container)
-        return [Write(coordinate, container) for coordinate, container in given.items()]
+        return [("write", coordinate, container) for coordinate, container in given.items()]
     if isinstance(given, PlaybackProgramBuilder):
-        return list(given.commands)
+        return [(kind, coordinate, what) for _, kind, coordinate, what in given.accesses()]
     raise ConfigurationError(f"injected_config.{phase} is {given!r}; allowed is a dict from coordinate to container, or a sta.PlaybackProgramBuilder.")
 
 
-def timed_commands_of(given: Any) -> Iterable[tuple[int, Command]]:
+def timed_commands_of(given: Any) -> Iterable[tuple[int, str, Any, Any]]:
     """Return the commands inside the run with their times in FPGA cycles, ascending."""
     if isinstance(given, AbsoluteTimePlaybackProgramBuilder):
-        return given.commands
+        return given.accesses()
     raise ConfigurationError(f"injected_config.inside_realtime is {given!r}; allowed is a sta.AbsoluteTimePlaybackProgramBuilder.")
 
 
@@ -207,19 +206,19 @@ class _Hooks:
         A phase at the begin or end of the run that only reads is one with the phase before or after it, because some counters can be read there only.
         """
         commands = commands_of(phase, given)
-        if not isinstance(moment, str) and not any(isinstance(command, Write) for command in commands):
+        if not isinstance(moment, str) and all(kind == "read" for kind, _, _ in commands):
             moment = "after" if moment else "before"
         for command in commands:
-            self.command(phase, moment, command)
+            self.command(phase, moment, *command)
         for coordinate in coordinates:
             self._read(phase, moment, coordinate, None)
 
-    def command(self, phase: str, at: At, command: Command) -> None:
-        """Add one command; waits are the moments of the phases."""
-        if isinstance(command, Read):
-            self._read(phase, at, command.coordinate, command.ticket)
-        elif isinstance(command, Write):
-            self._write(phase, at, command.coordinate, command.container)
+    def command(self, phase: str, at: At, kind: str, coordinate: Any, what: Any) -> None:
+        """Add one command."""
+        if kind == "read":
+            self._read(phase, at, coordinate, what)
+        else:
+            self._write(phase, at, coordinate, what)
 
     def tick(self, cycles: int) -> int:
         """Return the tick of a time in FPGA cycles."""

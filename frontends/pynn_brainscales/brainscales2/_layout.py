@@ -61,7 +61,7 @@ class Layout:
         return next(iter(self.instances.values())).base
 
     def events_of(self, readouts: Mapping[int, SectionReadout], population: int) -> list[NDArray[np.float64]]:
-        """Return when the host got back the events of recorded sources, milliseconds, one array per source; of several instances, from the first they are in."""
+        """Return when the host got back the events of recorded sources, milliseconds, one array per source; of several instances, from the first."""
         if self.partition is None:
             return readouts[0].events_of(self.instances[0], population)
         ((position, _),) = self.partition.pieces[population]

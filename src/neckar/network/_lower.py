@@ -284,12 +284,12 @@ def build_program(
         columns.append((np.repeat(np.arange(n_entries), len(events)), more[:, 0], more[:, 1].astype(np.uint16)))
     entry, tick, label = (np.concatenate(column) for column in zip(*columns, strict=True))
     order = np.lexsort((label, tick, entry)) if events else np.argsort(entry, kind="stable")
-    events = Events(np.searchsorted(entry[order], np.arange(n_entries + 1)), _frozen(tick[order]), _frozen(label[order]))
+    entries = Events(np.searchsorted(entry[order], np.arange(n_entries + 1)), _frozen(tick[order]), _frozen(label[order]))
     return Program(
         machine="brainscales2",
         config=config,
         snippets=tuple(snippets),
-        entries=events,
+        entries=entries,
         writes=tuple(writes),
         reads=tuple(reads),
         record=sections[0].record,

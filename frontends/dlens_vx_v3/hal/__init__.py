@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dlens_vx_v3._container import Container, UnknownMemberError, containers_of
+from dlens_vx_v3._container import Container, containers_of
+from dlens_vx_v3._values import UnknownMemberError
 from dlens_vx_v3.hal import _board, _capmem, _drivers, _neuron, _ppu, _readout, _routing, _synapse, _time
 from neckar.errors import nearest
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from dlens_vx_v3._container import Container, Many, Part, choices, code, ranged, stored, switch
+from dlens_vx_v3._container import Container, stored
+from dlens_vx_v3._member import code, switch
+from dlens_vx_v3._part import Many, Part
+from dlens_vx_v3._values import choices, ranged
 from dlens_vx_v3.halco import (
     ADPLLOnDLS,
     CommonPhyConfigChipOnDLS,

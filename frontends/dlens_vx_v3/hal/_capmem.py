@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Self
 
-from dlens_vx_v3._container import Container, Place, choices, code, ranged, stored
+from dlens_vx_v3._container import Container, Place, stored
+from dlens_vx_v3._member import code
+from dlens_vx_v3._values import choices, ranged
 from dlens_vx_v3.halco import (
     CapMemBlockConfigOnDLS,
     CapMemBlockOnDLS,

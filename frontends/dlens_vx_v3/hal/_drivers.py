@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from dlens_vx_v3._container import Container, choices, code, ranged, ranged_of, stored, switch
+from dlens_vx_v3._container import Container, stored
+from dlens_vx_v3._member import code, switch
+from dlens_vx_v3._values import choices, ranged, ranged_of
 from dlens_vx_v3.halco import (
     CommonPADIBusConfigOnDLS,
     CommonSTPConfigOnDLS,

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Self
 
-from dlens_vx_v3._container import Container, code, ranged, stored
+from dlens_vx_v3._container import Container, stored
+from dlens_vx_v3._member import code
+from dlens_vx_v3._values import ranged
 from dlens_vx_v3.halco import (
     PPUControlRegisterOnDLS,
     PPUMemoryBlockOnDLS,

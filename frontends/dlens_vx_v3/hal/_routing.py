@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from dlens_vx_v3._container import Container, code, ranged, ranged_of, switch
+from dlens_vx_v3._container import Container
+from dlens_vx_v3._member import code, switch
+from dlens_vx_v3._values import ranged, ranged_of
 from dlens_vx_v3.halco import (
     BackgroundSpikeSourceOnDLS,
     CrossbarInputOnDLS,

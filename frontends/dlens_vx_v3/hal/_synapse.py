@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from dlens_vx_v3._container import Container, Many, Part, code, ranged, ranged_of, stored, switch
+from dlens_vx_v3._container import Container, stored
+from dlens_vx_v3._member import code, switch
+from dlens_vx_v3._part import Many, Part
+from dlens_vx_v3._values import ranged, ranged_of
 from dlens_vx_v3.halco import (
     ColumnCorrelationQuadOnDLS,
     ColumnCurrentQuadOnDLS,

@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from dlens_vx_v3._container import Container, code, ranged, stored, switch
+from dlens_vx_v3._container import Container, stored
+from dlens_vx_v3._member import code, switch
+from dlens_vx_v3._values import ranged
 from dlens_vx_v3.halco import (
     BarrierOnFPGA,
     EventRecordingConfigOnFPGA,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dlens_vx_v3._container import UnknownMemberError, containers_of
-from dlens_vx_v3.lola import _blocks, _chip, _neuron, _synapse
+from dlens_vx_v3._container import containers_of
+from dlens_vx_v3._values import UnknownMemberError
+from dlens_vx_v3.lola import _blocks, _chip, _morphology, _neuron, _synapse
 from neckar.errors import nearest
 
-_CONTAINERS: dict[str, Any] = {**containers_of(_blocks, _chip, _neuron, _synapse)}
+_CONTAINERS: dict[str, Any] = {"Morphology": _morphology.Morphology, **containers_of(_blocks, _chip, _morphology, _neuron, _synapse)}
 
 __all__ = sorted(_CONTAINERS)
 

@@ -6,7 +6,9 @@ import math
 from functools import partial
 from typing import Any
 
-from dlens_vx_v3._container import Container, Many, Part, Sub, code, stored, switch
+from dlens_vx_v3._container import Container, stored
+from dlens_vx_v3._member import code, switch
+from dlens_vx_v3._part import Many, Part, Sub
 from dlens_vx_v3.hal._board import DACChannel
 from dlens_vx_v3.hal._capmem import Analog, CapMemBlockConfig, ReferenceGeneratorConfig, SynapseBiasSelection
 from dlens_vx_v3.hal._drivers import CommonPADIBusConfig, CommonSTPConfig, SynapseDriverConfig

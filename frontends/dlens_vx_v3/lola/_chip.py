@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from dlens_vx_v3._container import Container, Index, Many, Place, Store, Sub
+from dlens_vx_v3._container import Container, Index, Place
+from dlens_vx_v3._part import Many, Sub
+from dlens_vx_v3._values import Store
 from dlens_vx_v3.hal._drivers import CommonPADIBusConfig
 from dlens_vx_v3.hal._ppu import PPUMemory
 from dlens_vx_v3.hal._routing import BackgroundSpikeSource

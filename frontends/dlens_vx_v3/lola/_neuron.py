@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dlens_vx_v3._container import REGISTERS, Container, Many, Member, Part, Sub, choices_of, code
+from dlens_vx_v3._container import Container
+from dlens_vx_v3._member import Member, code
+from dlens_vx_v3._part import Many, Part, Sub
+from dlens_vx_v3._values import REGISTERS, choices_of
 from dlens_vx_v3.hal._capmem import Analog, CapMemCell
 from dlens_vx_v3.hal._neuron import CommonNeuronBackendConfig, NeuronBackendConfig, NeuronConfig
 from dlens_vx_v3.halco import AtomicNeuronOnDLS, CapMemBlockOnDLS, ColumnCurrentRowOnDLS, CommonNeuronBackendConfigOnDLS, NeuronBlockOnDLS

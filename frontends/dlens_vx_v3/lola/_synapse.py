@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dlens_vx_v3._container import Container, Many, Member, Sub, code
+from dlens_vx_v3._container import Container
+from dlens_vx_v3._member import Member, code
+from dlens_vx_v3._part import Many, Sub
 from dlens_vx_v3.hal._capmem import Analog
 from dlens_vx_v3.hal._synapse import ColumnCorrelationSwitch, ColumnCurrentSwitch, SynapseQuad
 from dlens_vx_v3.halco import (

@@ -36,11 +36,10 @@ from dlens_vx_v3.halco import (
     WaitUntilOnFPGA,
 )
 from dlens_vx_v3.halco._base import Ranged
+from neckar.facts.brainscales2 import FPGA_CLOCK_TICKS
 from neckar.program import TICKS_PER_US
 
 _stored = partial(stored, __name__)
-TICKS_PER_CLOCK = 4
-"""Ticks of 2 ns in a cycle of the FPGA clock, 125 MHz (haldls vx/timer.h)."""
 
 
 class TimerValue(Ranged, size=2**32):
@@ -59,7 +58,7 @@ class TimerValue(Ranged, size=2**32):
         return WaitUntilOnFPGA()
 
 
-TimerValue.fpga_clock_cycles_per_us = TimerValue(TICKS_PER_US // TICKS_PER_CLOCK)
+TimerValue.fpga_clock_cycles_per_us = TimerValue(TICKS_PER_US // FPGA_CLOCK_TICKS)
 TimerValue.__name__, TimerValue.__qualname__ = "Value", "Timer.Value"
 
 
@@ -104,8 +103,14 @@ PollingOmnibusBlockConfig = _stored(
     mask=_WORD,
     target=_WORD,
 )
+_TEN_MS = 10_000 * int(TimerValue.fpga_clock_cycles_per_us)
 EventRecordingConfig = _stored("EventRecordingConfig", EventRecordingConfigOnFPGA, "Switches the recording of events.", enable_event_recording=bool)
-InstructionTimeoutConfig = _stored("InstructionTimeoutConfig", InstructionTimeoutConfigOnFPGA, "Time-out of the executor.", value=(TimerValue, 125 * 10_000))
+InstructionTimeoutConfig = _stored(
+    "InstructionTimeoutConfig",
+    InstructionTimeoutConfigOnFPGA,
+    "Time-out of the executor.",
+    value=(TimerValue, int(TimerValue.fpga_clock_cycles_per_us) * 10_000),
+)
 SystimeCorrectionBarrierConfig = _stored(
     "SystimeCorrectionBarrierConfig", SystimeCorrectionBarrierConfigOnFPGA, "Correction of the clock between events.", enable_interrupt=bool
 )

@@ -13,9 +13,10 @@ from functools import cache
 import numpy as np
 import pytest
 from chips import SPECIMEN, assert_four_of_five, events, probed, readings, run
-from codes import default_calibration, solve, with_potentials, with_synaptic_inputs
+from codes import with_potentials
 from test_synaptic_input import EXCITATORY, INHIBITORY, with_synapses
 
+from neckar.calibration import NeuronTarget, SpikingTarget, oracle
 from neckar.facts import brainscales2 as facts
 
 CIRCUITS = tuple(range(0, 512, 4))
@@ -33,19 +34,22 @@ def volts(cadc):
     return facts.CADC_ZERO.value + facts.CADC_STEP.value * cadc
 
 
+def per_circuit(excitatory, inhibitory):
+    """Return a target for both inputs of every circuit; current-based ones have none."""
+    return np.where(CURRENT_BASED[:, np.newaxis], np.nan, [excitatory, inhibitory])
+
+
 @cache
 def calibrated(chip):
-    codes = {**default_calibration(chip), "threshold_enable": False}
-    for kind, sign, gm, reference, reversal in KINDS.values():
-        tuned = with_synaptic_inputs(chip, codes, 10.0, gm)
-        codes |= {name: code for name, code in tuned.items() if name.startswith(kind)}
-        codes |= {f"{kind}_input_enable_coba_mode": ~CURRENT_BASED, f"{kind}_input_i_bias_coba": 100}
-        reached = {"sign": sign, "wanted": 1 / (volts(reversal) - volts(reference))}
-        codes[f"{kind}_input_v_rev_coba"] = solve(chip, codes, f"{kind}_input_v_rev_coba", lambda p, s=sign: getattr(p, f"e_coba_{s}"), volts(reference))
-        codes[f"{kind}_input_i_bias_coba"] = solve(
-            chip, codes, f"{kind}_input_i_bias_coba", lambda p, r=reached: np.abs(getattr(p, f"coba_{r['sign']}")), abs(reached["wanted"])
-        )
-    return codes
+    (_, _, gm_exc, reference_exc, reversal_exc), (_, _, gm_inh, reference_inh, reversal_inh) = KINDS.values()
+    neurons = NeuronTarget(
+        i_synin_gm=[gm_exc, gm_inh],
+        strength="separate",
+        e_coba_reversal=per_circuit(reversal_exc, reversal_inh),
+        e_coba_reference=per_circuit(reference_exc, reference_inh),
+    )
+    calibration = oracle.calibrate(chip.specimen, chip.effects, SpikingTarget(neurons=neurons), leave_spread=False)
+    return {**calibration.fields, "threshold_enable": False}
 
 
 @cache

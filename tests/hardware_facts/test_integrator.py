@@ -11,7 +11,9 @@ from functools import cache
 import numpy as np
 import pytest
 from chips import SOME, SPECIMEN, assert_four_of_five, events, membranes, run, samples
-from codes import TABLE, with_potentials, with_synaptic_inputs
+from codes import TABLE, with_potentials
+
+from neckar.calibration import HagenTarget, oracle
 
 EXCITATORY, INHIBITORY = 1, 2
 FIRST, SPACING, N_EVENTS, DRIFT = 10.0, 2.0, 5, 30.0
@@ -19,19 +21,10 @@ FIRST, SPACING, N_EVENTS, DRIFT = 10.0, 2.0, 5, 30.0
 
 @cache
 def integrator(chip):
-    """Return the codes of an integrator at 0.75 V: no leak, short synaptic lines without current at rest, gm 450, synapse bias 1022."""
-    codes = {
-        "membrane_capacitance_capacitance": 63,
-        "refractory_period_refractory_time": 255,
-        "reset_i_bias": 1022,
-        "reset_enable_multiplication": True,
-        "excitatory_input_enable_small_capacitance": True,
-        "inhibitory_input_enable_small_capacitance": True,
-        "syn_i_bias_dac": 1022,
-        "driver_enable_receiver": True,
-        "synapse_weight": 63,
-    }
-    return with_synaptic_inputs(chip, with_potentials(chip, codes, reset_v_reset=525), 0.32, gm=450)
+    """Return the codes of a calibrated integrator with its reset at 0.75 V and constant drivers."""
+    calibration = oracle.calibrate(chip.specimen, chip.effects, HagenTarget(), leave_spread=False)
+    codes = {name: code for name, code in calibration.fields.items() if not name.startswith("driver_")}
+    return with_potentials(chip, {**codes, "driver_enable_receiver": True, "synapse_weight": 63}, reset_v_reset=525)
 
 
 @cache

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from chips import OTHERS, SPECIMEN, probed, run, spike_times
 
+from neckar.calibration.clocks import refractory_clocks
 from neckar.facts import brainscales2 as facts
 
 CIRCUITS = tuple(range(0, 512, 4))
@@ -29,35 +30,14 @@ FIRING = {
 """A leak so strong that the membrane is back at threshold within 0.1 us."""
 
 
-def clock_scale(longest_cycle_us):
-    """Return the smallest scale of a clock whose period is at least this long."""
-    return max(0, int(np.ceil(np.log2(longest_cycle_us * facts.BACKEND_CLOCK.value * 1e-6 / 2))))
-
-
 def period_us(scale):
     return 2.0 ** (np.asarray(scale) + 1) / facts.BACKEND_CLOCK.value * 1e6
 
 
 def with_refractory_period(refractory_us, holdoff_us):
-    """Return codes for a refractory period of each circuit and one hold-off time, and the period of each circuit's clock, us: upstream's rule.
-
-    Short periods use the fast clock, unless it is too fast for the hold-off.
-    """
-    fast = refractory_us <= refractory_us.mean()
-    fast_scale = clock_scale(refractory_us[fast].max() / 255)
-    fast &= holdoff_us <= 31 * period_us(fast_scale)
-    slow_scale = clock_scale(max(refractory_us[~fast].max() / 255, holdoff_us / 31))
-    period = period_us(np.where(fast, fast_scale, slow_scale))
-    cycles = (holdoff_us / period).astype(int) + 1
-    codes = {
-        **FIRING,
-        "refractory_period_refractory_time": (refractory_us / period).astype(int) + 1,
-        "refractory_period_reset_holdoff": np.clip(np.ceil(15 - (cycles - 1) / 2), 0, 15),
-        "refractory_period_input_clock": fast,
-        "backend_clock_scale_fast": fast_scale,
-        "backend_clock_scale_slow": slow_scale,
-    }
-    return codes, period
+    """Return codes for a refractory period of each circuit and one hold-off time, and the period of each circuit's clock, us."""
+    clocks = refractory_clocks(1e-6 * refractory_us, np.full(512, 1e-6 * holdoff_us))
+    return {**FIRING, **clocks.fields()}, period_us(np.where(clocks.input_clock, clocks.fast_scale, clocks.slow_scale))
 
 
 @cache

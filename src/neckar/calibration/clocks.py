@@ -4,7 +4,8 @@ A backend has a fast and a slow refractory clock, 250 MHz / 2^(scale + 1); each 
 below 3 %, 255 is the longest. Neurons whose period is at most the mean take the fast clock, unless the hold-off at the end of the period needs a slower one.
 The search for a scale starts at 4, which leaves room on both sides (calix ``spiking/refractory_period.py``). Both backends get the same scales.
 
-Nothing is measured for this: the clocks are digital.
+Nothing is measured for this: the clocks are digital. Upstream leaves the hold-off of neurons on the fast clock at one cycle, whatever was asked for; here it
+is set on both clocks.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def refractory_clocks(refractory_s: NDArray[np.float64], holdoff_s: NDArray[np.f
         If a period is longer than the slowest clock can count.
     """
     n = len(refractory_s)
-    counter, holdoff, clock = np.zeros(n, np.int64), np.full(n, facts.HOLDOFF_CODE_MAX.value, np.int64), np.ones(n, np.int64)
+    counter, clock = np.zeros(n, np.int64), np.ones(n, np.int64)
     fast = refractory_s <= refractory_s.mean() * (1 + 1e-9)
     fast_scale = slow_scale = 0
     if fast.any():
@@ -82,8 +83,8 @@ def refractory_clocks(refractory_s: NDArray[np.float64], holdoff_s: NDArray[np.f
         shortest = max(holdoff_s.max() / _HOLDOFF_MAX, refractory_s[slow].max() / _COUNTER_MAX)
         slow_scale = _scale(shortest, min(holdoff_s.min(), refractory_s[slow].min() / _COUNTER_MIN))
         counter[slow] = _cycles(refractory_s[slow], slow_scale)
-        of_holdoff = _cycles(holdoff_s[slow], slow_scale)
-        holdoff[slow] = np.clip(np.ceil(facts.HOLDOFF_CODE_MAX.value - (of_holdoff - 1) / 2), 0, facts.HOLDOFF_CODE_MAX.value)
+    of_holdoff = np.where(slow, _cycles(holdoff_s, slow_scale), _cycles(holdoff_s, fast_scale))
+    holdoff = np.clip(np.ceil(facts.HOLDOFF_CODE_MAX.value - (of_holdoff - 1) / 2), 0, facts.HOLDOFF_CODE_MAX.value).astype(np.int64)
     return RefractoryClocks(np.clip(counter, 0, _COUNTER_MAX), holdoff, clock, fast_scale, slow_scale)
 
 

@@ -17,14 +17,14 @@ from neckar.calibration.oracle._cadc import calibrate_cadc
 from neckar.calibration.oracle._drivers import calibrate_multiplication, calibrate_plasticity
 from neckar.calibration.oracle._inputs import equal_quadrants
 from neckar.calibration.oracle._neurons import calibrate_integrating, calibrate_spiking, on_lines
-from neckar.calibration.oracle._search import Oracle, Solution, bisect, solve
+from neckar.calibration.oracle._search import Oracle, Quantity, Solution, bisect, solve
 from neckar.calibration.oracle._sensors import calibrate_sensors
 from neckar.calibration.targets import ChipTarget, HagenTarget, SpikingTarget
 from neckar.chip.effects import Effects
 from neckar.chip.machine import MODEL_VERSION
 from neckar.chip.specimen import Specimen
 
-__all__ = ["Oracle", "Solution", "bisect", "calibrate", "solve"]
+__all__ = ["Oracle", "Quantity", "Solution", "bisect", "calibrate", "solve"]
 
 
 def calibrate(specimen: Specimen, effects: Effects, target: ChipTarget, leave_spread: bool = True) -> Calibration:

@@ -1,0 +1,103 @@
+"""What a calibrated chip does, measured on the running twin: one function per quantity, one number per circuit.
+
+Each takes the codes of the chip, so that a calibrated chip can be compared with one whose searched parameter is the same on all circuits, as upstream's test
+of a calibration does (calix test_neuron_distribution.py). Potentials are volts; :func:`madc` and :func:`cadc` say what the converters read, without noise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from chips import ALL, Floats, events, probed, run
+from codes import TABLE, Codes
+
+from neckar.chip.cadc import ACAUSAL, CAUSAL, CadcTransfer, channels_of
+from neckar.chip.machine import Chip
+from neckar.chip.transfer import MadcTransfer
+from neckar.program import Events, Recording
+
+QUIET = {"threshold_enable": False}
+TRIALS = 16
+
+
+def rest(chip: Chip, codes: Codes) -> Floats:
+    """Return the potential of each circuit without events, V."""
+    return volts(run(chip, {**codes, **QUIET}, 150, probed(["v"], ALL, 1)))[-50:].mean(axis=0)
+
+
+def reset_level(chip: Chip, codes: Codes) -> Floats:
+    """Return the potential of each circuit while it is held at reset, V: a neuron that a leak at the upper end fires once, with a long refractory period."""
+    held = {"refractory_period_refractory_time": 255, "refractory_period_input_clock": 0, "backend_clock_scale_slow": 9, "leak_v_leak": 1022}
+    return volts(run(chip, {**codes, **held}, 120, probed(["v"], ALL, 1)))[-20:].mean(axis=0)
+
+
+def peak(chip: Chip, codes: Codes) -> Floats:
+    """Return the highest potential of each firing circuit, V: driven by a constant current, as upstream's stage does."""
+    driven = {"constant_current_enable": True, "constant_current_i_offset": 1000, "leak_i_bias": 50, "leak_enable_division": True}
+    return volts(run(chip, {**codes, **driven}, 60, probed(["v"], ALL, 0.02)))[500:].max(axis=0)
+
+
+def volts(recording: Recording) -> Floats:
+    """Return what the probe saw of the membranes in the only trial, shape (sample, circuit)."""
+    return np.asarray(recording.probe[0].value[0, 0], np.float64)
+
+
+def madc(chip: Chip, potential: Floats) -> Floats:
+    """Return potentials in MADC LSB."""
+    return MadcTransfer.of(chip.specimen, chip.effects).reading(potential)
+
+
+def cadc(chip: Chip, codes: Codes, potential: Floats) -> Floats:
+    """Return potentials, one per circuit, in CADC LSB: the mean of both channels of each circuit, as upstream's calibration reads neurons."""
+    transfer = CadcTransfer.of(chip.specimen, chip.effects, codes)
+    channels = np.stack([channels_of(np.arange(512), kind) for kind in (CAUSAL, ACAUSAL)])
+    return (transfer.reading(np.broadcast_to(potential, channels.shape), channels) + transfer.offset[channels]).mean(axis=0)
+
+
+def membrane_time(chip: Chip, codes: Codes) -> Floats:
+    """Return the time constant of each membrane, us, from the decay after a constant current; the mean of several trials."""
+    current = {"constant_current_i_offset": 300}
+    pieces = [(60, {"constant_current_enable": True}), (100, {"constant_current_enable": False})]
+    v = averaged(chip, run(chip, {**codes, **QUIET, **current}, pieces, probed(["v"], ALL, 0.5), entries=Events.empty(TRIALS)))
+    return decay_time(v[121:] - v[-60:].mean(axis=0), 0.5)
+
+
+def line_time(chip: Chip, codes: Codes, kind: str, sign: int) -> Floats:
+    """Return the time constant of each synaptic line, us, from the decay after an event."""
+    signal = {"excitatory": "s_exc", "inhibitory": "s_inh"}[kind]
+    recording = run(chip, {**stimulated(codes, sign), **QUIET}, 80, probed([signal], ALL, 0.1), entries=events(5.0))
+    return decay_time(recording.probe[0].value[0, 0][60:], 0.1)
+
+
+def decay_time(v: Floats, step_us: float) -> Floats:
+    """Return the time constants of decays (sample, circuit), us: a straight line through the logarithm down to a fifth of the start."""
+    found = []
+    for trace in v.T:
+        n = max(5, int(np.argmax(trace < 0.2 * trace[0])))
+        found.append(-step_us / np.polyfit(np.arange(n), np.log(np.maximum(trace[:n], 1e-9)), 1)[0])
+    return np.array(found)
+
+
+def psp(chip: Chip, codes: Codes, sign: int, weight: int = 32) -> Floats:
+    """Return the height of the mean answer of each circuit to one event of one synapse, MADC LSB per weight unit; negative for inhibition."""
+    v = averaged(chip, run(chip, {**stimulated(codes, sign, weight), **QUIET}, 120, probed(["v"], ALL, 0.5), entries=events(100.0, n_entries=TRIALS)))
+    return (v[216:226].mean(axis=0) - v[140:198].mean(axis=0)) / weight
+
+
+def averaged(chip: Chip, recording: Recording) -> Floats:
+    """Return the mean over trials of what the probe saw, shape (sample, circuit), MADC LSB."""
+    return madc(chip, recording.probe[0].value[:, 0].mean(axis=0))
+
+
+def stimulated(codes: Codes, sign: int, weight: int = 32) -> Codes:
+    """Return codes with one row of synapses on both hemispheres, which an event with label 0 reaches: 1 excitatory, 2 inhibitory."""
+    mode, plane = TABLE["synapse_row_mode"].default_array(), TABLE["synapse_weight"].default_array()
+    receiver = TABLE["driver_enable_receiver"].default_array()
+    mode[:, 0], plane[:, 0], receiver[:, 0] = sign, weight, True
+    return {**codes, "synapse_row_mode": mode, "synapse_weight": plane, "driver_enable_receiver": receiver, "driver_row_address_compare_mask": 0}
+
+
+def trimmed(values: Floats) -> float:
+    """Return the standard deviation without 5 % at either end."""
+    ordered = np.sort(values)
+    cut = int(0.05 * len(ordered))
+    return float(ordered[cut:-cut].std())

@@ -462,6 +462,130 @@ def test_the_board_voltage_gives_the_line_of_the_converter(connection: hxcomm.Co
     assert 0.3 < external(connection, 0.5).std() < 4
 
 
+# ----------------------------------------------------------------------------------------------------------------------------------- CADC, counters
+
+
+def connected(*neurons: halco.AtomicNeuronOnDLS, correlation: bool = False) -> lola.Chip:
+    """Return a chip with silent neurons at different potentials, connected to the parallel converter."""
+    chip = lola.Chip()
+    for number, coordinate in enumerate(neurons):
+        neuron = silent_neuron()
+        neuron.leak.v_leak = 500 + 100 * number
+        chip.neuron_block.atomic_neurons[coordinate] = neuron
+    for chain in chip.cadc_readout_chains:
+        for channels in (chain.channels_causal, chain.channels_acausal):
+            for channel in channels:
+                channel.enable_connect_neuron = not correlation
+                channel.enable_connect_correlation = correlation
+    return chip
+
+
+def test_the_parallel_converter_reads_rows_as_a_record_of_a_program_does(connection: hxcomm.ConnectionHandle) -> None:
+    top = [halco.AtomicNeuronOnDLS(halco.common.Enum(circuit)) for circuit in (5, 6, 200)]
+    bottom = halco.AtomicNeuronOnDLS(halco.common.Enum(256 + 9))
+    builder = sta.PlaybackProgramBuilder()
+    builder.write(halco.ChipOnDLS(), connected(*top, bottom))
+    wait(builder, 10)
+    row = builder.read(halco.CADCSampleRowOnDLS(halco.SynapseRowOnSynram(3), halco.SynramOnDLS(0)))
+    again = builder.read(halco.CADCSampleRowOnDLS(halco.SynapseRowOnSynram(3), halco.SynramOnDLS(0)))
+    wait(builder, 10)
+    both = builder.read(halco.CADCSamplesOnDLS())
+    program = execute(connection, builder)
+    assert program.recording is not None
+    values = row.get().causal.to_numpy()
+    assert np.flatnonzero(values).tolist() == [5, 6, 200]
+    assert values[5] < values[6] < values[200]  # in the order of their leak potentials
+    assert row.get().acausal.to_numpy().max() == 0
+    assert again.fpga_time - row.fpga_time >= 1.7 * US
+    samples = {record.circuits: record for record in program.recording.cadc}
+    assert samples[5, 6, 200].value[:, 2].tolist() == [int(t.get().causal.to_numpy().reshape(-1, 256)[0, 200]) for t in (row, again, both)]
+    assert samples[256 + 9,].value[0, 0] == both.get().causal.to_numpy()[1, 9]
+    assert [4 * t.fpga_time for t in (row, again, both)] == samples[5, 6, 200].tick.tolist()
+
+
+def test_the_parallel_converter_reads_correlation_of_its_row(connection: hxcomm.ConnectionHandle) -> None:
+    builder = sta.PlaybackProgramBuilder()
+    chip = connected(correlation=True)
+    config = config_of(chip)
+    config.syn_i_bias_store, config.syn_i_bias_ramp = 70, 80
+    builder.write(halco.ChipOnDLS(), chip)
+    wait(builder, 10)
+    ticket = builder.read(halco.CADCSampleRowOnDLS(halco.SynapseRowOnSynram(3), halco.SynramOnDLS(1)))
+    program = execute(connection, builder)
+    assert program.program is not None
+    assert program.recording is not None
+    assert {(read.field, read.index) for read in program.program.reads} == {("correlation_causal", (1, 3)), ("correlation_acausal", (1, 3))}
+    for kind in ("causal", "acausal"):
+        expected = next(array for name, array in program.recording.reads.items() if f" {kind}[" in name)[0]
+        assert getattr(ticket.get(), kind).to_numpy().tolist() == expected.tolist()
+        assert expected.min() > 100  # without charge they read high
+
+
+def test_an_unconnected_converter_is_refused(connection: hxcomm.ConnectionHandle) -> None:
+    builder = sta.PlaybackProgramBuilder()
+    builder.read(halco.CADCSamplesOnDLS())
+    with pytest.raises(UnsupportedFeatureError, match="cadc_readout_chains"):
+        execute(connection, builder)
+
+
+def test_a_spike_counter_counts_from_its_reset(connection: hxcomm.ConnectionHandle) -> None:
+    counter = NEURON.toSpikeCounterReadOnDLS()
+    builder = sta.PlaybackProgramBuilder()
+    builder.write(NEURON, firing_neuron())
+    tickets = []
+    for _ in range(4):
+        wait(builder, 50)
+        tickets.append(builder.read(counter))
+        builder.write(NEURON.toSpikeCounterResetOnDLS(), hal.SpikeCounterReset())
+    times = execute(connection, builder).spikes.to_numpy()["fpga_time"].astype(int)
+    borders = [0, *(ticket.fpga_time for ticket in tickets)]
+    assert [int(ticket.get().count) for ticket in tickets] == np.histogram(times, borders)[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("coordinate", "container"),
+    [
+        (halco.BlockPostPulseOnDLS(), hal.BlockPostPulse()),
+        (halco.NeuronResetOnDLS(), hal.NeuronReset()),
+        (halco.PADIEventOnDLS(), hal.PADIEvent()),
+        (halco.CorrelationResetOnDLS(), hal.CorrelationReset()),
+        (halco.PPUControlRegisterOnDLS(), hal.PPUControlRegister(inhibit_reset=True)),
+        (halco.CADCSampleQuadOnDLS(), None),
+    ],
+)
+def test_what_would_act_and_has_no_model_is_refused(connection: hxcomm.ConnectionHandle, coordinate: Any, container: Any) -> None:
+    builder = sta.PlaybackProgramBuilder()
+    wait(builder, 1)
+    if container is None:
+        builder.read(coordinate)
+    else:
+        builder.write(coordinate, container)
+    with pytest.raises(UnsupportedFeatureError, match="has no model"):
+        execute(connection, builder)
+
+
+def test_sensors_are_reset_where_a_program_says_so(connection: hxcomm.ConnectionHandle) -> None:
+    places = [halco.CorrelationResetRowOnDLS(halco.SynapseRowOnSynram(row), halco.SynramOnDLS(0)) for row in (3, 5)]
+    for coordinate in places:
+        builder = sta.PlaybackProgramBuilder()
+        builder.write(coordinate, lola.CorrelationResetRow())
+        program = execute(connection, builder)
+        assert program.program is not None
+        assert np.argwhere(program.program.config["correlation_reset"]).tolist() == [[0, int(coordinate.toSynapseRowOnSynram())]]
+
+
+def test_a_test_pattern_is_refused(connection: hxcomm.ConnectionHandle) -> None:
+    builder = sta.PlaybackProgramBuilder()
+    builder.write(NEURON, silent_neuron())
+    read_out(builder, NEURON)
+    config = hal.MADCConfig()
+    config.enable_dummy_data = True
+    builder.write(halco.MADCConfigOnDLS(), config)
+    start_madc(builder)
+    with pytest.raises(UnsupportedFeatureError, match="test pattern"):
+        execute(connection, builder)
+
+
 # ------------------------------------------------------------------------------------------------------------------------------- absolute times, dumps
 
 
@@ -705,6 +829,77 @@ def test_generators_make_builders() -> None:
         assert isinstance(sta.generate(generator)[0], sta.PlaybackProgramBuilder)
     with pytest.raises(ConfigurationError, match="get_hwdb_entry"):
         sta.SystemInit(None)  # type: ignore[arg-type]
+
+
+def test_events_have_attributes(connection: hxcomm.ConnectionHandle) -> None:
+    builder = sta.PlaybackProgramBuilder()
+    builder.write(NEURON, firing_neuron())
+    wait(builder, 30)
+    spikes = execute(connection, builder).spikes
+    assert [(int(spike.label), int(spike.fpga_time)) for spike in spikes] == [(int(s["label"]), int(s["fpga_time"])) for s in spikes.to_numpy()]
+    assert spikes[0].chip_time == spikes.to_numpy()[0]["chip_time"]
+
+
+def test_an_enforced_reinit_program_runs_at_once(connection: hxcomm.ConnectionHandle) -> None:
+    builder = sta.PlaybackProgramBuilder()
+    builder.write(NEURON, silent_neuron())
+    init = builder.done()
+    entry = sta.ReinitStackEntry(connection)
+    entry.set([init], enforce=False)
+    assert init.recording is None
+    entry.set([init], enforce=True)
+    assert init.recording is not None
+    entry.pop()
+
+
+_ACCESSES = st.sampled_from(
+    [
+        (NEURON, firing_neuron()),
+        (NEURON, silent_neuron()),
+        (halco.TimerOnDLS(), hal.Timer()),
+        (halco.TimerOnDLS(), hal.Timer.Value(300)),
+        (halco.TimerOnDLS(), hal.Timer.Value(5)),
+        (halco.BarrierOnFPGA(), hal.Barrier.omnibus),
+        (halco.SystimeSyncOnFPGA(), hal.SystimeSync()),
+        (halco.EventRecordingConfigOnFPGA(), hal.EventRecordingConfig()),
+        (halco.SpikePack1ToChipOnDLS(), hal.SpikePack1ToChip([3])),
+        (halco.MADCControlOnDLS(), hal.MADCControl(wake_up=True, start_recording=True)),
+        (halco.MADCControlOnDLS(), hal.MADCControl(stop_recording=True)),
+        (halco.ResetChipOnDLS(), hal.ResetChip(True)),
+        (halco.ChipOnDLS(), connected(NEURON)),
+        (halco.CommonNeuronBackendConfigOnDLS(), hal.CommonNeuronBackendConfig()),
+        (halco.NeuronColumnOnDLS(), hal.CommonNeuronBackendConfig()),
+        (halco.SpikeCounterResetOnDLS(), hal.SpikeCounterReset()),
+        (NEURON, None),
+        (halco.CADCSamplesOnDLS(), None),
+        (halco.CrossbarOutputOnDLS(8), None),
+        (halco.PhyStatusOnFPGA(), None),
+        (halco.NeuronColumnOnDLS(), None),
+        (NEURON.toSpikeCounterReadOnDLS(), None),
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(programs=st.lists(st.lists(_ACCESSES, max_size=12), min_size=1, max_size=3))
+def test_any_sequence_of_commands_ends_in_a_result_or_a_typed_error(programs: list[list[Any]]) -> None:
+    with neckar.Lab(chip="reference"), hxcomm.ManagedConnection() as handle:
+        for commands in programs:
+            builder = sta.PlaybackProgramBuilder()
+            try:
+                tickets = []
+                for coordinate, content in commands:
+                    if content is None:
+                        tickets.append(builder.read(coordinate))
+                    elif isinstance(content, hal.Timer.Value | hal.Barrier):
+                        builder.block_until(coordinate, content)
+                    else:
+                        builder.write(coordinate, content)
+                program = execute(handle, builder)
+            except NeckarError:
+                continue
+            assert program.recording is not None
+            assert all(ticket.valid() for ticket in tickets)
 
 
 def test_an_empty_program_runs(connection: hxcomm.ConnectionHandle) -> None:

@@ -25,7 +25,7 @@ from dlens_vx_v3.sta._init import (
     generate,
 )
 from dlens_vx_v3.sta._program import PlaybackProgram
-from dlens_vx_v3.sta._run import run
+from dlens_vx_v3.sta._run import ReinitStackEntry, run
 
 __all__ = [
     "ASICAdapterBoardInit",
@@ -39,6 +39,7 @@ __all__ = [
     "PlaybackProgram",
     "PlaybackProgramBuilder",
     "PlaybackProgramBuilderDumper",
+    "ReinitStackEntry",
     "SystemInit",
     "convert_to_builder",
     "convert_to_chip",

@@ -66,6 +66,22 @@ class JboaASICAdapterBoardInit(ASICAdapterBoardInit):
     """Start of the board that carries several chips. The twin has no such board."""
 
 
+class HighspeedLink:
+    """Settings of the link between FPGA and chip, without effect.
+
+    Attributes
+    ----------
+    common_phy_config_fpga : hal.CommonPhyConfigFPGA
+    common_phy_config_chip : hal.CommonPhyConfigChip
+    enable_systime : bool
+    """
+
+    def __init__(self) -> None:
+        self.common_phy_config_fpga = hal.CommonPhyConfigFPGA()
+        self.common_phy_config_chip = hal.CommonPhyConfigChip()
+        self.enable_systime = True
+
+
 class ChipInit(PlaybackGenerator):
     """Start of the chip: a reset, after which every register has its default.
 
@@ -78,19 +94,32 @@ class ChipInit(PlaybackGenerator):
     ----------
     event_recording : hal.EventRecordingConfig
         Whether the host gets events; on.
+    adplls : list of hal.ADPLL
+    pll_clock_output_block : hal.PLLClockOutputBlock
+    reference_generator_config : hal.ReferenceGeneratorConfig
+    highspeed_link : HighspeedLink
+        Without effect: clocks, references and links are ideal.
     """
 
     def __init__(self, hwdb_entry: VirtualChipEntry | ZeroMockEntry) -> None:
         _check(hwdb_entry, type(self).__name__)
         self.event_recording = hal.EventRecordingConfig()
         self.event_recording.enable_event_recording = True
+        self.adplls = [hal.ADPLL() for _ in halco.iter_all(halco.ADPLLOnDLS)]
+        self.pll_clock_output_block = hal.PLLClockOutputBlock()
+        self.reference_generator_config = hal.ReferenceGeneratorConfig()
+        self.highspeed_link = HighspeedLink()
 
     def generate(self) -> Generated:
         """Return a builder that resets the chip, and None."""
         builder = PlaybackProgramBuilder()
         builder.write(halco.ResetChipOnDLS(), hal.ResetChip(True))
         builder.write(halco.ResetChipOnDLS(), hal.ResetChip(False))
+        for coordinate, generator in zip(halco.iter_all(halco.ADPLLOnDLS), self.adplls, strict=True):
+            builder.write(coordinate, generator)
+        builder.write(halco.PLLClockOutputBlockOnDLS(), self.pll_clock_output_block)
         builder.write(halco.EventRecordingConfigOnFPGA(), self.event_recording)
+        builder.write(halco.ReferenceGeneratorConfigOnDLS(), self.reference_generator_config)
         return builder, None
 
 

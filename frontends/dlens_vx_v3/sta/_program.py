@@ -19,7 +19,7 @@ MADC_SAMPLE = np.dtype([("value", np.uint16), ("channel", np.uint8), ("fpga_time
 class Received:
     """Events from the chip, as upstream's vectors of events.
 
-    Iteration and indexing give records with the fields of :meth:`to_numpy`.
+    Iteration and indexing give records whose attributes are the fields of :meth:`to_numpy`.
     """
 
     def __init__(self, events: NDArray[Any]) -> None:
@@ -36,10 +36,10 @@ class Received:
         return len(self._events)
 
     def __getitem__(self, index: Any) -> Any:
-        return self._events[index]
+        return self._events.view(np.recarray)[index]
 
     def __iter__(self) -> Any:
-        return iter(self._events)
+        return iter(self._events.view(np.recarray))
 
     def __eq__(self, other: object) -> bool:
         return bool(np.array_equal(self._events, other._events)) if isinstance(other, Received) else NotImplemented

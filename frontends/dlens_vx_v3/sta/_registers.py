@@ -6,17 +6,30 @@ and PyNN's injected configuration and hooks both use it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dlens_vx_v3 import halco
 from dlens_vx_v3._container import Container, Index, Place, chip_of, config_of, container_type_of
 from dlens_vx_v3.halco import ChipOnDLS, Coordinate, DACChannelBlockOnBoard, DACChannelOnBoard
 from neckar.chip.config import ChipConfig
-from neckar.errors import ConfigurationError
+from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.program import Recording, TimedRead, TimedWrite
+
+_NEURON_RESET = "Every program starts with a reset of all neurons: make it two programs."
+_REFUSED: Mapping[type[Coordinate], str] = {
+    halco.BlockPostPulseOnDLS: "Let neurons fire instead.",
+    halco.CADCSampleQuadOnDLS: "Read a whole row: CADCSampleRowOnDLS.",
+    halco.CorrelationResetOnDLS: "Reset a whole row: CorrelationResetRowOnDLS with a lola.CorrelationResetRow.",
+    halco.NeuronResetOnDLS: _NEURON_RESET,
+    halco.NeuronResetQuadOnDLS: _NEURON_RESET,
+    halco.PADIEventOnDLS: "Send the event through the crossbar: SpikePack1ToChipOnDLS.",
+    halco.PPUControlRegisterOnDLS: "Leave inhibit_reset off: no plasticity program runs in this version.",
+}
+"""Coordinates whose containers act at the moment at which they are written or read, and what to do instead."""
 
 At = int | Literal["before", "after"]
 
@@ -49,6 +62,19 @@ def check_pair(coordinate: Coordinate, container: Any) -> None:
     kind = container_type_of(coordinate)
     if not isinstance(container, kind):
         raise ContainerTypeError(f"{type(coordinate).__name__} takes a {kind.__name__}, got {type(container).__name__}. Give another one of the two.")
+
+
+def check_command(coordinate: Coordinate, container: Any = None) -> None:
+    """Refuse to write a container, or to read a coordinate if there is none, where silicon would do something that the twin does not.
+
+    Raises
+    ------
+    UnsupportedFeatureError
+        The text says what to do instead.
+    """
+    remedy = _REFUSED.get(type(coordinate))
+    if remedy is not None and not (isinstance(coordinate, halco.PPUControlRegisterOnDLS) and not getattr(container, "inhibit_reset", False)):
+        raise UnsupportedFeatureError(f"a command goes to {coordinate}, which has no model. {remedy}")
 
 
 def codes_of(coordinate: Coordinate, container: Any) -> Iterator[tuple[str, Index, Any]]:

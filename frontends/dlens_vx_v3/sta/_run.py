@@ -52,6 +52,28 @@ def run(connection: ConnectionHandle, programs: PlaybackProgram | Sequence[Playb
         _run(connection, program)
 
 
+class ReinitStackEntry:
+    """A program that brings the chip into the state that later ones expect, for connections that several users share.
+
+    A virtual chip belongs to its connection alone, so that nothing has to be restored: a program that is enforced runs once, others never.
+
+    Parameters
+    ----------
+    connection : ConnectionHandle
+    """
+
+    def __init__(self, connection: ConnectionHandle) -> None:
+        self._connection = connection
+
+    def set(self, pbmem_request: Sequence[PlaybackProgram], pbmem_snapshot: Sequence[PlaybackProgram] | None = None, enforce: bool = True) -> None:
+        """Take over the programs, and run them if they are enforced; snapshots are never taken."""
+        if enforce:
+            run(self._connection, list(pbmem_request))
+
+    def pop(self) -> None:
+        """Forget the programs."""
+
+
 def _run(connection: ConnectionHandle, program: PlaybackProgram) -> None:
     session = connection.session
     state = session.state
@@ -68,8 +90,7 @@ def _run(connection: ConnectionHandle, program: PlaybackProgram) -> None:
     program.spikes = Received(_spikes(recording, timeline))
     program.madc_samples = Received(_madc_samples(recording, timeline))
     for question in timeline.questions:
-        answer = question.stored if question.pending is None else question.pending.take(recording, stored=question.stored)
-        question.ticket.redeem(answer, question.cycles)
+        question.ticket.redeem(question.answer(recording), question.cycles)
 
 
 def _spikes(recording: Recording, timeline: Timeline) -> NDArray[Any]:

@@ -9,7 +9,10 @@ Time passes where a program waits; commands themselves take none. Two rules foll
 What lies at the end of the program becomes its phase after the real-time section. The converter's registers belong to the whole program: they are taken from
 the moment at which it is started.
 
-Not modelled: the time that commands, resets and synchronisations take on the FPGA; waits on the state of registers.
+A conversion of the CADC takes its time. Spike counters count from the start of the program or their last reset in it.
+
+Not modelled: the time that other commands, resets and synchronisations take on the FPGA; waits on the state of registers; the reset of a spike counter's
+overflow flag.
 """
 
 from __future__ import annotations
@@ -25,14 +28,17 @@ from dlens_vx_v3 import hal, halco, logger
 from dlens_vx_v3._container import Index, container_type_of
 from dlens_vx_v3.halco import Coordinate
 from dlens_vx_v3.hxcomm import Board
+from dlens_vx_v3.sta._cadc import CadcRead, read_rows, records
 from dlens_vx_v3.sta._commands import Command, ContainerTicket, Read, Wait, Write
 from dlens_vx_v3.sta._readout import channels_of
-from dlens_vx_v3.sta._registers import EXTERNAL_VOLTAGE, FPGA_TICKS, At, PendingRead, Reads, codes_of
+from dlens_vx_v3.sta._registers import EXTERNAL_VOLTAGE, FPGA_TICKS, At, PendingRead, Reads, check_command, codes_of
 from neckar.chip.config import ChipConfig
 from neckar.errors import UnsupportedFeatureError
-from neckar.program import Events, MadcChannel, Program, Record, Snippet, TimedWrite
+from neckar.program import Events, MadcChannel, Program, Record, Recording, Snippet, TimedWrite
 
 _CONVERTER = (EXTERNAL_VOLTAGE, *(name for name in ChipConfig.default() if name.startswith("madc_")))
+_CADC_ROWS = (halco.CADCSampleRowOnDLS, halco.CADCSamplesOnDLS)
+_TRIGGER = "correlation_reset"
 _SPIKE_PACKS = (halco.SpikePack1ToChipOnDLS, halco.SpikePack2ToChipOnDLS, halco.SpikePack3ToChipOnDLS)
 
 
@@ -48,13 +54,26 @@ class Change:
 
 @dataclass
 class Question:
-    """A ticket, and where its answer comes from: a read of the chip, or what was stored for its coordinate."""
+    """A ticket, and where its answer comes from: a read of registers or of the CADC, or what was stored for its coordinate."""
 
     ticket: ContainerTicket
     at: At
     cycles: int
-    pending: PendingRead | None
+    pending: PendingRead | None = None
     stored: Any = None
+    cadc: CadcRead | None = None
+    since: PendingRead | None = None  # the counter when it was reset
+
+    def answer(self, recording: Recording) -> Any:
+        """Return the container from a recording."""
+        if self.cadc is not None:
+            return self.cadc.take(recording)
+        if self.pending is None:
+            return self.stored
+        container = self.pending.take(recording, stored=self.stored)
+        if self.since is not None:
+            container.count = (int(container.count) - int(self.since.take(recording).count)) % (container.Count.max + 1)
+        return container
 
 
 @dataclass
@@ -94,6 +113,7 @@ class Timeline:
         self.start: ChipConfig | None = None
         self._touched: dict[str, NDArray[np.bool_]] = {}
         self._converter: dict[str, NDArray[Any]] | None = None
+        self._counter_resets: dict[Coordinate, PendingRead] = {}
         self._last_read: tuple[bool, int] | None = None
         self._section(())
 
@@ -153,12 +173,23 @@ class Timeline:
         coordinate = command.coordinate
         at: At = FPGA_TICKS * self.now if self.begun else "before"
         kind = container_type_of(coordinate)
+        if isinstance(coordinate, _CADC_ROWS):
+            self._read_cadc(command)
+            return
+        check_command(coordinate)
         pending = PendingRead(coordinate, at) if kind.places(coordinate) else None
         stored = self.board.stored.get(coordinate)
         if pending is None and stored is None:
             stored = kind()
-        self.questions.append(Question(command.ticket, at, self.now - self.synchronised, pending, stored))
+        since = self._counter_resets.get(coordinate)
+        self.questions.append(Question(command.ticket, at, self.now - self.synchronised, pending, stored, since=since))
         self._last_read = self.begun, self.now
+
+    def _read_cadc(self, command: Read) -> None:
+        self._begin()
+        read, cycles = read_rows(command.coordinate, self.config, FPGA_TICKS * self.now)
+        self.questions.append(Question(command.ticket, FPGA_TICKS * self.now, self.now - self.synchronised, cadc=read))
+        self.now += cycles
 
     def _write(self, coordinate: Coordinate, container: Any) -> None:
         match coordinate:
@@ -177,7 +208,14 @@ class Timeline:
             case _ if isinstance(coordinate, _SPIKE_PACKS):
                 self._begin()
                 self.events += [(FPGA_TICKS * self.now, int(label)) for label in container.labels]
+            case halco.SpikeCounterResetOnDLS():
+                if self.begun:
+                    counter = coordinate.toSpikeCounterReadOnDLS()
+                    self._counter_resets[counter] = PendingRead(counter, FPGA_TICKS * self.now)
+            case halco.NeuronResetOnDLS() | halco.NeuronResetQuadOnDLS() if not self.begun:
+                pass  # every program starts with a reset of all neurons
             case _:
+                check_command(coordinate, container)
                 self.board.stored[coordinate] = container
                 self._codes(coordinate, container)
 
@@ -186,6 +224,9 @@ class Timeline:
         if changed and self._last_read == (self.begun, self.now):
             self._begin()
             self.now += self._last_read[0]
+        if not self.begun and any(name == _TRIGGER and name not in self._touched for name, _, _ in changed):
+            self.config[_TRIGGER] = 0  # what was triggered before is not triggered again
+            self._touched[_TRIGGER] = np.ones(self.config[_TRIGGER].shape, bool)
         for name, index, codes in changed:
             self.config[(name, *_key(index))] = codes
             if name in _CONVERTER or not self.begun:
@@ -216,6 +257,9 @@ class Timeline:
                 raise UnsupportedFeatureError(
                     "a program starts the MADC twice with different registers; allowed is one set of them in a program. Make it two programs."
                 )
+            dummy = self.board.stored.get(halco.MADCConfigOnDLS())
+            if dummy is not None and dummy.enable_dummy_data:
+                raise UnsupportedFeatureError("the MADC was started with enable_dummy_data; the twin has no test pattern. Switch it off.")
             self._converter = registers
             self._section(channels_of(self.config, self.board), restart=True)
             self.board.madc_awake = not control.enable_power_down_after_sampling
@@ -241,24 +285,27 @@ class Timeline:
         self.sections.append(section)
 
     def _snippets(self, end: int) -> list[Snippet]:
+        cadc = records([question.cadc for question in self.questions if question.cadc is not None])
         inside = [section for section in self.sections if section.tick < end]
         borders = [section.tick for section in inside] + [end]
         return [
-            Snippet(b - a, record=Record(spikes="all" if section.spikes else (), madc=section.madc if section.spikes else ()))
+            Snippet(b - a, record=Record(spikes="all" if section.spikes else (), madc=section.madc if section.spikes else (), cadc=cadc))
             for section, a, b in zip(inside, borders, borders[1:], strict=False)
         ]
 
     def _timed_reads(self, end: int) -> tuple[Any, ...]:
         """Return the reads; those at the end belong to the phase after it."""
         last: At = end
-        for question in self.questions:
-            if question.at == last and question.pending is not None:
-                question.at = "after"
-        reads = Reads()
+        reads, rows = Reads(), []
         for question in self.questions:
             if question.pending is not None:
+                question.at = "after" if question.at == last else question.at
                 question.pending = reads.add(question.pending.coordinate, question.at)
-        return reads.timed()
+            if question.since is not None:
+                question.since = reads.add(question.since.coordinate, "after" if question.since.at == last else question.since.at)
+            if question.cadc is not None:
+                rows += [read for row in question.cadc.rows for read in row.reads()]
+        return (*reads.timed(), *rows)
 
 
 def _key(index: Index) -> tuple[int | slice, ...]:

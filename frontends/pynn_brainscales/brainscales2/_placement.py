@@ -36,27 +36,44 @@ class NeuronPlacement:
         self._circuits: dict[int, NDArray[np.int64]] = {}
         self._shapes: dict[int, Morphology] = {}
 
-    def register(self, label: str, neuron_ids: Sequence[int] | NDArray[Any], morphology: Morphology = POINT) -> NDArray[np.int64]:
+    def register(
+        self, label: str, neuron_ids: Sequence[int] | NDArray[Any], morphology: Morphology = POINT, *, or_later: bool = False
+    ) -> NDArray[np.int64]:
         """Place a new population of neurons after those that are placed already.
+
+        Parameters
+        ----------
+        label : str
+            Name for error texts.
+        neuron_ids : sequence of int
+        morphology : Morphology
+        or_later : bool
+            A population that does not fit is placed at the mapping, which uses the chip several times.
 
         Returns
         -------
         ndarray of int64, shape (neuron, circuit)
-            Circuits of each neuron in the order of the morphology.
+            Circuits of each neuron in the order of the morphology; shape (0, circuit) if they are not known yet.
 
         Raises
         ------
         NoFreeCircuitError
-            If it does not fit; then nothing changes.
+            If it does not fit and cannot be placed later; then nothing changes.
         """
         try:
             circuits = place([NeuronPopulation(label, len(neuron_ids), morphology=morphology)], self.permutation[self._free]).members[0]
         except CapacityError as error:
+            if or_later:
+                return np.zeros((0, morphology.size), np.int64)
             raise NoFreeCircuitError(str(error)) from None
         self._free &= ~np.isin(self.permutation, circuits)
+        self.note(neuron_ids, circuits, morphology)
+        return circuits
+
+    def note(self, neuron_ids: Sequence[int] | NDArray[Any], circuits: NDArray[np.int64], morphology: Morphology) -> None:
+        """Remember the circuits of neurons, shape (neuron, circuit)."""
         for neuron_id, mine in zip(neuron_ids, circuits, strict=True):
             self._circuits[int(neuron_id)], self._shapes[int(neuron_id)] = mine, morphology
-        return circuits
 
     def id2first_circuit(self, neuron_id: Any) -> Any:
         """Return the first circuit of a neuron as a number, or a list of them for several."""
@@ -67,13 +84,17 @@ class NeuronPlacement:
     def id2logicalneuron(self, neuron_id: Any) -> Any:
         """Return the :class:`halco.LogicalNeuronOnDLS` of a neuron, or a list of them for several."""
         if _is_one(neuron_id):
-            return logical_neuron(self._shapes[int(neuron_id)], self._of(neuron_id))
+            circuits = self._of(neuron_id)
+            return logical_neuron(self._shapes[int(neuron_id)], circuits)
         return [self.id2logicalneuron(one) for one in neuron_id]
 
     def _of(self, neuron_id: Any) -> NDArray[np.int64]:
         """Return the circuits of a neuron."""
         if int(neuron_id) not in self._circuits:
-            raise UnknownNameError(f"the circuits of cell {int(neuron_id)} were asked for; it is no neuron on the chip.")
+            raise UnknownNameError(
+                f"the circuits of cell {int(neuron_id)} were asked for; it is no neuron, or one for which there was no room besides the others. The circuits of "
+                "neurons that use the chip later are known after a run."
+            )
         return self._circuits[int(neuron_id)]
 
 

@@ -157,7 +157,8 @@ class Population(_Recorded, pyNN.common.Population):
         object.__setattr__(self, "_descriptions", {})
         self._revision = 0
         self._exported: tuple[tuple[Any, ...], neckar.network.Population] | None = None
-        self.circuits = np.zeros((0, 0), np.int64)  # of each neuron, shape (neuron, circuit); none for sources
+        self.circuits = np.zeros((0, 0), np.int64)  # of each neuron, shape (neuron, circuit); none for sources, or if they are not known yet
+        self._touched: set[str] = set()  # parameters that were set
         self.bus: int | None = None  # of sources on the chip; None if the mapper chooses
         self.changed_since_last_run = self.changed_topology = self.changed_input_data = True  # upstream's flags, without effect
         if isinstance(cellclass, type) and cellparams is None:
@@ -187,7 +188,8 @@ class Population(_Recorded, pyNN.common.Population):
     def _place(self, state: simulator.State) -> None:
         """Take the circuits of the chip that the population needs."""
         if isinstance(self.celltype, NeuronCellType):
-            self.circuits = state.neuron_placement.register(self.label, self.all_cells, self.celltype.morphology)
+            later = not state.permutation_given
+            self.circuits = state.neuron_placement.register(self.label, self.all_cells, self.celltype.morphology, or_later=later)
         elif isinstance(self.celltype, SpikeSourcePoissonOnChip):
             self.bus = state.background_placement.register(self.label)
 
@@ -195,7 +197,7 @@ class Population(_Recorded, pyNN.common.Population):
         """Give the population a cell type of its own with one value per cell, so that an instance can serve several populations."""
         celltype = copy.copy(self.celltype)
         space = copy.copy(celltype.parameter_space)
-        start = celltype.start_values(state.base_config(), self.circuits) if isinstance(celltype, NeuronCellType) else {}
+        start = celltype.start_values(state.base_config(), self.circuits) if self.circuits.size else {}
         start = {name: values for name, values in start.items() if name not in celltype.given}
         space._parameters = {name: copy.copy(values) for name, values in space._parameters.items() if name not in start}
         space.shape = (self.size,)
@@ -204,6 +206,21 @@ class Population(_Recorded, pyNN.common.Population):
         space._parameters = {name: start[name] if name in start else given[name] for name in celltype.default_parameters}
         celltype.parameter_space = space
         self.celltype = celltype
+
+    def adopt(self, circuits: NDArray[np.int64]) -> None:
+        """Take over where a mapping that uses the chip several times has placed the neurons, shape (neuron, circuit).
+
+        Parameters that were given neither to the cell type nor set start from the new circuits.
+        """
+        state = simulator.state
+        if state is None or np.array_equal(circuits, self.circuits):
+            return
+        self.circuits = circuits
+        state.neuron_placement.note(self.all_cells, circuits, self.celltype.morphology)
+        known = self._touched | self.celltype.given
+        start = self.celltype.start_values(state.base_config(), circuits)
+        self.celltype.parameter_space._parameters.update({name: values for name, values in start.items() if name not in known})
+        self._revision += 1
 
     def to_network(self, begin: float, end: float, duration: int) -> neckar.network.Population:
         """Return the population as the mapper sees it, the same object as long as nothing changed."""
@@ -283,4 +300,5 @@ def _assign(population: Population, cells: Any, indices: Any, parameter_space: P
     stored = population.celltype.parameter_space._parameters
     for name, values in parameter_space.items():
         stored[name][indices] = population.celltype.stored(name, values)
+    population._touched.update(parameter_space.keys())
     population._revision += 1

@@ -27,6 +27,18 @@ class UnknownVariableError(UnknownNameError, RuntimeError):
     """A variable that the cell type cannot record."""
 
 
+class ArgumentTypeError(ConfigurationError, TypeError):
+    """An argument that cannot be understood."""
+
+
+class CellIndexError(ConfigurationError, IndexError):
+    """A cell that does not exist."""
+
+
+class NoDataError(NeckarError, IndexError):
+    """Data that was asked for before anything was executed."""
+
+
 class UnknownObservableError(UnknownNameError, RuntimeError):
     """An observable that a plasticity rule does not have."""
 

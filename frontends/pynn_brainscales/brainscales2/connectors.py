@@ -9,6 +9,8 @@ import numpy as np
 import pyNN.connectors
 from pyNN.connectors import Connector
 
+from pynn_brainscales.brainscales2._checks import explained
+
 __all__ = [
     "AllToAllConnector",
     "ArrayConnector",
@@ -31,12 +33,22 @@ __all__ = [
 
 
 class _Located(Connector):
-    """Keyword-only selectors of the source and target compartment, for neurons that have several."""
+    """Says what was asked where PyNN's connectors or numpy refuse an argument. Keyword-only selectors of the source and target compartment, for neurons that have several."""
 
     def __init__(self, *args: Any, location_selector: str | None = None, source_location_selector: str | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        with explained(self._asked(args, kwargs)):
+            super().__init__(*args, **kwargs)
         self.location_selector = location_selector
         self.source_location_selector = source_location_selector
+
+    def connect(self, projection: Any) -> None:
+        """Connect the ends of a projection."""
+        with explained(f"{type(self).__name__} for projection {projection.label!r} of {projection.pre.size} x {projection.post.size} cells"):
+            super().connect(projection)
+
+    @classmethod
+    def _asked(cls, args: Any, kwargs: Any) -> str:
+        return f"{cls.__name__}({', '.join([*map(repr, args), *(f'{name}={value!r}' for name, value in kwargs.items())])})"
 
 
 class _LocatedMap(_Located):

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Mapping
 from typing import Any
 from warnings import warn
 
 import numpy as np
 import pyNN.common
+import pyNN.errors
 from numpy.typing import NDArray
 from pyNN.parameters import ParameterSpace, simplify
 
 import neckar.network
-from neckar.errors import ConfigurationError
+from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from pynn_brainscales.brainscales2 import simulator
-from pynn_brainscales.brainscales2._errors import RunStateError, UncalibratedError, UnknownObservableError
+from pynn_brainscales.brainscales2._checks import checked_count, checked_index, checked_names, checked_selector, checked_size, explained
+from pynn_brainscales.brainscales2._errors import ArgumentTypeError, RunStateError, UncalibratedError, UnknownObservableError
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 from pynn_brainscales.brainscales2.recording import Recorder
 from pynn_brainscales.brainscales2.standardmodels.cells import SpikeSourcePoissonOnChip
-from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, NeuronCellType
+from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, NeuronCellType, StandardCellType
 
 __all__ = ["Assembly", "Population", "PopulationView"]
 
@@ -32,14 +35,74 @@ class Assembly(pyNN.common.Assembly):
 
     _simulator = simulator
 
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, int | np.integer):
+            return self.all_cells[checked_index(index, self.size, self.label)]
+        return super().__getitem__(np.arange(self.size)[checked_selector(index, self.size, self.label)])
+
+    def sample(self, n: int, rng: Any = None) -> Any:
+        """Return an assembly of some cells, drawn at random."""
+        return super().sample(checked_count(n), rng)
+
+    def inject(self, current_source: Any) -> None:
+        """Refuse current sources; see :meth:`Population.inject`."""
+        self.populations[0].inject(current_source)
+
+    def mean_spike_count(self, gather: bool = True) -> float:
+        """Return the mean number of spikes per recorded cell, 0 if none is recorded."""
+        return _mean(self.get_spike_counts(gather))
+
     def record(self, variables: Any, to_file: Any = None, sampling_interval: float | None = None, locations: Any = None, *, device: str = "madc") -> None:
         """Record variables of all cells; see :meth:`Population.record`."""
         for population in self.populations:
             population.record(variables, to_file, sampling_interval, locations, device=device)
 
 
-class _Recorded:
-    """Recording with a device, for populations and views."""
+class _Cells:
+    """What populations and views share: cells, their parameters, and recording with a device."""
+
+    def __getitem__(self: Any, index: Any) -> Any:
+        if isinstance(index, int | np.integer):
+            return self.all_cells[checked_index(index, self.size, self.label)]
+        return self._get_view(index)
+
+    def __add__(self: Any, other: Any) -> Assembly:
+        if not isinstance(other, pyNN.common.BasePopulation | Assembly):
+            raise ArgumentTypeError(f"{self.label!r} + {other!r} was asked for; allowed are populations, views and assemblies.")
+        return Assembly(self, *(other.populations if isinstance(other, Assembly) else (other,)))
+
+    def sample(self: Any, n: int, rng: Any = None) -> Any:
+        """Return a view of some cells, drawn at random."""
+        return super().sample(checked_count(n), rng)  # type: ignore[misc]
+
+    def get(self: Any, parameter_names: Any, gather: bool = False, simplify: bool = True) -> Any:
+        """Return the values of a parameter, or a list of those of several; one value if all cells have the same, unless `simplify` is False."""
+        names = checked_names(parameter_names)
+        for name in names:
+            if name not in self.celltype.default_parameters:
+                raise pyNN.errors.NonExistentParameterError(name, type(self.celltype).__name__, self.celltype.get_parameter_names())
+        return super().get(parameter_names if isinstance(parameter_names, str) else names, gather, simplify)  # type: ignore[misc]
+
+    def set(self: Any, **parameters: Any) -> None:
+        """Set parameters: one value for all cells or one for each; either all or, if one is refused, none."""
+        with explained(f"set({', '.join(f'{name}={value!r}' for name, value in parameters.items())}) of population {self.label!r}"):
+            super().set(**parameters)  # type: ignore[misc]
+
+    def initialize(self: Any, **initial_values: Any) -> None:
+        """Say that initial values have no effect: the chip starts from its own state, with a neuron reset."""
+        for variable in initial_values:
+            warn(f"the initial value of {variable!r} has no effect: a run on the chip starts with a neuron reset. Leave it out.", UserWarning, stacklevel=3)
+
+    def mean_spike_count(self: Any, gather: bool = True) -> float:
+        """Return the mean number of spikes per recorded cell, 0 if none is recorded."""
+        return _mean(self.get_spike_counts(gather))
+
+    def inject(self: Any, current_source: Any) -> None:
+        """Refuse current sources, of which the chip has none besides the constant current of each circuit."""
+        raise UnsupportedFeatureError(
+            f"the current source {current_source!r} was to be injected into population {self.label!r}; circuits have a constant current alone. Set "
+            "constant_current_enable and constant_current_i_offset."
+        )
 
     def record(self: Any, variables: Any, to_file: Any = None, sampling_interval: float | None = None, locations: Any = None, *, device: str = "madc") -> None:
         """Record variables of all cells of the population or view.
@@ -78,10 +141,6 @@ class _Recorded:
     def get_data(self: Any, variables: Any = "all", gather: bool = True, clear: bool = False, *, locations: Any = None) -> Any:
         """Return a neo block with one segment per run; see :meth:`Recorder.get`."""
         return self.recorder.get(variables, gather, self._record_filter, clear, locations=locations)
-
-    def _set_initial_value_array(self: Any, variable: str, value: Any) -> None:
-        """Say that the value has no effect: the chip starts from its own state, with a neuron reset."""
-        warn(f"the initial value of {variable!r} has no effect: a run on the chip starts with a neuron reset. Leave it out.", UserWarning, stacklevel=3)
 
     def get_plasticity_data(self: Any, observable: str) -> Any:
         """Return what a plasticity rule recorded of the cells.
@@ -124,7 +183,7 @@ class _Recorded:
         return str(self.celltype.units[variable])
 
 
-class Population(_Recorded, pyNN.common.Population):
+class Population(_Cells, pyNN.common.Population):
     """A group of cells of one type. Neurons are placed on circuits of the chip when the population is created.
 
     Parameters
@@ -161,9 +220,13 @@ class Population(_Recorded, pyNN.common.Population):
         self._touched: set[str] = set()  # parameters that were set
         self.bus: int | None = None  # of sources on the chip; None if the mapper chooses
         self.changed_since_last_run = self.changed_topology = self.changed_input_data = True  # upstream's flags, without effect
-        if isinstance(cellclass, type) and cellparams is None:
-            cellparams = {}
-        super().__init__(size, cellclass, cellparams, structure, initial_values or {}, label)
+        _check_celltype(cellclass, cellparams)
+        if isinstance(cellclass, type):
+            with explained(f"{cellclass.__name__} with the parameters {cellparams!r}"):
+                cellclass = cellclass(**(cellparams or {}))
+        if not isinstance(label, str | None):
+            raise ArgumentTypeError(f"the label {label!r} was asked for; allowed is a str, or None.")
+        super().__init__(checked_size(size), cellclass, None, structure, dict(initial_values or {}), label)
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._descriptions.clear()
@@ -200,8 +263,9 @@ class Population(_Recorded, pyNN.common.Population):
         start = celltype.start_values(state.base_config(), self.circuits) if self.circuits.size else {}
         start = {name: values for name, values in start.items() if name not in celltype.given}
         space._parameters = {name: copy.copy(values) for name, values in space._parameters.items() if name not in start}
-        space.shape = (self.size,)
-        space.evaluate(simplify=False)
+        with explained(f"population {self.label!r} of {self.size} cells with the parameters {', '.join(sorted(celltype.given))}"):
+            space.shape = (self.size,)
+            space.evaluate(simplify=False)
         given = {name: celltype.stored(name, values) for name, values in space._parameters.items()}
         space._parameters = {name: start[name] if name in start else given[name] for name in celltype.default_parameters}
         celltype.parameter_space = space
@@ -250,11 +314,16 @@ class Population(_Recorded, pyNN.common.Population):
         return PopulationView(self, selector, label)
 
 
-class PopulationView(_Recorded, pyNN.common.PopulationView):
+class PopulationView(_Cells, pyNN.common.PopulationView):
     """Some cells of a population, or of another view."""
 
     _simulator = simulator
     _assembly_class = Assembly
+
+    def __init__(self, parent: Any, selector: Any, label: str | None = None) -> None:
+        if not isinstance(parent, pyNN.common.BasePopulation):
+            raise ArgumentTypeError(f"a view of {parent!r} was asked for; allowed is one of a population, or of another view.")
+        super().__init__(parent, checked_selector(selector, parent.size, parent.label), label)
 
     @property
     def cell_indices(self) -> NDArray[np.int64]:
@@ -269,6 +338,17 @@ class PopulationView(_Recorded, pyNN.common.PopulationView):
 
     def _get_view(self, selector: Any, label: str | None = None) -> PopulationView:
         return PopulationView(self, selector, label)
+
+
+def _mean(counts: dict[int, int]) -> float:
+    return sum(counts.values()) / len(counts) if counts else 0.0
+
+
+def _check_celltype(cellclass: Any, cellparams: Any) -> None:
+    if not isinstance(cellclass, StandardCellType) and not (isinstance(cellclass, type) and issubclass(cellclass, StandardCellType)):
+        raise ArgumentTypeError(f"a population of {cellclass!r} was asked for; allowed are the cell types of this front end, such as HXNeuron().")
+    if cellparams is not None and not (isinstance(cellclass, type) and isinstance(cellparams, Mapping)):
+        raise ArgumentTypeError(f"cellparams={cellparams!r} was asked for besides {cellclass!r}; allowed is a dict of parameters besides a class.")
 
 
 def _checked_file(to_file: Any, variables: Any) -> str:
@@ -297,8 +377,8 @@ def _selected(cells: Any, indices: Any, names: tuple[str, ...]) -> ParameterSpac
 def _assign(population: Population, cells: Any, indices: Any, parameter_space: ParameterSpace) -> None:
     """Set parameters of some cells of a population."""
     parameter_space.evaluate(simplify=False)
-    stored = population.celltype.parameter_space._parameters
-    for name, values in parameter_space.items():
-        stored[name][indices] = population.celltype.stored(name, values)
+    checked = {name: population.celltype.stored(name, values) for name, values in parameter_space.items()}
+    for name, values in checked.items():
+        population.celltype.parameter_space._parameters[name][indices] = values
     population._touched.update(parameter_space.keys())
     population._revision += 1

@@ -7,7 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 import pyNN.common
+import pyNN.errors
 from numpy.typing import NDArray
+from pyNN.parameters import ParameterSpace
 from pyNN.space import Space
 
 import neckar.network
@@ -15,7 +17,8 @@ from dlens_vx_v3 import halco
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import AXES
 from pynn_brainscales.brainscales2 import simulator
-from pynn_brainscales.brainscales2._errors import RunStateError, UnknownObservableError, WeightSignError
+from pynn_brainscales.brainscales2._checks import checked_names, explained
+from pynn_brainscales.brainscales2._errors import ArgumentTypeError, RunStateError, UnknownObservableError, WeightSignError
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 from pynn_brainscales.brainscales2.standardmodels.synapses import StaticSynapse
 
@@ -62,7 +65,9 @@ class Connection(pyNN.common.Connection):
 
     @weight.setter
     def weight(self, value: float) -> None:
-        self.projection._set_weights(np.array([value]), slice(self._number, self._number + 1))
+        with explained(f"weight {value!r} of a connection of projection {self.projection.label!r}"):
+            weight = np.array([value], np.float64)
+        self.projection._set_weights(weight, slice(self._number, self._number + 1))
 
     @property
     def delay(self) -> int:
@@ -112,10 +117,14 @@ class Projection(pyNN.common.Projection):
         space: Space | None = None,
         label: str | None = None,
     ) -> None:
+        for cells in (presynaptic_neurons, postsynaptic_neurons):
+            if not isinstance(cells, pyNN.common.BasePopulation | pyNN.common.Assembly) or not cells.size:
+                raise ArgumentTypeError(f"projection {label!r} with {cells!r} was asked for; allowed are populations, views and assemblies with cells.")
         if isinstance(postsynaptic_neurons, pyNN.common.BasePopulation) and not postsynaptic_neurons.celltype.receptor_types:
             text = "ends in spike sources, which have no synapses. Exchange its two ends."
             raise ConfigurationError(f"projection {label!r} {text}")
-        super().__init__(presynaptic_neurons, postsynaptic_neurons, connector, synapse_type, source, receptor_type, space or Space(), label)
+        with explained(f"projection {label!r} from {presynaptic_neurons.label!r} to {postsynaptic_neurons.label!r}, receptor {receptor_type!r}"):
+            super().__init__(presynaptic_neurons, postsynaptic_neurons, connector, synapse_type, source, receptor_type, space or Space(), label)
         self.pre_compartment = self._compartment(presynaptic_neurons, connector, "source_location_selector")
         self.post_compartment = self._compartment(postsynaptic_neurons, connector, "location_selector")
         self.changed_since_last_run = self.changed_topology = self.changed_input_data = True  # upstream's flags, without effect
@@ -245,11 +254,50 @@ class Projection(pyNN.common.Projection):
         self._check_sign(weight)
         self._weight: Numbers = np.rint(weight[order]).astype(np.int64)
 
-    def _set_attributes(self, parameter_space: Any) -> None:
-        """Set delays and weights; either all or, if one is refused, none."""
-        parameter_space.evaluate(simplify=True)
-        asked = {name: np.asarray(value, np.float64) for name, value in parameter_space.items()}
-        asked = {name: values[self._pre_index, self._post_index] if values.ndim else values for name, values in asked.items()}
+    def set(self, **attributes: Any) -> None:
+        """Set delays and weights of all connections; either all or, if one is refused, none.
+
+        Parameters
+        ----------
+        **attributes : number, random distribution, array of shape (source, target), sequence of length (connection,), or function of the distance
+
+        Raises
+        ------
+        NonExistentParameterError
+            For other attributes.
+        ArgumentTypeError
+            If a value has none of these forms.
+        WeightSignError, ConfigurationError
+            As for new projections.
+        """
+        known = self.synapse_type.default_parameters
+        unknown = [name for name in attributes if name not in known]
+        if unknown:
+            raise pyNN.errors.NonExistentParameterError(unknown[0], type(self.synapse_type).__name__, list(known))
+        with explained(f"set({', '.join(f'{name}={value!r}' for name, value in attributes.items())}) of projection {self.label!r}"):
+            columns = {name: np.asarray(value, np.float64) for name, value in attributes.items() if isinstance(value, list | np.ndarray)}
+            columns = {name: value for name, value in columns.items() if value.ndim == 1}
+            space = ParameterSpace({name: value for name, value in attributes.items() if name not in columns}, self.synapse_type.get_schema(), self.shape)
+            space = self._handle_distance_expressions(space).evaluate(simplify=True)
+            matrices = {name: np.asarray(value, np.float64) for name, value in space.items()}
+            columns |= {name: values[self._pre_index, self._post_index] if values.ndim else values for name, values in matrices.items()}
+            columns = {name: np.broadcast_to(values, len(self)) for name, values in columns.items()}
+        self._assign(columns)
+
+    def get(self, attribute_names: Any, format: str, gather: bool = True, with_address: bool = True, multiple_synapses: str = "sum") -> Any:
+        """Return attributes of all connections, as a list of tuples or as one array of shape (source, target) each; see PyNN."""
+        known = self.synapse_type.default_parameters
+        for name in checked_names(attribute_names):
+            if name not in known:
+                raise pyNN.errors.NonExistentParameterError(name, type(self.synapse_type).__name__, list(known))
+        if format not in ("list", "array") or multiple_synapses not in ("sum", "min", "max", "first", "last"):
+            raise ConfigurationError(
+                f"get() with format={format!r}, multiple_synapses={multiple_synapses!r} was asked for; allowed are 'list' and 'array', and sum, min, max, first, last."
+            )
+        return super().get(attribute_names, format, gather, with_address, multiple_synapses)
+
+    def _assign(self, asked: dict[str, NDArray[np.float64]]) -> None:
+        """Set delays and weights, one per connection."""
         if "delay" in asked:
             _check_delay(asked["delay"])
         if "weight" in asked:

@@ -35,6 +35,16 @@ class SpikeSourceArray(ExternalNeuron, pyNN.standardmodels.cells.SpikeSourceArra
     recordable: ClassVar = ["spikes"]
     units: ClassVar = {"spike_times": "ms", "spikes": "ms"}
 
+    def stored(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        """Return a copy of one spike train per source, of any kind, as array parameters."""
+        stored = np.empty(len(values), dtype=object)
+        for i, value in enumerate(values):
+            times = np.asarray(value.value if isinstance(value, ArrayParameter) else value)
+            if times.ndim != 1 or times.dtype.kind not in "biuf":
+                raise ConfigurationError(f"{name} of source {i} is {value!r}; allowed is a sequence of times in ms.")
+            stored[i] = ArrayParameter(np.array(times, np.float64))
+        return stored
+
     def to_network(self, population: Any, begin: float, end: float, duration: int) -> SourcePopulation:
         """Return the spikes between `begin` and `end` in ticks from `begin`, on the grid of the FPGA clock.
 

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 import pyNN.standardmodels
 from numpy.typing import NDArray
-from pyNN.parameters import ArrayParameter
 from pyNN.standardmodels import build_translations
 
 from neckar.chip.config import ChipConfig
+from neckar.errors import ConfigurationError
 from neckar.facts import Register, registers
 from neckar.network import POINT, Morphology
 from neckar.network import Population as NetworkPopulation
+from pynn_brainscales.brainscales2._checks import explained
 from pynn_brainscales.brainscales2._placement import logical_compartments
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 
@@ -38,7 +39,8 @@ class StandardCellType(pyNN.standardmodels.StandardCellType, ABC):
 
     def __init__(self, **parameters: Any) -> None:
         given = {name: value for name, value in parameters.items() if value is not None or name not in self.default_parameters}
-        super().__init__(**given)
+        with explained(f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"):
+            super().__init__(**given)
         self.given: frozenset[str] = frozenset(given)
         """Parameters that do not start from the population's start values."""
 
@@ -46,14 +48,17 @@ class StandardCellType(pyNN.standardmodels.StandardCellType, ABC):
         """Return whether cells of this type have a variable."""
         return variable in self.recordable
 
-    def validate(self, size: int) -> None:
-        """Refuse a population of `size` cells that can never exist."""
-
     def stored(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
-        """Return a copy of one value of a parameter per cell, as populations keep it; spike trains of any kind become array parameters."""
+        """Return a copy of one value of a parameter per cell, as populations keep it.
+
+        Raises
+        ------
+        ConfigurationError
+            If a value is no number.
+        """
         stored = np.array(values)
-        if stored.dtype == object:
-            stored[:] = [ArrayParameter(value) for value in stored]
+        if stored.dtype.kind not in "biuf":
+            raise ConfigurationError(f"{name} is {values!r}; allowed are numbers.")
         return stored
 
     @abstractmethod

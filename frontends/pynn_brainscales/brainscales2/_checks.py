@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neckar.errors import ConfigurationError, NeckarError
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, CellIndexError
 
-_PYNN_ERRORS = tuple(error for error in vars(pyNN.errors).values() if isinstance(error, type) and issubclass(error, Exception))
+_PYNN_ERRORS: tuple[type[Exception], ...] = tuple(error for error in vars(pyNN.errors).values() if isinstance(error, type) and issubclass(error, Exception))
 _INSIDE = (TypeError, ValueError, LookupError, AttributeError, AssertionError, ArithmeticError, NameError, SyntaxError)
 
 
@@ -29,10 +29,12 @@ def explained(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (NeckarError, *_PYNN_ERRORS):
+    except NeckarError:
+        raise
+    except _PYNN_ERRORS:
         raise
     except _INSIDE as error:
-        raise ArgumentTypeError(f"{what} was asked for and cannot be understood: {error or type(error).__name__}. Compare its arguments with PyNN's.") from error
+        raise ArgumentTypeError(f"{what} cannot be understood: {error or type(error).__name__}. Compare its arguments with PyNN's.") from error
 
 
 def checked_size(size: Any) -> Any:
@@ -80,7 +82,7 @@ def checked_selector(selector: Any, n: int, label: str) -> slice | NDArray[np.in
     if array.dtype.kind == "b" and array.shape == (n,):
         array = np.flatnonzero(array)
     if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu" or array.min() < -n or array.max() >= n:
-        raise CellIndexError(f"a view of {label!r} with {selector!r} was asked for; allowed are a mask of length {n}, or at least one number from 0 to {n - 1}.")
+        raise CellIndexError(f"a view of {label!r} with {selector!r} was asked for; allowed are a mask of length {n}, or numbers from 0 to {n - 1}.")
     return np.asarray(array % n, np.int64)
 
 

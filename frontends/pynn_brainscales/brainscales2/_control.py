@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, auto
+from functools import wraps
 from typing import Any
 from warnings import warn
 
+import numpy as np
 from pyNN import common
 from pyNN.common.control import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY
 from pyNN.recording import get_io
@@ -78,6 +81,9 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
         if keyword not in _KEYWORDS:
             raise UnknownNameError(f"setup() has no keyword {keyword!r}{nearest(keyword, _KEYWORDS)} It knows {', '.join(_KEYWORDS)}.")
     max_delay = extra_params.get("max_delay", DEFAULT_MAX_DELAY)
+    for name, value in (("timestep", timestep), ("min_delay", min_delay), ("max_delay", max_delay)):
+        if not isinstance(value, int | float | np.number) and not (isinstance(value, str) and value == "auto"):
+            raise ConfigurationError(f"setup({name}={value!r}) was asked for; allowed are milliseconds, or 'auto'.")
     common.setup(timestep, min_delay, max_delay=max_delay)
     permutation, background = extra_params.get("neuronPermutation"), extra_params.get("backgroundPermutation")
     injected_config, injected_readout = extra_params.get("injected_config"), extra_params.get("injected_readout")
@@ -191,10 +197,30 @@ def _state() -> simulator.State:
     return simulator.state
 
 
-_, run_until = common.build_run(simulator)
-reset = common.build_reset(simulator)
+def _after_setup(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return one of PyNN's functions, which says what to do if ``setup`` was not called."""
+
+    @wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        _state()
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def run_until(time_point: float, callbacks: Any = None) -> float:
+    """Run until a time in milliseconds; see :func:`run` and PyNN."""
+    now = _state().t
+    if not isinstance(time_point, int | float | np.number):
+        raise ConfigurationError(f"run_until({time_point!r}) was asked for; allowed is a time in milliseconds, now is {now}.")
+    end: float = _run_until(time_point, callbacks)
+    return end
+
+
+_, _run_until = common.build_run(simulator)
+reset = _after_setup(common.build_reset(simulator))
 initialize = common.initialize
-get_current_time, get_time_step, get_min_delay, get_max_delay, num_processes, rank = common.build_state_queries(simulator)
+get_current_time, get_time_step, get_min_delay, get_max_delay, num_processes, rank = map(_after_setup, common.build_state_queries(simulator))
 create = common.build_create(Population)
 connect = common.build_connect(Projection, FixedProbabilityConnector, StaticSynapse)
 set = common.set

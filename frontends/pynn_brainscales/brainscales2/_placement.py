@@ -18,7 +18,6 @@ from neckar.network import DEFAULT_PERMUTATION, POINT, Morphology, NeuronPopulat
 from pynn_brainscales.brainscales2._errors import CircuitOverflowError, CircuitTypeError, NoFreeCircuitError
 
 _BUSES = range(BUSES_PER_HEMISPHERE)
-_SHAPES: Any = halco
 
 
 class NeuronPlacement:
@@ -36,9 +35,7 @@ class NeuronPlacement:
         self._circuits: dict[int, NDArray[np.int64]] = {}
         self._shapes: dict[int, Morphology] = {}
 
-    def register(
-        self, label: str, neuron_ids: Sequence[int] | NDArray[Any], morphology: Morphology = POINT, *, or_later: bool = False
-    ) -> NDArray[np.int64]:
+    def register(self, label: str, neuron_ids: Sequence[int] | NDArray[Any], morphology: Morphology = POINT, *, or_later: bool = False) -> NDArray[np.int64]:
         """Place a new population of neurons after those that are placed already.
 
         Parameters
@@ -92,7 +89,7 @@ class NeuronPlacement:
         """Return the circuits of a neuron."""
         if int(neuron_id) not in self._circuits:
             raise UnknownNameError(
-                f"the circuits of cell {int(neuron_id)} were asked for; it is no neuron, or one for which there was no room besides the others. The circuits of "
+                f"the circuits of cell {int(neuron_id)} were asked for; it is no neuron, or one for which there was no room besides the others. Circuits of "
                 "neurons that use the chip later are known after a run."
             )
         return self._circuits[int(neuron_id)]
@@ -133,14 +130,14 @@ def logical_neuron(morphology: Morphology, circuits: NDArray[np.int64]) -> Any:
     """Return the coordinate of a neuron on circuits."""
     column, row = morphology.places[0]
     anchor = halco.AtomicNeuronOnDLS(halco.common.Enum(int(circuits[0]) - column - COLUMNS * row))
-    return _SHAPES.LogicalNeuronOnDLS(logical_compartments(morphology), anchor)
+    return halco.LogicalNeuronOnDLS(logical_compartments(morphology), anchor)
 
 
 def logical_compartments(morphology: Morphology) -> Any:
     """Return the shape of a neuron as a ``halco.LogicalNeuronCompartments``; circuits that only carry the line are own compartments, the last."""
     used = [compartment.circuits for compartment in morphology.compartments]
     bridges = [(i,) for i in range(morphology.size) if not any(i in circuits for circuits in used)]
-    return _SHAPES.LogicalNeuronCompartments(
+    return halco.LogicalNeuronCompartments(
         {
             halco.CompartmentOnLogicalNeuron(number): [
                 halco.AtomicNeuronOnLogicalNeuron(halco.NeuronColumnOnLogicalNeuron(column), halco.NeuronRowOnLogicalNeuron(row))

@@ -33,7 +33,7 @@ __all__ = [
 
 
 class _Located(Connector):
-    """Says what was asked where PyNN's connectors or numpy refuse an argument. Keyword-only selectors of the source and target compartment, for neurons that have several."""
+    """Has keyword-only selectors of the source and target compartment, and says what was asked where PyNN's connectors or numpy refuse an argument."""
 
     def __init__(self, *args: Any, location_selector: str | None = None, source_location_selector: str | None = None, **kwargs: Any) -> None:
         with explained(self._asked(args, kwargs)):

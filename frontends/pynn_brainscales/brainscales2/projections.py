@@ -66,7 +66,7 @@ class Connection(pyNN.common.Connection):
     @weight.setter
     def weight(self, value: float) -> None:
         with explained(f"weight {value!r} of a connection of projection {self.projection.label!r}"):
-            weight = np.array([value], np.float64)
+            weight = np.array([float(value)])
         self.projection._set_weights(weight, slice(self._number, self._number + 1))
 
     @property
@@ -117,6 +117,8 @@ class Projection(pyNN.common.Projection):
         space: Space | None = None,
         label: str | None = None,
     ) -> None:
+        if simulator.state is None:
+            raise RunStateError("a projection was created without an experiment; call setup() first.")
         for cells in (presynaptic_neurons, postsynaptic_neurons):
             if not isinstance(cells, pyNN.common.BasePopulation | pyNN.common.Assembly) or not cells.size:
                 raise ArgumentTypeError(f"projection {label!r} with {cells!r} was asked for; allowed are populations, views and assemblies with cells.")
@@ -292,7 +294,8 @@ class Projection(pyNN.common.Projection):
                 raise pyNN.errors.NonExistentParameterError(name, type(self.synapse_type).__name__, list(known))
         if format not in ("list", "array") or multiple_synapses not in ("sum", "min", "max", "first", "last"):
             raise ConfigurationError(
-                f"get() with format={format!r}, multiple_synapses={multiple_synapses!r} was asked for; allowed are 'list' and 'array', and sum, min, max, first, last."
+                f"get() with format={format!r}, multiple_synapses={multiple_synapses!r} was asked for; allowed are 'list' and 'array', and sum, min, max, "
+                "first and last."
             )
         return super().get(attribute_names, format, gather, with_address, multiple_synapses)
 

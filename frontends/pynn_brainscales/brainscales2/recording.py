@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from neckar.errors import ConfigurationError, UnsupportedFeatureError, nearest
 from pynn_brainscales.brainscales2 import simulator
-from pynn_brainscales.brainscales2._errors import LocationError, UnknownVariableError
+from pynn_brainscales.brainscales2._checks import checked_names
+from pynn_brainscales.brainscales2._errors import LocationError, NoDataError, UnknownVariableError
 from pynn_brainscales.brainscales2._execution import SectionReadout
 from pynn_brainscales.brainscales2._layout import Layout
 from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES, RecordingConfiguration, RecordingSite, SnippetData
@@ -122,7 +123,7 @@ class Recorder(pyNN.recording.Recorder):
 
     def _names(self, variables: Any) -> list[str]:
         """Return the variables as a list after checking that the cell type has them."""
-        names = [variables] if isinstance(variables, str) else list(dict.fromkeys(variables))
+        names = list(dict.fromkeys(checked_names(variables)))
         for name in names:
             if not self.population.can_record(name):
                 known = self.population.celltype.recordable
@@ -253,11 +254,11 @@ class Recorder(pyNN.recording.Recorder):
 
         Raises
         ------
-        IndexError
+        NoDataError
             If nothing was executed yet.
         """
         compartments = None if locations is None else self._compartments(locations)
-        names = [variables] if isinstance(variables, str) and variables != "all" else variables
+        names = variables if isinstance(variables, str) and variables == "all" else checked_names(variables)
         block = neo.Block(name=self.population.label, description=self.population.describe())
         segments = [run.segment(filter_ids, names, compartments) for run in self.cache]
         if self._simulator.state.running:
@@ -266,7 +267,7 @@ class Recorder(pyNN.recording.Recorder):
         for segment in segments:
             segment.block = block
         if not segments:
-            raise IndexError(f"the data of population {self.population.label!r} was asked for before a run; there is none. Call run() first.")
+            raise NoDataError(f"the data of population {self.population.label!r} was asked for before a run; there is none. Call run() first.")
         block.rec_datetime = segments[0].rec_datetime
         block.annotate(**self.metadata, **(annotations or {}))
         if clear:

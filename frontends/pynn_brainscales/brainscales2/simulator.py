@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
+import numpy as np
 import pyNN.common.control
 from numpy.typing import NDArray
 from pyNN.common import IDMixin
@@ -216,9 +217,9 @@ class State(pyNN.common.control.BaseState):
         if self.running:
             raise RunStateError("the experiment was executed already; call reset() before the next run.")
         limit = MAX_FPGA_CYCLES / FPGA_CYCLES_PER_MS
-        if not math.isfinite(runtime):
+        if not isinstance(runtime, int | float | np.number) or not math.isfinite(runtime):
             raise ConfigurationError(
-                f"runtime is {runtime} ms; allowed is {1 / FPGA_CYCLES_PER_MS} to {limit:.0f} ms, 1 to 2**32 - 1 cycles of the FPGA. Give a finite number."
+                f"runtime is {runtime!r} ms; allowed is {1 / FPGA_CYCLES_PER_MS} to {limit:.0f} ms, 1 to 2**32 - 1 cycles of the FPGA. Give a finite number."
             )
         cycles = int(runtime * FPGA_CYCLES_PER_MS)
         begin, end = self.t, self.t + runtime

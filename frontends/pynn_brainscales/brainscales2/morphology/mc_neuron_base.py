@@ -17,7 +17,7 @@ from pynn_brainscales.brainscales2._errors import ShapeError, UnknownCompartment
 from pynn_brainscales.brainscales2.morphology.parameters import McCircuitParameters
 from pynn_brainscales.brainscales2.morphology.parts import Compartment
 from pynn_brainscales.brainscales2.standardmodels._hxneuron import codes_of
-from pynn_brainscales.brainscales2.standardmodels.cells_base import REGISTERS, NeuronCellType, default_of
+from pynn_brainscales.brainscales2.standardmodels.cells_base import REGISTERS, NeuronCellType, default_of, one_per_cell
 
 _FIXED = (
     "multicompartment_connect_soma",
@@ -159,8 +159,11 @@ class McNeuronBase(NeuronCellType):
 
     def stored(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """Return a copy of one value per neuron, each with a value for each circuit."""
-        stored = np.empty(len(values), dtype=object)
-        for i, value in enumerate(values):
+        listed = one_per_cell(values)
+        stored = np.empty(len(listed), dtype=object)
+        for i, value in enumerate(listed):
+            if not isinstance(value, McCircuitParameters | int | float | np.number | np.bool_):
+                raise ConfigurationError(f"{name} of neuron {i} is {value!r}; allowed are McCircuitParameters, or a number for all circuits.")
             whole = value if isinstance(value, McCircuitParameters) else McCircuitParameters([[value] * size for size in self.sizes()])
             if list(whole.sizes) != self.sizes():
                 raise ConfigurationError(

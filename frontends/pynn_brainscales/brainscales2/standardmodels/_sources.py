@@ -15,7 +15,7 @@ from neckar.facts import brainscales2 as facts
 from neckar.network import BackgroundPopulation, SourcePopulation, background_codes
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import PoissonRateError
-from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, StandardCellType
+from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, StandardCellType, one_per_cell
 
 _MOST_SPIKES = 10**8  # expected in one Poisson train; a gigabyte of spike times
 
@@ -37,8 +37,9 @@ class SpikeSourceArray(ExternalNeuron, pyNN.standardmodels.cells.SpikeSourceArra
 
     def stored(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """Return a copy of one spike train per source, of any kind, as array parameters."""
-        stored = np.empty(len(values), dtype=object)
-        for i, value in enumerate(values):
+        listed = one_per_cell(values)
+        stored = np.empty(len(listed), dtype=object)
+        for i, value in enumerate(listed):
             times = np.asarray(value.value if isinstance(value, ArrayParameter) else value)
             if times.ndim != 1 or times.dtype.kind not in "biuf":
                 raise ConfigurationError(f"{name} of source {i} is {value!r}; allowed is a sequence of times in ms.")

@@ -56,7 +56,7 @@ class StandardCellType(pyNN.standardmodels.StandardCellType, ABC):
         ConfigurationError
             If a value is no number.
         """
-        stored = np.array(values)
+        stored = np.atleast_1d(np.array(values))  # lazyarray makes a number of an array of one
         if stored.dtype.kind not in "biuf":
             raise ConfigurationError(f"{name} is {values!r}; allowed are numbers.")
         return stored
@@ -107,6 +107,11 @@ class NeuronCellType(StandardCellType, PlasticityRuleHandle):
 
 class ExternalNeuron(StandardCellType):
     """A spike source outside the chip."""
+
+
+def one_per_cell(values: Any) -> list[Any]:
+    """Return parameters that are no numbers as a list, one per cell; lazyarray makes a single one of an array of one."""
+    return list(values) if isinstance(values, np.ndarray) and values.ndim else [values.item() if isinstance(values, np.ndarray) else values]
 
 
 def default_of(register: Register) -> bool | float:

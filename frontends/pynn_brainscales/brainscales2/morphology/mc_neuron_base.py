@@ -13,6 +13,7 @@ from dlens_vx_v3 import halco
 from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError, UnknownNameError
 from neckar.network import POINT, Morphology, NeuronPopulation
+from pynn_brainscales.brainscales2._checks import checked_names
 from pynn_brainscales.brainscales2._errors import ShapeError, UnknownCompartmentError
 from pynn_brainscales.brainscales2.morphology.parameters import McCircuitParameters
 from pynn_brainscales.brainscales2.morphology.parts import Compartment
@@ -110,7 +111,7 @@ class McNeuronBase(NeuronCellType):
         ConfigurationError
             If no compartment has a label.
         """
-        known = cls.get_labels()
+        known, labels = cls.get_labels(), checked_names(labels)
         for label in labels:
             if label not in known:
                 raise ConfigurationError(f"compartment {label!r} of {cls.__name__} was asked for; allowed are {', '.join(known)}.")

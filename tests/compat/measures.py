@@ -68,9 +68,10 @@ BANDS = {
     "dynamic range: inhibitory drop at 288 over drop at 96": Band(1.5, 2.6, "S04"),
     "dynamic range: excitatory sd across neurons [LSB]": Band(4, 12, "S04"),
     "dynamic range: inhibitory sd across neurons [LSB]": Band(4, 12, "S04"),
-    "adaptation: overshoot [LSB]": Band(117, 143, "A14"),
-    "adaptation: steady level [LSB]": Band(85.5, 104.5, "A14"),
-    "adaptation: undershoot [LSB]": Band(-40.7, -33.3, "A14"),
+    "adaptation: overshoot [LSB]": Band(117, 143, "A14, median of neurons", decides=False),
+    "adaptation: steady level [LSB]": Band(85.5, 104.5, "A14, median of neurons", decides=False),
+    "adaptation: overshoot over steady level": Band(1.1, 2, "S03, shape; figure 1.37"),
+    "adaptation: undershoot over steady level": Band(-1, -0.1, "S03, shape; figure -0.39"),
     "adaptation: spikes": Band(0, 0, "S03"),
     "picture: correlation": Band(0.8, 1, "S11-1"),
     "picture: intersection over union": Band(0.7, 1, "S11"),
@@ -296,10 +297,13 @@ def adaptation(times_us: ArrayLike, values: ArrayLike, on_us: float, off_us: flo
     times_us, values = smoothed(times_us, values)
     rest = float(values[(times_us > on_us / 2) & (times_us < on_us)].mean())
     step = (times_us >= on_us) & (times_us < off_us)
+    overshoot = float(values[step].max() - rest)
+    steady = float(values[(times_us > off_us - 100) & (times_us < off_us)].mean() - rest)
     return {
-        "adaptation: overshoot [LSB]": float(values[step].max() - rest),
-        "adaptation: steady level [LSB]": float(values[(times_us > off_us - 100) & (times_us < off_us)].mean() - rest),
-        "adaptation: undershoot [LSB]": float(values[times_us > off_us].min() - rest),
+        "adaptation: overshoot [LSB]": overshoot,
+        "adaptation: steady level [LSB]": steady,
+        "adaptation: overshoot over steady level": overshoot / steady,
+        "adaptation: undershoot over steady level": float(values[times_us > off_us].min() - rest) / steady,
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def main(notebook: Path, stem: str, report: Path) -> None:
 
     def watched_plot(axes: Axes, *args: Any, **settings: Any) -> Any:
         if len(args) >= 2 and not isinstance(args[1], str):
-            curves.append(curve(axes, *args[:2]))
+            with suppress(ValueError, TypeError):  # not numbers: not for us
+                curves.append(curve(axes, *args[:2]))
         return plot(axes, *args, **settings)
 
     Axes.plot = watched_plot

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import measures
 import numpy as np
+import quantities as pq
 
 Names = dict[str, Any]
 
@@ -70,7 +71,7 @@ def _lif_parameters(names: Names, curves: list[Curve]) -> dict[str, float]:
 
 
 def _superspike(names: Names, curves: list[Curve]) -> dict[str, float]:
-    target, spikes = (1e3 * _milliseconds(names[key] * 1e3) for key in ("target_spikes", "spikes"))  # the notebook divides by 1000 and keeps the unit
+    target, spikes = (1e6 * np.asarray(names[key].magnitude) for key in ("target_spikes", "spikes"))  # seconds that still carry the unit of milliseconds
     return measures.training(target, spikes, names["loss"])
 
 
@@ -112,15 +113,17 @@ def _multiple_configs(names: Names, curves: list[Curve]) -> dict[str, float]:
 
 
 def _milliseconds(times: Any) -> Any:
-    """Return times as plain milliseconds; numbers without a unit are PyNN's milliseconds."""
-    if hasattr(times, "rescale"):
-        return times.rescale("ms").magnitude
-    return np.array([float(time.rescale("ms")) if hasattr(time, "rescale") else float(time) for time in times])
+    """Return times as plain milliseconds."""
+    return _microseconds(times) / 1e3
 
 
 def _microseconds(times: Any) -> Any:
     """Return times as plain microseconds; numbers without a unit are PyNN's milliseconds."""
-    return times.rescale("us").magnitude if hasattr(times, "rescale") else np.asarray(times, float) * 1e3
+    if isinstance(times, list):
+        return np.array([float(_microseconds(time)) for time in times])
+    if hasattr(times, "dimensionality") and times.dimensionality.simplified == pq.s.dimensionality:
+        return np.asarray(times.rescale("us").magnitude, float)
+    return np.asarray(getattr(times, "magnitude", times), float) * 1e3
 
 
 NOTEBOOKS = (

@@ -28,7 +28,11 @@ NOT_RUN = {
 }
 """The other files, with the reason."""
 
-EXCEPTIONS: dict[str, dict[str, str]] = {}
+_GENERATION = "asks for errors of a later generation of the API; the public notebooks need parameters before the network is mapped"
+EXCEPTIONS: dict[str, dict[str, str]] = {
+    "multicompartment": {"test_initial_config_access": _GENERATION},
+    "population": {"test_initial_config_access": _GENERATION},
+}
 """Tests that fail, by file: name of the test, reason."""
 
 

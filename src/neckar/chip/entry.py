@@ -28,7 +28,7 @@ from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
 from neckar.chip.sampling import LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
 from neckar.chip.substrate import Substrate
-from neckar.chip.transfer import Config, kick_volts, refuse_unsupported
+from neckar.chip.transfer import Config, kick_volts, refuse_unsupported, relay_dead_time
 from neckar.dynamics import (
     CONSTANT,
     NO_EVENTS,
@@ -414,16 +414,16 @@ class EntryRun:
         for h in range(HEMISPHERES):
             rows = [tables.row[tables.row_ptr[w] : tables.row_ptr[w + 1]] for w in np.flatnonzero(tables.way_lane == h)]
             lanes[h] = self._lane(trial, h, np.unique(np.concatenate([carried[h].row, *rows])))
-        relays = [self._relays(trial, h, lanes[h], relayed, parameters) for h in range(HEMISPHERES)]
+        relays = [self._relays(trial, h, lanes[h], relayed) for h in range(HEMISPHERES)]
         coupling = Coupling(membranes, parameters) if len(membranes) else None
         return Together(LaneGroup(list(lanes.values()), relays, tables, fabric.free, carried, coupling), fabric.outside(stretch))
 
-    def _relays(self, trial: Trial, h: int, lane: Lane, relayed: NDArray[np.bool_], p: CircuitParameters) -> Relays:
+    def _relays(self, trial: Trial, h: int, lane: Lane, relayed: NDArray[np.bool_]) -> Relays:
         """Return the circuits of a hemisphere that fire past their membrane."""
         mine = slice(COLUMNS * h, COLUMNS * (h + 1))
         columns, config = np.flatnonzero(relayed[mine]), trial.config
         lines = np.stack([config[f"event_routing_enable_bypass_{kind}"][mine][columns] for kind in ("excitatory", "inhibitory")]).astype(bool)
-        refractory = np.round((p.t_reset + p.t_holdoff)[mine][columns] / TICK_S).astype(np.int64)
+        refractory = np.round(relay_dead_time(config)[mine][columns] / TICK_S).astype(np.int64)
         return gather_relays(columns, lane.columns, lines, config.synapse_label[h], config.synapse_weight[h], refractory, trial.relays_ready[h])
 
     def _write(self, at: int | str, config: ChipConfig, writes: Sequence[tuple[int, TimedWrite]]) -> None:

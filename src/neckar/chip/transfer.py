@@ -238,9 +238,7 @@ def _firing(codes: _Codes, lines: Mapping[str, Potential]) -> dict[str, Any]:
     """
     fires = codes.on("threshold_enable") & (codes.raw("event_routing_analog_output") > 0) & (codes.quadrant("neuron_i_bias_spike_comparator") > 0)
     threshold = lines["threshold_v_threshold"].at(codes.lsb("threshold_v_threshold"), codes.circuits)
-    fast = codes.raw("refractory_period_input_clock") == _TABLE["refractory_period_input_clock"].high
-    scale = np.where(fast, codes.backend("backend_clock_scale_fast"), codes.backend("backend_clock_scale_slow"))
-    cycle = _clock_period(scale)
+    cycle = _refractory_cycle(codes)
     cycles = codes.lsb("refractory_period_refractory_time")
     holdoff = np.maximum(2 * (facts.HOLDOFF_CODE_MAX.value - codes.lsb("refractory_period_reset_holdoff")) + 1, 1)
     wraps = cycles <= holdoff
@@ -251,6 +249,22 @@ def _firing(codes: _Codes, lines: Mapping[str, Potential]) -> dict[str, Any]:
         "t_holdoff": cycle * holdoff,
         "pause": codes.on("refractory_period_enable_pause"),
     }
+
+
+def relay_dead_time(config: Config) -> Values:
+    """Return for how long a circuit that fires past its membrane ignores events after a spike, s, shape (circuit,).
+
+    That is as long as the refractory counter runs, at least one cycle. Whether the reset ends in that time matters to membranes only.
+    """
+    codes = _Codes(config, None)
+    cycles = np.maximum(codes.lsb("refractory_period_refractory_time"), 1)
+    return np.where(codes.backend("backend_enable_clocks"), _refractory_cycle(codes) * cycles, facts.NEVER.value)
+
+
+def _refractory_cycle(codes: _Codes) -> Values:
+    """Return the period in s of the clock that each refractory counter runs on."""
+    fast = codes.raw("refractory_period_input_clock") == _TABLE["refractory_period_input_clock"].high
+    return _clock_period(np.where(fast, codes.backend("backend_clock_scale_fast"), codes.backend("backend_clock_scale_slow")))
 
 
 def _clock_period(scale: NDArray[Any]) -> Values:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -108,3 +109,17 @@ def test_a_compiled_module_is_never_ours(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ShadowedInstallationError):
         refuse_shadowing("pylogging", str(FOLDER / "pylogging.py"))
+
+
+@pytest.mark.parametrize("module", ["hxcomm", "sta", "logger"])
+def test_the_reference_page_names_what_is_exported_with_its_state(module: str) -> None:
+    page = (ROOT / "docs" / "reference" / "register_level.md").read_text(encoding="utf-8")
+    section = re.search(rf"^## dlens_vx_v3\.{module}$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert section is not None
+    rows = re.findall(r"^\| `(\w+)` \| (works|partly|stored) \|", section[1], re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(importlib.import_module(f"dlens_vx_v3.{module}").__all__)
+
+
+def test_the_reference_page_names_every_sibling() -> None:
+    page = (ROOT / "docs" / "reference" / "register_level.md").read_text(encoding="utf-8")
+    assert all(re.search(rf"^\| .*`{name}`.*\| `dlens_vx_v3\.", page, re.MULTILINE) for name in SIBLINGS)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -900,6 +902,19 @@ def test_any_sequence_of_commands_ends_in_a_result_or_a_typed_error(programs: li
                 continue
             assert program.recording is not None
             assert all(ticket.valid() for ticket in tickets)
+
+
+def test_the_code_of_the_guide_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("HXCOMM_ENABLE_ZERO_MOCK", "QUIGGELDY_ENABLED"):
+        monkeypatch.delenv(name, raising=False)
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "playback_programs.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    with neckar.Lab(chip="reference"):
+        for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+            exec(compile(block, "playback_programs.md", "exec"), names)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "['reference']"
+    assert float(printed[-1]) == pytest.approx(358, abs=1)
 
 
 def test_an_empty_program_runs(connection: hxcomm.ConnectionHandle) -> None:

@@ -68,6 +68,15 @@ class Part:
                 for part in getattr(self, name):
                     yield from part._members()
 
+    def __getattr__(self, name: str) -> Any:
+        """Return ``get_x(coordinate)`` or ``set_x(coordinate, value)`` of a member with axes, which is the same as ``x[coordinate]``."""
+        verb, _, member = name.partition("_")
+        entry = declared(type(self)).get(member) if verb in ("get", "set") else None
+        if isinstance(entry, Member) and entry.over:
+            array = getattr(self, member)
+            return array.__getitem__ if verb == "get" else array.__setitem__
+        raise UnknownMemberError(f"{type(self).__name__} has no member {name!r}{nearest(name, declared(type(self)))}")
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in declared(type(self)) and not isinstance(getattr(type(self), name, None), property):
             raise UnknownMemberError(f"{type(self).__name__} has no member {name!r}{nearest(name, declared(type(self)))}")

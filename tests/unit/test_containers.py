@@ -27,6 +27,7 @@ KINDS = [kind for name, kind in ALL.items() if name not in LARGE]
 ELSEWHERE = {
     "correlation_reset": "a trigger, written by lola.CorrelationResetRow; a chip at rest has no trigger",
     "madc_enable_continuous_sampling": "in hal.MADCControl, which upstream keeps out of the chip's configuration",
+    "board_external_voltage": "a register of the board: one of the voltages of lola.DACChannelBlock",
 }
 """Register fields that lie in no part of lola.Chip, and where they are."""
 

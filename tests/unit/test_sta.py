@@ -921,3 +921,12 @@ def test_an_empty_program_runs(connection: hxcomm.ConnectionHandle) -> None:
     program = execute(connection, sta.PlaybackProgramBuilder())
     assert (len(program.spikes), len(program.madc_samples)) == (0, 0)
     assert Events.from_lists([[]]) == program.program.entries  # type: ignore[union-attr]
+
+
+def test_members_with_axes_have_upstreams_accessors() -> None:
+    register = hal.ShiftRegister()
+    register.set_enable_led(halco.LEDOnBoard(2), True)
+    assert register.get_enable_led(halco.LEDOnBoard(2))
+    assert [bool(on) for on in register.enable_led] == [number == 2 for number in range(halco.LEDOnBoard.size)]
+    with pytest.raises(AttributeError, match="has no member"):
+        register.set_enable_lamp(halco.LEDOnBoard(2), True)

@@ -24,6 +24,10 @@ from dlens_vx_v3.lola._neuron import NeuronBlock
 from dlens_vx_v3.lola._synapse import SynapseBlock
 from neckar.chip.config import ChipConfig
 
+_ELSEWHERE = ("correlation_reset", "madc_enable_continuous_sampling", "board_external_voltage")
+FIELDS = tuple(field for field in ChipConfig() if field not in _ELSEWHERE)
+"""Register fields that belong to the chip's configuration: all but a trigger, a command of the MADC and a voltage of the board, which have own containers."""
+
 
 class Chip(Container, at=ChipOnDLS):
     """All registers of the chip: a view of one :class:`~neckar.chip.config.ChipConfig`, plus storage for what the twin gives no meaning.
@@ -59,12 +63,13 @@ class Chip(Container, at=ChipOnDLS):
 
     @classmethod
     def places(cls, coord: Ranged) -> tuple[Place, ...]:
-        """Return every register field, whole."""
-        return tuple(Place(field, field, ()) for field in ChipConfig())
+        """Return every register field of the chip, whole."""
+        return tuple(Place(field, field, ()) for field in FIELDS)
 
     def codes(self, coord: Ranged) -> tuple[tuple[str, Index, Any], ...]:
-        """Return every register field, whole."""
-        return tuple((field, (), codes) for field, codes in self._config.as_mapping().items())
+        """Return every register field of the chip, whole."""
+        codes = self._config.as_mapping()
+        return tuple((field, (), codes[field]) for field in FIELDS)
 
     @classmethod
     def from_codes(cls, coord: Ranged, values: Any) -> Self:

@@ -12,10 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dlens_vx_v3 import halco
-from dlens_vx_v3._container import Container, Index, Place, chip_of, config_of, container_type_of
-from dlens_vx_v3.halco import ChipOnDLS, Coordinate, DACChannelBlockOnBoard, DACChannelOnBoard
-from neckar.chip.config import ChipConfig
+from dlens_vx_v3 import halco, lola
+from dlens_vx_v3._container import Container, Index, Place, container_type_of
+from dlens_vx_v3.halco import Coordinate, DACChannelBlockOnBoard, DACChannelOnBoard
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.program import Recording, TimedRead, TimedWrite
 
@@ -79,10 +78,7 @@ def check_command(coordinate: Coordinate, container: Any = None) -> None:
 
 def codes_of(coordinate: Coordinate, container: Any) -> Iterator[tuple[str, Index, Any]]:
     """Yield field, index and codes of everything that a container changes on the chip."""
-    if isinstance(coordinate, ChipOnDLS):
-        config = config_of(container)
-        yield from ((field, (), config[field]) for field in config)
-    elif isinstance(coordinate, DACChannelBlockOnBoard):
+    if isinstance(coordinate, DACChannelBlockOnBoard):
         yield EXTERNAL_VOLTAGE, (), int(container.value[EXTERNAL_CHANNEL])
     elif coordinate == EXTERNAL_CHANNEL:
         yield EXTERNAL_VOLTAGE, (), int(container.value)
@@ -150,12 +146,13 @@ class PendingRead:
     def take(self, recording: Recording, entry: int = 0, stored: Any = None) -> Any:
         """Return the container as a recording's entry has it; members without a register come from the container that was `stored` there."""
         values = [self._codes(recording, place, entry) for place in self.places]
-        if isinstance(self.coordinate, ChipOnDLS):
-            return chip_of(ChipConfig({place.field: codes for place, codes in zip(self.places, values, strict=True)}))
         container = self.kind.from_codes(self.coordinate, values)
-        for (member, part), (_, source) in zip(container._members(), stored._members(), strict=True) if isinstance(stored, self.kind) else ():
-            if not member.field:
-                member.write(part, member.read(source), (...,) if member.over else ())
+        if isinstance(stored, lola.Chip):
+            container._store.values.update(stored._store.copy().values)
+        elif isinstance(stored, self.kind):
+            for (member, part), (_, source) in zip(container._members(), stored._members(), strict=True):
+                if not member.field:
+                    member.write(part, member.read(source), (...,) if member.over else ())
         return container
 
     def _codes(self, recording: Recording, place: Place, entry: int) -> NDArray[Any]:

@@ -7,6 +7,7 @@ import pytest
 from fake_session import FakeLab
 
 import pynn_brainscales.brainscales2 as pynn
+from dlens_vx_v3 import halco
 from neckar.errors import ConfigurationError
 
 StaticSynapse = pynn.synapses.StaticSynapse
@@ -179,6 +180,53 @@ def test_placed_connections_need_a_mapping() -> None:
     projection = pynn.Projection(sources(1), neurons(1), pynn.AllToAllConnector())
     with pytest.raises(RuntimeError, match="before the network was mapped"):
         projection.placed_connections  # noqa: B018
+
+
+def test_placed_connections_are_where_the_configuration_has_their_weight_and_label(lab: FakeLab) -> None:
+    """Every synapse that is named holds its part of the weight, and no other synapse holds any."""
+    weights = np.array([[0, 63], [64, 200], [5, 126]])
+    pre, post = sources(3), neurons(2)
+    projection = pynn.Projection(pre, post, pynn.AllToAllConnector(), StaticSynapse(weight=weights))
+    inhibitory = pynn.Projection(post, post, pynn.OneToOneConnector(), StaticSynapse(weight=-9), receptor_type="inhibitory")
+    pynn.run(0.01)
+    held = lab.sessions[-1].config.synapse_weight
+    named = np.zeros_like(held)
+    for one in (projection, inhibitory):
+        for connection, placed in zip(one.connections, one.placed_connections, strict=True):
+            assert len(placed) == max(1, -(-abs(connection.weight) // 63))
+            assert sum(synapse.weight for synapse in placed) == abs(connection.weight)
+            for synapse in placed:
+                hemisphere, row = divmod(int(synapse.synapse_row), 256)
+                assert int(synapse.synapse_on_row) == post.circuits[connection.postsynaptic_index, 0] % 256
+                assert synapse == halco.SynapseOnDLS(halco.common.Enum(int(synapse.synapse_row) * 256 + int(synapse.synapse_on_row)))
+                named[hemisphere, row, int(synapse.synapse_on_row)] += synapse.weight
+    assert np.array_equal(named, held)
+
+
+def test_placed_connections_are_those_of_the_last_mapping() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=1))
+    pynn.run(None, pynn.RunCommand.PREPARE)
+    assert len(projection.placed_connections[0]) == 1
+    projection.set(weight=100)
+    pynn.run(None, pynn.RunCommand.PREPARE)
+    assert [synapse.weight for synapse in projection.placed_connections[0]] == [63, 37]
+
+
+def test_weights_of_connections_are_set_by_position_also_where_connections_repeat() -> None:
+    connector = pynn.FromListConnector([(0, 1, 10, 0), (0, 1, 20, 0), (1, 0, 30, 0)])
+    projection = pynn.Projection(sources(2), neurons(2), connector, StaticSynapse())
+    assert projection.get("weight", format="list") == [(0, 1, 10), (0, 1, 20), (1, 0, 30)]
+    projection.set(weight=[1, 2, 3])
+    assert projection.get("weight", format="list") == [(0, 1, 1), (0, 1, 2), (1, 0, 3)]
+    for wrong in ([1, 2], np.zeros((3, 3)), "x", None):
+        with pytest.raises((ConfigurationError, pynn.errors.InvalidDimensionsError, pynn.errors.InvalidParameterValueError)):
+            projection.set(weight=wrong)
+    with pytest.raises(pynn.errors.NonExistentParameterError):
+        projection.set(typo=3)
+    with pytest.raises(pynn.errors.NonExistentParameterError):
+        projection.get("typo", format="list")
+    with pytest.raises(ConfigurationError, match="format"):
+        projection.get("weight", format="matrix")
 
 
 def test_the_procedural_interface_connects() -> None:

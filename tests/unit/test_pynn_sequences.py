@@ -132,6 +132,11 @@ class Session(RuleBasedStateMachine):
 
     lab: Any = None
 
+    def teardown(self) -> None:
+        if pynn.simulator.state is not None:
+            pynn.simulator.state.close()
+            pynn.simulator.state = None
+
     @initialize(target=cells)
     def begin(self) -> Any:
         pynn.setup()
@@ -323,5 +328,6 @@ def test_any_sequence_of_calls_ends_in_results_or_typed_errors(lab: FakeLab) -> 
 
 
 @pytest.mark.slow
-def test_two_thousand_sequences_of_calls_end_in_results_or_typed_errors(lab: FakeLab) -> None:
-    check(examples=2000, steps=25)
+def test_two_thousand_sequences_on_a_virtual_chip_end_in_results_or_typed_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pynn.simulator, "state", None)
+    check(examples=2000, steps=20)

@@ -17,8 +17,9 @@ from pynn_brainscales.brainscales2._checks import checked_names
 from pynn_brainscales.brainscales2._errors import ShapeError, UnknownCompartmentError
 from pynn_brainscales.brainscales2.morphology.parameters import McCircuitParameters
 from pynn_brainscales.brainscales2.morphology.parts import Compartment
+from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 from pynn_brainscales.brainscales2.standardmodels._hxneuron import codes_of
-from pynn_brainscales.brainscales2.standardmodels.cells_base import REGISTERS, NeuronCellType, default_of, one_per_cell
+from pynn_brainscales.brainscales2.standardmodels.cells_base import REGISTERS, NeuronCellType, StandardCellType, default_of, one_per_cell
 
 _FIXED = (
     "multicompartment_connect_soma",
@@ -76,7 +77,8 @@ class McNeuronBase(NeuronCellType):
             cls.default_parameters[name] = cls.masked(name, cls.nested(values))
 
     def __init__(self, **parameters: Any) -> None:
-        super().__init__(None, **{name: self._per_circuit(value) for name, value in parameters.items()})
+        PlasticityRuleHandle.__init__(self)  # upstream has no rules for these types either
+        StandardCellType.__init__(self, **{name: self._per_circuit(value) for name, value in parameters.items()})
 
     @classmethod
     def sizes(cls) -> list[int]:

@@ -56,7 +56,7 @@ class PlasticSynapse(StaticSynapse, PlasticityRuleHandle):
         PlasticityRuleHandle.__init__(self, plasticity_rule)
 
 
-class _RecordingRule(PlasticityRule):
+class RecordingRule(PlasticityRule):
     """Records and changes nothing."""
 
     def __init__(self, timer: Timer, names: Iterable[str]) -> None:
@@ -95,7 +95,7 @@ class StaticRecordingSynapse(StaticSynapse, PlasticityRuleHandle):
     def __init__(self, timer: Timer, weight: Any, observables: Iterable[str]) -> None:
         StaticSynapse.__init__(self, weight=weight)
         self._observables = self._checked(observables)
-        PlasticityRuleHandle.__init__(self, _RecordingRule(timer, self._observables))
+        PlasticityRuleHandle.__init__(self, RecordingRule(timer, self._observables))
 
     @property
     def observables(self) -> set[str]:
@@ -105,7 +105,7 @@ class StaticRecordingSynapse(StaticSynapse, PlasticityRuleHandle):
     @observables.setter
     def observables(self, names: Iterable[str]) -> None:
         self._observables = self._checked(names)
-        assert isinstance(self._plasticity_rule, _RecordingRule)
+        assert isinstance(self._plasticity_rule, RecordingRule)
         self._plasticity_rule.names = self._observables
 
     @property

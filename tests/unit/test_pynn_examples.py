@@ -59,7 +59,7 @@ def test_a_network_larger_than_the_chip_is_relayed() -> None:
     spiketrains = partitioned_network.main()
     assert len(spiketrains) == 1000
     counts = np.array([len(spiketrain) for spiketrain in spiketrains])
-    assert counts.max() <= 50  # as many as each source sends
+    assert counts.max() <= 10 * 50  # as many as all sources send
     assert counts[0] > 40  # hundreds of neurons fire at once; those first in the queues to the host get through
 
 

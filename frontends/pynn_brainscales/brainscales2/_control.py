@@ -11,7 +11,6 @@ from warnings import warn
 import numpy as np
 from pyNN import common
 from pyNN.common.control import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY
-from pyNN.recording import get_io
 
 from dlens_vx_v3 import logger
 from neckar.errors import ConfigurationError, UnknownNameError, nearest
@@ -134,7 +133,7 @@ def end(compatible_output: bool = True) -> None:
     state = _state()
     try:
         for population, variables, filename in state.write_on_end:
-            population.write_data(get_io(filename), variables)
+            population.write_data(filename, variables)
     finally:
         state.close()
         simulator.state = None

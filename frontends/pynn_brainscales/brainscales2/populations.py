@@ -20,7 +20,7 @@ from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._checks import checked_count, checked_index, checked_names, checked_selector, checked_size, explained
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, RunStateError, UncalibratedError, UnknownObservableError
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
-from pynn_brainscales.brainscales2.recording import Recorder
+from pynn_brainscales.brainscales2.recording import Recorder, check_format
 from pynn_brainscales.brainscales2.standardmodels.cells import SpikeSourcePoissonOnChip
 from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, NeuronCellType, StandardCellType
 
@@ -361,6 +361,7 @@ def _checked_file(to_file: Any, variables: Any) -> str:
     extension = os.path.splitext(file)[1]
     if extension not in FILE_EXTENSIONS:
         raise ConfigurationError(f"to_file is {file!r}; no format has the extension {extension!r}. Allowed are {', '.join(FILE_EXTENSIONS)}.")
+    check_format(file)
     return file
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import secrets
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from warnings import warn
@@ -28,6 +33,8 @@ _CONVERTERS = ("madc", "cadc")
 _PADS = tuple(f"pad_{pad}{mode}" for pad in (0, 1) for mode in ("", "_buffered", "_unbuffered"))
 _DEVICES = (*_CONVERTERS, *_PADS)
 _UNLABELED = "unlabeled"
+_PACKAGES = {".nix": "nixio", ".h5": "nixio", ".nwb": "pynwb", ".mat": "scipy"}  # that neo needs
+_APPENDING = (".nix", ".h5")  # formats of neo in which a file takes several blocks
 
 
 @dataclass(eq=False)
@@ -274,6 +281,43 @@ class Recorder(pyNN.recording.Recorder):
             self.clear()
         return block
 
+    def write(
+        self,
+        variables: Any,
+        file: Any = None,
+        gather: bool = False,
+        filter_ids: Any = None,
+        clear: bool = False,
+        annotations: dict[str, Any] | None = None,
+        locations: Any = None,
+    ) -> None:
+        """Write data to a file, which appears complete or not at all, or to an IO object of neo.
+
+        Raises
+        ------
+        UnsupportedFeatureError
+            If the format needs a package that is not installed.
+        """
+        target = file or self.file
+        if not isinstance(target, str | os.PathLike):
+            super().write(variables, target, gather, filter_ids, clear, annotations, locations)
+            return
+        path = Path(target)
+        check_format(str(path))
+        temporary = path.with_name(f".{secrets.token_hex(8)}.{path.name}")  # its extension names the format
+        if path.suffix in _APPENDING and path.exists():
+            shutil.copyfile(path, temporary)
+        try:
+            io = pyNN.recording.get_io(str(temporary))
+            super().write(variables, io, gather, filter_ids, clear, annotations, locations)
+            if hasattr(io, "close"):
+                io.close()
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
     def clear(self) -> None:
         """Drop all data of this population."""
         self.cache.clear()
@@ -301,3 +345,17 @@ class Recorder(pyNN.recording.Recorder):
             for site, times in chosen.spikes.items():
                 counts[site.cell_id] = counts.get(site.cell_id, 0) + len(times)
         return counts
+
+
+def check_format(file: str) -> None:
+    """Check that a file with this extension can be written, before anything runs.
+
+    Raises
+    ------
+    UnsupportedFeatureError
+        If the format needs a package that is not installed.
+    """
+    package = _PACKAGES.get(Path(file).suffix)
+    if package is not None and importlib.util.find_spec(package) is None:
+        text = f"files with the extension {Path(file).suffix} need the package {package}. Install it, or give a name that ends in .pkl."
+        raise UnsupportedFeatureError(f"the file {file!r} was asked for; {text}")

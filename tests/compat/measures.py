@@ -52,6 +52,10 @@ BANDS = {
     "leak conductance: rank correlation with 1/tau": Band(0.97, 1, "S02; fits of short tau scatter by 5 %"),
     "leak conductance: 1/tau off proportional [%]": Band(0, 15, "A8"),
     "leak conductance: shortest tau [us]": Band(0, 10, "S02"),
+    "f-I curve: largest step down [kHz]": Band(-INF, 5, "S02; rates scatter by 2 %"),
+    "f-I curve: steps of the leak that raise the onset, of 2": Band(2, 2, "S02-1"),
+    "f-I curve: steps of the refractory time that lower the rate, of 2": Band(2, 2, "S02-1"),
+    "f-I curve: onset moves with the refractory time by [codes]": Band(0, 21, "S02-1; one step of the sweep"),
     "target: spikes": Band(2, 5, "S13, after adjusting the mean weight", decides=False),
     "training: loss ratio": Band(0, 0.25, "S13-1"),
     "training: spikes too many": Band(0, 0, "S13"),
@@ -222,6 +226,20 @@ def leak_conductance(codes: ArrayLike, tau_us: ArrayLike) -> dict[str, float]:
 def r_squared(x: ArrayLike, y: ArrayLike) -> float:
     """Return the coefficient of determination of a straight line."""
     return float(np.corrcoef(np.asarray(x, float), np.asarray(y, float))[0, 1] ** 2)
+
+
+def firing_curves(currents: ArrayLike, by_leak: list[ArrayLike], by_pause: list[ArrayLike]) -> dict[str, float]:
+    """Compare firing rates over a rising current, for rising leak conductances and for rising refractory times."""
+    currents = np.asarray(currents, float)
+    onsets = [[float(currents[np.asarray(rates) > 0].min(initial=np.inf)) for rates in group] for group in (by_leak, by_pause)]
+    top = [float(np.max(rates)) for rates in by_pause]
+    rising = np.asarray(by_leak[0], float)
+    return {
+        "f-I curve: largest step down [kHz]": float(-np.diff(rising).min()),
+        "f-I curve: steps of the leak that raise the onset, of 2": float(np.sum(np.diff(onsets[0]) > 0)),
+        "f-I curve: steps of the refractory time that lower the rate, of 2": float(np.sum(np.diff(top) < 0)),
+        "f-I curve: onset moves with the refractory time by [codes]": float(np.ptp(onsets[1])),
+    }
 
 
 # --- S13, ts_01

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,20 +27,22 @@ def main(notebook: Path, stem: str, report: Path) -> None:
     from neckar.cli._work_folder import work_folder
 
     curves: list[Curve] = []
-    plot = Axes.plot
 
-    def watched_plot(axes: Axes, *args: Any, **settings: Any) -> Any:
-        if len(args) >= 2 and not isinstance(args[1], str):
-            with suppress(ValueError, TypeError):  # not numbers: not for us
-                curves.append(curve(axes, *args[:2]))
-        return plot(axes, *args, **settings)
+    def watched(draw: Callable[..., Any]) -> Callable[..., Any]:
+        def watching(axes: Axes, *args: Any, **settings: Any) -> Any:
+            if len(args) >= 2 and not isinstance(args[1], str):
+                with suppress(ValueError, TypeError):  # not numbers: not for us
+                    curves.append(curve(axes, *args[:2], settings.get("label", "")))
+            return draw(axes, *args, **settings)
 
-    Axes.plot = watched_plot
+        return watching
+
+    Axes.plot, Axes.scatter = watched(Axes.plot), watched(Axes.scatter)
     measure = next(known.measure for known in NOTEBOOKS if known.stem == stem)
     with virtual_chip() as tally, work_folder(notebook) as folder, session(folder, Figures(None, notebook.stem)) as shell:
         parts = [run_cell(shell, cell, tally) for cell in read(notebook)]
         try:
-            measured, error = measure(shell.user_ns, curves), ""
+            measured, error = measure(shell.user_ns, curves) if measure else {}, ""
         except Exception:  # a cell that failed left less behind than the measurement needs
             measured, error = {}, traceback.format_exc()
     failures = [(part.number, failure.traceback) for part in parts for failure in part.failures]

@@ -16,11 +16,12 @@ Names = dict[str, Any]
 
 
 class Curve(NamedTuple):
-    """What ``plot`` of matplotlib was given: title of the axes and the two arguments, times as plain microseconds."""
+    """What ``plot`` or ``scatter`` of matplotlib was given: title of the axes, the two arguments (times as plain microseconds), the label."""
 
     title: str
     x: Any
     y: Any
+    label: str = ""
 
 
 class Notebook(NamedTuple):
@@ -31,13 +32,13 @@ class Notebook(NamedTuple):
     stem : str
         Name of the file without ``.ipynb`` or ``.rst``.
     measure : callable
-        ``measure(names, curves)`` returns numbers by name.
+        ``measure(names, curves)`` returns numbers by name. None: only that its cells run is told.
     needs_solution : bool
         Whether some observables are part of the solution, which only the ``.rst`` has.
     """
 
     stem: str
-    measure: Callable[[Names, list[Curve]], dict[str, float]]
+    measure: Callable[[Names, list[Curve]], dict[str, float]] | None = None
     needs_solution: bool = False
 
 
@@ -112,6 +113,20 @@ def _multiple_configs(names: Names, curves: list[Curve]) -> dict[str, float]:
     return measures.picture(names["image"], trains, names["runtime"])
 
 
+def _inside_realtime(names: Names, curves: list[Curve]) -> dict[str, float]:
+    columns = np.array([[names["image"][-neuron, column] for neuron in range(64)] for column in range(64)])
+    return measures.picture(columns, [_milliseconds(train) for train in names["spiketrains"]], 10)
+
+
+def _firing_curves(names: Names, curves: list[Curve]) -> dict[str, float]:
+    leaks, pauses = ([curve for curve in curves if curve.label.startswith(word)] for word in ("Conductance", "Ref-period"))
+    found: dict[str, float] = {}
+    if leaks and pauses:
+        rates = [[curve.y for curve in group] for group in (leaks, pauses)]
+        found |= measures.firing_curves(leaks[0].x / 1e3, *rates)
+    return found
+
+
 def _milliseconds(times: Any) -> Any:
     """Return times as plain milliseconds."""
     return _microseconds(times) / 1e3
@@ -132,11 +147,33 @@ NOTEBOOKS = (
     Notebook("ts_03-multicompartment", _multicompartment),
     Notebook("ts_06-dynamic_range", _dynamic_range),
     Notebook("ts_08-adex_complex_dynamics", _adex),
+    Notebook("ts_09-inside_realtime_hook", _inside_realtime),
     Notebook("ts_10-multiple_configs", _multiple_configs),
     Notebook("cns_01_lif_parameters", _lif_parameters, needs_solution=True),
+    Notebook("cns_02_lif_fIcurve", _firing_curves, needs_solution=True),
+    Notebook("cns_03_exponential_lif", needs_solution=True),
+    Notebook("fp_pynn_introduction"),
+    Notebook("fp_singleNeuron", needs_solution=True),
+    Notebook("fp_calibration", needs_solution=True),
+    Notebook("fp_synfireChain", needs_solution=True),
+    Notebook("fp_sudoku", needs_solution=True),
+    Notebook("gs_02_pynn_introduction"),
+    Notebook("gs_03_single_neuron"),
+    Notebook("gs_04-1_multiple_neurons_feuerkette"),
+    Notebook("gs_06_logik_operationen"),
 )
 
+NOT_RUN = {
+    "fp_adex_complex_dynamics, fp_multicompartment, fp_superspike": "the texts of ts_08, ts_03, ts_01 once more",
+    "fp_synapticInput": "thousands of runs in one experiment: many minutes",
+    "ts_02, ts_07, ts_11": "plasticity rules come later",
+    "ts_05, ts_12, ts_13, tp_00, tp_01, tp_02, gs_05": "hxtorch comes later",
+    "ts_04, gs_04-2": "need deap and ipycanvas, which no extra of Neckar installs",
+    "nmpi_00": "sends jobs to the platform's queue",
+}
+"""The other notebooks with experiments, and why this table leaves them out."""
 
-def curve(axes: Any, x: Any, y: Any) -> Curve:
+
+def curve(axes: Any, x: Any, y: Any, label: Any = "") -> Curve:
     """Return what an axes was given; values without their unit."""
-    return Curve(axes.get_title(), _microseconds(x), np.asarray(getattr(y, "magnitude", y), float).reshape(-1))
+    return Curve(axes.get_title(), _microseconds(x), np.asarray(getattr(y, "magnitude", y), float).reshape(-1), str(label))

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import measures
 import upstream_tests
 
-from notebooks import NOTEBOOKS, Notebook
+from notebooks import NOT_RUN, NOTEBOOKS, Notebook
 
 HERE = Path(__file__).parent
 TIMEOUT_S = 1800
@@ -84,7 +84,9 @@ def run_notebook(notebook: Notebook, path: Path) -> tuple[list[Row], bool]:
         print(f"{path.name}, cell {number}:\n{text}\n", file=sys.stderr)
     if told["error"]:
         print(f"{path.name}, measuring:\n{told['error']}\n", file=sys.stderr)
-    rows = [_row(name, value) for name, value in told["measured"].items()] or [Row("", observable="nothing measured", verdict="no")]
+    rows = [_row(name, value) for name, value in told["measured"].items()]
+    if not rows:
+        rows = [Row("", observable="cells run", verdict="no" if told["failures"] or notebook.measure else "yes")]
     what = f"{path.name} ({told['wall_s']:.0f} s)"
     rows[0] = rows[0]._replace(what=what, cells=str(told["cells"]), failures=str(len(told["failures"])))
     return rows, not told["failures"] and all(row.verdict != "no" for row in rows)
@@ -162,6 +164,8 @@ def main() -> int:
         new, fine = run_test_file(checkouts.tests[folder, name])
         rows, good = rows + new, good and fine
     print(table(rows))
+    for stem, reason in NOT_RUN.items():
+        print(f"not run: {stem}: {reason}")
     for folder, name in sorted(set(checkouts.tests) - set(upstream_tests.FILES)):
         print(f"not run: test/{folder}/{name}.py: {upstream_tests.NOT_RUN.get(name, 'unknown to this table')}")
     return 0 if good else 1

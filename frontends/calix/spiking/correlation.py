@@ -1,0 +1,14 @@
+"""Correlation sensors."""
+
+from typing import Any, NoReturn
+
+from calix._calibrate import refuse_measurement
+from calix._results import CorrelationCalibResult
+from calix._targets import CorrelationCalibOptions, CorrelationCalibTarget
+
+__all__ = ["CorrelationCalibOptions", "CorrelationCalibResult", "CorrelationCalibTarget", "calibrate"]
+
+
+def calibrate(*arguments: Any, **named: Any) -> NoReturn:
+    """Refuse: this part is not calibrated alone; raises MeasurementMissingError."""
+    refuse_measurement("calix.spiking.correlation.calibrate")

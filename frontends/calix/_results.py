@@ -124,8 +124,8 @@ class CADCCalibResult(CalibResult):
         quadrants = found.reached("quadrant").reshape(2, 1, 2).repeat(128, axis=2)
         channels = found.reached("hemisphere,cadc_channel,column") & quadrants
         f = found.fields
-        arrays = (f["cadc_v_ramp_offset"], f["cadc_i_ramp_slope"], f["cadc_channel_offset"].reshape(-1))
-        return cls(target, options, *(array.astype(int) for array in arrays), channels.reshape(-1))
+        ramps = (f["cadc_v_ramp_offset"].astype(int), f["cadc_i_ramp_slope"].astype(int))
+        return cls(target, options, *ramps, f["cadc_channel_offset"].reshape(-1).astype(int), channels.reshape(-1))
 
     def _pairs(self) -> Iterator[tuple[Any, Container]]:
         for coordinate in halco.iter_all(halco.CADCConfigOnDLS):
@@ -307,8 +307,9 @@ class CorrelationCalibResult(CalibResult):
 
     def _pairs(self) -> Iterator[tuple[Any, Container]]:
         board = lola.DACChannelBlock()
-        board.set_voltage(halco.DACChannelOnBoard.v_res_meas, float(self.options.v_res_meas))
-        board.set_voltage(halco.DACChannelOnBoard.mux_dac_25, float(self.options.v_reset))
+        channels: Any = halco.DACChannelOnBoard
+        board.set_voltage(channels.v_res_meas, float(self.options.v_res_meas))
+        board.set_voltage(channels.mux_dac_25, float(self.options.v_reset))
         yield halco.DACChannelBlockOnBoard(), board
         yield from self._chip_pairs()
 

@@ -18,7 +18,7 @@ from neckar.facts import AXES
 
 NEURONS, QUADRANTS = AXES["circuit"], AXES["quadrant"]
 _CADC, _CAPMEM, _SIZE = hal.CADCSampleQuad.Value, hal.CapMemCell.Value, hal.NeuronConfig.MembraneCapacitorSize
-_Fields = ClassVar[Mapping[str, tuple[Convert, Any]]]
+_Fields = Mapping[str, tuple[Convert, Any]]
 
 
 class CalibTarget(Settings):
@@ -30,49 +30,53 @@ class CalibOptions(Settings):
 
 
 def _range(kind: Any) -> Convert:
-    return lambda value: Range(*(value.to_tuple() if isinstance(value, Range) else value), kind=kind)
+    def convert(value: Any) -> Range:
+        lower, upper = value.to_tuple() if isinstance(value, Range) else value
+        return Range(lower, upper, kind)
+
+    return convert
 
 
 class CADCCalibTarget(CalibTarget):
     """The parallel converter: codes of a CapMem voltage at the ends of the range, and what shall be read there."""
 
-    _fields: _Fields = {"dynamic_range": (_range(_CAPMEM), (70, 550)), "read_range": (_range(_CADC), (20, 220))}
+    _fields: ClassVar[_Fields] = {"dynamic_range": (_range(_CAPMEM), (70, 550)), "read_range": (_range(_CADC), (20, 220))}
 
 
 class CADCCalibOptions(CalibOptions):
     """Whether the digital offsets of the channels are calibrated."""
 
-    _fields: _Fields = {"calibrate_offsets": (bool, True)}
+    _fields: ClassVar[_Fields] = {"calibrate_offsets": (bool, True)}
 
 
 class NeuronCalibOptions(CalibOptions):
     """Which neuron is connected to a pad, if any; pads have no instrument in the twin."""
 
-    _fields: _Fields = {"readout_neuron": (optional(halco.AtomicNeuronOnDLS), None)}
+    _fields: ClassVar[_Fields] = {"readout_neuron": (optional(halco.AtomicNeuronOnDLS), None)}
 
 
 class UncalibratedCubaSynapticInput(Settings):
     """Strengths as biases that are set as they are, per neuron and input."""
 
-    _fields: _Fields = {"i_synin_gm": (array("i_synin_gm", _CAPMEM, (NEURONS, 2)), 500)}
+    _fields: ClassVar[_Fields] = {"i_synin_gm": (array("i_synin_gm", _CAPMEM, (NEURONS, 2)), 500)}
 
 
 class CalibratedCubaSynapticInput(Settings):
     """Excitatory and inhibitory inputs each as strong as the median neuron's at these biases."""
 
-    _fields: _Fields = {"i_synin_gm": (array("i_synin_gm", _CAPMEM, (2,)), 500)}
+    _fields: ClassVar[_Fields] = {"i_synin_gm": (array("i_synin_gm", _CAPMEM, (2,)), 500)}
 
 
 class CalibratedMatchingCubaSynapticInput(Settings):
     """All inputs as strong as the median neuron's excitatory one at this bias."""
 
-    _fields: _Fields = {"i_synin_gm": (_CAPMEM, 500)}
+    _fields: ClassVar[_Fields] = {"i_synin_gm": (_CAPMEM, 500)}
 
 
 class CalibratedCobaSynapticInput(Settings):
     """Conductance-based inputs: reversal and reference potentials in CADC LSB, per neuron and input. None: current-based, midpoint of leak and threshold."""
 
-    _fields: _Fields = {
+    _fields: ClassVar[_Fields] = {
         "e_coba_reversal": (array("e_coba_reversal", OptionalFloat, (NEURONS, 2)), None),
         "e_coba_reference": (array("e_coba_reference", OptionalFloat, (NEURONS, 2)), None),
     }
@@ -89,7 +93,7 @@ class NeuronCalibTarget(CalibTarget):
     CalibratedMatchingCubaSynapticInput = CalibratedMatchingCubaSynapticInput
     CalibratedCobaSynapticInput = CalibratedCobaSynapticInput
 
-    _fields: _Fields = {
+    _fields: ClassVar[_Fields] = {
         "leak": (array("leak", _CADC, (NEURONS,)), 80),
         "reset": (array("reset", _CADC, (NEURONS,)), 70),
         "threshold": (array("threshold", _CADC, (NEURONS,)), 125),
@@ -108,7 +112,7 @@ class NeuronCalibTarget(CalibTarget):
 class CorrelationCalibTarget(CalibTarget):
     """Correlation sensors: CADC LSB per pair without delay, and time constant."""
 
-    _fields: _Fields = {"amplitude": (float, 0.5), "time_constant": (TimeInS, 5e-6)}
+    _fields: ClassVar[_Fields] = {"amplitude": (float, 0.5), "time_constant": (TimeInS, 5e-6)}
 
 
 class CorrelationCalibOptions(CalibOptions):
@@ -121,7 +125,7 @@ class CorrelationCalibOptions(CalibOptions):
         ACAUSAL = 1
         BOTH = 2
 
-    _fields: _Fields = {
+    _fields: ClassVar[_Fields] = {
         "branches": (Branches, Branches.BOTH),
         "v_res_meas": (PotentialInVolt, 0.9),
         "v_reset": (PotentialInVolt, 1.85),
@@ -150,25 +154,25 @@ _PER_QUADRANT = {
 class STPCalibTarget(CalibTarget):
     """Voltages of short-term plasticity, per quadrant."""
 
-    _fields: _Fields = _PER_QUADRANT
+    _fields: ClassVar[_Fields] = _PER_QUADRANT
 
 
 class STPCalibOptions(CalibOptions):
     """Current of the ramp, and the voltage at which drivers are made equal, per quadrant."""
 
-    _fields: _Fields = {"i_ramp": (array("i_ramp", _CAPMEM, (QUADRANTS,)), 600), "v_stp": (array("v_stp", _CAPMEM, (QUADRANTS,)), 180)}
+    _fields: ClassVar[_Fields] = {"i_ramp": (array("i_ramp", _CAPMEM, (QUADRANTS,)), 600), "v_stp": (array("v_stp", _CAPMEM, (QUADRANTS,)), 180)}
 
 
 class SynapseDriverCalibOptions(CalibOptions):
     """The label of the event at which drivers are made equal: 32 - activation."""
 
-    _fields: _Fields = {"offset_test_activation": (hal.SynapseQuad.Label, 32 - 3)}
+    _fields: ClassVar[_Fields] = {"offset_test_activation": (hal.SynapseQuad.Label, 32 - 3)}
 
 
 class HagenNeuronCalibTarget(CalibTarget):
     """Neurons that integrate, for matrix multiplication. A target noise needs measurements."""
 
-    _fields: _Fields = {
+    _fields: ClassVar[_Fields] = {
         "leak": (array("leak", _CADC, (NEURONS,)), 120),
         "tau_mem": (array("tau_mem", TimeInS, (NEURONS,)), 60e-6),
         "tau_syn": (array("tau_syn", TimeInS, (NEURONS, 2)), 0.32e-6),
@@ -191,7 +195,7 @@ class TopLevelCalibTarget(CalibTarget):
 class SpikingCalibTarget(TopLevelCalibTarget):
     """A chip for spiking networks."""
 
-    _fields: _Fields = {
+    _fields: ClassVar[_Fields] = {
         "cadc_target": (instance("cadc_target", CADCCalibTarget), CADCCalibTarget()),
         "neuron_target": (instance("neuron_target", NeuronCalibTarget), NeuronCalibTarget()),
         "correlation_target": (optional(instance("correlation_target", CorrelationCalibTarget)), None),
@@ -202,7 +206,7 @@ class SpikingCalibTarget(TopLevelCalibTarget):
 class SpikingCalibOptions(CalibOptions):
     """Options of the parts of a calibration for spiking networks."""
 
-    _fields: _Fields = {
+    _fields: ClassVar[_Fields] = {
         "cadc_options": (instance("cadc_options", CADCCalibOptions), CADCCalibOptions()),
         "neuron_options": (instance("neuron_options", NeuronCalibOptions), NeuronCalibOptions()),
         "correlation_options": (instance("correlation_options", CorrelationCalibOptions), CorrelationCalibOptions()),
@@ -214,7 +218,7 @@ class SpikingCalibOptions(CalibOptions):
 class HagenCalibTarget(TopLevelCalibTarget):
     """A chip that multiplies matrices by integration on membranes."""
 
-    _fields: _Fields = {
+    _fields: ClassVar[_Fields] = {
         "cadc_target": (instance("cadc_target", CADCCalibTarget), CADCCalibTarget(dynamic_range=(150, 500))),
         "neuron_target": (instance("neuron_target", HagenNeuronCalibTarget), HagenNeuronCalibTarget()),
     }
@@ -223,7 +227,7 @@ class HagenCalibTarget(TopLevelCalibTarget):
 class HagenCalibOptions(CalibOptions):
     """Options of the parts of a calibration for integration on membranes."""
 
-    _fields: _Fields = {
+    _fields: ClassVar[_Fields] = {
         "cadc_options": (instance("cadc_options", CADCCalibOptions), CADCCalibOptions()),
         "neuron_options": (instance("neuron_options", NeuronCalibOptions), NeuronCalibOptions()),
         "neuron_disable_leakage": (bool, True),
@@ -234,7 +238,7 @@ class HagenCalibOptions(CalibOptions):
 class HagenSyninCalibTarget(TopLevelCalibTarget):
     """A chip that multiplies matrices by integration on synaptic lines."""
 
-    _fields: _Fields = {
+    _fields: ClassVar[_Fields] = {
         "cadc_target": (instance("cadc_target", CADCCalibTarget), CADCCalibTarget(dynamic_range=(150, 340))),
         "synapse_dac_bias": (_CAPMEM, 800),
     }
@@ -243,7 +247,7 @@ class HagenSyninCalibTarget(TopLevelCalibTarget):
 class HagenSyninCalibOptions(CalibOptions):
     """Options of the parts of a calibration for integration on synaptic lines."""
 
-    _fields: _Fields = {
+    _fields: ClassVar[_Fields] = {
         "cadc_options": (instance("cadc_options", CADCCalibOptions), CADCCalibOptions()),
         "synapse_driver_options": (instance("synapse_driver_options", SynapseDriverCalibOptions), SynapseDriverCalibOptions()),
     }
@@ -256,7 +260,11 @@ OPTIONS: Mapping[type[TopLevelCalibTarget], type[CalibOptions]] = {
 }
 """The options that belong to each target."""
 
-_STRENGTHS = {CalibratedMatchingCubaSynapticInput: "matched", CalibratedCubaSynapticInput: "separate", UncalibratedCubaSynapticInput: "fixed"}
+_STRENGTHS: Mapping[type, calibration.Strength] = {
+    CalibratedMatchingCubaSynapticInput: "matched",
+    CalibratedCubaSynapticInput: "separate",
+    UncalibratedCubaSynapticInput: "fixed",
+}
 
 
 def to_neckar(target: Any, options: Any) -> calibration.SpikingTarget | calibration.HagenTarget | calibration.HagenSyninTarget:
@@ -303,7 +311,7 @@ def _neurons(n: NeuronCalibTarget) -> calibration.NeuronTarget:
         tau_mem_s=_floats(n.tau_mem),
         tau_syn_s=_floats(n.tau_syn),
         i_synin_gm=_floats(gm) if isinstance(gm, Array) else float(gm),
-        strength=_STRENGTHS[type(n.cuba_synin)],  # type: ignore[arg-type]
+        strength=_STRENGTHS[type(n.cuba_synin)],
         e_coba_reversal=_floats(n.coba_synin.e_coba_reversal),
         e_coba_reference=_floats(n.coba_synin.e_coba_reference),
         membrane_capacitance=_floats(n.membrane_capacitance),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,6 +182,10 @@ class Range:
         If the lower end is above the upper one.
     """
 
+    Value: Any
+    lower: Any
+    upper: Any
+
     def __init__(self, lower: Any, upper: Any, kind: Any = int) -> None:
         self.__dict__.update(Value=kind, lower=kind(lower), upper=kind(upper))
         if lower > upper:
@@ -213,6 +217,10 @@ class Settings:
 
     _fields: ClassVar[Mapping[str, tuple[Convert, Any]]] = {}
     __hash__ = None  # type: ignore[assignment]
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(self, **values: Any) -> None:
         for name, (convert, default) in self._all().items():

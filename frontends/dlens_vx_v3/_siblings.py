@@ -28,7 +28,7 @@ SIBLINGS: Mapping[str, str] = MappingProxyType(
 )
 """Module of `dlens_vx_v3` whose public names each sibling re-exports."""
 
-FRONT_ENDS = ("dlens_vx_v3", "pynn_brainscales", *SIBLINGS)
+FRONT_ENDS = ("calix", "dlens_vx_v3", "pyccalix", "pynn_brainscales", *SIBLINGS)
 """Every import name of the real platform that Neckar's wheel installs."""
 
 

@@ -41,7 +41,7 @@ class Settings:
         ConfigurationError
             If there are not settings for all neurons.
         """
-        columns = {
+        columns: dict[str, Any] = {
             "refractory_period_refractory_time": self.refractory_counters,
             "refractory_period_reset_holdoff": self.reset_holdoff,
             "refractory_period_input_clock": self.input_clock,

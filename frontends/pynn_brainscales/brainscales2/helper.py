@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from dlens_vx_v3 import hxcomm, lola
-from dlens_vx_v3._container import Member, Sub, chip_of, declared
+from dlens_vx_v3 import hxcomm, lola, sta
+from dlens_vx_v3._member import Member
+from dlens_vx_v3._part import Sub, declared
 from dlens_vx_v3.hxcomm import ZERO_MOCK_IDENTIFIER, choice
 from neckar.calibration import store, warn_if_foreign
-from neckar.chip.config import ChipConfig
 from neckar.chip.config_file import loads
 from neckar.lab import current_lab
 
@@ -61,9 +61,10 @@ def chip_from_file(path: str | Path) -> lola.Chip:
 
 
 def _chip(data: bytes, source: str) -> lola.Chip:
-    fields, provenance = loads(data, source)
-    warn_if_foreign(provenance, current_lab(), source)
-    return chip_of(ChipConfig(fields))
+    warn_if_foreign(loads(data, source)[1], current_lab(), source)
+    dump = sta.DumperDone()
+    sta.from_portablebinary(dump, data)
+    return sta.convert_to_chip(dump)
 
 
 def get_unique_identifier() -> list[str]:

@@ -31,6 +31,7 @@ from neckar.calibration.targets import (
     NeuronTarget,
     SpikingTarget,
     StpTarget,
+    Strength,
     unusual,
 )
 from neckar.chip.effects import Effects
@@ -50,6 +51,7 @@ __all__ = [
     "NeuronTarget",
     "SpikingTarget",
     "StpTarget",
+    "Strength",
     "calibrate",
     "warn_if_foreign",
 ]

@@ -19,14 +19,14 @@ def documented(package: str) -> list[str]:
     return re.findall(r"^\| `(\w+)` \|", section[1], re.MULTILINE)
 
 
-@pytest.mark.parametrize("package", ["neckar", "neckar.program", "neckar.lab", "neckar.network", "neckar.chip"])
+@pytest.mark.parametrize("package", ["neckar", "neckar.program", "neckar.lab", "neckar.network", "neckar.calibration", "neckar.chip"])
 def test_the_page_names_what_is_exported(package):
     exported = importlib.import_module(package).__all__
     names = documented(package)
     assert sorted(names) == sorted(exported)
 
 
-@pytest.mark.parametrize("package", ["neckar", "neckar.program", "neckar.lab", "neckar.network", "neckar.chip"])
+@pytest.mark.parametrize("package", ["neckar", "neckar.program", "neckar.lab", "neckar.network", "neckar.calibration", "neckar.chip"])
 def test_what_is_exported_exists(package):
     module = importlib.import_module(package)
     assert [name for name in module.__all__ if not hasattr(module, name)] == []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,8 +20,8 @@ _INSIDE = (TypeError, ValueError, LookupError, AttributeError, AssertionError, A
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Say what was asked where PyNN or numpy refuse an argument.
+def explained(what: Callable[[], str]) -> Iterator[None]:
+    """Say what was asked where PyNN or numpy refuse an argument; `what` is called in that case alone.
 
     Raises
     ------
@@ -34,7 +35,12 @@ def explained(what: str) -> Iterator[None]:
     except _PYNN_ERRORS:
         raise
     except _INSIDE as error:
-        raise ArgumentTypeError(f"{what} cannot be understood: {error or type(error).__name__}. Compare its arguments with PyNN's.") from error
+        raise ArgumentTypeError(f"{what()} cannot be understood: {error or type(error).__name__}. Compare its arguments with PyNN's.") from error
+
+
+def shown(arguments: Mapping[str, Any]) -> str:
+    """Return keyword arguments for an error text, long values shortened."""
+    return ", ".join(f"{name}={reprlib.repr(value)}" for name, value in arguments.items())
 
 
 def checked_size(size: Any) -> Any:
@@ -70,19 +76,21 @@ def checked_selector(selector: Any, n: int, label: str) -> slice | NDArray[np.in
         If it selects none, or cells that do not exist.
     """
     if isinstance(selector, slice):
-        with explained(f"the slice {selector} of {label!r}"):
+        with explained(lambda: f"the slice {selector} of {label!r}"):
             numbers = np.arange(n)[selector]
         if not len(numbers):
             raise CellIndexError(f"the slice {selector} of {label!r} selects none of its {n} cells; allowed is at least one.")
         return selector
     if isinstance(selector, str) or not isinstance(selector, Iterable):
-        raise ArgumentTypeError(f"a view of {label!r} with {selector!r} was asked for; allowed are slices, masks, and lists or arrays of numbers.")
-    with explained(f"a view of {label!r} with {selector!r}"):
+        raise ArgumentTypeError(f"a view of {label!r} with {reprlib.repr(selector)} was asked for; allowed are slices, masks, and lists or arrays of numbers.")
+    with explained(lambda: f"a view of {label!r} with {reprlib.repr(selector)}"):
         array = np.asarray(list(selector))
     if array.dtype.kind == "b" and array.shape == (n,):
         array = np.flatnonzero(array)
     if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu" or array.min() < -n or array.max() >= n:
-        raise CellIndexError(f"a view of {label!r} with {selector!r} was asked for; allowed are a mask of length {n}, or numbers from 0 to {n - 1}.")
+        raise CellIndexError(
+            f"a view of {label!r} with {reprlib.repr(selector)} was asked for; allowed are a mask of length {n}, or numbers from 0 to {n - 1}."
+        )
     return np.asarray(array % n, np.int64)
 
 

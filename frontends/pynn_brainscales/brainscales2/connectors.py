@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyNN.connectors
 from pyNN.connectors import Connector
 
-from pynn_brainscales.brainscales2._checks import explained
+from pynn_brainscales.brainscales2._checks import explained, shown
 
 __all__ = [
     "AllToAllConnector",
@@ -36,19 +37,19 @@ class _Located(Connector):
     """Has keyword-only selectors of the source and target compartment, and says what was asked where PyNN's connectors or numpy refuse an argument."""
 
     def __init__(self, *args: Any, location_selector: str | None = None, source_location_selector: str | None = None, **kwargs: Any) -> None:
-        with explained(self._asked(args, kwargs)):
+        with explained(lambda: self._asked(args, kwargs)):
             super().__init__(*args, **kwargs)
         self.location_selector = location_selector
         self.source_location_selector = source_location_selector
 
     def connect(self, projection: Any) -> None:
         """Connect the ends of a projection."""
-        with explained(f"{type(self).__name__} for projection {projection.label!r} of {projection.pre.size} x {projection.post.size} cells"):
+        with explained(lambda: f"{type(self).__name__} for projection {projection.label!r} of {projection.pre.size} x {projection.post.size} cells"):
             super().connect(projection)
 
     @classmethod
     def _asked(cls, args: Any, kwargs: Any) -> str:
-        return f"{cls.__name__}({', '.join([*map(repr, args), *(f'{name}={value!r}' for name, value in kwargs.items())])})"
+        return f"{cls.__name__}({', '.join([*map(reprlib.repr, args), *([shown(kwargs)] if kwargs else [])])})"
 
 
 class _LocatedMap(_Located):

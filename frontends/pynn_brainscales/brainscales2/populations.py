@@ -17,7 +17,7 @@ from pyNN.parameters import ParameterSpace, simplify
 import neckar.network
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from pynn_brainscales.brainscales2 import simulator
-from pynn_brainscales.brainscales2._checks import checked_count, checked_index, checked_names, checked_selector, checked_size, explained
+from pynn_brainscales.brainscales2._checks import checked_count, checked_index, checked_names, checked_selector, checked_size, explained, shown
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, RunStateError, UncalibratedError, UnknownObservableError
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 from pynn_brainscales.brainscales2.recording import Recorder, check_format
@@ -85,7 +85,7 @@ class _Cells:
 
     def set(self: Any, **parameters: Any) -> None:
         """Set parameters: one value for all cells or one for each; either all or, if one is refused, none."""
-        with explained(f"set({', '.join(f'{name}={value!r}' for name, value in parameters.items())}) of population {self.label!r}"):
+        with explained(lambda: f"set({shown(parameters)}) of population {self.label!r}"):
             super().set(**parameters)  # type: ignore[misc]
 
     def initialize(self: Any, **initial_values: Any) -> None:
@@ -222,7 +222,7 @@ class Population(_Cells, pyNN.common.Population):
         self.changed_since_last_run = self.changed_topology = self.changed_input_data = True  # upstream's flags, without effect
         _check_celltype(cellclass, cellparams)
         if isinstance(cellclass, type):
-            with explained(f"{cellclass.__name__} with the parameters {cellparams!r}"):
+            with explained(lambda: f"{cellclass.__name__} with the parameters {shown(cellparams or {})}"):
                 cellclass = cellclass(**(cellparams or {}))
         if not isinstance(label, str | None):
             raise ArgumentTypeError(f"the label {label!r} was asked for; allowed is a str, or None.")
@@ -263,7 +263,7 @@ class Population(_Cells, pyNN.common.Population):
         start = celltype.start_values(state.base_config(), self.circuits) if self.circuits.size else {}
         start = {name: values for name, values in start.items() if name not in celltype.given}
         space._parameters = {name: copy.copy(values) for name, values in space._parameters.items() if name not in start}
-        with explained(f"population {self.label!r} of {self.size} cells with the parameters {', '.join(sorted(celltype.given))}"):
+        with explained(lambda: f"population {self.label!r} of {self.size} cells with the parameters {', '.join(sorted(celltype.given))}"):
             space.shape = (self.size,)
             space.evaluate(simplify=False)
         given = {name: celltype.stored(name, values) for name, values in space._parameters.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from dlens_vx_v3 import halco
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import AXES
 from pynn_brainscales.brainscales2 import simulator
-from pynn_brainscales.brainscales2._checks import checked_names, explained
+from pynn_brainscales.brainscales2._checks import checked_names, explained, shown
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, RunStateError, UnknownObservableError, WeightSignError
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 from pynn_brainscales.brainscales2.standardmodels.synapses import StaticSynapse
@@ -65,7 +66,7 @@ class Connection(pyNN.common.Connection):
 
     @weight.setter
     def weight(self, value: float) -> None:
-        with explained(f"weight {value!r} of a connection of projection {self.projection.label!r}"):
+        with explained(lambda: f"weight {reprlib.repr(value)} of a connection of projection {self.projection.label!r}"):
             weight = np.array([float(value)])
         self.projection._set_weights(weight, slice(self._number, self._number + 1))
 
@@ -125,7 +126,7 @@ class Projection(pyNN.common.Projection):
         if isinstance(postsynaptic_neurons, pyNN.common.BasePopulation) and not postsynaptic_neurons.celltype.receptor_types:
             text = "ends in spike sources, which have no synapses. Exchange its two ends."
             raise ConfigurationError(f"projection {label!r} {text}")
-        with explained(f"projection {label!r} from {presynaptic_neurons.label!r} to {postsynaptic_neurons.label!r}, receptor {receptor_type!r}"):
+        with explained(lambda: f"projection {label!r} from {presynaptic_neurons.label!r} to {postsynaptic_neurons.label!r}, receptor {receptor_type!r}"):
             super().__init__(presynaptic_neurons, postsynaptic_neurons, connector, synapse_type, source, receptor_type, space or Space(), label)
         self.pre_compartment = self._compartment(presynaptic_neurons, connector, "source_location_selector")
         self.post_compartment = self._compartment(postsynaptic_neurons, connector, "location_selector")
@@ -276,7 +277,7 @@ class Projection(pyNN.common.Projection):
         unknown = [name for name in attributes if name not in known]
         if unknown:
             raise pyNN.errors.NonExistentParameterError(unknown[0], type(self.synapse_type).__name__, list(known))
-        with explained(f"set({', '.join(f'{name}={value!r}' for name, value in attributes.items())}) of projection {self.label!r}"):
+        with explained(lambda: f"set({shown(attributes)}) of projection {self.label!r}"):
             columns = {name: np.asarray(value, np.float64) for name, value in attributes.items() if isinstance(value, list | np.ndarray)}
             columns = {name: value for name, value in columns.items() if value.ndim == 1}
             space = ParameterSpace({name: value for name, value in attributes.items() if name not in columns}, self.synapse_type.get_schema(), self.shape)

@@ -47,6 +47,13 @@ def current_lab() -> Any:
 class ID(int, IDMixin):
     """A neuron of a population: its number, with the population behind it."""
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # numpy asks every number for these; PyNN would look them up among all parameters
+            raise AttributeError(f"a cell has no attribute {name!r}.")
+        if name != "parent" and name in self.celltype.default_parameters:
+            return self.as_view().get(name)
+        return super().__getattr__(name)
+
 
 @dataclass(frozen=True, eq=False)
 class _Snippet:

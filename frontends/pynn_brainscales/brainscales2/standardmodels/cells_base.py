@@ -16,7 +16,7 @@ from neckar.errors import ConfigurationError
 from neckar.facts import Register, registers
 from neckar.network import POINT, Morphology
 from neckar.network import Population as NetworkPopulation
-from pynn_brainscales.brainscales2._checks import explained
+from pynn_brainscales.brainscales2._checks import explained, shown
 from pynn_brainscales.brainscales2._placement import logical_compartments
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 
@@ -39,7 +39,7 @@ class StandardCellType(pyNN.standardmodels.StandardCellType, ABC):
 
     def __init__(self, **parameters: Any) -> None:
         given = {name: value for name, value in parameters.items() if value is not None or name not in self.default_parameters}
-        with explained(f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"):
+        with explained(lambda: f"{type(self).__name__}({shown(given)})"):
             super().__init__(**given)
         self.given: frozenset[str] = frozenset(given)
         """Parameters that do not start from the population's start values."""

@@ -9,7 +9,7 @@ import pyNN.standardmodels.synapses
 from pyNN.standardmodels import build_translations
 
 from neckar.errors import ConfigurationError
-from pynn_brainscales.brainscales2._checks import explained
+from pynn_brainscales.brainscales2._checks import explained, shown
 from pynn_brainscales.brainscales2._errors import FixedRuleError
 from pynn_brainscales.brainscales2.plasticity_rules import ObservablePerSynapse, PlasticityRule, PlasticityRuleHandle, Timer
 
@@ -32,7 +32,7 @@ class StaticSynapse(pyNN.standardmodels.synapses.StaticSynapse):
     parameter_checks: ClassVar[dict[str, Any]] = {}  # the projection checks all connections at once
 
     def __init__(self, **parameters: Any) -> None:
-        with explained(f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in parameters.items())})"):
+        with explained(lambda: f"{type(self).__name__}({shown(parameters)})"):
             super().__init__(**parameters)
 
     def _get_minimum_delay(self) -> float:

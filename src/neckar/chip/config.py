@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.errors import ConfigurationError, ParameterRangeError, UnknownNameError, nearest
 from neckar.facts import Register, check_codes, registers
+from neckar.program._plain import FrozenFields
 
 _ALIGNMENT = 64
 _TABLE = registers("brainscales2")
@@ -113,10 +114,10 @@ class ChipConfig:
         twin._adopt(self._data)
         return twin
 
-    def apply(self, delta: Mapping[str, ArrayLike]) -> None:
-        """Write fields in place; either all of `delta` or, if anything in it is wrong, nothing."""
-        checked = {name: _checked(name, codes, _field(name).shape) for name, codes in delta.items()}
-        for name, codes in checked.items():
+    def apply(self, delta: Mapping[str, ArrayLike], *, checked: bool = False) -> None:
+        """Write fields in place; either all of `delta` or, if anything in it is wrong, nothing. `checked`: a Program has looked at them already."""
+        codes_of = delta if checked else {name: _checked(name, codes, _field(name).shape) for name, codes in delta.items()}
+        for name, codes in codes_of.items():
             _view(self._data, name)[...] = codes
 
     def updated(self, delta: Mapping[str, ArrayLike]) -> Self:
@@ -131,10 +132,10 @@ class ChipConfig:
         fields_changed = np.unique(np.searchsorted(_STARTS, bytes_changed, side="right") - 1)
         return {_NAMES[i]: self[_NAMES[i]].copy() for i in fields_changed}
 
-    def as_mapping(self) -> dict[str, NDArray[Any]]:
+    def as_mapping(self) -> FrozenFields:
         """Return every field as a read-only array that no later change of this object reaches."""
         snapshot = self.copy()
-        return {name: snapshot[name] for name in _FIELDS}
+        return FrozenFields({name: _view(snapshot._frozen, name) for name in _FIELDS})
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         try:

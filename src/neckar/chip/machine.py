@@ -121,7 +121,7 @@ class Chip:
         began = time.perf_counter()
         self._refuse(program)
         base = self._registers(state)
-        base.apply(program.config)
+        base.apply(program.config, checked=True)
         if self.instruments == "silicon":
             check_cadc(program, base)
         check_memory(program, conversion_ticks(base), share=self.instruments == "silicon")

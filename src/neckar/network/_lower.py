@@ -218,7 +218,7 @@ def map_network(network: Network, *, base: ChipConfig, permutation: ArrayLike | 
     source_fields = {name: _frozen(codes) for name, codes in lower_background(network, routing.generators, base).items()}
     if old is not None and _equal(source_fields, old.source_fields):
         source_fields = dict(old.source_fields)
-    base_fields = base.as_mapping() if previous is None else previous.base_fields
+    base_fields = _fields_of(base) if previous is None else previous.base_fields
     began.append(time.perf_counter())
     if synapse_fields and (old is None or synapse_fields is not old.synapse_fields):
         fields = {**neuron_fields, **synapse_fields, **source_fields}
@@ -296,6 +296,18 @@ def build_program(
         plasticity=tuple(plasticity),
         labels=labels or {},
     )
+
+
+_last_base: tuple[ChipConfig, Fields] | None = None
+
+
+def _fields_of(base: ChipConfig) -> Fields:
+    """Return every field of a configuration, the same arrays as long as it is equal to the last one."""
+    global _last_base
+    last = _last_base
+    if last is None or last[0] != base:
+        _last_base = last = base.copy(), base.as_mapping()
+    return last[1]
 
 
 def _check_one_instance(network: Network) -> None:

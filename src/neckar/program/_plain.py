@@ -11,7 +11,7 @@ import operator
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -37,6 +37,12 @@ class FrozenDict(dict[K, V]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FrozenDict, (dict(self),)
+
+
+class FrozenFields(FrozenDict[str, NDArray[Any]]):
+    """Arrays that are known to be read-only, with names that are known to be strings: plain data takes them without looking at each."""
+
+    __slots__ = ()
 
 
 class Plain:
@@ -213,6 +219,8 @@ def mapping_of(mapping: Mapping[str, Any], where: str, convert: Callable[[Any, s
     """Return a frozen copy of a mapping, or of what ``as_mapping()`` gives, with string keys and values converted by ``convert(value, where)``."""
     if not isinstance(mapping, Mapping) and hasattr(mapping, "as_mapping"):
         mapping = mapping.as_mapping()
+    if isinstance(mapping, FrozenFields) and convert is frozen:
+        return cast(FrozenDict[str, V], mapping)
     if not isinstance(mapping, Mapping):
         raise ProgramError(f"{where} is {summary(mapping)}; allowed is a mapping of names. Write {{name: value}}.")
     return FrozenDict({string(key, f"a key of {where}"): convert(value, f"{where}[{key!r}]") for key, value in mapping.items()})

@@ -91,6 +91,11 @@ class Board:
         """Return a copy; the containers are shared."""
         return Board(dict(self.stored), self.madc_awake)
 
+    def reset_chip(self) -> None:
+        """Forget what belongs to the chip: all but the containers of board and FPGA."""
+        self.stored = {place: container for place, container in self.stored.items() if type(place).__name__.endswith(("OnBoard", "OnFPGA"))}
+        self.madc_awake = False
+
 
 class ConnectionHandle:
     """An open connection. Made by ``with ManagedConnection() as connection``.

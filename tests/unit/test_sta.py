@@ -429,6 +429,27 @@ def test_registers_of_the_converter_hold_for_the_whole_program(connection: hxcom
         execute(connection, builder)
 
 
+def test_registers_of_the_converter_stay_as_they_were_written_last(connection: hxcomm.ConnectionHandle) -> None:
+    builder = sta.PlaybackProgramBuilder()
+    builder.write(NEURON, silent_neuron())
+    read_out(builder, NEURON)
+    start_madc(builder)
+    wait(builder, 10)
+    config = hal.MADCConfig()
+    config.sample_duration_adjust, config.calibration_wait_value = 7, 12
+    builder.write(halco.MADCConfigOnDLS(), config)
+    first = execute(connection, builder)
+    assert len(first.madc_samples) == pytest.approx(10e-6 / 34e-9, abs=1)  # the burst had the registers of its start
+    builder = sta.PlaybackProgramBuilder()
+    ticket = builder.read(halco.MADCConfigOnDLS())
+    execute(connection, builder)
+    assert ticket.get() == config
+    builder, _ = sta.ChipInit(connection.get_hwdb_entry()[0]).generate()
+    ticket = builder.read(halco.MADCConfigOnDLS())
+    execute(connection, builder)
+    assert ticket.get() == hal.MADCConfig()
+
+
 def external(connection: hxcomm.ConnectionHandle, volt: float) -> np.ndarray:
     """Return what the converter reads at a voltage of the board, as upstream's demonstration measures it."""
     init = sta.SystemInit(connection.get_hwdb_entry()[0])

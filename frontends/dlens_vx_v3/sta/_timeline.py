@@ -28,13 +28,14 @@ from dlens_vx_v3 import hal, halco, logger
 from dlens_vx_v3._container import Index, container_type_of
 from dlens_vx_v3.halco import Coordinate
 from dlens_vx_v3.hxcomm import Board
-from dlens_vx_v3.sta._cadc import CadcRead, read_rows, records
-from dlens_vx_v3.sta._commands import Command, ContainerTicket, Read, Wait, Write
+from dlens_vx_v3.sta._cadc import read_rows, records
+from dlens_vx_v3.sta._commands import Command, Read, Wait, Write
+from dlens_vx_v3.sta._questions import Question, timed_reads
 from dlens_vx_v3.sta._readout import channels_of
-from dlens_vx_v3.sta._registers import EXTERNAL_VOLTAGE, FPGA_TICKS, At, PendingRead, Reads, check_command, codes_of
+from dlens_vx_v3.sta._registers import EXTERNAL_VOLTAGE, FPGA_TICKS, At, PendingRead, check_command, codes_of
 from neckar.chip.config import ChipConfig
 from neckar.errors import UnsupportedFeatureError
-from neckar.program import Events, MadcChannel, Program, Record, Recording, Snippet, TimedWrite
+from neckar.program import Events, MadcChannel, Program, Record, Snippet, TimedWrite
 
 _CONVERTER = (EXTERNAL_VOLTAGE, *(name for name in ChipConfig.default() if name.startswith("madc_")))
 _CADC_ROWS = (halco.CADCSampleRowOnDLS, halco.CADCSamplesOnDLS)
@@ -50,30 +51,6 @@ class Change:
     field: str
     index: Index
     codes: Any
-
-
-@dataclass
-class Question:
-    """A ticket, and where its answer comes from: a read of registers or of the CADC, or what was stored for its coordinate."""
-
-    ticket: ContainerTicket
-    at: At
-    cycles: int
-    pending: PendingRead | None = None
-    stored: Any = None
-    cadc: CadcRead | None = None
-    since: PendingRead | None = None  # the counter when it was reset
-
-    def answer(self, recording: Recording) -> Any:
-        """Return the container from a recording."""
-        if self.cadc is not None:
-            return self.cadc.take(recording)
-        if self.pending is None:
-            return self.stored
-        container = self.pending.take(recording, stored=self.stored)
-        if self.since is not None:
-            container.count = (int(container.count) - int(self.since.take(recording).count)) % (container.Count.max + 1)
-        return container
 
 
 @dataclass
@@ -139,6 +116,8 @@ class Timeline:
         for change in self.changes:
             at: At = "after" if change.tick == end else change.tick
             writes.append(TimedWrite(at=at, field=change.field, index=change.index, value=np.asarray(change.codes)))
+        later = [name for name in _CONVERTER if name in config and config[name] != self.config[name]]  # written after the last start
+        writes += [TimedWrite(at="after", field=name, value=np.array(self.config[name])) for name in later]
         snippets = self._snippets(end)
         return Program(
             machine="brainscales2",
@@ -146,7 +125,7 @@ class Timeline:
             snippets=tuple(replace(snippet, record=None) for snippet in snippets) if len(snippets) == 1 else tuple(snippets),
             entries=Events.from_lists([sorted(self.events)]),
             writes=tuple(writes),
-            reads=self._timed_reads(end),
+            reads=timed_reads(self.questions, end),
             record=snippets[0].record or Record(),
         )
 
@@ -242,7 +221,7 @@ class Timeline:
         board = {EXTERNAL_VOLTAGE: self.config[EXTERNAL_VOLTAGE]}
         self.config, self.was_reset = ChipConfig(board), True
         self._touched = {name: np.ones(codes.shape, bool) for name, codes in board.items()}
-        self.board.madc_awake = False
+        self.board.reset_chip()
 
     def _control_converter(self, control: Any) -> None:
         self.board.madc_awake |= bool(control.wake_up)
@@ -292,20 +271,6 @@ class Timeline:
             Snippet(b - a, record=Record(spikes="all" if section.spikes else (), madc=section.madc if section.spikes else (), cadc=cadc))
             for section, a, b in zip(inside, borders, borders[1:], strict=False)
         ]
-
-    def _timed_reads(self, end: int) -> tuple[Any, ...]:
-        """Return the reads; those at the end belong to the phase after it."""
-        last: At = end
-        reads, rows = Reads(), []
-        for question in self.questions:
-            if question.pending is not None:
-                question.at = "after" if question.at == last else question.at
-                question.pending = reads.add(question.pending.coordinate, question.at)
-            if question.since is not None:
-                question.since = reads.add(question.since.coordinate, "after" if question.since.at == last else question.since.at)
-            if question.cadc is not None:
-                rows += [read for row in question.cadc.rows for read in row.reads()]
-        return (*reads.timed(), *rows)
 
 
 def _key(index: Index) -> tuple[int | slice, ...]:

@@ -160,6 +160,23 @@ def test_hooks_that_make_no_sense_are_refused_before_anything_runs() -> None:
         assert pynn.get_current_time() == 0
 
 
+def test_what_would_act_and_has_no_model_is_refused_and_what_every_run_starts_with_is_not() -> None:
+    acting: list[dict[str, object]] = [
+        {"inside_realtime_begin": {halco.NeuronResetOnDLS(3): hal.NeuronReset()}},
+        {"inside_realtime_end": {halco.SpikeCounterResetOnDLS(3): hal.SpikeCounterReset()}},
+        {"post_realtime": {halco.PADIEventOnDLS(): hal.PADIEvent()}},
+    ]
+    for fields in acting:
+        relay(pynn.InjectedConfiguration(**fields))
+        with pytest.raises(UnsupportedFeatureError, match="has no model"):
+            pynn.run(RUNTIME)
+    relay(readout=pynn.InjectedReadout(post_realtime={halco.CADCSamplesOnDLS()}))
+    with pytest.raises(UnsupportedFeatureError, match="device='cadc'"):
+        pynn.run(RUNTIME)
+    relay(pynn.InjectedConfiguration(pre_realtime={halco.NeuronResetOnDLS(3): hal.NeuronReset(), halco.SpikeCounterResetOnDLS(3): hal.SpikeCounterReset()}))
+    pynn.run(RUNTIME)
+
+
 def test_what_was_read_is_asked_at_the_right_time() -> None:
     for ask in (pynn.get_pre_realtime_read, pynn.get_post_realtime_read, pynn.get_post_realtime_read_ppu_symbols, pynn.get_execution_instance_data):
         with pytest.raises(RuntimeError, match=r"setup\(\)"):

@@ -21,14 +21,20 @@ from neckar.program import Recording, TimedRead, TimedWrite
 _NEURON_RESET = "Every program starts with a reset of all neurons: make it two programs."
 _REFUSED: Mapping[type[Coordinate], str] = {
     halco.BlockPostPulseOnDLS: "Let neurons fire instead.",
-    halco.CADCSampleQuadOnDLS: "Read a whole row: CADCSampleRowOnDLS.",
+    halco.CADCSampleQuadOnDLS: "Read a whole row: CADCSampleRowOnDLS in a playback program.",
+    halco.CADCSampleRowOnDLS: "Read it in a playback program, or record with device='cadc'.",
+    halco.CADCSamplesOnDLS: "Read it in a playback program, or record with device='cadc'.",
     halco.CorrelationResetOnDLS: "Reset a whole row: CorrelationResetRowOnDLS with a lola.CorrelationResetRow.",
     halco.NeuronResetOnDLS: _NEURON_RESET,
     halco.NeuronResetQuadOnDLS: _NEURON_RESET,
     halco.PADIEventOnDLS: "Send the event through the crossbar: SpikePack1ToChipOnDLS.",
+    halco.SpikeCounterResetOnDLS: "Reset it in a playback program; every run starts with counters at 0.",
     halco.PPUControlRegisterOnDLS: "Leave inhibit_reset off: no plasticity program runs in this version.",
 }
 """Coordinates whose containers act at the moment at which they are written or read, and what to do instead."""
+
+_AT_START = (halco.NeuronResetOnDLS, halco.NeuronResetQuadOnDLS, halco.SpikeCounterResetOnDLS)
+"""What every run starts with by itself."""
 
 At = int | Literal["before", "after"]
 
@@ -63,8 +69,8 @@ def check_pair(coordinate: Coordinate, container: Any) -> None:
         raise ContainerTypeError(f"{type(coordinate).__name__} takes a {kind.__name__}, got {type(container).__name__}. Give another one of the two.")
 
 
-def check_command(coordinate: Coordinate, container: Any = None) -> None:
-    """Refuse to write a container, or to read a coordinate if there is none, where silicon would do something that the twin does not.
+def check_command(coordinate: Coordinate, container: Any, at: At) -> None:
+    """Refuse to write a container, or to read a coordinate if it is None, where silicon would do something that the twin does not.
 
     Raises
     ------
@@ -72,7 +78,10 @@ def check_command(coordinate: Coordinate, container: Any = None) -> None:
         The text says what to do instead.
     """
     remedy = _REFUSED.get(type(coordinate))
-    if remedy is not None and not (isinstance(coordinate, halco.PPUControlRegisterOnDLS) and not getattr(container, "inhibit_reset", False)):
+    harmless = isinstance(coordinate, _AT_START) if at == "before" else False
+    if isinstance(coordinate, halco.PPUControlRegisterOnDLS):
+        harmless = not getattr(container, "inhibit_reset", False)
+    if remedy is not None and not harmless:
         raise UnsupportedFeatureError(f"a command goes to {coordinate}, which has no model. {remedy}")
 
 
@@ -87,7 +96,14 @@ def codes_of(coordinate: Coordinate, container: Any) -> Iterator[tuple[str, Inde
 
 
 def timed_writes(coordinate: Coordinate, container: Container, at: At) -> list[TimedWrite]:
-    """Return the register writes that bring a container to the chip at a tick or in a phase."""
+    """Return the register writes that bring a container to the chip at a tick or in a phase.
+
+    Raises
+    ------
+    UnsupportedFeatureError
+        If it would do something on silicon that has no model.
+    """
+    check_command(coordinate, container, at)
     return [TimedWrite(at=at, field=field, index=index, value=np.asarray(codes)) for field, index, codes in codes_of(coordinate, container)]
 
 
@@ -112,7 +128,10 @@ class Reads:
         ------
         UnknownNameError
             If nothing can be read there.
+        UnsupportedFeatureError
+            If the read would do something on silicon that has no model.
         """
+        check_command(coordinate, None, at)
         pending = PendingRead(coordinate, at)
         for place in pending.places:
             wanted = self._wanted.setdefault((at, place.field), [])

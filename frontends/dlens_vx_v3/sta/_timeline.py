@@ -155,7 +155,7 @@ class Timeline:
         if isinstance(coordinate, _CADC_ROWS):
             self._read_cadc(command)
             return
-        check_command(coordinate)
+        check_command(coordinate, None, at)
         pending = PendingRead(coordinate, at) if kind.places(coordinate) else None
         stored = self.board.stored.get(coordinate)
         if pending is None and stored is None:
@@ -191,10 +191,8 @@ class Timeline:
                 if self.begun:
                     counter = coordinate.toSpikeCounterReadOnDLS()
                     self._counter_resets[counter] = PendingRead(counter, FPGA_TICKS * self.now)
-            case halco.NeuronResetOnDLS() | halco.NeuronResetQuadOnDLS() if not self.begun:
-                pass  # every program starts with a reset of all neurons
             case _:
-                check_command(coordinate, container)
+                check_command(coordinate, container, FPGA_TICKS * self.now if self.begun else "before")
                 self.board.stored[coordinate] = container
                 self._codes(coordinate, container)
 

@@ -253,7 +253,7 @@ def _refuse_foreign(data: bytes, source: str) -> NoReturn:
         raise CorruptFileError(f"{source} is {state}: its writer did not finish. {_WRITE_AGAIN}")
     known = (meaning for start, meaning in _FOREIGN if data.startswith(start))
     meaning = next(known, f"something that starts with {data[:12]!r}")
-    raise FileFormatError(f"{source} is no configuration of Neckar; it looks like {meaning}. Use a file that Neckar wrote, for instance by `neckar calibrate`.")
+    raise FileFormatError(f"{source} is no configuration of Neckar; it looks like {meaning}. Use a file that Neckar wrote, for instance beside pynn.helper.nightly_calib_path().")
 
 
 def _unpacked(packed: bytes) -> bytes:

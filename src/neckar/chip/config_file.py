@@ -253,7 +253,8 @@ def _refuse_foreign(data: bytes, source: str) -> NoReturn:
         raise CorruptFileError(f"{source} is {state}: its writer did not finish. {_WRITE_AGAIN}")
     known = (meaning for start, meaning in _FOREIGN if data.startswith(start))
     meaning = next(known, f"something that starts with {data[:12]!r}")
-    raise FileFormatError(f"{source} is no configuration of Neckar; it looks like {meaning}. Use a file that Neckar wrote, for instance beside pynn.helper.nightly_calib_path().")
+    remedy = "Use a file that Neckar wrote, for instance beside pynn.helper.nightly_calib_path()."
+    raise FileFormatError(f"{source} is no configuration of Neckar; it looks like {meaning}. {remedy}")
 
 
 def _unpacked(packed: bytes) -> bytes:

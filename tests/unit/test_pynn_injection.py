@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -215,3 +217,13 @@ def test_statistics_count_what_is_in_use_and_losses_add_up() -> None:
     losses = pynn.get_execution_health_info().execution_instances[0]
     losses.check()
     assert losses.sent["fpga_to_chip"] == N
+
+
+def test_the_how_to_page_does_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "registers_around_a_run.md").read_text(encoding="utf-8")
+    exec("\n".join(re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "200 200"
+    assert printed[1:9] == ["[10]"] * 8
+    assert printed[9] == "(256, 256) 80"
+    assert len(re.findall(r"\d\.\d+", printed[10])) == 5

@@ -118,6 +118,8 @@ __all__ = [
     "Projection",
     "RunCommand",
     "SmallWorldConnector",
+    "SpikingCalibOptions",
+    "SpikingCalibTarget",
     "Timer",
     "cells",
     "common",

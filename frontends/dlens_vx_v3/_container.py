@@ -31,6 +31,7 @@ __all__ = [
     "Member",
     "Part",
     "Place",
+    "SingleValue",
     "Sub",
     "UnknownMemberError",
     "chip_of",
@@ -137,6 +138,28 @@ class Container(Part):
     def read_from(cls, config: ChipConfig, coord: Ranged) -> Self:
         """Return the container at a coordinate of a configuration, as a copy."""
         return cls(cls._located(coord, Store(config)))
+
+
+class SingleValue(Container):
+    """A container of one value whose field depends on the coordinate; subclasses say where it lies."""
+
+    value: Any
+
+    def codes(self, coord: Ranged) -> tuple[tuple[str, Index, Any], ...]:
+        """Return field, index and code of the value's place."""
+        return tuple((place.field, place.index, int(self.value)) for place in self.places(coord))
+
+    @classmethod
+    def from_codes(cls, coord: Ranged, values: Any) -> Self:
+        """Return the container that holds the value; at coordinates without a place an empty one."""
+        (member,) = declared(cls).values()
+        assert isinstance(member, Member)
+        return cls(*(member.typed(value) for value in values))
+
+    @classmethod
+    def read_from(cls, config: ChipConfig, coord: Ranged) -> Self:
+        """Return the container at a coordinate of a configuration."""
+        return cls.from_codes(coord, [config[place.field][place.key] for place in cls.places(coord)])
 
 
 def _places(member: Member, part: Part) -> list[Place]:

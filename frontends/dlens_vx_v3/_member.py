@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlens_vx_v3._values import REGISTERS, ranged
-from dlens_vx_v3.halco import Enum
-from dlens_vx_v3.halco._base import CoordinateTypeError, Ranged, derive
+from dlens_vx_v3.halco._base import CoordinateTypeError, Enum, Ranged, derive
 from neckar.chip.config import ChipConfig
 from neckar.facts import Register
 
@@ -31,7 +30,7 @@ class Member:
     field : str
         Register field or counter that it stands for; empty for members that are only stored.
     default : int, optional
-        Code of a free-standing container; the field's own default by default.
+        Code of a free-standing container, if it is neither the initial value of its type nor, for switches, choices and CapMem cells, the default of its field.
     over : types of coordinates
         One per axis of the member, if it is an array.
     bits : pair of functions, optional
@@ -60,8 +59,10 @@ class Member:
         self._limits = kind if issubclass(kind, Ranged) else ranged(kind.__name__, 1 if kind is bool else max(int(choice) for choice in kind))
 
     def _default(self, register: Register | None) -> int:
+        if issubclass(self.kind, Ranged) and not self.kind.is_cell:
+            return self.kind.initial
         if register is None or np.ndim(register.default):
-            return int(getattr(self.kind, "min", 0))
+            return 0
         return self.bits[0](int(register.default)) if self.bits else int(register.default)
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -177,6 +178,8 @@ class Array:
     def __setitem__(self, index: Any, value: Any) -> None:
         numbers = (*self._index, *self._numbers(index))
         codes = np.asarray(value)
+        if codes.dtype.kind == "f" and codes.ndim and np.array_equal(codes, np.rint(codes)):
+            codes = codes.astype(np.int64)
         if codes.ndim == 0:
             self._member.write(self._part, self._member.code(value), numbers)
             return

@@ -16,7 +16,7 @@ from dlens_vx_v3._genuine import refuse_shadowing
 SIBLINGS: Mapping[str, str] = MappingProxyType(
     {
         "pyhalco_hicann_dls_vx_v3": "halco",
-        "pyhalco_common": "halco",
+        "pyhalco_common": "halco.common",
         "pyhaldls_vx_v3": "hal",
         "pylola_vx_v3": "lola",
         "pystadls_vx_v3": "sta",

@@ -32,14 +32,15 @@ class UnknownMemberError(UnknownNameError, AttributeError):
     """A container has no member of that name."""
 
 
-def ranged(name: str, high: int, low: int = 0) -> Any:
-    """Return a new type of integers from `low` to `high`."""
-    return type(name, (Ranged,), {"__module__": MADE_HERE}, size=high - low + 1, low=low)
+def ranged(name: str, high: int, low: int = 0, initial: int | None = None) -> Any:
+    """Return a new type of integers from `low` to `high`; `initial` is its value without argument, by default `low`."""
+    return type(name, (Ranged,), {"__module__": MADE_HERE}, size=high - low + 1, low=low, initial=initial)
 
 
-def ranged_of(name: str, field: str) -> Any:
-    """Return a new type with the range of a register field."""
-    return ranged(name, REGISTERS[field].high, REGISTERS[field].low)
+def ranged_of(name: str, field: str, initial: int | None = None) -> Any:
+    """Return a new type with the range of a register field; its value without argument is the field's default."""
+    register = REGISTERS[field]
+    return ranged(name, register.high, register.low, int(register.default) if initial is None else initial)
 
 
 def choices(name: str, *words: str) -> Any:

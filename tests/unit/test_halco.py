@@ -29,7 +29,7 @@ def coordinate(draw: st.DrawFn, kinds: list[type[Ranged]] = KINDS) -> Ranged:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_values_outside_the_range_are_refused(kind: type[Ranged]) -> None:
     assert kind.size == kind.max - kind.min + 1
-    assert int(kind()) == kind.min
+    assert int(kind()) == kind.initial == (1 if "FromFPGA" in kind.__name__ else kind.min)
     with pytest.raises(OverflowError, match=str(kind.max)) as above:
         kind(kind.max + 1)
     with pytest.raises(TypeError, match=str(kind.min)) as below:
@@ -46,7 +46,7 @@ def test_a_coordinate_is_its_enumeration(one: Ranged) -> None:
     kind = type(one)
     assert kind(halco.common.Enum(int(one))) == one == int(one) == one.value()
     assert int(one.toEnum()) == int(one) - kind.min
-    assert np.arange(int(one) + 2)[one] == np.array([one])[0] == int(one)
+    assert np.array([one])[0] == int(one) == range(2**64)[one]
     assert pickle.loads(pickle.dumps(one)) == copy.deepcopy(one) == one
     assert eval(repr(one), vars(halco)) == one
 
@@ -115,6 +115,7 @@ def test_four_columns_of_one_parity_are_accessed_together(column: int) -> None:
     synapse = halco.SynapseOnSynapseRow(column)
     assert synapse.toSynapseQuadColumnOnDLS() == column % 2 * 32 + column // 8
     assert synapse.toEntryOnQuad() == column // 2 % 4
+    assert synapse.toSynapseQuadColumnOnDLS().toNeuronColumnOnDLS()[synapse.toEntryOnQuad()] == column
 
 
 def test_the_crossbar_has_76_nodes() -> None:

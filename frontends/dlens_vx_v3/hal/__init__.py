@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from dlens_vx_v3._container import Container, containers_of
+from dlens_vx_v3._json import from_json, to_json
 from dlens_vx_v3._values import UnknownMemberError
 from dlens_vx_v3.hal import _board, _capmem, _drivers, _neuron, _ppu, _readout, _routing, _synapse, _time
 from neckar.errors import nearest
 
-_CONTAINERS: dict[str, Any] = {"Container": Container, **containers_of(_board, _capmem, _drivers, _neuron, _ppu, _readout, _routing, _synapse, _time)}
+_CONTAINERS: dict[str, Any] = {
+    "Container": Container,
+    "MADCSampleFromChip": _time.MADCSampleFromChip,
+    **containers_of(_board, _capmem, _drivers, _neuron, _ppu, _readout, _routing, _synapse, _time),
+}
+
+_CONTAINERS["containers"] = [kind for kind in _CONTAINERS.values() if isinstance(kind, type) and issubclass(kind, Container) and kind is not Container]
+_CONTAINERS.update(to_json=to_json, from_json=from_json)
 
 __all__ = sorted(_CONTAINERS)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from dlens_vx_v3._container import Container, stored
+from dlens_vx_v3._container import Container, Place, SingleValue, stored
 from dlens_vx_v3._member import code, switch
 from dlens_vx_v3._part import Many, Part
-from dlens_vx_v3._values import choices, ranged
+from dlens_vx_v3._values import choices, ranged, ranged_of
 from dlens_vx_v3.halco import (
     ADPLLOnDLS,
     CommonPhyConfigChipOnDLS,
@@ -32,6 +32,7 @@ from dlens_vx_v3.halco import (
     ShiftRegisterOnBoard,
     VDDOnBoard,
 )
+from dlens_vx_v3.halco._base import Ranged
 
 _stored = partial(stored, __name__)
 
@@ -52,7 +53,20 @@ ShiftRegister = _stored(
     enable_vdd=(bool, 0, VDDOnBoard),
 )
 
-DACChannel = _stored("DACChannel", DACChannelOnBoard, "A channel of the board's converters, 12 bit.", value=ranged("Value", 2**12 - 1))
+
+class DACChannel(SingleValue, at=DACChannelOnBoard):
+    """A channel of the board's converters, 12 bit. One of them, mux_dac_25, reaches the chip; the others are stored."""
+
+    Value = ranged_of("Value", "board_external_voltage")
+
+    value = code(Value)
+
+    @classmethod
+    def places(cls, coord: Ranged) -> tuple[Place, ...]:
+        """Return the place of the voltage that reaches the chip; empty for the others."""
+        return (Place("value", "board_external_voltage", ()),) if coord == DACChannelOnBoard.mux_dac_25 else ()  # type: ignore[attr-defined]
+
+
 DACControl = _stored("DACControl", DACOnBoard, "Which channels of a converter are on.", enable_channel=(bool, 0, DACChannelOnDAC))
 
 _DIVIDER = 31
@@ -61,21 +75,21 @@ ADPLL = _stored(
     "ADPLL",
     ADPLLOnDLS,
     "A clock generator.",
-    loop_filter_int=ranged("LoopFilterInt", 31, 1),
-    loop_filter_prop=ranged("LoopFilterProp", 31, 1),
-    loop_div_n=ranged("LoopDivN", _DIVIDER, 1),
+    loop_filter_int=ranged("LoopFilterInt", 31, 1, 2),
+    loop_filter_prop=ranged("LoopFilterProp", 31, 1, 8),
+    loop_div_n=ranged("LoopDivN", _DIVIDER, 1, 10),
     core_div_m0=ranged("CoreDivM0", _DIVIDER, 1),
-    core_div_m1=ranged("CoreDivM1", _DIVIDER, 1),
+    core_div_m1=ranged("CoreDivM1", _DIVIDER, 1, 2),
     pre_div_p0=ranged("PreDivP0", 4, 2),
     pre_div_p1=ranged("PreDivP1", 4, 2),
     pre_div_p2=ranged("PreDivP2", 4, 2),
-    tune=ranged("Tune", 4095),
-    dco_power_switch=ranged("DcoPowerSwitch", 63),
+    tune=ranged("Tune", 4095, 0, 512),
+    dco_power_switch=ranged("DcoPowerSwitch", 63, 0, 63),
     open_lock=bool,
     enforce_lock=(bool, 1),
     pfd_select=bool,
     lock_window=bool,
-    filter_shift=ranged("FilterShift", 3),
+    filter_shift=ranged("FilterShift", 3, 0, 3),
     enable_output_clock=(bool, 1),
     enable=(bool, 1),
     use_external_config=(bool, 1),

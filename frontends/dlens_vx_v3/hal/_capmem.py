@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
-from dlens_vx_v3._container import Container, Place, stored
+from dlens_vx_v3._container import Place, SingleValue, stored
 from dlens_vx_v3._member import code
 from dlens_vx_v3._values import choices, ranged
 from dlens_vx_v3.halco import (
@@ -17,20 +17,30 @@ from dlens_vx_v3.halco import (
     ReferenceGeneratorConfigOnDLS,
     SynapseBiasSelectionOnDLS,
 )
-from dlens_vx_v3.halco._base import Ranged, derive
+from dlens_vx_v3.halco._base import CoordinateOverflowError, CoordinateTypeError, Ranged, derive
 from neckar.facts import CAPMEM_MAX, CAPMEM_REFRESH_DISABLED
 
 _stored = partial(stored, __name__)
 
 
+class CellRangeError(CoordinateOverflowError, CoordinateTypeError):
+    """A value that no cell can hold. Upstream's binding knows it as a value of the wrong type."""
+
+
 class Analog(Ranged, size=CAPMEM_REFRESH_DISABLED + 1):
     """The content of a cell: a :class:`CapMemCell.Value`, or :class:`CapMemCell.DisableRefresh`."""
+
+    is_cell = True
 
     @classmethod
     def checked(cls, value: Any, where: str = "") -> int:
         """Return the code of a content; the one that disables the refresh must be given by its type."""
-        kind = CapMemCell.DisableRefresh if isinstance(value, CapMemCell.DisableRefresh) else CapMemCell.Value
-        return int(kind.checked(value, where))
+        if isinstance(value, CapMemCell.DisableRefresh):
+            return int(value)
+        try:
+            return int(CapMemCell.Value.checked(value, where))
+        except CoordinateOverflowError as error:
+            raise CellRangeError(str(error)) from None
 
     @classmethod
     def at(cls, number: int) -> Any:
@@ -38,7 +48,7 @@ class Analog(Ranged, size=CAPMEM_REFRESH_DISABLED + 1):
         return (CapMemCell.Value if number <= CAPMEM_MAX else CapMemCell.DisableRefresh).at(number)
 
 
-class CapMemCell(Container, at=CapMemCellOnDLS):
+class CapMemCell(SingleValue, at=CapMemCellOnDLS):
     """A cell of the analog parameter memory. Where it lies in the register table follows from its row, and for shared cells from its place in the block."""
 
     Value = ranged("Value", CAPMEM_MAX)
@@ -53,20 +63,6 @@ class CapMemCell(Container, at=CapMemCellOnDLS):
         circuit = derive("circuit", known)
         field = _ROWS.get(known["capmem_row"]) if circuit is not None else _SHARED.get(int(CapMemCellOnCapMemBlock(coord.split()[1])))
         return (Place("value", field, (known["quadrant"] if circuit is None else circuit,)),) if field else ()
-
-    def codes(self, coord: Ranged) -> tuple[tuple[str, Any, Any], ...]:
-        """Return field, index and code of the cell's place."""
-        return tuple((place.field, place.index, int(self.value)) for place in self.places(coord))
-
-    @classmethod
-    def from_codes(cls, coord: Ranged, values: Any) -> Self:
-        """Return the cell that holds the value; at cells without a place an empty one."""
-        return cls(*(Analog.at(int(value)) for value in values))
-
-    @classmethod
-    def read_from(cls, config: Any, coord: Ranged) -> Self:
-        """Return the cell at a coordinate of a configuration."""
-        return cls.from_codes(coord, [config[place.field][place.key] for place in cls.places(coord)])
 
 
 _ROWS = {
@@ -175,10 +171,10 @@ ReferenceGeneratorConfig = _stored(
     enable_internal_reference=bool,
     enable_reference_output=bool,
     enable_reference_input=bool,
-    capmem_amplifier=(ranged("CapMemAmplifier", 63), 0, CapMemBlockOnDLS),
-    capmem_offset=(ranged("CapMemOffset", 63), 0, CapMemBlockOnDLS),
-    capmem_slope=(ranged("CapMemSlope", 63), 0, CapMemBlockOnDLS),
-    reference_control=ranged("ReferenceControl", 63),
-    resistor_control=ranged("ResistorControl", 63),
+    capmem_amplifier=(ranged("CapMemAmplifier", 63, 0, 40), 40, CapMemBlockOnDLS),
+    capmem_offset=(ranged("CapMemOffset", 63, 0, 1), 1, CapMemBlockOnDLS),
+    capmem_slope=(ranged("CapMemSlope", 63, 0, 11), 11, CapMemBlockOnDLS),
+    reference_control=ranged("ReferenceControl", 63, 0, 10),
+    resistor_control=ranged("ResistorControl", 63, 0, 40),
     enable_reset=bool,
 )

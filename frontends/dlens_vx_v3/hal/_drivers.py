@@ -27,9 +27,9 @@ class SynapseDriverConfig(Container, at=SynapseDriverOnDLS):
 
     RowAddressCompareMask = ranged_of("RowAddressCompareMask", "driver_row_address_compare_mask")
     Utilization = ranged_of("Utilization", "driver_utilization")
-    Offset = ranged_of("Offset", "driver_offset")
+    Offset = ranged_of("Offset", "driver_offset", 0)
     Recovery = ranged_of("Recovery", "driver_recovery")
-    HagenDACOffset = ranged_of("HagenDACOffset", "driver_hagen_dac_offset")
+    HagenDACOffset = ranged_of("HagenDACOffset", "driver_hagen_dac_offset", 0)
     TargetVoltages = ranged_of("TargetVoltages", "driver_select_target_voltages")
     RowMode = choices("RowMode", "disabled", "excitatory", "inhibitory", "excitatory_and_inhibitory")
 
@@ -57,7 +57,7 @@ class CommonPADIBusConfig(Container, at=CommonPADIBusConfigOnDLS):
 
     DacenPulseExtension = ranged_of("DacenPulseExtension", "padi_dacen_pulse_extension")
 
-    enable_spl1 = switch("padi_enable_spl1", None, PADIBusOnPADIBusBlock)
+    enable_spl1 = switch("padi_enable_spl1", 0, PADIBusOnPADIBusBlock)
     enable_extended_timing = switch("padi_enable_extended_timing", None, PADIBusOnPADIBusBlock)
     dacen_pulse_extension = code(DacenPulseExtension, "padi_dacen_pulse_extension", None, PADIBusOnPADIBusBlock)
 
@@ -67,7 +67,7 @@ class CommonSTPConfig(Container, at=CommonSTPConfigOnDLS):
 
     RecoveryClockSpeed = ranged_of("RecoveryClockSpeed", "stp_recovery_clock_speed")
 
-    enable_recovery_clock = switch("stp_enable_recovery_clock")
+    enable_recovery_clock = switch("stp_enable_recovery_clock", 0)
     recovery_clock_speed = code(RecoveryClockSpeed, "stp_recovery_clock_speed")
 
 

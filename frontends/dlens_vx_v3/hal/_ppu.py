@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dlens_vx_v3._container import Container, stored
 from dlens_vx_v3._member import code
 from dlens_vx_v3._values import ranged
@@ -36,27 +39,29 @@ class Block(Container):
 
     element: Any
     size_type: type[Ranged]
-    _words: list[Any]
+    _words: NDArray[np.uint32]
 
     def __init__(self, size: Any = None, /) -> None:
         super().__init__()
-        length = self.size_type.max if size is None else len(size) if isinstance(size, Block) else int(self.size_type(size))
-        self.__dict__["_words"] = [self.element(word) for word in size] if isinstance(size, Block) else [self.element() for _ in range(length)]
+        self.__dict__["_words"] = size._words.copy() if isinstance(size, Block) else np.zeros(int(self.size_type(size)), np.uint32)
+
+    def _elements(self) -> list[Any]:
+        return [self.element(int(word)) for word in self._words]
 
     def _replace(self, words: Iterable[Any]) -> None:
-        given = [self.element(word) for word in words]
+        given = [int(self.element(word).value) for word in words]
         if len(given) != len(self._words):
             raise CoordinateTypeError(f"{type(self).__name__} holds {len(self._words)} elements, got {len(given)}. Make one of that size.")
-        self.__dict__["_words"] = given
+        self._words[:] = given
 
     def at(self, index: int) -> Any:
         """Return an element."""
-        return self._words[index]
+        return self.element(int(self._words[index]))
 
     __getitem__ = at
 
     def __setitem__(self, index: int, word: Any) -> None:
-        self._words[index] = self.element(word)
+        self._words[index] = int(self.element(word).value)
 
     def __len__(self) -> int:
         return len(self._words)
@@ -66,21 +71,21 @@ class Block(Container):
         return self.size_type(len(self._words))
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._words)
+        return iter(self._elements())
 
     def __eq__(self, other: object) -> bool:
-        return self._words == other._words if isinstance(other, type(self)) else NotImplemented
+        return np.array_equal(self._words, other._words) if isinstance(other, type(self)) else NotImplemented
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), [int(word.value) for word in self._words])
+        return _rebuild, (type(self), self._words)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self._words)} elements)"
 
 
-def _rebuild(kind: type[Block], words: list[int]) -> Block:
+def _rebuild(kind: type[Block], words: NDArray[np.uint32]) -> Block:
     block = kind(len(words))
-    block._replace(words)
+    block._words[:] = words
     return block
 
 
@@ -91,8 +96,8 @@ class PPUMemoryBlock(Block, at=PPUMemoryBlockOnDLS):
 
     @property
     def words(self) -> list[Any]:
-        """The words; assign a list of the same length to set them."""
-        return self._words
+        """A copy of the words; assign a list of the same length to set them."""
+        return self._elements()
 
     @words.setter
     def words(self, words: Iterable[Any]) -> None:
@@ -101,7 +106,7 @@ class PPUMemoryBlock(Block, at=PPUMemoryBlockOnDLS):
     def get_subblock(self, begin: int, size: int) -> Self:
         """Return `size` words from word `begin` on."""
         block = type(self)(size)
-        block._replace(self._words[begin : begin + int(size)])
+        block._words[:] = self._words[begin : begin + int(size)]
         return block
 
 

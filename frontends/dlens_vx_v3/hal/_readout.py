@@ -55,9 +55,9 @@ CommonCorrelationConfig = _stored(
     "CommonCorrelationConfig",
     CommonCorrelationConfigOnDLS,
     "Timing of the correlation sensors of a hemisphere.",
-    sense_delay=ranged("SenseDelay", 2**12 - 1),
-    reset_duration=ranged("ResetDuration", 2**12 - 1),
-    reset_fall_time=ranged("ResetFallTime", 2**12 - 1),
+    sense_delay=ranged("SenseDelay", 2**12 - 1, 0, 1),
+    reset_duration=ranged("ResetDuration", 2**12 - 1, 0, 200),
+    reset_fall_time=ranged("ResetFallTime", 2**12 - 1, 0, 5),
     reset_mode=choices("ResetMode", "normal", "auto_calibrating"),
     cadc_v_offset_assignment=(CapMemBlockOnHemisphere, 0, CapMemBlockOnHemisphere),
 )
@@ -78,9 +78,9 @@ class MADCControl(Container, at=MADCControlOnDLS):
 class MADCConfig(Container, at=MADCConfigOnDLS):
     """Timing and connections of the MADC."""
 
-    ActiveMuxInputSelectLength = ranged_of("ActiveMuxInputSelectLength", "madc_active_mux_input_select_length")
+    ActiveMuxInputSelectLength = ranged_of("ActiveMuxInputSelectLength", "madc_active_mux_input_select_length", 0)
     SampleDurationAdjust = ranged_of("SampleDurationAdjust", "madc_sample_duration_adjust")
-    SARResetWait = ranged("SARResetWait", 3)
+    SARResetWait = ranged("SARResetWait", 3, 0, 3)
     SARResetLength = ranged("SARResetLength", 3)
     PowerupWaitValue = ranged_of("PowerupWaitValue", "madc_powerup_wait_value")
     ConversionCyclesOffset = ranged_of("ConversionCyclesOffset", "madc_conversion_cycles_offset")

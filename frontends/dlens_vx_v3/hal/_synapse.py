@@ -86,8 +86,8 @@ class ColumnCorrelationQuad(Container, at=ColumnCorrelationQuadOnDLS):
 class ColumnCurrentSwitch(Part):
     """How a column's synaptic lines are connected."""
 
-    enable_synaptic_current_excitatory = switch("column_enable_excitatory")
-    enable_synaptic_current_inhibitory = switch("column_enable_inhibitory")
+    enable_synaptic_current_excitatory = switch("column_enable_excitatory", 0)
+    enable_synaptic_current_inhibitory = switch("column_enable_inhibitory", 0)
     enable_debug_excitatory = switch()
     enable_debug_inhibitory = switch()
 
@@ -102,7 +102,7 @@ class ColumnCurrentQuad(Container, at=ColumnCurrentQuadOnDLS):
 
 CorrelationReset = _stored("CorrelationReset", CorrelationResetOnDLS, "Writing it empties the correlation sensors of four synapses.")
 
-_PC_CONF, _W_CONF = ranged("PCConf", 15), ranged("WConf", 255)
+_PC_CONF, _W_CONF = ranged("PCConf", 15, 0, 8), ranged("WConf", 255, 0, 3)
 CommonSynramConfig = _stored(
     "CommonSynramConfig",
     CommonSynramConfigOnDLS,
@@ -111,5 +111,5 @@ CommonSynramConfig = _stored(
     pc_conf_east=_PC_CONF,
     w_conf_west=_W_CONF,
     w_conf_east=_W_CONF,
-    wait_ctr_clear=ranged("WaitCtrClear", 7),
+    wait_ctr_clear=ranged("WaitCtrClear", 7, 0, 4),
 )

@@ -115,7 +115,7 @@ SystimeCorrectionBarrierConfig = _stored(
     "SystimeCorrectionBarrierConfig", SystimeCorrectionBarrierConfigOnFPGA, "Correction of the clock between events.", enable_interrupt=bool
 )
 FPGADeviceDNA = _stored("FPGADeviceDNA", FPGADeviceDNAOnFPGA, "Serial number of the FPGA.", value=ranged("Value", 2**57 - 1))
-FPGASystimeSyncNumRetries = _stored("FPGASystimeSyncNumRetries", FPGASystimeSyncNumRetriesOnFPGA, "Attempts to synchronise.", value=ranged("Value", 15))
+FPGASystimeSyncNumRetries = _stored("FPGASystimeSyncNumRetries", FPGASystimeSyncNumRetriesOnFPGA, "Attempts to synchronise.", value=ranged("Value", 15, 0, 3))
 FPGASystimeSyncLastRTT = _stored("FPGASystimeSyncLastRTT", FPGASystimeSyncLastRTTOnFPGA, "Last round trip.", value=ranged("Systime", 2**43 - 1))
 FPGASystimeSyncLastAsicSystime = _stored(
     "FPGASystimeSyncLastAsicSystime", FPGASystimeSyncLastAsicSystimeOnFPGA, "Last time of the chip.", value=ranged("Systime", 2**43 - 1)

@@ -43,18 +43,21 @@ class Ranged(int):
     size: ClassVar[int] = 0
     min: ClassVar[int] = 0
     max: ClassVar[int] = 0
+    initial: ClassVar[int] = 0
     facts: ClassVar[tuple[str, ...]] = ()
+    is_interval: ClassVar[bool] = False
+    is_cell: ClassVar[bool] = False
 
-    def __init_subclass__(cls, size: int | None = None, low: int = 0, fact: str | None = None) -> None:
+    def __init_subclass__(cls, size: int | None = None, low: int = 0, fact: str | None = None, initial: int | None = None) -> None:
         if size is not None:
-            cls.size, cls.min, cls.max = size, low, low + size - 1
+            cls.size, cls.min, cls.max, cls.initial = size, low, low + size - 1, low if initial is None else initial
         cls.facts = (fact,) if fact else cls.facts
         if cls.facts:
             TYPES.setdefault(cls.__name__, cls)
         cls.enum_type = cls  # type: ignore[attr-defined]
 
     def __new__(cls, value: SupportsIndex | None = None) -> Self:
-        return int.__new__(cls, cls.min if value is None else cls.checked(value))
+        return int.__new__(cls, cls.initial if value is None else cls.checked(value))
 
     @classmethod
     def checked(cls, value: Any, where: str = "") -> int:
@@ -65,9 +68,9 @@ class Ranged(int):
         except TypeError:
             raise CoordinateTypeError(f"{name} takes integers from {cls.min} to {cls.max}, got {value!r}. Convert it with int().") from None
         if number > cls.max:
-            raise CoordinateOverflowError(f"{name} is {number}; allowed: {cls.min} to {cls.max}.")
+            raise CoordinateOverflowError(f"{name}: range overflow: {number} > max({cls.max}). Choose a value from {cls.min} to {cls.max}.")
         if number < cls.min:
-            raise CoordinateTypeError(f"{name} is {number}; allowed: {cls.min} to {cls.max}.")
+            raise CoordinateTypeError(f"{name}: range underflow: {number} < min({cls.min}). Choose a value from {cls.min} to {cls.max}.")
         return number
 
     @classmethod
@@ -92,6 +95,8 @@ class Ranged(int):
             target = TYPES[name[2:]]
             if _convertible(type(self), target):
                 return lambda: convert(self, target)
+            if choice := _several(type(self), target):
+                return lambda: [build(target, {**self.known(), choice: number}) for number in range(_CHOICES[choice][1])]
         raise AttributeError(f"{type(self).__qualname__} has no attribute {name!r}.")
 
     def __dir__(self) -> list[str]:
@@ -122,6 +127,14 @@ class Ranged(int):
 
 class Enum(Ranged, size=2**64):
     """Says that an integer is the enumeration of a coordinate: ``AtomicNeuronOnDLS(Enum(3))``."""
+
+
+class X(Ranged, size=2**64):
+    """Says that an integer is the column of a grid."""
+
+
+class Y(Ranged, size=2**64):
+    """Says that an integer is the row of a grid."""
 
 
 TYPES: dict[str, type[Ranged]] = {}
@@ -158,7 +171,7 @@ class Pair(Ranged):
                 return cls.at(int(part))
             case (number,):
                 return cls.at(cls.checked(number))
-            case (a, b) if isinstance(b, fast) or isinstance(a, slow):
+            case (a, b) if isinstance(b, fast | X) or isinstance(a, slow | Y):
                 return cls.at(int(slow(a)) * fast.size + int(fast(b)))
             case (a, b):
                 return cls.at(int(slow(b)) * fast.size + int(fast(a)))
@@ -277,6 +290,19 @@ def _convertible(source: type[Ranged], target: type[Ranged]) -> bool:
     return bool(target.facts) and all(derivable(fact, source.facts) for fact in target.facts)
 
 
+_CHOICES = {"entry": ("quad_column", 4), "row_of_driver": ("driver", 2), "bus": ("position", 4)}
+"""Facts that tell apart what belongs to one coordinate: the fact that this one states, and the number of choices."""
+
+
+@memo
+def _several(source: type[Ranged], target: type[Ranged]) -> str | None:
+    """Return the fact that is missing for a conversion to several coordinates, or None."""
+    for choice, (stated, _) in _CHOICES.items():
+        if derivable(stated, source.facts) and target.facts and all(derivable(fact, (*source.facts, choice)) for fact in target.facts):
+            return choice
+    return None
+
+
 def build(kind: type[Ranged], known: Mapping[str, int]) -> Any:
     """Return the coordinate of a kind that the facts fix, or None if there is none."""
     if issubclass(kind, Pair):
@@ -291,6 +317,8 @@ def convert(coordinate: Ranged, kind: type[Ranged]) -> Any:
     return build(kind, coordinate.known())
 
 
-def iter_all(kind: type[Ranged]) -> Iterator[Any]:
+def iter_all(kind: Any) -> Iterator[Any]:
     """Iterate over all values of a coordinate, in order of enumeration."""
+    if kind.is_interval:
+        return iter(kind.all())
     return (kind.at(number) for number in range(kind.min, kind.max + 1))

@@ -355,10 +355,6 @@ class SpikeLabel(Ranged, size=65536, fact="spike_label"):
     """Label of an event: neuron label and SPL1 address."""
 
 
-class PADILabel(Ranged, size=1024, fact="padi_label"):
-    """Label of an event as a PADI bus sees it."""
-
-
 class SynapseLabel(Ranged, size=64, fact="synapse_label"):
     """Label of an event as a synapse sees it."""
 
@@ -375,11 +371,11 @@ class SpikePack3ToChipOnDLS(Ranged, size=1, fact="spike_pack_3"):
     """Sends three events to the chip."""
 
 
-class SpikePackFromFPGAOnDLS(Ranged, size=4, fact="spike_pack_from_fpga"):
+class SpikePackFromFPGAOnDLS(Ranged, size=4, fact="spike_pack_from_fpga", initial=1):
     """Events on their way to the host."""
 
 
-class MADCSamplePackFromFPGAOnDLS(Ranged, size=4, fact="madc_pack_from_fpga"):
+class MADCSamplePackFromFPGAOnDLS(Ranged, size=4, fact="madc_pack_from_fpga", initial=1):
     """MADC samples on their way to the host."""
 
 

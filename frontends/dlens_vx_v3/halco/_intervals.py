@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from dlens_vx_v3.halco._base import CoordinateTypeError, Ranged
+from dlens_vx_v3.halco._base import CoordinateTypeError, Enum, Ranged
 from dlens_vx_v3.halco._coordinates import (
     ExternalPPUDRAMMemoryBlockSize,
     ExternalPPUDRAMMemoryByteOnFPGA,
@@ -21,8 +22,18 @@ class Interval:
 
     element: ClassVar[type[Ranged]]
     size_type: ClassVar[type[Ranged]]
+    is_interval: ClassVar[bool] = True
+    bound_type: ClassVar[type[Ranged]]
+    enum_type: ClassVar[type[Ranged]]
+    _bounds: tuple[Ranged, Ranged]
 
-    def __init__(self, first: int = 0, last: int | None = None) -> None:
+    def __init_subclass__(cls) -> None:
+        cls.bound_type = cls.element
+        cls.enum_type = type("EnumRanged", (Ranged,), {}, size=cls.element.size**2)
+
+    def __init__(self, first: Any = 0, last: int | None = None) -> None:
+        if isinstance(first, Interval):
+            first, last = first._bounds
         self._bounds = self.element(first), self.element(first if last is None else last)
         if self._bounds[1] < self._bounds[0]:
             raise CoordinateTypeError(f"{type(self).__name__} from {int(first)} to {last} is empty; give the last one, included, at or after the first.")
@@ -41,6 +52,16 @@ class Interval:
 
     toPPUMemoryBlockSize = toExternalPPUMemoryBlockSize = toExternalPPUDRAMMemoryBlockSize = length
 
+    def toEnum(self) -> Enum:
+        """Return the enumeration, by the first value, then by the last."""
+        return Enum(self._bounds[0] * self.element.size + self._bounds[1])
+
+    @classmethod
+    def all(cls) -> Iterator[Any]:
+        """Iterate over all intervals in order of enumeration."""
+        size = cls.element.size
+        return (cls(first, last) for first in range(size) for last in range(first, size))
+
     def known(self) -> dict[str, int]:
         """Return no facts: memory is no register."""
         return {}
@@ -53,6 +74,9 @@ class Interval:
 
     def __lt__(self, other: Interval) -> bool:
         return self._key() < other._key()
+
+    def __le__(self, other: Interval) -> bool:
+        return self._key() <= other._key()
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, *self._key()))
@@ -82,10 +106,17 @@ class ExternalPPUDRAMMemoryBlockOnFPGA(Interval):
 class PPUMemoryBlockOnDLS(PPUMemoryBlockOnPPU):
     """A piece of the memory of one of the plasticity processors."""
 
-    def __init__(self, block: PPUMemoryBlockOnPPU | None = None, ppu: int = 0) -> None:
-        whole = block or PPUMemoryBlockOnPPU()
+    _ppu: PPUOnDLS
+
+    def __init__(self, block: Any = None, ppu: int = 0) -> None:
+        whole, ppu = (block, block._ppu) if isinstance(block, PPUMemoryBlockOnDLS) else (block or PPUMemoryBlockOnPPU(), ppu)
         super().__init__(whole.toMin(), whole.toMax())
         self._ppu = PPUOnDLS(ppu)
+
+    @classmethod
+    def all(cls) -> Iterator[Any]:
+        """Iterate over all pieces of both processors."""
+        return (cls(block, ppu) for ppu in range(PPUOnDLS.size) for block in PPUMemoryBlockOnPPU.all())
 
     def toPPUOnDLS(self) -> PPUOnDLS:
         """Return the processor."""

@@ -74,13 +74,13 @@ class SynapseDriverBlock(Container, at=SynapseDriverBlockOnDLS):
     synapse_drivers = Many(SynapseDriverConfig, SynapseDriverOnSynapseDriverBlock)
     padi_bus = Sub(CommonPADIBusConfig)
     stp = Sub(CommonSTPConfig)
-    stp_v_charge_0 = code(Analog, "stp_v_charge_0", None, *_BLOCKS)
-    stp_v_charge_1 = code(Analog, "stp_v_charge_1", None, *_BLOCKS)
-    stp_v_recover_0 = code(Analog, "stp_v_recover_0", None, *_BLOCKS)
-    stp_v_recover_1 = code(Analog, "stp_v_recover_1", None, *_BLOCKS)
-    stp_i_bias_comparator = code(Analog, "stp_i_bias_comparator", None, *_BLOCKS)
-    stp_i_ramp = code(Analog, "stp_i_ramp", None, *_BLOCKS)
-    stp_i_calib = code(Analog, "stp_i_calib", None, *_BLOCKS)
+    stp_v_charge_0 = code(Analog, "stp_v_charge_0", 0, *_BLOCKS)
+    stp_v_charge_1 = code(Analog, "stp_v_charge_1", 0, *_BLOCKS)
+    stp_v_recover_0 = code(Analog, "stp_v_recover_0", 0, *_BLOCKS)
+    stp_v_recover_1 = code(Analog, "stp_v_recover_1", 0, *_BLOCKS)
+    stp_i_bias_comparator = code(Analog, "stp_i_bias_comparator", 0, *_BLOCKS)
+    stp_i_ramp = code(Analog, "stp_i_ramp", 0, *_BLOCKS)
+    stp_i_calib = code(Analog, "stp_i_calib", 0, *_BLOCKS)
     stp_i_bias_readout = code(Analog)
     hagen_i_bias_dac = code(Analog)
 
@@ -115,11 +115,11 @@ class Ramp(Part):
     reset_wait = code(ResetWait, "cadc_reset_wait")
     dead_time = code(DeadTime, "cadc_dead_time")
     v_offset_assignment = code(CapMemBlockOnHemisphere, "", 0, *_BLOCKS)
-    v_offset = code(Analog, "cadc_v_ramp_offset", None, *_BLOCKS)
-    i_slope = code(Analog, "cadc_i_ramp_slope", None, *_BLOCKS)
-    i_bias_comparator = code(Analog, "cadc_i_bias_comp", None, *_BLOCKS)
-    i_bias_vreset_buffer = code(Analog, "cadc_i_bias_vreset_buf", None, *_BLOCKS)
-    v_bias_buffer = code(Analog, "cadc_v_bias_ramp_buf", None, *_BLOCKS)
+    v_offset = code(Analog, "cadc_v_ramp_offset", 0, *_BLOCKS)
+    i_slope = code(Analog, "cadc_i_ramp_slope", 0, *_BLOCKS)
+    i_bias_comparator = code(Analog, "cadc_i_bias_comp", 0, *_BLOCKS)
+    i_bias_vreset_buffer = code(Analog, "cadc_i_bias_vreset_buf", 0, *_BLOCKS)
+    v_bias_buffer = code(Analog, "cadc_v_bias_ramp_buf", 0, *_BLOCKS)
 
 
 class Correlation(Part):
@@ -131,7 +131,7 @@ class Correlation(Part):
     reset_mode = code(CommonCorrelationConfig.ResetMode)
     i_bias_ramp = code(Analog, "syn_i_bias_ramp", None, *_BLOCKS)
     i_bias_store = code(Analog, "syn_i_bias_store", None, *_BLOCKS)
-    i_bias_corout = code(Analog, "syn_i_bias_corout", None, *_BLOCKS)
+    i_bias_corout = code(Analog, "syn_i_bias_corout", 0, *_BLOCKS)
 
 
 class CADCReadoutChain(Container, at=CADCOnDLS):
@@ -329,8 +329,8 @@ class _Bytes(Block):
 
     @property
     def bytes(self) -> list[object]:
-        """The bytes; assign a list of the same length to set them."""
-        return self._words
+        """A copy of the bytes; assign a list of the same length to set them."""
+        return self._elements()
 
     @bytes.setter
     def bytes(self, words: list[object]) -> None:

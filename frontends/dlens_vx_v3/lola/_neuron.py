@@ -13,12 +13,15 @@ from dlens_vx_v3.hal._neuron import CommonNeuronBackendConfig, NeuronBackendConf
 from dlens_vx_v3.halco import AtomicNeuronOnDLS, CapMemBlockOnDLS, ColumnCurrentRowOnDLS, CommonNeuronBackendConfigOnDLS, NeuronBlockOnDLS
 from dlens_vx_v3.lola._synapse import ColumnCurrentRow
 
+_OFF = {"event_routing_analog_output": 0, "event_routing_enable_digital": 0}
+"""Fields that upstream's container starts with off; a chip of the twin starts with them on."""
+
 
 def _members(prefix: str, types: dict[str, Any]) -> dict[str, Any]:
     """Return the members of the register fields that start with `prefix`; `types` are those of codes and choices."""
     fields = {name[len(prefix) + 1 :]: row for name, row in REGISTERS.items() if name.startswith(f"{prefix}_") and row.axes == ("circuit",) and not row.counter}
     kinds = {"capmem_voltage": Analog, "capmem_current": Analog, "switch": bool}
-    return {name: Member(types.get(name) or kinds[row.kind], row.name) for name, row in fields.items()}
+    return {name: Member(types.get(name) or kinds[row.kind], row.name, _OFF.get(row.name)) for name, row in fields.items()}
 
 
 def _group(name: str, prefix: str, base: type[Part] = Part, **types: Any) -> Any:

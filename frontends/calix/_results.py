@@ -244,8 +244,9 @@ class STPCalibResult(CalibResult):
         ramp = self.options.i_ramp.to_numpy()
         voltages = {f"stp_{name}": getattr(self.target, name).to_numpy() for name in ("v_charge_0", "v_charge_1", "v_recover_0", "v_recover_1")}
         yield from _cells(stp_i_ramp=ramp, stp_i_calib=ramp, stp_i_bias_comparator=1022, **voltages)
+        neutral = ChipConfig()
         for coordinate, offset in zip(_DRIVERS, self.offsets, strict=True):
-            driver = hal.SynapseDriverConfig()
+            driver = hal.SynapseDriverConfig.read_from(neutral, coordinate)
             driver.offset = hal.SynapseDriverConfig.Offset(int(offset))
             yield coordinate, driver
 

@@ -153,6 +153,13 @@ def test_circuits_of_a_shape_have_their_own_codes_and_only_masters_send_spikes()
     assert np.flatnonzero(~fields["event_routing_enable_digital"]).tolist() == [7, 9]
 
 
+def test_neurons_in_use_send_their_spikes_whatever_the_base_says() -> None:
+    base = BASE.updated({"event_routing_analog_output": 0, "event_routing_enable_digital": False})
+    fields = map_network(Network((NeuronPopulation("n", 2),)), base=base, permutation=[9, 7]).fields
+    assert np.flatnonzero(fields["event_routing_enable_digital"]).tolist() == np.flatnonzero(fields["event_routing_analog_output"]).tolist() == [7, 9]
+    assert not {"event_routing_enable_digital", "event_routing_analog_output"} & set(map_network(Network((NeuronPopulation("n", 2),)), base=BASE).fields)
+
+
 def test_synapses_go_to_the_circuit_with_the_fewest() -> None:
     shape = Morphology(((0, 0), (1, 0), (2, 0)), (Compartment("all", (0, 1, 2), 0, excitatory=(0, 1, 2), inhibitory=(2,)),))
     net = Network((NeuronPopulation("n", 1, morphology=shape), SourcePopulation.from_lists("s", [np.zeros(0, np.int64)] * 9)), ())

@@ -38,8 +38,9 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[hxcomm.ConnectionHan
 
 
 def silent_neuron() -> lola.AtomicNeuron:
-    """Return a neuron at its leak potential, on the readout line."""
+    """Return a neuron at its leak potential, on the readout line; its spikes would leave it."""
     neuron = lola.AtomicNeuron()
+    neuron.event_routing = lola.AtomicNeuron.EventRouting.enabled
     neuron.leak.v_leak, neuron.leak.i_bias = 700, 1022
     neuron.readout.enable_amplifier = neuron.readout.enable_buffered_access = True
     return neuron

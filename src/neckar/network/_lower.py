@@ -31,6 +31,8 @@ Fields = Mapping[str, NDArray[Any]]
 
 _TABLE = registers("brainscales2")
 _OPEN = ("padi_enable_spl1", "driver_enable_address_out")
+_SENDING = ("event_routing_analog_output", "event_routing_enable_digital")
+"""Fields that a circuit in use has at their default, on, whatever the base configuration says: as upstream sets them at every run."""
 _WALKED = (
     *("synapse_weight", "synapse_label", "synapse_row_mode", "driver_enable_receiver", "driver_row_address_compare_mask", "crossbar_mask", "crossbar_target"),
     *("event_routing_address", "event_routing_enable_digital", *(name for name in _TABLE if name.startswith("background_")), *_OPEN),
@@ -370,6 +372,9 @@ def _lower_neurons(network: Network, placement: Placement, base: ChipConfig) -> 
     for population, members in zip(network.populations, placement.members, strict=True):
         if not isinstance(population, NeuronPopulation):
             continue
+        for name in _SENDING:
+            if (base[name][members] != _TABLE[name].default).any():
+                write(name, members, np.asarray(_TABLE[name].default))
         for name, codes in population.parameters.items():
             checked = check_codes(_TABLE[name], codes)
             write(name, members, checked if codes.ndim > 1 else checked[:, np.newaxis])

@@ -123,3 +123,10 @@ def test_the_reference_page_names_what_is_exported_with_its_state(module: str) -
 def test_the_reference_page_names_every_sibling() -> None:
     page = (ROOT / "docs" / "reference" / "register_level.md").read_text(encoding="utf-8")
     assert all(re.search(rf"^\| .*`{name}`.*\| `dlens_vx_v3\.", page, re.MULTILINE) for name in SIBLINGS)
+
+
+def test_the_page_of_containers_is_that_of_the_classes() -> None:
+    from dlens_vx_v3._documentation import markdown
+
+    page = ROOT / "docs" / "reference" / "containers.md"
+    assert page.read_text(encoding="utf-8") == markdown(), "run: python -m dlens_vx_v3._documentation docs/reference/containers.md"

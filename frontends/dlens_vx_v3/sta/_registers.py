@@ -19,7 +19,7 @@ from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.program import Recording, TimedRead, TimedWrite
 
 _NEURON_RESET = "Every program starts with a reset of all neurons: make it two programs."
-_REFUSED: Mapping[type[Coordinate], str] = {
+REFUSED: Mapping[type[Coordinate], str] = {
     halco.BlockPostPulseOnDLS: "Let neurons fire instead.",
     halco.CADCSampleQuadOnDLS: "Read a whole row: CADCSampleRowOnDLS in a playback program.",
     halco.CADCSampleRowOnDLS: "Read it in a playback program, or record with device='cadc'.",
@@ -77,7 +77,7 @@ def check_command(coordinate: Coordinate, container: Any, at: At) -> None:
     UnsupportedFeatureError
         The text says what to do instead.
     """
-    remedy = _REFUSED.get(type(coordinate))
+    remedy = REFUSED.get(type(coordinate))
     harmless = isinstance(coordinate, _AT_START) if at == "before" else False
     if isinstance(coordinate, halco.PPUControlRegisterOnDLS):
         harmless = not getattr(container, "inhibit_reset", False)

@@ -24,8 +24,9 @@ INTRODUCTION = """\
 
 Generated from the classes of `dlens_vx_v3`; to change this page, change them and run `python -m dlens_vx_v3._documentation docs/reference/containers.md`.
 
-What a coordinate holds is a container. Its state is **works** if all its members are registers that act, **partly** if some are only stored, **stored** if none acts: it is written and read back without effect. **Refused** means that it would do something
-at the moment at which it is written or read, and that the twin does not: `sta.run` and PyNN's hooks raise `UnsupportedFeatureError`.
+What a coordinate holds is a container. Its state is **works** if all its members are registers that act, **partly** if some are only stored, **stored** if
+none acts: it is written and read back without effect. **Refused** means that it would do something at the moment at which it is written or read, and that
+the twin does not: `sta.run` and PyNN's hooks raise `UnsupportedFeatureError`.
 """
 
 IN_PLAYBACK: Mapping[str, str] = {

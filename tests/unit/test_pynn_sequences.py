@@ -230,7 +230,7 @@ class Session(RuleBasedStateMachine):
     )
     def set_weight(self, of: Any, value: Any, name: str, one: bool) -> None:
         attempt(lambda: setattr(of[0], "weight", value) if one else of.set(**{name: _weight(value)}))
-        attempt(lambda: setattr(pynn.simulator.state.projections[0], "changed_since_last_run", True) if pynn.simulator.state.projections else None)
+        attempt(lambda: setattr(of, "changed_since_last_run", value))
 
     @rule(
         of=projections,
@@ -313,6 +313,11 @@ def _synapse(kind: str, weight: Any, delay: Any) -> Any:
         "recording": lambda: pynn.synapses.StaticRecordingSynapse(timer, weight, {"weights"}),
         "none": lambda: None,
     }[kind]()
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL", logger="PyNN")  # PyNN warns of cells that it leaves out of assemblies
 
 
 def check(examples: int, steps: int) -> None:

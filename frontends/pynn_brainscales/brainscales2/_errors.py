@@ -32,7 +32,7 @@ class ArgumentTypeError(ConfigurationError, TypeError):
 
 
 class CellIndexError(ConfigurationError, IndexError):
-    """A cell that does not exist."""
+    """A cell or connection that does not exist."""
 
 
 class NoDataError(NeckarError, IndexError):

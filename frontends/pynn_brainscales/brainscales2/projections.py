@@ -19,7 +19,7 @@ from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import AXES
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._checks import checked_names, explained, shown
-from pynn_brainscales.brainscales2._errors import ArgumentTypeError, RunStateError, UnknownObservableError, WeightSignError
+from pynn_brainscales.brainscales2._errors import ArgumentTypeError, CellIndexError, RunStateError, UnknownObservableError, WeightSignError
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 from pynn_brainscales.brainscales2.standardmodels.synapses import StaticSynapse
 
@@ -142,8 +142,13 @@ class Projection(pyNN.common.Projection):
     def __len__(self) -> int:
         return len(self._weight)
 
-    def __getitem__(self, i: int) -> Connection:
-        return self.connections[i]
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return self.connections[i]
+        try:
+            return self.connections[i]
+        except (IndexError, TypeError):
+            raise CellIndexError(f"connection {i!r} of projection {self.label!r} was asked for; it has {len(self)}.") from None
 
     @property
     def connections(self) -> list[Connection]:

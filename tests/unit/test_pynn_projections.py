@@ -203,6 +203,19 @@ def test_placed_connections_are_where_the_configuration_has_their_weight_and_lab
     assert np.array_equal(named, held)
 
 
+def test_placed_connections_of_networks_larger_than_the_chip_end_at_their_neurons() -> None:
+    pre, large, post = sources(2), neurons(700), neurons(100)
+    first = pynn.Projection(pre, large, pynn.AllToAllConnector(), StaticSynapse(weight=70))
+    second = pynn.Projection(large, post, pynn.FromListConnector([(699 - 7 * i, i, i, 0) for i in range(100)]))
+    pynn.run(None, pynn.RunCommand.PREPARE)
+    assert len(pynn.simulator.state.mapped) > 1
+    for projection in (first, second):
+        for connection, placed in zip(projection.connections, projection.placed_connections, strict=True):
+            circuit = int(projection.post.circuits[connection.postsynaptic_index, 0])
+            assert sum(synapse.weight for synapse in placed) == connection.weight
+            assert {(int(synapse.synapse_row) // 256, int(synapse.synapse_on_row)) for synapse in placed} == {divmod(circuit, 256)}
+
+
 def test_placed_connections_are_those_of_the_last_mapping() -> None:
     projection = pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=1))
     pynn.run(None, pynn.RunCommand.PREPARE)

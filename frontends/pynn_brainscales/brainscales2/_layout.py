@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,17 @@ class Layout:
     def base(self) -> ChipConfig:
         """What every instance starts from."""
         return next(iter(self.instances.values())).base
+
+    def synapses(self, projection: int) -> Iterator[tuple[int, int, int, int, int]]:
+        """Iterate over the synapses of a projection: connection in it, hemisphere, row, column and weight."""
+        if self.partition is None:
+            connection, *place_of = self.instances[0].synapses(projection)
+            instance = np.zeros(len(connection), np.int64)
+        else:
+            connection, instance, *place_of = self.partition.synapses(self.network, self.instances, projection)
+        weights = {number: mapped.codes["synapse_weight"] for number, mapped in self.instances.items()}
+        for one, number, hemisphere, row, column in zip(*(part.tolist() for part in (connection, instance, *place_of)), strict=True):
+            yield one, hemisphere, row, column, int(weights[number][hemisphere, row, column])
 
     def events_of(self, readouts: Mapping[int, SectionReadout], population: int) -> list[NDArray[np.float64]]:
         """Return when the host got back the events of recorded sources, milliseconds, one array per source; of several instances, from the first."""

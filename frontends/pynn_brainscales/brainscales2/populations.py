@@ -89,9 +89,9 @@ class _Cells:
             super().set(**parameters)  # type: ignore[misc]
 
     def initialize(self: Any, **initial_values: Any) -> None:
-        """Say that initial values have no effect: the chip starts from its own state, with a neuron reset."""
+        """Say that initial values have no effect: a run starts from the state that the chip is in."""
         for variable in initial_values:
-            warn(f"the initial value of {variable!r} has no effect: a run on the chip starts with a neuron reset. Leave it out.", UserWarning, stacklevel=3)
+            warn(f"the initial value of {variable!r} has no effect: a run starts from the state that the chip is in. Leave it out.", UserWarning, stacklevel=3)
 
     def mean_spike_count(self: Any, gather: bool = True) -> float:
         """Return the mean number of spikes per recorded cell, 0 if none is recorded."""
@@ -195,7 +195,7 @@ class Population(_Cells, pyNN.common.Population):
     structure, label
         As in PyNN.
     initial_values : dict, optional
-        Accepted with a warning and without effect: a run starts with a neuron reset.
+        Accepted with a warning and without effect: a run starts from the state that the chip is in.
 
     Raises
     ------

@@ -169,14 +169,13 @@ class Projection(pyNN.common.Projection):
             Before the network was mapped with this projection.
         """
         exported = None if self._exported is None else self._exported[1]
-        mapped = next((one for one in self._simulator.state.mapped.values() if exported in one.network.projections), None)
-        if mapped is None:
+        state = self._simulator.state
+        layout = None if state is None else state.layout
+        if layout is None or exported not in layout.network.projections:
             raise RunStateError(f"placed_connections of projection {self.label!r} was asked for before the network was mapped; call run() first.")
-        number = mapped.network.projections.index(exported)
-        weight = mapped.fields["synapse_weight"] if len(self) else np.zeros(0)
         placed: list[list[halco.SynapseOnDLS]] = [[] for _ in range(len(self))]
-        for connection, *place in zip(*(column.tolist() for column in mapped.synapses(number)), strict=True):
-            placed[connection].append(_placed_synapse(place[0], place[1], place[2], int(weight[tuple(place)])))
+        for connection, hemisphere, row, column, weight in layout.synapses(layout.network.projections.index(exported)):
+            placed[connection].append(_placed_synapse(hemisphere, row, column, weight))
         return placed
 
     def get_data(self, observable: str) -> Any:

@@ -174,6 +174,11 @@ class State(pyNN.common.control.BaseState):
         return self._base_at_mapping
 
     @property
+    def layout(self) -> Layout | None:
+        """The network and where everything of it is, as it was mapped last; None before."""
+        return self._layout
+
+    @property
     def mapped(self) -> dict[int, MappedNetwork]:
         """The mapped network of each execution instance, empty before it is mapped."""
         return {} if self._layout is None else dict(self._layout.instances)

@@ -8,7 +8,7 @@ neurons with c circuits each takes ceil(N / (512 / c)) instances.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -20,7 +20,7 @@ from neckar.chip.config import ChipConfig
 from neckar.errors import CapacityError, PlacementError
 from neckar.network._graph import Network, NeuronPopulation, Population, Projection, SourcePopulation
 from neckar.network._instances import InstanceRun, Part, masters, recorded_trains, recurrent_groups, split_instances
-from neckar.network._lower import map_network
+from neckar.network._lower import MappedNetwork, map_network
 from neckar.network._place import place
 
 
@@ -31,6 +31,10 @@ class Piece:
     start: int
     stop: int
     instance: int
+
+    def holds(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which neurons of the population belong to the piece."""
+        return (index >= self.start) & (index < self.stop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,36 @@ class Partition:
             trains.append(recorded_trains(run.recording, masters(run.part, run.mapped, (number, compartment)), ""))
         entries = [[part.train(i, entry) for part in trains for i in range(part.size)] for entry in range(trains[0].n_entries)]
         return SourcePopulation.from_entries(self.network.populations[self.pieces[population][0][0]].label, entries)
+
+    def synapses(
+        self, network: Network, mapped: Mapping[int, MappedNetwork], projection: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the synapses of a projection of the original network: connection in it, execution instance, hemisphere, row and column, shape (synapse,) each.
+
+        Parameters
+        ----------
+        network : Network
+            The original network.
+        mapped : mapping of int to MappedNetwork
+            By execution instance.
+        projection : int
+        """
+        columns: list[list[NDArray[np.int64]]] = [[np.zeros(0, np.int64)] for _ in range(5)]
+        counted: dict[int, int] = {}  # projections of each instance, which are in the order of those of the original network
+        for number, whole in enumerate(network.projections[: projection + 1]):
+            for _, pre in self.pieces[whole.pre]:
+                for _, post in self.pieces[whole.post]:
+                    mine = np.flatnonzero(pre.holds(whole.pre_index) & post.holds(whole.post_index))
+                    if not len(mine) and self.network is not network:
+                        continue  # a division leaves empty projections out
+                    k = counted.get(post.instance, 0)
+                    counted[post.instance] = k + 1
+                    if number == projection:
+                        connection, *place_of = mapped[post.instance].synapses(k)
+                        for column, part in zip(columns, (mine[connection], np.full(len(connection), post.instance), *place_of), strict=True):
+                            column.append(part)
+        connection, instance, hemisphere, row, column_of = (np.concatenate(column) for column in columns)
+        return connection, instance, hemisphere, row, column_of
 
 
 def partition(network: Network, mode: Literal["given", "auto"] = "given", *, base: ChipConfig, permutation: ArrayLike | None = None) -> Partition:
@@ -201,11 +235,7 @@ def _piece_of(population: NeuronPopulation, piece: Piece) -> NeuronPopulation:
 
 def _between(projection: Projection, a: int, pre: Piece, b: int, post: Piece) -> Projection:
     """Return the connections of a projection between two pieces."""
-
-    def inside(index: NDArray[np.int64], piece: Piece) -> NDArray[np.bool_]:
-        return (index >= piece.start) & (index < piece.stop)
-
-    mine = inside(projection.pre_index, pre) & inside(projection.post_index, post)
+    mine = pre.holds(projection.pre_index) & post.holds(projection.post_index)
     return replace(
         projection,
         pre=a,

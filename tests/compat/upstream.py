@@ -113,7 +113,7 @@ def run_test_file(path: Path) -> tuple[list[Row], bool]:
     what = f"test/{path.parent.name}/{path.name}"
     rows = [Row("", observable=name, value="fails", band=reason, verdict=verdict) for name, reason, verdict in upstream_tests.judge(path.stem, result)]
     first = rows[0] if rows else Row("", verdict="yes")
-    rows[:1] = [first._replace(what=what, cells=str(result.number), failures=str(len(result.failures)))]
+    rows[:1] = [first._replace(what=what, cells=str(result.number) + f" ({result.skipped} skipped)" * bool(result.skipped), failures=str(len(result.failures)))]
     return rows, all(row.verdict != "no" for row in rows)
 
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import measures
 import upstream_tests
 
+from neckar.calibration.store import ENVIRONMENT as CALIBRATIONS
 from notebooks import NOT_RUN, NOTEBOOKS, Notebook
 
 HERE = Path(__file__).parent
@@ -172,4 +173,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    with tempfile.TemporaryDirectory() as calibrations:  # made anew: an older version may have left others in the user's cache
+        os.environ.setdefault(CALIBRATIONS, calibrations)
+        raise SystemExit(main())

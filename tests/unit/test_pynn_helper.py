@@ -26,8 +26,9 @@ def test_the_path_without_a_chip_is_upstreams_literal(monkeypatch):
     monkeypatch.setenv("HXCOMM_ENABLE_ZERO_MOCK", "1")
     assert pynn.helper.nightly_calib_path() == Path("/wang/data/calibration/hicann-dls-sr-hx/zeromock/stable/latest/spiking_cocolist.pbin")
     assert pynn.helper.get_unique_identifier() == ["zeromock"]
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(RuntimeError, match="HXCOMM_ENABLE_ZERO_MOCK") as caught:
         pynn.helper.chip_from_nightly()
+    assert isinstance(caught.value, neckar.NeckarError)
 
 
 def test_demos_find_their_files_beside_the_path(tmp_path, monkeypatch):

@@ -67,6 +67,10 @@ class UncalibratedError(NeckarError, AttributeError):
     """A calibration was asked for that was not made."""
 
 
+class MissingCalibrationError(NeckarError, RuntimeError):
+    """There is no calibration for the chip of a connection."""
+
+
 class FixedRuleError(ConfigurationError, RuntimeError):
     """A plasticity rule that belongs to its synapse type and cannot be replaced."""
 

@@ -15,6 +15,7 @@ from dlens_vx_v3.hxcomm import ZERO_MOCK_IDENTIFIER, choice
 from neckar.calibration import store, warn_if_foreign
 from neckar.chip.config_file import loads
 from neckar.lab import current_lab
+from pynn_brainscales.brainscales2._errors import MissingCalibrationError
 
 __all__ = [
     "ATOMIC_NEURON_MEMBERS",
@@ -99,10 +100,13 @@ def chip_from_nightly() -> lola.Chip:
 
     Raises
     ------
-    FileNotFoundError
+    MissingCalibrationError
         With the connection without a chip, which has no calibration.
     """
-    return chip_from_file(nightly_calib_path())
+    path = nightly_calib_path()
+    if not path.exists():
+        raise MissingCalibrationError(f"the connection without a chip (HXCOMM_ENABLE_ZERO_MOCK) has no calibration in {path}. Remove the variable.")
+    return chip_from_file(path)
 
 
 def get_values_of_atomic_neuron(atomic_neuron: lola.AtomicNeuron, exclude: Iterable[str] | None = None) -> dict[str, float | bool]:

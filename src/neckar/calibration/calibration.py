@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.calibration.targets import ChipTarget, HagenSyninTarget, HagenTarget, SpikingTarget, Target, from_json
+from neckar.calibration.targets import ChipTarget, HagenSyninTarget, HagenTarget, SpikingTarget, from_json
 from neckar.chip.config_file import dumps, dumps_text, loads
 from neckar.errors import CorruptFileError, FileFormatError, UnknownNameError, nearest
 from neckar.facts import AXES, registers
@@ -75,10 +75,6 @@ class Calibration(Plain):
         whole = np.ones([AXES[name] for name in axes], bool)
         return np.logical_and.reduce([whole, *masks])
 
-    def __bool__(self) -> bool:
-        """Whether everything reached its target."""
-        return all(bool(mask.all()) for mask in self.success.values())
-
     def failures(self) -> dict[str, int]:
         """Return how many elements of each field missed their target; fields without failures are left out."""
         counts = {name: int(np.count_nonzero(~mask)) for name, mask in self.success.items()}
@@ -132,8 +128,3 @@ def _unpacked(name: str, text: str) -> NDArray[np.bool_]:
         return np.ones(shape, bool)
     size = int(np.prod(shape))
     return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8), count=size).astype(bool).reshape(shape)
-
-
-def part_of(target: Target) -> str:
-    """Return what a target is for, in a word: spiking, hagen or hagen_synin."""
-    return {"SpikingTarget": "spiking", "HagenTarget": "hagen", "HagenSyninTarget": "hagen_synin"}[type(target).__name__]

@@ -14,6 +14,7 @@ from typing import Any
 from dlens_vx_v3 import hal, halco, lola
 from dlens_vx_v3._container import Container
 from dlens_vx_v3._member import Member
+from dlens_vx_v3._missing import MISSING
 from dlens_vx_v3._part import Part, Sub, declared
 from dlens_vx_v3._values import REGISTERS
 from dlens_vx_v3.halco._base import Pair, Ranged
@@ -27,6 +28,10 @@ Generated from the classes of `dlens_vx_v3`; to change this page, change them an
 What a coordinate holds is a container. Its state is **works** if all its members are registers that act, **partly** if some are only stored, **stored** if
 none acts: it is written and read back without effect. **Refused** means that it would do something at the moment at which it is written or read, and that
 the twin does not: `sta.run` and PyNN's hooks raise `UnsupportedFeatureError`.
+
+A container made on its own starts with upstream's values, in which most things are off. A chip, `lola.Chip()`, starts with [the defaults of the
+registers](registers.md), with which events pass and neurons fire. So `lola.AtomicNeuron()` differs from a neuron of a new chip in `event_routing`; PyNN
+switches that on for the neurons it uses. Containers within a chip are views of it: changing one changes the chip. Assigning one copies it.
 """
 
 IN_PLAYBACK: Mapping[str, str] = {
@@ -74,6 +79,8 @@ def markdown() -> str:
     parts += [row for name in halco.__all__ if (row := _coordinate(name, getattr(halco, name)))]
     functions = [f"`{name}`" for name in halco.__all__ if not _coordinate(name, getattr(halco, name))]
     parts += [f"\nBesides these: {', '.join(functions)}.\n"]
+    parts += ["\n## Missing\n\nContainers of upstream that do not exist here, and why.\n\n"]
+    parts += [f"- {reason}: {', '.join(f'`{name}`' for name in names)}.\n" for reason, names in MISSING.items()]
     return "".join(parts)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dlens_vx_v3 import hal, halco, lola
 from dlens_vx_v3._container import Container, Part, Place, chip_of, config_of, container_type_of
+from dlens_vx_v3._missing import MISSING
 from dlens_vx_v3._values import REGISTERS
 from dlens_vx_v3.halco._base import Ranged
 from neckar.chip.config import ChipConfig
@@ -129,6 +130,14 @@ def test_fields_outside_the_chip_have_a_container_of_their_own() -> None:
     ]
     assert {place.field: place.index for place in found} == {**dict.fromkeys(ELSEWHERE, ()), "correlation_reset": (1, 44)}
     assert len(found) == len(ELSEWHERE)
+
+
+def test_what_is_called_missing_does_not_exist() -> None:
+    named = [name for names in MISSING.values() for name in names]
+    assert len(named) == len(set(named))
+    assert not [name for name in named if hasattr(hal, name) or hasattr(lola, name)]
+    with pytest.raises(AttributeError, match="one by one"):
+        _ = hal.CapMemBlock
 
 
 def test_two_containers_of_the_same_circuit_write_the_same_fields() -> None:

@@ -78,6 +78,12 @@ def test_conversions_there_and_back_agree(one: Ranged, data: st.DataObject) -> N
             assert convert(there, type(one)) in (one, None)
 
 
+def test_an_array_is_compared_element_by_element() -> None:
+    assert (halco.NeuronColumnOnDLS(3) == np.array([3, 4])).tolist() == (np.array([3, 4]) == halco.NeuronColumnOnDLS(3)).tolist() == [True, False]
+    assert halco.NeuronColumnOnDLS(3) != 3.5
+    assert halco.NeuronColumnOnDLS(3) != "3"
+
+
 def test_a_conversion_that_nothing_fixes_does_not_exist() -> None:
     assert not hasattr(halco.HemisphereOnDLS(), "toAtomicNeuronOnDLS")
     assert not hasattr(halco.NeuronColumnOnDLS(), "toWhatever")

@@ -6,9 +6,8 @@ from typing import Any
 
 from dlens_vx_v3._container import Container, containers_of
 from dlens_vx_v3._json import from_json, to_json
-from dlens_vx_v3._values import UnknownMemberError
+from dlens_vx_v3._missing import unknown
 from dlens_vx_v3.hal import _board, _capmem, _drivers, _neuron, _ppu, _readout, _routing, _synapse, _time
-from neckar.errors import nearest
 
 _CONTAINERS: dict[str, Any] = {
     "Container": Container,
@@ -25,7 +24,7 @@ __all__ = sorted(_CONTAINERS)
 def __getattr__(name: str) -> Any:
     if name in _CONTAINERS:
         return _CONTAINERS[name]
-    raise UnknownMemberError(f"hal has no container {name!r}{nearest(name, _CONTAINERS)}")
+    raise unknown("hal", name, _CONTAINERS)
 
 
 def __dir__() -> list[str]:

@@ -103,9 +103,12 @@ class Ranged(int):
         return [*super().__dir__(), *(f"to{name}" for name, kind in TYPES.items() if _convertible(type(self), kind))]
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Ranged) and type(other) is not type(self):
+        if type(other) is not type(self) and (isinstance(other, Ranged) or not isinstance(other, SupportsIndex)):
             return NotImplemented
-        return int(self) == int(other) if isinstance(other, SupportsIndex) else NotImplemented
+        try:
+            return int(self) == operator.index(other)
+        except TypeError:  # an array compares its elements
+            return NotImplemented
 
     def __ne__(self, other: object) -> bool:
         return not self == other

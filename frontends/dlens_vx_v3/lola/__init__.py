@@ -6,9 +6,8 @@ from typing import Any
 
 from dlens_vx_v3._container import Container, containers_of
 from dlens_vx_v3._json import from_json, to_json
-from dlens_vx_v3._values import UnknownMemberError
+from dlens_vx_v3._missing import unknown
 from dlens_vx_v3.lola import _blocks, _chip, _morphology, _neuron, _synapse
-from neckar.errors import nearest
 
 _CONTAINERS: dict[str, Any] = {"Morphology": _morphology.Morphology, **containers_of(_blocks, _chip, _morphology, _neuron, _synapse)}
 
@@ -21,7 +20,7 @@ __all__ = sorted(_CONTAINERS)
 def __getattr__(name: str) -> Any:
     if name in _CONTAINERS:
         return _CONTAINERS[name]
-    raise UnknownMemberError(f"lola has no container {name!r}{nearest(name, _CONTAINERS)}")
+    raise unknown("lola", name, _CONTAINERS)
 
 
 def __dir__() -> list[str]:

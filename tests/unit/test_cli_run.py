@@ -260,6 +260,29 @@ for number in range(1, 1001):
         assert len(told["cells"]) >= max(written, default=1)
 
 
+@pytest.mark.slow
+def test_a_killed_notebook_leaves_whole_files() -> None:
+    cell = f"{PLOT}\naxes.plot(range(10_000))\nplt.show()"
+    path = notebook(*[cell] * 100)
+    code = f"import sys; sys.argv[1:] = ['run', '--figures', 'pictures', '--report', 'r.json', {str(path)!r}]; sys.path[:0] = {sys.path!r}\n"
+    code += "from neckar.cli import main; main()"
+    rng = random.Random(2)
+    for _ in range(20):
+        with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as child:
+            assert child.stderr is not None
+            for line in child.stderr:
+                if "cell 1 of 100: done" in line:
+                    break
+            time.sleep(rng.uniform(0, 1))
+            child.kill()
+        told = report()
+        named = [name for cell in told["cells"] for name in cell["figures"]]
+        assert (told["status"], len(named)) == ("running", len(told["cells"]))
+        assert set(named) <= {path.name for path in Path("pictures").iterdir()}
+        for picture in Path("pictures").glob("*.png"):
+            assert picture.read_bytes().endswith(b"IEND\xaeB`\x82"), picture
+
+
 # --- notebooks as text
 
 EVERYTHING = """

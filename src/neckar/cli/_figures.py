@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from neckar.cli._report import write_whole
+
 BACKEND = "module://neckar.cli._figure_backend"
 """matplotlib's backend under which ``show()`` saves what is open."""
 
@@ -37,7 +39,7 @@ class Figures:
         prefix = "-".join(filter(None, (self.stem, self.place)))
         name = f"{prefix}-{sum(known.startswith(f'{prefix}-') for known in self.names) + 1}.png"
         if self.folder is not None:
-            (self.folder / name).write_bytes(png)
+            write_whole(self.folder / name, png)
         self.names.append(name)
 
     def add_open(self) -> None:

@@ -87,7 +87,7 @@ class Report:
     def write(self, status: str, exit_status: int | None = None) -> None:
         """Write the file. `status` is ``"running"``, ``"complete"``, ``"failed"`` or ``"interrupted"``."""
         if self.path is not None:
-            write_whole(self.path, json.dumps(self.as_dict(status, exit_status), indent=1, ensure_ascii=False) + "\n")
+            write_whole(self.path, (json.dumps(self.as_dict(status, exit_status), indent=1, ensure_ascii=False) + "\n").encode())
 
     def as_dict(self, status: str, exit_status: int | None) -> dict[str, Any]:
         """Return the report as plain data; docs/how-to/run_notebooks.md names the fields."""
@@ -110,12 +110,12 @@ class Report:
         }
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file; it appears complete under `path` or not at all, and replaces an older one."""
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file; it appears complete under `path` or not at all, and replaces an older one."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8") as stream:
-            stream.write(text)
+        with temporary.open("xb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

@@ -58,6 +58,10 @@ class Checkouts(NamedTuple):
     tests: dict[tuple[str, str], Path]
 
 
+TEST_FILES = ("brainscales2/test/?w/*test*.py", "py*/test/py*_vx_v3.py", "dlens/tests/*.py")
+"""Where test files lie in checkouts of pynn-brainscales, halco and haldls."""
+
+
 def find(folders: list[Path]) -> Checkouts:
     """Look for checkouts in the folders and one level below."""
     found = Checkouts({}, {})
@@ -67,7 +71,7 @@ def find(folders: list[Path]) -> Checkouts:
                 for suffix in (".ipynb", ".rst"):
                     if (place / f"{notebook.stem}{suffix}").is_file():
                         found.notebooks.setdefault((notebook.stem, suffix), place / f"{notebook.stem}{suffix}")
-            for test in sorted(place.glob("brainscales2/test/?w/*test*.py")):
+            for test in (test for pattern in TEST_FILES for test in sorted(place.glob(pattern))):
                 found.tests.setdefault((test.parent.name, test.stem), test)
     return found
 
@@ -133,7 +137,9 @@ def table(rows: list[Row]) -> str:
 def main() -> int:
     """Run everything and print the table; 0 if nothing failed and every observable lies in its band."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folders", nargs="*", type=Path, help="checkouts of brainscales2-demos and pynn-brainscales, or folders that hold them")
+    parser.add_argument(
+        "folders", nargs="*", type=Path, help="checkouts of brainscales2-demos, pynn-brainscales, perhaps halco and haldls, or folders with them"
+    )
     parser.add_argument("--only", metavar="TEXT", default="", help="run only files whose name holds this text")
     arguments = parser.parse_args()
     folders = arguments.folders or [Path(name) for name in os.environ.get("NECKAR_UPSTREAM", "").split(os.pathsep) if name]
@@ -157,7 +163,8 @@ def main() -> int:
         if notebook.needs_solution and path.suffix == ".ipynb":
             new.append(Row("", observable="without the solution, which only branch master of brainscales2-demos holds"))
         rows, good = rows + new, good and fine
-    for folder, name in (key for key in upstream_tests.FILES if arguments.only in key[1]):
+    below = tuple(key for key in upstream_tests.REGISTER_LEVEL if key in checkouts.tests)
+    for folder, name in (key for key in (*upstream_tests.FILES, *below) if arguments.only in key[1]):
         if (folder, name) not in checkouts.tests:
             rows.append(Row(f"test/{folder}/{name}.py", observable="missing: no checkout of pynn-brainscales holds it", verdict="no"))
             good = False
@@ -167,7 +174,9 @@ def main() -> int:
     print(table(rows))
     for stem, reason in NOT_RUN.items():
         print(f"not run: {stem}: {reason}")
-    for folder, name in sorted(set(checkouts.tests) - set(upstream_tests.FILES)):
+    for _, name in sorted(set(upstream_tests.REGISTER_LEVEL) - set(below)):
+        print(f"not run: {name}.py: no checkout of halco or haldls holds it")
+    for folder, name in sorted(set(checkouts.tests) - {*upstream_tests.FILES, *below}):
         print(f"not run: test/{folder}/{name}.py: {upstream_tests.NOT_RUN.get(name, 'unknown to this table')}")
     return 0 if good else 1
 

@@ -20,7 +20,19 @@ FILES = (
 )
 """Folder and name."""
 
+REGISTER_LEVEL = (
+    *(("test", name) for name in ("pyhalco_test_hicann_dls_vx_v3", "pyhaldls_test_vx_v3", "pylola_test_vx_v3", "pystadls_pbgenerator_vx_v3")),
+    ("tests", "dlens_swtest_vx_v3"),
+)
+"""Folder and name of files in halco and haldls; they run if there is a checkout of these."""
+
+_BELOW = "imports pyfisch, the library below, which does not exist here"
 NOT_RUN = {
+    "pystadls_hwtest_vx_v3": _BELOW,
+    "pystadls_swtest_vx_v3": _BELOW,
+    "dlens_hwtest_vx_v3": "runs pystadls_hwtest_vx_v3",
+    "dlens_hwtest_with_ppu_vx_v3": "programs of the plasticity processors come later",
+    "dlens_health_check_vx_v3": "checks the state of a real installation",
     f"{_TEST}plasticity_rule": "plasticity rules come later",
     f"{_TEST}calibhxneuron": "calibrating cells come later",
 }
@@ -28,6 +40,7 @@ NOT_RUN = {
 
 _GENERATION = "asks for errors of a later generation of the API; the public notebooks need parameters before the network is mapped"
 EXCEPTIONS: dict[str, dict[str, str]] = {
+    "pylola_test_vx_v3": {"test_ppu_elf_file": "reads a program of the plasticity processors from a file; these come later"},
     "multicompartment": {"test_initial_config_access": _GENERATION},
     "population": {"test_initial_config_access": _GENERATION},
     "static_recording_synapse": {"test_main": "records weights by a plasticity rule; these come later"},

@@ -274,6 +274,16 @@ def test_a_chip_without_mismatch_gets_a_calibration_for_that():
     np.testing.assert_allclose(measure.psp(ideal, codes, 1), 0.87, rtol=0.02)
 
 
+def test_a_calibration_ages_with_its_chip():
+    """Potentials drift by some millivolts in two days; a calibration made at that age takes it out, that of the new chip does not."""
+    old = Chip(replace(SPECIMEN.specimen, age_h=50.0), SPECIMEN.effects, instruments="open")
+    fresh = measure.trimmed(measure.rest(SPECIMEN, calibrated(SPECIMEN)))
+    again = measure.trimmed(measure.rest(old, calibrated(old)))
+    aged = measure.trimmed(measure.rest(old, calibrated(SPECIMEN)))
+    assert again == pytest.approx(fresh, rel=0.15)
+    assert aged > 1.3 * fresh
+
+
 def test_other_targets_are_reached_as_well():
     """Fast and slow membranes at once need multiplication and division; targets differ from circuit to circuit."""
     tau = np.where(np.arange(512) % 2, 1.0e-6, 40e-6)

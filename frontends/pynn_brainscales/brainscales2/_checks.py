@@ -12,7 +12,7 @@ import numpy as np
 import pyNN.errors
 from numpy.typing import NDArray
 
-from neckar.errors import ConfigurationError, NeckarError
+from neckar.errors import ConfigurationError, NeckarError, UnsupportedFeatureError
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, CellIndexError
 
 _PYNN_ERRORS: tuple[type[Exception], ...] = tuple(error for error in vars(pyNN.errors).values() if isinstance(error, type) and issubclass(error, Exception))
@@ -27,6 +27,8 @@ def explained(what: Callable[[], str]) -> Iterator[None]:
     ------
     ArgumentTypeError
         Instead of an error out of the inside of PyNN or numpy; errors that are meant for users pass.
+    UnsupportedFeatureError
+        If PyNN says that it has not implemented something.
     """
     try:
         yield
@@ -34,8 +36,10 @@ def explained(what: Callable[[], str]) -> Iterator[None]:
         raise
     except _PYNN_ERRORS:
         raise
+    except NotImplementedError as error:
+        raise UnsupportedFeatureError(f"{what()} is not implemented by PyNN. Use another way.") from error
     except _INSIDE as error:
-        raise ArgumentTypeError(f"{what()} cannot be understood: {error or type(error).__name__}. Compare its arguments with PyNN's.") from error
+        raise ArgumentTypeError(f"{what()} cannot be understood: {str(error) or type(error).__name__}. Compare its arguments with PyNN's.") from error
 
 
 def shown(arguments: Mapping[str, Any]) -> str:

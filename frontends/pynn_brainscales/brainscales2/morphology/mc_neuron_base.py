@@ -19,7 +19,7 @@ from pynn_brainscales.brainscales2.morphology.parameters import McCircuitParamet
 from pynn_brainscales.brainscales2.morphology.parts import Compartment
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 from pynn_brainscales.brainscales2.standardmodels._hxneuron import codes_of
-from pynn_brainscales.brainscales2.standardmodels.cells_base import REGISTERS, NeuronCellType, StandardCellType, default_of, one_per_cell
+from pynn_brainscales.brainscales2.standardmodels.cells_base import REGISTERS, NeuronCellType, StandardCellType, as_parameters, default_of, one_per_cell
 
 _FIXED = (
     "multicompartment_connect_soma",
@@ -173,7 +173,7 @@ class McNeuronBase(NeuronCellType):
                     f"{name} of neuron {i} has {list(whole.sizes)} values; the compartments of {type(self).__name__} have {self.sizes()} circuits. "
                     "Give one value per circuit, or a number for all."
                 )
-            stored[i] = self.masked(name, McCircuitParameters([np.array(row) for row in whole.value]))
+            stored[i] = self.masked(name, McCircuitParameters([as_parameters(REGISTERS[name], row) for row in whole.value]))
         return stored
 
     def start_values(self, base: ChipConfig, circuits: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

@@ -120,5 +120,5 @@ def default_of(register: Register) -> bool | float:
 
 
 def as_parameters(register: Register, codes: NDArray[Any]) -> NDArray[Any]:
-    """Return codes of a register as PyNN keeps them."""
+    """Return a copy of codes of a register as PyNN keeps them: switches as booleans, all else as floats."""
     return codes.astype(np.bool_ if register.kind == "switch" else np.float64)

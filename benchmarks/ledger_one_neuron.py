@@ -59,10 +59,10 @@ def virtual_chip(seed: int) -> Chip:
     return Chip(Specimen.from_seed(seed), Effects(), instruments="open")
 
 
-def record(chip: Chip, codes: dict[str, Any], us: float, what: Record) -> Recording:
+def record(chip: Chip, codes: dict[str, Any], us: float, what: Record, **parts: Any) -> Recording:
     """Run codes, one for all circuits or one for each, for `us` of hardware time."""
     config = {name: np.broadcast_to(np.asarray(value, TABLE[name].dtype), TABLE[name].shape) for name, value in codes.items()}
-    return chip.run(Program(machine="brainscales2", config=config, snippets=(Snippet(round(us * TICKS_PER_US)),), record=what))[0]
+    return chip.run(Program(machine="brainscales2", config=config, snippets=(Snippet(round(us * TICKS_PER_US)),), record=what, **parts))[0]
 
 
 def silent(chip: Chip, circuits: Sequence[int]) -> tuple[FLOATS, FLOATS, NDArray[np.int64]]:
@@ -123,7 +123,8 @@ def reset_level(chip: Chip, circuits: Sequence[int], codes: dict[str, Any]) -> t
     The refractory clock runs at 1/32 of its speed, so that the neuron reset before the run holds the circuits for 65 us. The time constant is that of
     an amplifier that saturates like tanh: ``sinh((v - level) / v_sat)`` decays exponentially.
     """
-    r = record(chip, {**codes, "threshold_enable": False, "backend_clock_scale_slow": 5}, 50, Record(spikes=(), probe=(Probe(("v",), tuple(circuits), 50),)))
+    held = {**codes, "threshold_enable": False, "backend_clock_scale_slow": 5}
+    r = record(chip, held, 50, Record(spikes=(), probe=(Probe(("v",), tuple(circuits), 50),)), neuron_reset=True)
     v = r.probe[0].value[0, 0].astype(np.float64)
     level = v[300:].mean(axis=0)
     swing = np.sinh((v[[0, 20]] - level) / facts.OTA_SATURATION.value)  # 2 us

@@ -34,7 +34,7 @@ def integrated(chip, sign):
     mode[:, 0] = sign
     stimulus = events(*(FIRST + SPACING * k for k in range(N_EVENTS)), n_entries=8)
     end = FIRST + SPACING * N_EVENTS
-    time, values = samples(run(chip, {**integrator(chip), "synapse_row_mode": mode}, end + DRIFT + 5, membranes(SOME), entries=stimulus))
+    time, values = samples(run(chip, {**integrator(chip), "synapse_row_mode": mode}, end + DRIFT + 5, membranes(SOME), entries=stimulus, neuron_reset=True))
     mean = values.mean(axis=0)
 
     def level(at):

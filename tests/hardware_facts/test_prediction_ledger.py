@@ -87,7 +87,7 @@ def test_a_run_shows_the_levels_of_the_transfer(experiments, seed):
     rest = bench.traces(stiff, 50, range(10))[0].mean(axis=0)
     np.testing.assert_allclose(rest, bench.level("leak_v_leak", 700, range(10)), atol=2.6)
     held = {**experiments.FIRING, "threshold_enable": 0, "backend_clock_scale_slow": 5}  # the reset of the start lasts 65 us
-    low = bench.traces(held, 50, range(10))[0][200:].mean(axis=0)
+    low = bench.traces(held, 50, range(10), neuron_reset=True)[0][200:].mean(axis=0)
     np.testing.assert_allclose(low, bench.level("reset_v_reset", 400, range(10)), atol=3.0)
     peaks = bench.traces({**experiments.TODAY, "leak_i_bias": 100}, 100, range(10))[0].max(axis=0)
     np.testing.assert_allclose(peaks, bench.level("threshold_v_threshold", 300, range(10)), atol=4.0)

@@ -37,7 +37,7 @@ def shift_of_the_clamp(**codes):
     """Return how far a fast train of events moves a membrane that its reset holds, V."""
     stimulus = arriving(*range(10 * TICKS_PER_US, 250 * TICKS_PER_US, TICKS_PER_US))
     held, driven = (
-        trace(run({**HELD, **codes}, 250, "-mismatch,-noise,-event_loss", record=membrane(interval=50), entries=entries))[-100:].mean()
+        trace(run({**HELD, **codes}, 250, "-mismatch,-noise,-event_loss", record=membrane(interval=50), entries=entries, neuron_reset=True))[-100:].mean()
         for entries in (arriving(), stimulus)
     )
     return driven - held

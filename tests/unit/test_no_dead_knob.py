@@ -540,7 +540,7 @@ def observed(setup: Setup, name: str | None = None, code: Any = None) -> Recordi
         madc=tuple(MadcChannel(0, c) if isinstance(c, str) else MadcChannel(c) for c in setup.madc),
         cadc=(CadcRecord((0,), period=1400),),
     )
-    return chip(setup.effects).run(program(codes, setup.us, entries=setup.entries, record=record, **parts))[0]
+    return chip(setup.effects).run(program(codes, setup.us, entries=setup.entries, record=record, neuron_reset=True, **parts))[0]
 
 
 @pytest.mark.parametrize("name", _ACTIVE)

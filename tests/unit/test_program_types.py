@@ -233,6 +233,7 @@ def test_equal_parts_make_equal_programs_and_every_field_counts() -> None:
         "snippets": (Snippet(11),),
         "entries": Events.empty(2),
         "sequential": True,
+        "neuron_reset": True,
         "writes": (TimedWrite(at=0, field="leak_v_leak", value=1),),  # type: ignore[arg-type]
         "reads": (TimedRead(name="a", at=0, field="spike_counter"),),
         "record": Record(spikes=()),

@@ -27,6 +27,7 @@ from neckar.chip.rest import reset_neurons, resting_state
 from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
 from neckar.chip.sampling import LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
+from neckar.chip.specimen import keyed_uniforms
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import Config, kick_volts, refuse_unsupported, relay_dead_time
 from neckar.dynamics import (
@@ -284,13 +285,11 @@ class EntryRun:
         self._write("before", config, self.writes)
         start = 0 if before is not None else -plan.lead_ticks
         parameters = self.substrate.physical(config, self.cells)
-        state = resting_state(parameters, self.substrate.membranes(config, self.cells)) if before is None else before.copy()
-        if before is None:
-            reset_neurons(state, parameters)
+        state = before.copy() if before is not None else self._initial_state(parameters, config)
         counted = np.zeros(CIRCUITS, np.int64) if counted is None else counted
         voltages: list[NDArray[np.float64] | None] = [None] * HEMISPHERES if drivers is None else list(drivers)
         at_rest = [new_drivers(p, start, u) for p, u in zip(self.substrate.drivers(config, self.cells), voltages, strict=True)]
-        bank = self._bank(config, sensors, start, before is None)
+        bank = self._bank(config, sensors, start, before is None and program.neuron_reset)
         reads = _read("before", program.reads, config, _counters(counted, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)), bank, start)
         samplers = [LineSampler(grid.circuits, grid.ticks, grid.channel.source) for grid in plan.channels]
         cadc = CadcRecorder(plan.cadc, self._rows())
@@ -350,6 +349,15 @@ class EntryRun:
             carried = carrier.leftover(b)
         self._write(end, config, writes)
         trial.finish(actors)
+
+    def _initial_state(self, parameters: CircuitParameters, config: ChipConfig) -> NDArray[np.float32]:
+        """Return the circuits' state when a trial starts: after long rest; those that fire by themselves are anywhere between two spikes."""
+        key = self.substrate.specimen.seed, *self.key
+        phase = keyed_uniforms(CIRCUITS, "phase", *key) if self.substrate.effects.noise else None
+        state = resting_state(parameters, self.substrate.membranes(config, self.cells), phase)
+        if self.plan.program.neuron_reset:
+            reset_neurons(state, parameters)
+        return state
 
     def _bank(self, config: ChipConfig, states: Sequence[SensorState] | None, start: int, neuron_reset: bool) -> SensorBank | None:
         """Return the correlation sensors, if anybody looks at them now or did before; a neuron reset empties those of row 0, as on silicon."""

@@ -1,8 +1,8 @@
 """The BrainScaleS-2 chip as a Machine: a Program goes in, a Recording and the chip's state come out.
 
 A run is a list of entries; an entry is a list of stretches of constant circuit parameters. Each stretch is carried by the engine between the actors
-of the agenda. An entry starts 4 us before its tick 0 from the circuits' rest, with a neuron reset; with ``sequential`` the next entry goes on from
-the state of the last.
+of the agenda. An entry starts 4 us before its tick 0 from the circuits' rest, if the program asks for it with a neuron reset; with ``sequential`` the next
+entry goes on from the state of the last.
 
 Not modelled: plasticity; it raises :class:`~neckar.errors.UnsupportedFeatureError`.
 """
@@ -305,6 +305,8 @@ def _sensors(state: MachineState | None) -> tuple[SensorState, ...] | None:
 
 def _resets(program: Program, state: MachineState | None) -> int:
     """Return how often the neurons are reset: before every entry, of a sequential program before the first one if it does not go on from a state."""
+    if not program.neuron_reset:
+        return 0
     if not program.sequential:
         return program.n_entries
     return 1 if state is None or "circuits" not in state.analog else 0

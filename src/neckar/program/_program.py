@@ -154,7 +154,9 @@ class Program(Plain):
     entries : Events
         Input events of E trials of the same snippets.
     sequential : bool
-        Whether entry e + 1 continues the state of e instead of starting from a neuron reset.
+        Whether entry e + 1 continues the state of e instead of starting from rest.
+    neuron_reset : bool
+        Whether each trial that starts from rest begins with a reset of all neurons, 4 us before its tick 0.
     writes : sequence of TimedWrite
     reads : sequence of TimedRead
     record : Record
@@ -186,6 +188,7 @@ class Program(Plain):
     snippets: tuple[Snippet, ...]
     entries: Events = field(default_factory=lambda: Events.empty(1))
     sequential: bool = False
+    neuron_reset: bool = False
     writes: tuple[TimedWrite, ...] = ()
     reads: tuple[TimedRead, ...] = ()
     record: Record = field(default_factory=Record)
@@ -199,6 +202,7 @@ class Program(Plain):
             snippets=tuple_of(Snippet, self.snippets, "snippets"),
             entries=tuple_of(Events, (self.entries,), "entries")[0],
             sequential=bool(self.sequential),
+            neuron_reset=bool(self.neuron_reset),
             writes=tuple_of(TimedWrite, self.writes, "writes"),
             reads=tuple_of(TimedRead, self.reads, "reads"),
             record=tuple_of(Record, (self.record,), "record")[0],

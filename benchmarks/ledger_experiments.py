@@ -259,7 +259,8 @@ def _integrator(bench: Bench) -> dict[str, float]:
     """V35: matrix calibration: gm 450, converters at 1022, 0.32 us with small capacitance, and no leak. The step of one event of weight 63 after a reset."""
     fields = calibrated(bench.specimen, (0,), leak=120, tau_mem_us=60, tau_syn_us=0.32, small_capacitance=True, gm=450, dac=1022)
     fields |= whole({"leak_i_bias": 0, "threshold_enable": 0, "reset_enable_multiplication": 1})
-    traces = bench.traces({**fields, **_synaptic((0,), 63)}, 25, (0,), entries=Events.from_lists([[(10 * TICKS_PER_US, _label(0))]] * 8))
+    entries = Events.from_lists([[(10 * TICKS_PER_US, _label(0))]] * 8)
+    traces = bench.traces({**fields, **_synaptic((0,), 63)}, 25, (0,), entries=entries, neuron_reset=True)
     mean = traces.mean(axis=0)[:, 0]
     before, after = (mean[round(a * PER_US) : round(b * PER_US)].mean() for a, b in ((8.9, 10.4), (12, 13.5)))
     return {"V35": after - before}

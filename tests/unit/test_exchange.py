@@ -106,8 +106,9 @@ def test_lanes_together_have_the_bits_of_lanes_apart_if_nobody_sends(labels):
     fields = {**STIMULATED, **FIRING, "leak_v_leak": 800, "synapse_label": 0 if one else rng.integers(0, 64, (2, 256, 256))}
     events = [(300 * k, k % 4 << 14 | (0 if one else int(rng.integers(0, 64)))) for k in range(150)]
     record = Record(probe=(Probe(("v", "s_exc"), tuple(range(0, N, 7)), 250),))
-    apart = run(fields, 100, entries=Events.from_lists([events]), record=record, neuron_reset=True)
-    together = run({**fields, "event_routing_enable_bypass_inhibitory": np.arange(N) == 511}, 100, entries=Events.from_lists([events]), record=record, neuron_reset=True)
+    parts = {"entries": Events.from_lists([events]), "record": record, "neuron_reset": True}
+    apart = run(fields, 100, **parts)
+    together = run({**fields, "event_routing_enable_bypass_inhibitory": np.arange(N) == 511}, 100, **parts)
     assert len(apart.spikes) > 100
     assert together.spikes == apart.spikes
     assert together.probe == apart.probe

@@ -20,6 +20,7 @@ from fake_session import FakeLab
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule, run_state_machine_as_test
+from pyNN.core import IndexBasedExpression
 
 import pynn_brainscales.brainscales2 as pynn
 from neckar.errors import NeckarError
@@ -77,6 +78,7 @@ selectors = st.sampled_from(
 )
 receptors = st.sampled_from([None, "excitatory", "inhibitory", "excitatory", "NMDA", 3])
 permutations = st.one_of(st.none(), st.lists(st.integers(-1, 513), max_size=6), st.permutations(range(8)), st.sampled_from([[0.5], "ab", 3, range(4)]))
+places = st.one_of(st.lists(st.integers(0, 5), min_size=1, max_size=3), st.sampled_from([[], None, [300], "01", [0.5], 3, [0, 128]]))
 distributions = st.sampled_from([("uniform", (0, 63)), ("normal", (10, 3))])
 
 
@@ -90,6 +92,15 @@ def neuron_with_compartments() -> type:
 
 
 MC_NEURON = neuron_with_compartments()
+
+
+class Even(IndexBasedExpression):  # type: ignore[misc]
+    """Connects cells whose indices have an even sum."""
+
+    def __call__(self, i: Any, j: Any) -> Any:
+        return (i + j) % 2 == 0
+
+
 CELLS: dict[str, Callable[..., Any]] = {
     "HXNeuron": pynn.cells.HXNeuron,
     "HXNeuron ": pynn.cells.HXNeuron,
@@ -118,7 +129,12 @@ CONNECTORS: dict[str, Callable[[Any, Any], Any]] = {
     "short list": lambda x, y: pynn.FromListConnector([(0, 0), (x, 1)]),
     "array": lambda x, y: pynn.ArrayConnector(np.eye(2, dtype=bool)),
     "distance": lambda x, y: pynn.DistanceDependentProbabilityConnector("d < 2"),
-    "index": lambda x, y: pynn.IndexBasedProbabilityConnector(lambda i, j: (i + j) % 2),
+    "index": lambda x, y: pynn.IndexBasedProbabilityConnector(Even()),
+    "no index": lambda x, y: pynn.IndexBasedProbabilityConnector(x),
+    "displacement": lambda x, y: pynn.DisplacementDependentProbabilityConnector(lambda d: abs(d[0]) < 2),
+    "distance of nothing": lambda x, y: pynn.DistanceDependentProbabilityConnector(x),
+    "file": lambda x, y: pynn.FromFileConnector(x),
+    "clone": lambda x, y: pynn.CloneConnector(x),
     "small world": lambda x, y: pynn.SmallWorldConnector(x, 0.5),
     "none": lambda x, y: x,
 }
@@ -286,6 +302,41 @@ class Session(RuleBasedStateMachine):
         attempt(lambda: of.initialize(v=value))
         attempt(lambda: of.inject(value))
         attempt(lambda: of.sample(value))
+
+    @rule(target=cells, positions=places, other=places, line=places, label=labels, parameter=parameters, value=values, single=st.booleans())
+    def create_with_compartments(self, positions: Any, other: Any, line: Any, label: Any, parameter: str, value: Any, single: bool) -> Any:
+        def make() -> Any:
+            first = morphology.Compartment(positions=positions, label="soma", connect_shared_line=line)
+            conductances = [(position, 5) for position in other[:1]] if isinstance(other, list) else other
+            second = morphology.Compartment(
+                positions=other,
+                label=label or "dendrite",
+                connect_conductance=conductances,
+                **{"leak_v_leak" if parameter in ("", "label") else parameter: value},
+            )
+            return morphology.create_mc_neuron("Any", [first, second], [morphology.SharedLineConnection(0, 3, 0)], single)
+
+        kind = attempt(make)
+        population = None if kind is None else attempt(lambda: pynn.Population(2, kind()))
+        return multiple() if population is None else population
+
+    @rule(of=cells, value=values)
+    def place_in_space(self, of: Any, value: Any) -> None:
+        if not isinstance(of, pynn.Assembly):
+            attempt(lambda: of.nearest(value))
+        if isinstance(of, pynn.Population):
+            attempt(lambda: setattr(of, "positions", value))
+        attempt(lambda: of.positions)
+        attempt(lambda: of[0].position)
+        attempt(lambda: of.id_to_index(value))
+        attempt(lambda: list(of))
+
+    @rule(of=projections)
+    def look_at_connections(self, of: Any) -> None:
+        attempt(lambda: of.weightHistogram())
+        attempt(lambda: [connection.as_tuple("weight", "delay", "presynaptic_index", "pop_post_index") for connection in of])
+        attempt(lambda: of.initialize(u=0))
+        attempt(lambda: of.setWeights(3))
 
 
 def _cell(kind: Callable[..., Any], given: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 from warnings import warn
@@ -44,6 +45,11 @@ class Assembly(pyNN.common.Assembly):
         """Return an assembly of some cells, drawn at random."""
         return super().sample(checked_count(n), rng)
 
+    def id_to_index(self, id: Any) -> Any:
+        """Return the index of a cell, or an array of them for several."""
+        with explained(lambda: f"the index of the cells {reprlib.repr(id)} in {self.label!r}"):
+            return super().id_to_index(id)
+
     def inject(self, current_source: Any) -> None:
         """Refuse current sources; see :meth:`Population.inject`."""
         self.populations[0].inject(current_source)
@@ -70,6 +76,16 @@ class _Cells:
         if not isinstance(other, pyNN.common.BasePopulation | Assembly):
             raise ArgumentTypeError(f"{self.label!r} + {other!r} was asked for; allowed are populations, views and assemblies.")
         return Assembly(self, *(other.populations if isinstance(other, Assembly) else (other,)))
+
+    def nearest(self: Any, position: Any) -> Any:
+        """Return the cell that is closest to a position in space."""
+        with explained(lambda: f"the cell of {self.label!r} nearest to {position!r}"):
+            return super().nearest(position)  # type: ignore[misc]
+
+    def id_to_index(self: Any, id: Any) -> Any:
+        """Return the index of a cell, or an array of them for several."""
+        with explained(lambda: f"the index of the cells {reprlib.repr(id)} in {self.label!r}"):
+            return super().id_to_index(id)  # type: ignore[misc]
 
     def sample(self: Any, n: int, rng: Any = None) -> Any:
         """Return a view of some cells, drawn at random."""
@@ -230,7 +246,8 @@ class Population(_Cells, pyNN.common.Population):
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._descriptions.clear()
-        super().__setattr__(name, value)
+        with explained(lambda: f"{name} = {reprlib.repr(value)} of population {self.label!r}"):
+            super().__setattr__(name, value)
 
     def _create_cells(self) -> None:
         state = simulator.state

@@ -291,6 +291,11 @@ class Projection(pyNN.common.Projection):
             columns = {name: np.broadcast_to(values, len(self)) for name, values in columns.items()}
         self._assign(columns)
 
+    def weightHistogram(self, min: Any = None, max: Any = None, nbins: int = 10) -> Any:
+        """Return the histogram of the weights; see PyNN."""
+        with explained(lambda: f"the histogram of {len(self)} weights of projection {self.label!r}"):
+            return super().weightHistogram(min, max, nbins)
+
     def get(self, attribute_names: Any, format: str, gather: bool = True, with_address: bool = True, multiple_synapses: str = "sum") -> Any:
         """Return attributes of all connections, as a list of tuples or as one array of shape (source, target) each; see PyNN."""
         known = self.synapse_type.default_parameters

@@ -11,6 +11,7 @@ A free-standing container owns its values. One inside a :class:`~dlens_vx_v3.lol
 from __future__ import annotations
 
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from types import ModuleType
@@ -18,7 +19,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from dlens_vx_v3._member import Member
+from dlens_vx_v3._member import Member, facts_of
 from dlens_vx_v3._part import Many, Part, Sub, declared
 from dlens_vx_v3._values import MADE_HERE, REGISTERS, Store, UnknownMemberError
 from dlens_vx_v3.halco import ChipOnDLS
@@ -87,7 +88,7 @@ class Container(Part):
 
     @classmethod
     def _located(cls, coord: Ranged, store: Store | None = None) -> Self:
-        return cls._view(store or Store(), (), coord.known())
+        return cls._view(store or Store(), (), facts_of(coord))
 
     @classmethod
     def places(cls, coord: Ranged) -> tuple[Place, ...]:
@@ -132,7 +133,9 @@ class Container(Part):
     def write_to(self, config: ChipConfig, coord: Ranged) -> None:
         """Write the container to its place in a configuration; counters and members without effect are left out."""
         for field, index, codes in self.codes(coord):
-            config[(field, *Place("", field, index).key)] = codes
+            key = Place("", field, index).key
+            if np.ndim(codes) or config[field][key] != codes:
+                config[(field, *key)] = codes
 
     @classmethod
     def read_from(cls, config: ChipConfig, coord: Ranged) -> Self:
@@ -166,15 +169,23 @@ def _places(member: Member, part: Part) -> list[Place]:
     """Return the places of a member: one, or one for each of several columns that are accessed together and are not neighbours."""
     name = ".".join(str(step) for step in (*part._key, member.name))
     lengths = REGISTERS[member.field].shape
-    options = [_runs(axis, length) for axis, length in zip(member.axes(part), lengths, strict=True)]
+    axes = member.axes(part)
+    if not any(isinstance(numbers, list) for numbers in axes):
+        return [Place(name, member.field, _index(axes, lengths))]
+    options = [_runs(axis, length) for axis, length in zip(axes, lengths, strict=True)]
     split = next((axis for axis, runs in enumerate(options) if len(runs) > 1), None)
     found = []
     for entry, index in enumerate(product(*options)):
-        whole = list(index)
-        while whole and whole[-1] == (0, lengths[len(whole) - 1]):
-            whole.pop()
-        found.append(Place(name if split is None else f"{name}[{entry}]", member.field, tuple(whole)))
+        found.append(Place(name if split is None else f"{name}[{entry}]", member.field, _index(index, lengths)))
     return found
+
+
+def _index(numbers: Sequence[Any], lengths: tuple[int, ...]) -> Index:
+    """Return the index of a place: whole axes at the end are left out."""
+    whole = [(0, length) if number is None else number for number, length in zip(numbers, lengths, strict=True)]
+    while whole and whole[-1] == (0, lengths[len(whole) - 1]):
+        whole.pop()
+    return tuple(whole)
 
 
 def _runs(numbers: Any, length: int) -> list[int | tuple[int, int]]:

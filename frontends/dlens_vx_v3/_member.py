@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlens_vx_v3._values import REGISTERS, ranged
-from dlens_vx_v3.halco._base import CoordinateTypeError, Enum, Ranged, derive
+from dlens_vx_v3.halco._base import CoordinateTypeError, Enum, Ranged, derivable, derive
 from neckar.chip.config import ChipConfig
-from neckar.facts import Register
+from neckar.facts import AXES, Register
 
 if TYPE_CHECKING:
     from dlens_vx_v3._part import Part
@@ -89,7 +90,7 @@ class Member:
 
     def axes(self, part: Part) -> tuple[Any, ...]:
         """Return per axis of the field its number, a list of numbers if a container holds several columns, or None if the axis stays free."""
-        facts = {**part._facts, **self.facts}
+        facts = {**part._facts, **self.facts} if self.facts else part._facts
         return tuple(_axis(axis, facts) for axis in REGISTERS[self.field].axes)
 
     def place(self, part: Part) -> tuple[Any, ...]:
@@ -127,6 +128,21 @@ _GROUPS = (("column", "quad_column", "entry", 4), ("quadrant", "hemisphere", "si
 """Axis, the fact that names several of its numbers at once, and the fact and number of choices that are then open."""
 
 
+_recent: Any = lru_cache(maxsize=2**14)
+
+
+@_recent
+def _facts(kind: type[Ranged], number: int) -> dict[str, int]:
+    known = kind.at(number).known()
+    derived = {axis: derive(axis, known) for axis in ("side", *AXES) if derivable(axis, kind.facts)}
+    return {**known, **{axis: number for axis, number in derived.items() if number is not None}}
+
+
+def facts_of(coord: Any) -> dict[str, int]:
+    """Return what a coordinate states and what follows from it about the axes of the register table; must not be changed."""
+    return _facts(type(coord), int(coord)) if isinstance(coord, Ranged) else coord.known()
+
+
 def _axis(axis: str, facts: Mapping[str, int]) -> Any:
     number = derive("side" if axis == "backend" else axis, facts)
     if number is None:
@@ -141,7 +157,12 @@ def _gather(array: NDArray[Any], place: tuple[Any, ...], shape: tuple[int, ...])
 
 
 def _scatter(config: ChipConfig, field: str, place: tuple[Any, ...], shape: tuple[int, ...], index: tuple[Any, ...], codes: Any) -> None:
-    if index and shape:
+    if not shape and config[field][place] == codes:
+        return
+    if index and all(isinstance(part, int | slice) for part in (*index, *place)):
+        given = iter(index)
+        place = tuple(next(given, part) if isinstance(part, slice) else part for part in place)
+    elif index and index != (...,):
         whole = _gather(config[field], place, shape).copy()
         whole[index] = codes
         codes = whole.reshape(config[field][place].shape)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from dlens_vx_v3._member import Member, number_on
+from dlens_vx_v3._member import Member, facts_of, number_on
 from dlens_vx_v3._values import MADE_HERE, Key, Store, UnknownMemberError
 from dlens_vx_v3.halco import iter_all
 from dlens_vx_v3.halco._base import CoordinateTypeError, Ranged, memo
@@ -115,7 +115,7 @@ class Sub:
         self.name = name
 
     def __get__(self, part: Part | None, owner: type) -> Any:
-        return self if part is None else self.kind._view(part._store, (*part._key, self.name), {**part._facts, **self.facts})
+        return self if part is None else self.kind._view(part._store, (*part._key, self.name), {**part._facts, **self.facts} if self.facts else part._facts)
 
     def __set__(self, part: Part, value: Part) -> None:
         if not isinstance(value, Part) or declared(type(value)).keys() != declared(self.kind).keys():
@@ -153,7 +153,7 @@ class Collection:
         if isinstance(index, slice):
             return [self[number] for number in range(len(self))[index]]
         number = number_on(index, many.over, many.name)
-        facts = {**part._facts, **many.over.at(number + many.over.min).known(), **many.facts}
+        facts = {**part._facts, **facts_of(many.over.at(number + many.over.min)), **many.facts}
         return many.kind._view(part._store, (*part._key, many.name, number), facts)
 
     def __setitem__(self, index: Any, value: Part) -> None:

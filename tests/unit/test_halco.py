@@ -86,7 +86,13 @@ def test_an_array_is_compared_element_by_element() -> None:
 
 def test_a_conversion_that_nothing_fixes_does_not_exist() -> None:
     assert not hasattr(halco.HemisphereOnDLS(), "toAtomicNeuronOnDLS")
+    assert not hasattr(halco.SynapseRowOnDLS(), "toNeuronConfigBlockOnDLS")
     assert not hasattr(halco.NeuronColumnOnDLS(), "toWhatever")
+
+
+def test_cells_of_the_plasticity_follow_the_parity_of_the_driver() -> None:
+    blocks = [int(driver.toCapMemBlockOnDLS()) for driver in halco.iter_all(halco.SynapseDriverOnDLS)]
+    assert blocks == [0, 1] * 64 + [2, 3] * 64
 
 
 @given(st.integers(0, 511))

@@ -250,7 +250,6 @@ RULES: tuple[Rule, ...] = (
     ("driver", ("row",), lambda row: row // 2),
     ("row_of_driver", ("row",), lambda row: 1 - row % 2),
     ("row", ("driver", "row_of_driver"), lambda driver, row: driver * 2 + 1 - row),
-    ("side", ("driver",), lambda driver: driver % 2),
     ("driver", ("bus", "position"), lambda bus, position: position * 4 + bus),
     ("bus", ("driver",), lambda driver: driver % 4),
     ("position", ("driver",), lambda driver: driver // 4),

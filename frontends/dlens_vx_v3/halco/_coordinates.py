@@ -286,6 +286,11 @@ class SynapseDriverOnPADIBus(Ranged, size=32, fact="position"):
 class SynapseDriverOnDLS(Pair, fast=SynapseDriverOnSynapseDriverBlock, slow=SynapseDriverBlockOnDLS):
     """A synapse driver."""
 
+    def toCapMemBlockOnDLS(self) -> CapMemBlockOnDLS:
+        """Return the block of its plasticity's cells: west for even drivers, east for odd ones."""
+        hemisphere, driver = self.split()
+        return CapMemBlockOnDLS(hemisphere * CapMemBlockOnHemisphere.size + driver % CapMemBlockOnHemisphere.size)
+
 
 class SynapseRowOnSynapseDriver(Ranged, size=2, fact="row_of_driver"):
     """A row of a synapse driver: 0 top, 1 bottom."""

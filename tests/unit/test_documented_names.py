@@ -27,7 +27,8 @@ def test_the_page_names_what_is_exported(package):
 
 
 @pytest.mark.parametrize(
-    "module", ["", ".standardmodels.cells", ".standardmodels.synapses", ".populations", ".projections", ".plasticity_rules", ".morphology"]
+    "module",
+    ["", ".standardmodels.cells", ".standardmodels.synapses", ".populations", ".projections", ".plasticity_rules", ".morphology", ".utils.chip_plotter"],
 )
 def test_the_page_of_pynn_names_what_its_modules_export(module):
     name = f"pynn_brainscales.brainscales2{module}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from dlens_vx_v3 import halco
 from neckar.errors import UnsupportedFeatureError
 from pynn_brainscales.brainscales2.examples import (
     calibhxneuron,
+    chip_plotter_usage_example,
     crossbar_event_counter_read,
     external_input,
     internal_projections,
@@ -21,6 +24,7 @@ from pynn_brainscales.brainscales2.examples import (
     single_neuron_demo,
     static_recording_synapse,
 )
+from pynn_brainscales.brainscales2.utils import chip_plotter
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +73,29 @@ def test_single_neurons_rest_fire_and_spread() -> None:
     assert len(at_rest[0].spiketrains[0]) == 0
     assert len(firing[0].spiketrains[0]) > 1
     assert len({len(segment.spiketrains[0]) for segment in spread}) > 1  # circuits differ
+
+
+def test_drawings_show_every_circuit_and_synapse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    numbers = chip_plotter_usage_example.setup_synfire_chain(False, 3, 2, 2)
+    assert numbers == {"exc": [0, 1], "inh": [2, 3], "stim": [4]}
+    neurons, synapses = chip_plotter.chip_map(mark_rows=False)
+    assert [int((neurons == number).sum()) for number in range(5)] == [3, 3, 2, 2, 0]
+    drawn = np.array([int((synapses == number).sum()) for number in range(5)])
+    sent = [sum(len(projection) for projection in pynn.simulator.state.projections if projection.pre is one) for one in pynn.simulator.state.populations]
+    assert drawn.tolist() == sent
+    plotter = chip_plotter.ChipPlotter(population_contrast_groups=numbers)
+    plotter.add_plot_chip_map(separate_view=True, color_is_source=False)
+    plotter.add_plot_matrix(custom_title="mine")
+    with pytest.raises(RuntimeError, match="plot_all"):
+        plotter.save_all(str(tmp_path))
+    plotter.plot_all()
+    plotter.save_all(str(tmp_path), ["png"])
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["plot_0.png", "plot_1.png"]
+    plotter.remove_plot(0)
+    plotter.clear_all_plots()
+    with pytest.raises(KeyError, match="alpha"):
+        plotter.add_plot_matrix(alhpa=1)
 
 
 @pytest.mark.parametrize("example", [plasticity_rule, static_recording_synapse, calibhxneuron])

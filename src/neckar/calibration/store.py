@@ -33,6 +33,7 @@ import platformdirs
 from neckar.calibration import NIGHTLY, Calibration, calibrate
 from neckar.calibration.targets import key_of
 from neckar.errors import CalibrationCacheError
+from neckar.facts import brainscales2 as facts
 
 if TYPE_CHECKING:
     from neckar.chip.effects import Effects
@@ -137,8 +138,9 @@ def _stamp(specimen: Specimen, effects: Effects) -> str:
     from neckar.calibration.oracle import provenance
 
     targets = hashlib.sha256("\n".join(map(key_of, NIGHTLY.values())).encode()).hexdigest()
+    numbers = hashlib.sha256(repr(sorted((name, value) for name, value in vars(facts).items() if name.isupper())).encode()).hexdigest()
     relevant = {**provenance(specimen, effects), "chip": "", "effects": [effects.mismatch, effects.drift and specimen.age_h > 0]}
-    return json.dumps({"layout": _LAYOUT_VERSION, "targets": targets, "files": FILES, **relevant}, sort_keys=True)
+    return json.dumps({"layout": _LAYOUT_VERSION, "targets": targets, "facts": numbers, "files": FILES, **relevant}, sort_keys=True)
 
 
 def _is_current(home: Path, stamp: str) -> bool:

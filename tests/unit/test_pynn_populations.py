@@ -228,3 +228,21 @@ def test_an_unknown_parameter_is_refused_whatever_its_value() -> None:
 def test_data_before_a_run_says_that_there_is_none() -> None:
     with pytest.raises(IndexError, match="before a run"):
         pynn.Population(1, HXNeuron()).get_data()
+
+
+def test_every_cell_of_a_view_is_local() -> None:
+    view = pynn.Population(3, HXNeuron())[1:]
+    assert view.is_local(view[0])
+
+
+def test_a_wrong_number_of_values_is_told_with_its_parameter_and_population() -> None:
+    population = pynn.Population(3, HXNeuron(), label="three")
+    with pytest.raises(errors.InvalidDimensionsError, match=r"leak_v_leak=\[1, 2\].*'three'"):
+        population.set(leak_v_leak=[1, 2])
+
+
+def test_a_permutation_that_is_used_up_is_told_with_its_length() -> None:
+    pynn.setup(neuronPermutation=[7, 300, 8])
+    pynn.Population(2, HXNeuron())
+    with pytest.raises(ValueError, match="1 of the 3 circuits in neuronPermutation are free"):
+        pynn.Population(2, HXNeuron())

@@ -374,6 +374,45 @@ def test_assemblies_record_and_collect() -> None:
     assert len(assembly.get_data().segments[0].spiketrains) == 3
 
 
+def test_an_assembly_returns_the_signal_of_every_neuron_each_time() -> None:
+    assembly = neurons(2) + pynn.Population(2, pynn.cells.HXNeuron(), label="other")
+    assembly.record("v")
+    pynn.run(0.1)
+    pynn.reset()
+    pynn.run(0.1)
+    for block in (assembly.get_data(), assembly.get_data("v"), assembly.get_data(clear=True)):
+        assert [[signal.magnitude[0, 0] for signal in segment.irregularlysampledsignals] for segment in block.segments] == [[0, 1, 2, 3]] * 2
+    assert len(assembly.populations[0].get_data().segments[-1].irregularlysampledsignals) == 0
+
+
+def test_an_assembly_has_the_data_of_its_views_before_it_clears_them() -> None:
+    population = neurons(2)
+    assembly = population[0:1] + population[1:2]
+    assembly.record("spikes")
+    pynn.run(0.1)
+    assert len(assembly.get_data(clear=True).segments[0].spiketrains) == 2
+
+
+def test_an_assembly_is_written_into_one_file(tmp_path: Path) -> None:
+    assembly = neurons(1) + pynn.Population(1, pynn.cells.HXNeuron(), label="other")
+    assembly.record("spikes", to_file=str(tmp_path / "spikes.pkl"))
+    pynn.run(0.1)
+    assembly.write_data(str(tmp_path / "before.pkl"), "spikes")
+    pynn.end()
+    for name in ("spikes.pkl", "before.pkl"):
+        trains = neo.io.PickleIO(str(tmp_path / name)).read_block().segments[0].spiketrains
+        assert [train.annotations["source_population"] for train in trains] == ["mine", "other"]
+    with pytest.raises(ValueError, match="extension"):
+        assembly.record("spikes", to_file="spikes.txt")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_older_name_records() -> None:
+    population = neurons(1)
+    population.record_v()
+    assert len(population.recorder.configuration.madc) == 1
+
+
 def test_end_writes_files(tmp_path: Path) -> None:
     population = neurons(1)
     population.record("spikes", to_file=str(tmp_path / "spikes.pkl"))
@@ -388,6 +427,8 @@ def test_data_can_be_fetched_after_end() -> None:
     population.record("spikes")
     pynn.run(0.1)
     pynn.end()
+    with pytest.raises(RuntimeError, match="write_data"):
+        population.record("spikes", to_file="spikes.pkl")
     assert len(population.get_data().segments[0].spiketrains[0]) == 9
 
 

@@ -104,7 +104,7 @@ def test_populations_are_placed_eagerly_along_the_permutation() -> None:
 
 def test_a_population_that_does_not_fit_leaves_no_trace() -> None:
     pynn.setup(neuronPermutation=[5, 300])
-    with pytest.raises(ValueError, match="finds room for 2 neurons") as caught:
+    with pytest.raises(ValueError, match="2 of the 2 circuits") as caught:
         pynn.Population(3, pynn.cells.HXNeuron())
     assert isinstance(caught.value, RuntimeError)
     assert (len(pynn.simulator.state.populations), len(pynn.simulator.state.recorders), pynn.simulator.state.id_counter) == (0, 0, 0)

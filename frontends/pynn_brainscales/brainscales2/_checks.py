@@ -34,6 +34,8 @@ def explained(what: Callable[[], str]) -> Iterator[None]:
         yield
     except NeckarError:
         raise
+    except pyNN.errors.InvalidDimensionsError as error:
+        raise pyNN.errors.InvalidDimensionsError(f"{what()}: {error}. Give one value, or one for each cell or connection.") from None
     except _PYNN_ERRORS:
         raise
     except NotImplementedError as error:

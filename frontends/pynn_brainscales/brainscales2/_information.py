@@ -246,7 +246,7 @@ def get_pre_realtime_read() -> dict[Any, Any]:
     RunStateError
         Before ``setup``.
     """
-    return _state("what was read").pre_realtime_read
+    return _state("reads").pre_realtime_read
 
 
 def get_post_realtime_read() -> dict[Any, Any]:
@@ -257,7 +257,7 @@ def get_post_realtime_read() -> dict[Any, Any]:
     RunStateError
         Before ``setup``.
     """
-    return _state("what was read").post_realtime_read
+    return _state("reads").post_realtime_read
 
 
 def get_post_realtime_read_ppu_symbols() -> SymbolsOfChips:

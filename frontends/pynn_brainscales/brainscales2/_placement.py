@@ -59,10 +59,14 @@ class NeuronPlacement:
         """
         try:
             circuits = place([NeuronPopulation(label, len(neuron_ids), morphology=morphology)], self.permutation[self._free]).members[0]
-        except CapacityError as error:
+        except CapacityError:
             if or_later:
                 return np.zeros((0, morphology.size), np.int64)
-            raise NoFreeCircuitError(str(error)) from None
+            shapes = "" if morphology.size == 1 else f" of {morphology.size} circuits each"
+            raise NoFreeCircuitError(
+                f"Placement unsuccessful: population {label!r} of {len(neuron_ids)} neurons{shapes} was asked for; {np.count_nonzero(self._free)} of the "
+                f"{len(self.permutation)} circuits in neuronPermutation are free. Give a longer neuronPermutation, or leave it out."
+            ) from None
         self._free &= ~np.isin(self.permutation, circuits)
         self.note(neuron_ids, circuits, morphology)
         return circuits

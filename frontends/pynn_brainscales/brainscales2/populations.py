@@ -6,9 +6,11 @@ import copy
 import os
 import reprlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from warnings import warn
 
+import neo
 import numpy as np
 import pyNN.common
 import pyNN.errors
@@ -21,7 +23,7 @@ from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._checks import checked_count, checked_index, checked_names, checked_selector, checked_size, explained, shown
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, RunStateError, UncalibratedError, UnknownObservableError
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
-from pynn_brainscales.brainscales2.recording import Recorder, check_format
+from pynn_brainscales.brainscales2.recording import Recorder, check_format, write_whole
 from pynn_brainscales.brainscales2.standardmodels.cells import SpikeSourcePoissonOnChip
 from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, NeuronCellType, StandardCellType
 
@@ -59,9 +61,34 @@ class Assembly(pyNN.common.Assembly):
         return _mean(self.get_spike_counts(gather))
 
     def record(self, variables: Any, to_file: Any = None, sampling_interval: float | None = None, locations: Any = None, *, device: str = "madc") -> None:
-        """Record variables of all cells; see :meth:`Population.record`."""
+        """Record variables of all cells, into one file if one is named; see :meth:`Population.record`."""
+        file = None if to_file is None or to_file is True else _checked_file(to_file, variables)
         for population in self.populations:
-            population.record(variables, to_file, sampling_interval, locations, device=device)
+            population.record(variables, None, sampling_interval, locations, device=device)
+        if file is not None:
+            _write_on_end(self, variables, file)
+
+    def get_data(self, variables: Any = "all", gather: bool = True, clear: bool = False, annotations: dict[str, Any] | None = None) -> neo.Block:
+        """Return a neo block with one segment per run, in it the spike trains and signals of each population in turn; see :meth:`Population.get_data`."""
+        merged: dict[str, neo.Segment] = {}
+        block = neo.Block(name=self.label, description=self.describe(), **(annotations or {}))
+        for population in self.populations:
+            for part in population.get_data(variables, gather).segments:
+                new = neo.Segment(name=part.name, description=self.describe(), rec_datetime=part.rec_datetime, **part.annotations)
+                segment = merged.setdefault(part.name, new)
+                segment.spiketrains.extend(list(part.spiketrains))
+                segment.irregularlysampledsignals.extend(list(part.irregularlysampledsignals))
+        block.segments.extend([merged[name] for name in sorted(merged)])
+        for population in self.populations if clear else ():
+            population.recorder.clear()
+        return block
+
+    def write_data(self, io: Any, variables: Any = "all", gather: bool = True, clear: bool = False, annotations: dict[str, Any] | None = None) -> None:
+        """Write the data of all cells to a file, which appears complete or not at all, or to an IO object of neo."""
+        if isinstance(io, str | os.PathLike):
+            write_whole(Path(io), lambda whole: self.write_data(whole, variables, gather, clear, annotations))
+        else:
+            io.write(self.get_data(variables, gather, clear, annotations))
 
 
 class _Cells:
@@ -113,6 +140,11 @@ class _Cells:
         """Return the mean number of spikes per recorded cell, 0 if none is recorded."""
         return _mean(self.get_spike_counts(gather))
 
+    def is_local(self: Any, id: Any) -> bool:
+        """Return whether a cell is on this process: always, if it is one of these."""
+        self.id_to_index(id)
+        return True
+
     def inject(self: Any, current_source: Any) -> None:
         """Refuse current sources, of which the chip has none besides the constant current of each circuit."""
         raise UnsupportedFeatureError(
@@ -144,15 +176,15 @@ class _Cells:
         UnsupportedFeatureError, ConfigurationError, UnknownVariableError, LocationError
             See :meth:`Recorder.record`. Also if nothing is recorded into a file, or no format has its extension.
         """
-        file = None if to_file is None else _checked_file(to_file, variables)
+        file = None if to_file is None or to_file is True else _checked_file(to_file, variables)  # PyNN's record_v passes True
         if variables is None:
             self.recorder.reset()
         else:
             cells = self.all_cells if self._record_filter is None else self._record_filter
             self.recorder.record(variables, cells, sampling_interval, locations, device=device)
         if file is not None:
+            _write_on_end(self, variables, file)
             self.recorder.file = file
-            self._simulator.state.write_on_end.append((self, variables, file))
 
     def get_data(self: Any, variables: Any = "all", gather: bool = True, clear: bool = False, *, locations: Any = None) -> Any:
         """Return a neo block with one segment per run; see :meth:`Recorder.get`."""
@@ -380,6 +412,13 @@ def _checked_file(to_file: Any, variables: Any) -> str:
         raise ConfigurationError(f"to_file is {file!r}; no format has the extension {extension!r}. Allowed are {', '.join(FILE_EXTENSIONS)}.")
     check_format(file)
     return file
+
+
+def _write_on_end(cells: Any, variables: Any, file: str) -> None:
+    """Let ``end`` write data of a population, view or assembly."""
+    if simulator.state is None:
+        raise RunStateError(f"the file {file!r} was asked for after end(), which writes files; call write_data() instead.")
+    simulator.state.write_on_end.append((cells, variables, file))
 
 
 def _selected(cells: Any, indices: Any, names: tuple[str, ...]) -> ParameterSpace:

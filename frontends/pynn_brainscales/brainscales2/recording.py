@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -302,21 +302,7 @@ class Recorder(pyNN.recording.Recorder):
         if not isinstance(target, str | os.PathLike):
             super().write(variables, target, gather, filter_ids, clear, annotations, locations)
             return
-        path = Path(target)
-        check_format(str(path))
-        temporary = path.with_name(f".{secrets.token_hex(8)}.{path.name}")  # its extension names the format
-        if path.suffix in _APPENDING and path.exists():
-            shutil.copyfile(path, temporary)
-        try:
-            io = pyNN.recording.get_io(str(temporary))
-            super().write(variables, io, gather, filter_ids, clear, annotations, locations)
-            if hasattr(io, "close"):
-                io.close()
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(Path(target), lambda io: super(Recorder, self).write(variables, io, gather, filter_ids, clear, annotations, locations))
 
     def clear(self) -> None:
         """Drop all data of this population."""
@@ -345,6 +331,30 @@ class Recorder(pyNN.recording.Recorder):
             for site, times in chosen.spikes.items():
                 counts[site.cell_id] = counts.get(site.cell_id, 0) + len(times)
         return counts
+
+
+def write_whole(path: Path, write: Callable[[Any], None]) -> None:
+    """Let `write` fill an IO object of neo whose file then appears complete, or not at all.
+
+    Raises
+    ------
+    UnsupportedFeatureError
+        If the format needs a package that is not installed.
+    """
+    check_format(str(path))
+    temporary = path.with_name(f".{secrets.token_hex(8)}.{path.name}")  # its extension names the format
+    if path.suffix in _APPENDING and path.exists():
+        shutil.copyfile(path, temporary)
+    try:
+        io = pyNN.recording.get_io(str(temporary))
+        write(io)
+        if hasattr(io, "close"):
+            io.close()
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def check_format(file: str) -> None:

@@ -241,8 +241,6 @@ class State(pyNN.common.control.BaseState):
             raise ConfigurationError(
                 f"the total runtime is {end} ms; allowed is {limit:.0f} ms, 2**32 - 1 cycles of the FPGA. Divide the experiment by reset()."
             )
-        for rule in self.plasticity_rules:
-            rule.schedule(begin, end)
         duration = cycles * TICKS_PER_FPGA_CYCLE
         for rule in self.plasticity_rules:
             rule.schedule(begin, end)

@@ -81,20 +81,26 @@ def test_a_compartment_cannot_lose_circuits_that_are_connected() -> None:
         (lambda: [], None, RuntimeError, "at least one"),
         (lambda: [Compartment(**SOMA)], LINE[0], TypeError, "sequence of SharedLineConnection"),
         (lambda: [Compartment(**SOMA)], [(0, 1, 0)], TypeError, "SharedLineConnection"),
-        (lambda: [Compartment(positions=[256], label="x")], None, TypeError, "0 to 255"),
-        (lambda: [Compartment(**SOMA)], [SharedLineConnection(0, 128, 0)], TypeError, "columns 0 to 127"),
-        (lambda: [Compartment(**SOMA), Compartment(**DENDRITE)], None, RuntimeError, "not connected"),
-        (lambda: [Compartment(**SOMA), Compartment(positions=[1], label="d", connect_shared_line=[1])], LINE, RuntimeError, "directly"),
-        (lambda: [Compartment(**SOMA), Compartment(positions=[1, 0], label="d", connect_conductance=[(1, 5)])], LINE, RuntimeError, "allowed is one"),
+        (lambda: [Compartment(positions=[256], label="x")], None, OverflowError, "0 to 255"),
+        (lambda: [Compartment(**SOMA)], [SharedLineConnection(2, 1, 0)], RuntimeError, "Exchange"),
+        (lambda: [Compartment(**SOMA)], [SharedLineConnection(0, 128, 0)], OverflowError, "0 to 127"),
+        (lambda: [Compartment(**SOMA), Compartment(**DENDRITE)], None, RuntimeError, "not all connected"),
+        (lambda: [Compartment(**SOMA), Compartment(positions=[1], label="d", connect_shared_line=[1])], LINE, RuntimeError, "joined"),
+        (
+            lambda: [Compartment(**SOMA), Compartment(positions=[1, 0], label="d", connect_conductance=[(1, 5)])],
+            LINE,
+            RuntimeError,
+            r"circuits \[0\] belong to another",
+        ),
         (
             lambda: [Compartment(**SOMA), Compartment(positions=[1], label="d", connect_conductance=[(1, 5)], connect_shared_line=[1])],
             LINE,
             RuntimeError,
-            "twice",
+            "not by both",
         ),
-        (lambda: [Compartment(positions=[0, 2], label="x")], None, RuntimeError, "no neighbours"),
-        (lambda: [Compartment(positions=[0, 129], label="x")], None, RuntimeError, "no neighbours"),
-        (lambda: [Compartment(**SOMA)], [SharedLineConnection(3, 4, 0)], RuntimeError, "connects no compartment"),
+        (lambda: [Compartment(positions=[0, 2], label="x")], None, RuntimeError, "not contiguous"),
+        (lambda: [Compartment(positions=[0, 129], label="x")], None, RuntimeError, "not contiguous"),
+        (lambda: [Compartment(**SOMA)], [SharedLineConnection(3, 4, 0)], RuntimeError, "not all connected"),
     ],
 )
 def test_shapes_that_cannot_exist_are_refused(compartments: Callable[[], Any], connections: Any, error: type[Exception], text: str) -> None:
@@ -120,6 +126,16 @@ def test_switches_close_what_the_description_says() -> None:
     assert [(one.label, one.circuits, one.spike_master) for one in shape.compartments] == [("left", (0, 1), 0), ("right", (2, 3, 4), 2)]
 
 
+def test_a_type_knows_its_neuron_at_the_register_level() -> None:
+    kind = neuron()
+    collapsed = kind.logical_neuron.collapse_neuron()
+    assert [len(circuits) for circuits in collapsed.values()] == [1, 2]
+    switches = kind.morphology.switches
+    for name in ("connect_right", "connect_soma", "connect_soma_right", "enable_conductance"):
+        held = [int(getattr(circuit.multicompartment, name)) for circuits in collapsed.values() for circuit in circuits]
+        assert held == list(switches[f"multicompartment_{name}"])
+
+
 @given(st.sets(st.integers(0, 15), min_size=1, max_size=8))
 def test_a_compartment_is_one_membrane_exactly_if_its_circuits_are_one_block(columns: set[int]) -> None:
     """Slow and obvious: neighbours are merged one by one until nothing changes."""
@@ -137,7 +153,7 @@ def test_a_compartment_is_one_membrane_exactly_if_its_circuits_are_one_block(col
         closed = sum(shape.switches["multicompartment_connect_right"]) + sum(shape.switches["multicompartment_connect_vertical"]) // 2
         assert closed >= len(positions) - 1  # connected
     else:
-        with pytest.raises(RuntimeError, match="no neighbours"):
+        with pytest.raises(RuntimeError, match="not contiguous"):
             create_mc_neuron("Block", [Compartment(positions=positions, label="x")])
 
 

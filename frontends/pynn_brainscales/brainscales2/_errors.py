@@ -51,10 +51,6 @@ class ShapeTypeError(ConfigurationError, TypeError):
     """A description of a neuron's shape that cannot be read."""
 
 
-class ShapeError(ConfigurationError, RuntimeError):
-    """A neuron's shape that cannot exist on the chip."""
-
-
 class UnknownCompartmentError(UnknownNameError):
     """A compartment that a neuron does not have."""
 

@@ -28,19 +28,20 @@ def create_mc_neuron(name: str, compartments: Any, connections: Any = None, sing
 
     Raises
     ------
-    ShapeTypeError, ShapeError
+    ShapeTypeError, CompartmentError, CoordinateOverflowError, CoordinateTypeError
         If the neuron cannot exist on the chip.
     UnknownNameError
         If a compartment sets a parameter that does not exist.
     """
     compartments = list(compartments) if isinstance(compartments, list | tuple) else compartments
-    morphology = make_morphology(compartments, connections)
+    morphology, logical_neuron = make_morphology(compartments, connections)
     return type(
         name,
         (McNeuronBase,),
         {
             "compartments": {halco.CompartmentOnLogicalNeuron(i): compartment for i, compartment in enumerate(compartments)},
             "morphology": morphology,
+            "logical_neuron": logical_neuron,
             "single_active_circuit": single_active_circuit,
             "__module__": __name__,
             "__doc__": f"A neuron with the compartments {', '.join(compartment.label for compartment in compartments)}.",

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from pyNN.standardmodels import build_translations
 
 from dlens_vx_v3 import halco
+from dlens_vx_v3.halco._logical import CompartmentError
 from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError, UnknownNameError
 from neckar.network import POINT, Morphology, NeuronPopulation
 from pynn_brainscales.brainscales2._checks import checked_names
-from pynn_brainscales.brainscales2._errors import ShapeError, UnknownCompartmentError
+from pynn_brainscales.brainscales2._errors import UnknownCompartmentError
 from pynn_brainscales.brainscales2.morphology.parameters import McCircuitParameters
 from pynn_brainscales.brainscales2.morphology.parts import Compartment
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
@@ -66,7 +67,7 @@ class McNeuronBase(NeuronCellType):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not cls.compartments:
-            raise ShapeError(f"the neuron type {cls.__name__} has no compartments; allowed is at least one. Make it with create_mc_neuron.")
+            raise CompartmentError(f"the neuron type {cls.__name__} has no compartments; allowed is at least one. Make it with create_mc_neuron.")
         fixed = cls.fixed_values()
         cls.default_parameters = {}
         for name in _NAMES:
@@ -132,7 +133,7 @@ class McNeuronBase(NeuronCellType):
         ------
         UnknownNameError
             If a compartment sets a parameter that does not exist.
-        ShapeError
+        CompartmentError
             If a compartment gives another number of values than it has circuits.
         """
         values: dict[str, list[Any]] = {}
@@ -219,7 +220,7 @@ def _expanded(compartment: Compartment, name: str, value: Any) -> list[Any]:
     if np.ndim(value) == 0:
         return [value] * compartment.size
     if len(value) != compartment.size:
-        raise ShapeError(
+        raise CompartmentError(
             f"compartment {compartment.label!r} has {compartment.size} circuits and {len(value)} values of {name}; allowed is one value each, or a number."
         )
     return list(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from enum import IntEnum
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +10,7 @@ import pyNN.standardmodels
 from numpy.typing import NDArray
 from pyNN.standardmodels import build_translations
 
+from dlens_vx_v3 import lola
 from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError
 from neckar.facts import Register, registers
@@ -23,8 +23,7 @@ from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 REGISTERS = {name: register for name, register in registers("brainscales2").items() if register.hxneuron}
 """Registers of a neuron circuit that are parameters of cell types."""
 
-_READOUT_SOURCES = registers("brainscales2")["readout_source"].choices or ()
-_ReadoutSource = IntEnum("ReadoutSource", [(name, code) for code, name in enumerate(_READOUT_SOURCES)])  # type: ignore[misc]
+_ReadoutSource = lola.AtomicNeuron.Readout.Source
 
 
 class _LogicalCompartments:
@@ -86,7 +85,7 @@ class NeuronCellType(StandardCellType, PlasticityRuleHandle):
     conductance_based = False
     injectable = True
 
-    default_parameters: ClassVar = {"plasticity_rule_readout_source": float(_ReadoutSource["membrane"]), "plasticity_rule_enable_readout_source": False}
+    default_parameters: ClassVar = {"plasticity_rule_readout_source": float(_ReadoutSource.membrane), "plasticity_rule_enable_readout_source": False}
     translations: ClassVar = build_translations(*((name, name) for name in default_parameters))
     units: ClassVar = {**{name: "dimensionless" for name in (*default_parameters, *recordable[1:])}, "spikes": "ms"}
 

@@ -91,7 +91,7 @@ def test_neurons_know_their_coordinates_at_once(lab: FakeLab) -> None:
     ]
     with pytest.raises(KeyError, match="cell 0"):
         placement.id2first_circuit(0)
-    with pytest.raises(ValueError, match="finds"):
+    with pytest.raises(ValueError, match="0 of the 2 circuits"):
         pynn.Population(1, HXNeuron())
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from fake_session import FakeLab
@@ -194,3 +197,26 @@ def test_run_until_loses_no_cycle_to_rounding(lab: FakeLab) -> None:
     pynn.run(0.1, APPEND)
     pynn.run_until(0.3)
     assert [snippet.duration for snippet in lab.sessions[0].programs[0].snippets] == [50_000, 100_000]
+
+
+def test_an_experiment_that_ended_is_freed_unless_somebody_holds_its_population() -> None:
+    def experiment() -> tuple[pynn.Population, weakref.ref[object]]:
+        pynn.setup()
+        neurons = pynn.Population(3, pynn.cells.HXNeuron())
+        source(neurons[:1], [0.01])
+        neurons.record("v")
+        pynn.run(0.1)
+        state = weakref.ref(pynn.simulator.state)
+        pynn.end()
+        return neurons, state
+
+    neurons, state = experiment()
+    gc.collect()
+    cell = neurons[0]
+    assert len(neurons.get_data().segments[0].irregularlysampledsignals) == 3
+    assert cell.leak_v_leak == 0
+    del neurons
+    gc.collect()
+    assert state() is None
+    with pytest.raises(RuntimeError, match="Keep the population"):
+        cell.leak_v_leak  # noqa: B018

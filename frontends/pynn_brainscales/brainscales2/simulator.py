@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+import weakref
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
@@ -45,7 +46,32 @@ def current_lab() -> Any:
 
 
 class ID(int, IDMixin):
-    """A neuron of a population: its number, with the population behind it."""
+    """A neuron of a population: its number, with the population behind it.
+
+    The population holds its cells in a numpy array, through which Python's search for cycles does not see. So a cell only points weakly back; otherwise no
+    population, nor its data, would ever be freed.
+    """
+
+    @property
+    def parent(self) -> Any:
+        """The population.
+
+        Raises
+        ------
+        RunStateError
+            If nobody holds it any more.
+        """
+        population = self.__dict__["_population"]()
+        if population is None:
+            raise RunStateError(f"the population of cell {int(self)} does not exist any more, because its experiment ended. Keep the population in a variable.")
+        return population
+
+    @parent.setter
+    def parent(self, population: Any) -> None:
+        self.__dict__["_population"] = weakref.ref(population)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, (int(self),)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # numpy asks every number for these; PyNN would look them up among all parameters

@@ -238,6 +238,20 @@ def test_values_reach_their_circuits(lab: FakeLab) -> None:
     assert config.event_routing_enable_digital[10:16].tolist() == [1, 1, 0, 1, 1, 0]  # spikes leave from the first circuit of each compartment
 
 
+def test_neurons_at_the_register_level_hold_what_reaches_the_chip(lab: FakeLab) -> None:
+    parts = [Compartment(positions=[0, 128], label="soma", connect_shared_line=[0]), Compartment(positions=[2], label="far", connect_conductance=[(2, 77)])]
+    kind = create_mc_neuron("Kind", parts, [SharedLineConnection(0, 2, 0)])
+    pynn.setup()
+    population = pynn.Population(2, kind(leak_v_leak=np.array([McCircuitParameters([[1, 2], [3]]), McCircuitParameters([[4, 5], [6]])])))
+    config = fields_of(lab)
+    for i in range(2):
+        coordinate = pynn.simulator.state.neuron_placement.id2logicalneuron(population[i])
+        codes = population.celltype.get_logical_neuron(i).codes(coordinate)
+        free = ("event_routing", "readout")  # the mapper's and the recorder's own
+        held = {(field, index, int(config[(field)][index])) for field, index, _ in codes if not field.startswith(free)}
+        assert {(field, index, int(code)) for field, index, code in codes if not field.startswith(free)} == held
+
+
 @pytest.mark.usefixtures("experiment")
 def test_ranges_are_checked_when_mapped() -> None:
     pynn.Population(1, neuron()(leak_v_leak=1500), label="mine")

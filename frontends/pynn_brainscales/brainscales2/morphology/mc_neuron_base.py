@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyNN.standardmodels import build_translations
 
-from dlens_vx_v3 import halco
+from dlens_vx_v3 import halco, lola
 from dlens_vx_v3.halco._logical import CompartmentError
 from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError, UnknownNameError
@@ -19,7 +19,7 @@ from pynn_brainscales.brainscales2._errors import UnknownCompartmentError
 from pynn_brainscales.brainscales2.morphology.parameters import McCircuitParameters
 from pynn_brainscales.brainscales2.morphology.parts import Compartment
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
-from pynn_brainscales.brainscales2.standardmodels._hxneuron import codes_of
+from pynn_brainscales.brainscales2.standardmodels._hxneuron import MEMBERS, codes_of
 from pynn_brainscales.brainscales2.standardmodels.cells_base import REGISTERS, NeuronCellType, StandardCellType, as_parameters, default_of, one_per_cell
 
 _FIXED = (
@@ -191,6 +191,22 @@ class McNeuronBase(NeuronCellType):
             stored[:] = [self.nested(row) for row in codes]
             values[name] = self.stored(name, stored)
         return values
+
+    def get_logical_neuron(self, cell_in_pop: int) -> lola.LogicalNeuron:
+        """Return a neuron of a population of this type at the register level, by its number in the population.
+
+        Raises
+        ------
+        ParameterRangeError, ConfigurationError
+            If a value is no code of its register.
+        """
+        neuron = lola.LogicalNeuron(self.logical_neuron)
+        for name in _NAMES:
+            group, member = MEMBERS[name]
+            for number, row in enumerate(self.parameter_space._parameters[name][cell_in_pop].value):
+                for k, code in enumerate(codes_of(f"neuron {cell_in_pop}", REGISTERS[name], row).tolist()):
+                    setattr(getattr(neuron.at(halco.CompartmentOnLogicalNeuron(number), k), group), member, code)
+        return neuron
 
     def to_network(self, population: Any, begin: float, end: float, duration: int) -> NeuronPopulation:
         """Return the circuits' codes; circuits that only carry the shared line are silent.

@@ -16,7 +16,7 @@ from neckar.facts import Register, check_codes
 from neckar.network import NeuronPopulation
 from pynn_brainscales.brainscales2.standardmodels.cells_base import REGISTERS, NeuronCellType, as_parameters, default_of
 
-_MEMBERS = {place.field: place.member.split(".") for place in lola.AtomicNeuron.places(halco.AtomicNeuronOnDLS())}
+MEMBERS = {place.field: place.member.split(".") for place in lola.AtomicNeuron.places(halco.AtomicNeuronOnDLS())}
 """Group and member of ``lola.AtomicNeuron`` that hold each register."""
 
 
@@ -55,7 +55,7 @@ class HXNeuron(NeuronCellType):
         neuron = lola.AtomicNeuron()
         for name, value in pynn_parameters.items():
             if name in REGISTERS:
-                group, member = _MEMBERS[name]
+                group, member = MEMBERS[name]
                 setattr(getattr(neuron, group), member, codes_of("AtomicNeuron", REGISTERS[name], value).item())
         return neuron
 

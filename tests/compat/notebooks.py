@@ -101,7 +101,7 @@ def _adex(names: Names, curves: list[Curve]) -> dict[str, float]:
     if membranes:
         found |= measures.adaptation(membranes[0].x, membranes[0].y, 100, 700)
         steady = "adaptation: steady level [LSB]"
-        found["adaptation state: steady level [LSB]"] = measures.adaptation(*states[0][1:], 100, 700)[steady]
+        found["adaptation state: steady level [LSB]"] = measures.adaptation(states[0].x, states[0].y, 100, 700)[steady]
         for name, curve in zip(("adaptation", "transient", "frequency adaptation", "bursting"), membranes[::2], strict=False):
             tooth = measures.saw_tooth(curve.x, curve.y) if name != "adaptation" else None
             found[f"{name}: spikes"] = float(len(tooth.falls_us)) if tooth else 0.0

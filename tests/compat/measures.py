@@ -21,29 +21,40 @@ EDGE_LSB = 3.0  # two means of 0.1 ms differ by less from noise alone
 
 
 class Band(NamedTuple):
-    """Where a number should lie; `decides` is False where the study adjusts the experiment until it does, and where the ledger says that it does not yet."""
+    """Where a number should lie on the reference chip, and on other virtual chips, where the study says so.
+
+    `decides` is False where the study adjusts the experiment until it does, and where the ledger says that it does not yet.
+    """
 
     low: float
     high: float
     source: str
     decides: bool = True
+    others: tuple[float, float] | None = None
 
     def holds(self, value: float) -> bool:
         return bool(self.low <= value <= self.high)
 
+    def wide(self) -> Band:
+        """Return the band for other chips: what the study says, else twice as wide."""
+        if self.others is not None:
+            return self._replace(low=self.others[0], high=self.others[1])
+        half = (self.high - self.low) / 2
+        return self if self.low == self.high or np.isinf(half) else self._replace(low=self.low - half, high=self.high + half)
+
 
 INF = float("inf")
 BANDS = {
-    "silent neuron: level [LSB]": Band(311, 470, "S01"),
+    "silent neuron: level [LSB]": Band(311, 470, "S01", others=(311, 470)),
     "silent neuron: noise [LSB]": Band(1, 3, "S01"),
-    "leak over threshold: period [us]": Band(8.1, 12.4, "S01, A6b"),
+    "leak over threshold: period [us]": Band(8.1, 12.4, "S01, A6b", others=(5.2, 12.5)),
     "leak over threshold: CV of period [%]": Band(0, 2, "S01"),
-    "leak over threshold: trough [LSB]": Band(134, 184, "S01"),
-    "fixed pattern: neurons that fire, of 10": Band(9, 10, "S01"),
+    "leak over threshold: trough [LSB]": Band(134, 184, "S01", others=(65, 299)),
+    "fixed pattern: neurons that fire, of 10": Band(9, 10, "S01", others=(0, 10)),
     "fixed pattern: sd of peaks [LSB]": Band(8, 20, "S01"),
     "fixed pattern: sd of troughs [LSB]": Band(8, 30, "S01"),
     "fixed pattern: CV of periods [%]": Band(10, 40, "S01"),
-    "stimulation: baseline [LSB]": Band(290, 320, "S01, A13"),
+    "stimulation: baseline [LSB]": Band(290, 320, "S01, A13", others=(246, 363)),
     "stimulation: EPSP [LSB]": Band(38, 70, "S01-2"),
     "stimulation: EPSP, time to peak [us]": Band(8, 12, "S01-2"),
     "stimulation: IPSP [LSB]": Band(-60, -32, "S01, -46 without the tail of the EPSP"),
@@ -67,7 +78,7 @@ BANDS = {
     "chain: row 0, ratio 1": Band(0.49, 0.73, "S05-1"),
     "chain: row 0, ratio 2": Band(0.35, 0.59, "S05-1"),
     "chain: row 0, ratio 3": Band(0.25, 0.49, "S05-1"),
-    "dynamic range: excitatory slope [LSB per weight]": Band(0.628, 0.942, "S04-1"),
+    "dynamic range: excitatory slope [LSB per weight]": Band(0.628, 0.942, "S04-1", others=(0.66, 1.12)),
     "dynamic range: R2 of the excitatory line": Band(0.99, 1, "S04"),
     "dynamic range: inhibitory drop at 288 over drop at 96": Band(1.5, 2.6, "S04"),
     "dynamic range: excitatory sd across neurons [LSB]": Band(4, 12, "S04; open, see the ledger: spread of PSPs after calibration", decides=False),
@@ -83,9 +94,10 @@ BANDS = {
 """Bands by name of the observable. An observable without a band is told, and decides nothing."""
 
 
-def outside(measured: dict[str, float]) -> dict[str, float]:
-    """Return the observables that lie outside of bands that decide."""
-    return {name: value for name, value in measured.items() if name in BANDS and BANDS[name].decides and not BANDS[name].holds(value)}
+def outside(measured: dict[str, float], reference: bool = True) -> dict[str, float]:
+    """Return the observables that lie outside of bands that decide, those of the reference chip or of other chips."""
+    bands = {name: band if reference else band.wide() for name, band in BANDS.items() if band.decides}
+    return {name: value for name, value in measured.items() if name in bands and not bands[name].holds(value)}
 
 
 def trace(signal: Any) -> tuple[Array, Array]:

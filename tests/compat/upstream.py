@@ -101,6 +101,8 @@ def _row(name: str, value: float) -> Row:
     band = measures.BANDS.get(name)
     if band is None:
         return Row("", observable=name, value=f"{value:.3g}")
+    if os.environ.get("NECKAR_CHIP", "reference") != "reference":
+        band = band.wide()
     text = f"{band.low:.4g} .. {band.high:.4g} ({band.source})"
     return Row("", observable=name, value=f"{value:.4g}", band=text, verdict="yes" if band.holds(value) else "no" if band.decides else "told")
 

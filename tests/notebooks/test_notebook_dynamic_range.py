@@ -30,8 +30,11 @@ def extremes(neuron, receptor_type, calibration):
     return found
 
 
-def test_excitation_is_linear_and_inhibition_saturates():
+def dynamic_range():
     calibration = pynn.helper.chip_from_nightly()
     table = {kind: np.array([extremes(neuron, kind, calibration) for neuron in NEURONS]) for kind in ("excitatory", "inhibitory")}
-    measured = measures.dynamic_range(WEIGHTS, table["excitatory"][:, :, 1], table["inhibitory"][:, :, 0])
-    assert measures.outside(measured) == {}
+    return measures.dynamic_range(WEIGHTS, table["excitatory"][:, :, 1], table["inhibitory"][:, :, 0])
+
+
+def test_excitation_is_linear_and_inhibition_saturates():
+    assert measures.outside(dynamic_range()) == {}

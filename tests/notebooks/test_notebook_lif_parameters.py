@@ -8,7 +8,7 @@ from scipy.optimize import curve_fit
 import pynn_brainscales.brainscales2 as pynn
 
 
-def test_the_level_rises_with_the_leak_potential():
+def leak_sweep():
     codes, levels = np.linspace(0, 1022, 10), []
     pynn.setup()
     population = pynn.Population(1, pynn.cells.HXNeuron(membrane_capacitance_capacitance=63, leak_i_bias=500))
@@ -19,7 +19,11 @@ def test_the_level_rises_with_the_leak_potential():
         levels.append(membrane(population)[1].mean())
         pynn.reset()
     pynn.end()
-    assert measures.outside(measures.leak_sweep(codes, levels)) == {}
+    return measures.leak_sweep(codes, levels)
+
+
+def test_the_level_rises_with_the_leak_potential():
+    assert measures.outside(leak_sweep()) == {}
 
 
 def test_a_neuron_without_parameters_is_silent():
@@ -48,9 +52,13 @@ def decay_us(code):
     return curve_fit(lambda t, height, rest, tau: rest + height * np.exp(-t / tau), since, values, p0=start)[0][2]
 
 
-def test_the_membrane_is_faster_with_a_larger_leak_conductance():
+def leak_conductance():
     codes = np.linspace(100, 1022, 7)
-    assert measures.outside(measures.leak_conductance(codes, [decay_us(code) for code in codes])) == {}
+    return measures.leak_conductance(codes, [decay_us(code) for code in codes])
+
+
+def test_the_membrane_is_faster_with_a_larger_leak_conductance():
+    assert measures.outside(leak_conductance()) == {}
 
 
 def test_a_step_of_current_makes_a_neuron_fire_during_the_step_only():

@@ -27,7 +27,7 @@ def chain_type():
     return create_mc_neuron("Chain", compartments=compartments, connections=lines, single_active_circuit=True)
 
 
-def test_responses_fall_with_the_distance_from_the_input():
+def chain():
     pynn.setup(initial_config=pynn.helper.chip_from_nightly())
     population = pynn.Population(1, chain_type()(threshold_enable=False))
     times_ms = INTERVAL_MS * (np.arange(LENGTH) + 0.5)
@@ -46,4 +46,8 @@ def test_responses_fall_with_the_distance_from_the_input():
         population.record(None)
         pynn.reset()
     pynn.end()
-    assert measures.outside(measures.chain(heights)) == {}
+    return measures.chain(heights)
+
+
+def test_responses_fall_with_the_distance_from_the_input():
+    assert measures.outside(chain()) == {}

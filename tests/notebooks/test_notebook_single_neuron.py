@@ -30,10 +30,14 @@ def recorded(duration_ms, **parameters):
     return result
 
 
-def test_a_silent_neuron_stays_at_its_leak_potential():
+def silent_neuron():
     (_, values), spikes = recorded(0.2, leak_v_leak=700, leak_i_bias=1022)
-    assert measures.outside(measures.silent(values)) == {}
     assert len(spikes) == 0
+    return measures.silent(values)
+
+
+def test_a_silent_neuron_stays_at_its_leak_potential():
+    assert measures.outside(silent_neuron()) == {}
 
 
 def test_the_level_follows_the_leak_potential():
@@ -42,14 +46,18 @@ def test_the_level_follows_the_leak_potential():
     assert measures.r_squared((400, 550, 700, 850, 1000), levels) > 0.98
 
 
-def test_a_leak_potential_above_the_threshold_makes_a_saw_tooth():
+def leak_over_threshold():
     trace, spikes = recorded(0.2, leak_i_bias=150, threshold_v_threshold=300, **FIRING)
     measured = measures.leak_over_threshold(*trace)
-    assert measures.outside(measured) == {}
     assert np.median(np.diff(spikes)) == pytest.approx(measured["leak over threshold: period [us]"], abs=0.1)
+    return measured
 
 
-def test_neurons_with_equal_codes_differ():
+def test_a_leak_potential_above_the_threshold_makes_a_saw_tooth():
+    assert measures.outside(leak_over_threshold()) == {}
+
+
+def fixed_pattern():
     pynn.setup()
     population = pynn.Population(10, pynn.cells.HXNeuron(leak_i_bias=200, threshold_v_threshold=500, **FIRING))
     traces = []
@@ -61,10 +69,14 @@ def test_neurons_with_equal_codes_differ():
         pynn.reset()
         population.record(None)
     pynn.end()
-    assert measures.outside(measures.fixed_pattern(traces)) == {}
+    return measures.fixed_pattern(traces)
 
 
-def test_calibrated_synapses_move_the_membrane_both_ways():
+def test_neurons_with_equal_codes_differ():
+    assert measures.outside(fixed_pattern()) == {}
+
+
+def stimulation():
     pynn.setup(initial_config=pynn.helper.chip_from_nightly())
     population = pynn.Population(1, pynn.cells.HXNeuron())
     population.record(["v"])
@@ -75,4 +87,8 @@ def test_calibrated_synapses_move_the_membrane_both_ways():
     pynn.run(0.2)
     measured = measures.stimulation(*membrane(population), excitatory_us=20, inhibitory_us=100)
     pynn.end()
-    assert measures.outside(measured) == {}
+    return measured
+
+
+def test_calibrated_synapses_move_the_membrane_both_ways():
+    assert measures.outside(stimulation()) == {}

@@ -50,7 +50,7 @@ def kernel(tau_us, minus_us=None):
     return np.concatenate([np.zeros(count + 1), half])
 
 
-def test_training_in_the_loop_finds_the_target_spikes():
+def training():
     generator = np.random.RandomState(123456)
     inputs = generator.rand(INPUTS, steps) < 10e3 * STEP_US * 1e-6
     inputs[:, time_us > DURATION_US - 20] = False
@@ -73,4 +73,8 @@ def test_training_in_the_loop_finds_the_target_spikes():
         for source in range(INPUTS):
             weights[source] += 20 * np.sum(error * np.convolve(surrogate * eligibility[source], psp, "same")) / steps
     pynn.end()
-    assert measures.outside(measures.training(target, spikes, losses)) == {}
+    return measures.training(target, spikes, losses)
+
+
+def test_training_in_the_loop_finds_the_target_spikes():
+    assert measures.outside(training()) == {}

@@ -102,6 +102,10 @@ def test_the_user_sees_progress_and_which_chip_is_virtual() -> None:
     assert lines[-1].startswith("neckar: 3 runs on virtual chip 7; effects: ")
 
 
+def test_one_cell_is_told_as_one() -> None:
+    assert run(notebook("pass")).stderr.startswith("neckar: experiment.ipynb, 1 cell, on virtual chip")
+
+
 def test_a_failing_cell_ends_the_run() -> None:
     result = run("--report", "r.json", notebook(RUN, "def work():\n    return 1 / 0\nwork()", "print('too far')"))
     assert result.exit_code == 1
@@ -430,6 +434,14 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_runs() -> No
     result = run("--report", "missing/r.json", notebook("print('started')"))
     assert isinstance(result.exception, ConfigurationError)
     assert "option --report is missing/r.json" in str(result.exception)
+    assert "started" not in result.stdout
+
+
+def test_figures_that_cannot_be_saved_are_refused_before_anything_runs() -> None:
+    Path("pictures").write_text("a file", encoding="utf-8")
+    result = run("--figures", "pictures", notebook("print('started')"))
+    assert result.exit_code == 2
+    assert "is a file" in result.stderr
     assert "started" not in result.stdout
 
 

@@ -70,6 +70,8 @@ def test_damaged_and_foreign_files_are_named(tmp_path):
         pynn.helper.chip_from_file(path)
     with pytest.raises(FileFormatError, match="binary archive of the real platform"):
         pynn.helper.chip_from_portable_binary(b"\x01\x10\x00\x00\x00\x00\x00\x00\x00")
+    with pytest.raises(TypeError, match="chip_from_file"):
+        pynn.helper.chip_from_portable_binary(str(path))
 
 
 def test_values_of_a_neuron_have_the_names_of_hxneuron():

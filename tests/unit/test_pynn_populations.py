@@ -246,3 +246,16 @@ def test_a_permutation_that_is_used_up_is_told_with_its_length() -> None:
     pynn.Population(2, HXNeuron())
     with pytest.raises(ValueError, match="1 of the 3 circuits in neuronPermutation are free"):
         pynn.Population(2, HXNeuron())
+
+
+def test_a_misspelt_parameter_of_a_cell_is_named_when_it_is_set() -> None:
+    population = pynn.Population(2, HXNeuron())
+    with pytest.raises(errors.NonExistentParameterError, match="leak_v_leek"):
+        population[0].leak_v_leek = 5
+    population[0].position = (1.0, 2.0, 3.0)
+    assert population.positions[:, 0].tolist() == [1, 2, 3]
+
+
+def test_current_sources_are_refused_by_cells_too() -> None:
+    with pytest.raises(NotImplementedError, match="constant_current"):
+        pynn.Population(1, HXNeuron())[0].inject("a source")

@@ -406,6 +406,16 @@ def test_an_assembly_is_written_into_one_file(tmp_path: Path) -> None:
         assembly.record("spikes", to_file="spikes.txt")
 
 
+@pytest.mark.parametrize("file", ["data.foo", "data.txt", "data", None])
+def test_files_without_a_format_are_refused(file: str | None) -> None:
+    population = neurons(2)
+    population.record("spikes")
+    pynn.run(0.1)
+    for cells in (population, population[0:1], population[0:1] + population[1:2]):
+        with pytest.raises(ConfigurationError, match="file"):
+            cells.write_data(file)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_older_name_records() -> None:
     population = neurons(1)

@@ -192,6 +192,13 @@ def test_an_empty_experiment_runs(lab: FakeLab) -> None:
     assert lab.sessions[0].programs[0].record.spikes == ()
 
 
+def test_run_until_refuses_callbacks_before_anything_runs(lab: FakeLab) -> None:
+    pynn.setup()
+    with pytest.raises(NotImplementedError, match="APPEND"):
+        pynn.run_until(0.1, callbacks=[lambda t: t + 0.05])
+    assert lab.sessions == []
+
+
 def test_run_until_loses_no_cycle_to_rounding(lab: FakeLab) -> None:
     """0.3 - 0.1 is a little less than 0.2."""
     pynn.run(0.1, APPEND)

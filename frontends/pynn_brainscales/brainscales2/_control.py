@@ -13,7 +13,7 @@ from pyNN import common
 from pyNN.common.control import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY
 
 from dlens_vx_v3 import logger
-from neckar.errors import ConfigurationError, UnknownNameError, nearest
+from neckar.errors import ConfigurationError, UnknownNameError, UnsupportedFeatureError, nearest
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._injection import check_hooks
@@ -208,11 +208,13 @@ def _after_setup(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run_until(time_point: float, callbacks: Any = None) -> float:
-    """Run until a time in milliseconds; see :func:`run` and PyNN."""
+    """Run until a time in milliseconds; see :func:`run`. The chip runs an experiment as a whole, so `callbacks` in its middle are refused."""
     now = _state().t
+    if callbacks:
+        raise UnsupportedFeatureError("run_until() with callbacks was asked for; an experiment is executed as a whole. Schedule it with RunCommand.APPEND.")
     if not isinstance(time_point, int | float | np.number):
         raise ConfigurationError(f"run_until({time_point!r}) was asked for; allowed is a time in milliseconds, now is {now}.")
-    end: float = _run_until(time_point, callbacks)
+    end: float = _run_until(time_point)
     return end
 
 

@@ -5,6 +5,7 @@ Files of a calibration come from :mod:`neckar.calibration.store`, which makes th
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from dlens_vx_v3.hxcomm import ZERO_MOCK_IDENTIFIER, choice
 from neckar.calibration import store, warn_if_foreign
 from neckar.chip.config_file import loads
 from neckar.lab import current_lab
-from pynn_brainscales.brainscales2._errors import MissingCalibrationError
+from pynn_brainscales.brainscales2._errors import ArgumentTypeError, MissingCalibrationError
 
 __all__ = [
     "ATOMIC_NEURON_MEMBERS",
@@ -62,6 +63,8 @@ def chip_from_file(path: str | Path) -> lola.Chip:
 
 
 def _chip(data: bytes, source: str) -> lola.Chip:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise ArgumentTypeError(f"{source} is {reprlib.repr(data)}; allowed are the bytes of a file. Open it with mode 'rb', or use chip_from_file.")
     warn_if_foreign(loads(data, source)[1], current_lab(), source)
     dump = sta.DumperDone()
     sta.from_portablebinary(dump, data)

@@ -29,9 +29,6 @@ from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeur
 
 __all__ = ["Assembly", "Population", "PopulationView"]
 
-FILE_EXTENSIONS = (".nix", ".h5", ".nwb", ".pkl", ".pickle", ".mat")
-"""Those for which PyNN knows a format of neo that it can write."""
-
 
 class Assembly(pyNN.common.Assembly):
     """Several populations or views treated as one."""
@@ -85,6 +82,8 @@ class Assembly(pyNN.common.Assembly):
 
     def write_data(self, io: Any, variables: Any = "all", gather: bool = True, clear: bool = False, annotations: dict[str, Any] | None = None) -> None:
         """Write the data of all cells to a file, which appears complete or not at all, or to an IO object of neo."""
+        if io is None:
+            raise ConfigurationError(f"the data of assembly {self.label!r} was to be written without a file. Name one, for instance 'data.pkl'.")
         if isinstance(io, str | os.PathLike):
             write_whole(Path(io), lambda whole: self.write_data(whole, variables, gather, clear, annotations))
         else:
@@ -407,9 +406,6 @@ def _checked_file(to_file: Any, variables: Any) -> str:
     file = os.fspath(to_file)
     if variables is None:
         raise ConfigurationError(f"to_file={file!r} was asked for with nothing to record. Name the variables.")
-    extension = os.path.splitext(file)[1]
-    if extension not in FILE_EXTENSIONS:
-        raise ConfigurationError(f"to_file is {file!r}; no format has the extension {extension!r}. Allowed are {', '.join(FILE_EXTENSIONS)}.")
     check_format(file)
     return file
 

@@ -34,6 +34,7 @@ _PADS = tuple(f"pad_{pad}{mode}" for pad in (0, 1) for mode in ("", "_buffered",
 _DEVICES = (*_CONVERTERS, *_PADS)
 _UNLABELED = "unlabeled"
 _PACKAGES = {".nix": "nixio", ".h5": "nixio", ".nwb": "pynwb", ".mat": "scipy"}  # that neo needs
+_EXTENSIONS = (".nix", ".h5", ".nwb", ".pkl", ".pickle", ".mat")  # for which PyNN knows a format of neo that it can write
 _APPENDING = (".nix", ".h5")  # formats of neo in which a file takes several blocks
 
 
@@ -299,6 +300,8 @@ class Recorder(pyNN.recording.Recorder):
             If the format needs a package that is not installed.
         """
         target = file or self.file
+        if target is None:
+            raise ConfigurationError(f"the data of population {self.population.label!r} was to be written without a file. Name one, for instance 'data.pkl'.")
         if not isinstance(target, str | os.PathLike):
             super().write(variables, target, gather, filter_ids, clear, annotations, locations)
             return
@@ -338,8 +341,8 @@ def write_whole(path: Path, write: Callable[[Any], None]) -> None:
 
     Raises
     ------
-    UnsupportedFeatureError
-        If the format needs a package that is not installed.
+    ConfigurationError, UnsupportedFeatureError
+        See :func:`check_format`.
     """
     check_format(str(path))
     temporary = path.with_name(f".{secrets.token_hex(8)}.{path.name}")  # its extension names the format
@@ -362,9 +365,14 @@ def check_format(file: str) -> None:
 
     Raises
     ------
+    ConfigurationError
+        If no format has the extension.
     UnsupportedFeatureError
         If the format needs a package that is not installed.
     """
+    extension = Path(file).suffix
+    if extension not in _EXTENSIONS:
+        raise ConfigurationError(f"the file {file!r} was asked for; no format has the extension {extension!r}. Allowed are {', '.join(_EXTENSIONS)}.")
     package = _PACKAGES.get(Path(file).suffix)
     if package is not None and importlib.util.find_spec(package) is None:
         text = f"files with the extension {Path(file).suffix} need the package {package}. Install it, or give a name that ends in .pkl."

@@ -80,6 +80,15 @@ class ID(int, IDMixin):
             return self.as_view().get(name)
         return super().__getattr__(name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(type(self), name) and not self.celltype.has_parameter(name):
+            raise pyNN.errors.NonExistentParameterError(name, type(self.celltype).__name__, self.celltype.get_parameter_names())
+        super().__setattr__(name, value)
+
+    def inject(self, current_source: Any, location: Any = None) -> None:
+        """Refuse current sources; see :meth:`Population.inject`."""
+        self.as_view().inject(current_source)
+
 
 @dataclass(frozen=True, eq=False)
 class _Snippet:

@@ -34,7 +34,7 @@ def run(
     step_us: _options.StepUs = None,
     record: Annotated[Path | None, typer.Option(metavar="FILE.h5", help="Keep the last program and its recording, for neckar replay and neckar cost.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write times, failures, losses, cost and figures, for programs.")] = None,
-    figures: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Save the figures.")] = None,
+    figures: Annotated[Path | None, typer.Option(metavar="FOLDER", file_okay=False, help="Save the figures.")] = None,
     solution: Annotated[
         bool, typer.Option("--solution/--student", help="Of an .rst: with the solutions, or as students get it.", rich_help_panel=_NOTEBOOK)
     ] = True,
@@ -84,7 +84,7 @@ def _run_notebook(file: Path, cells: tuple[Cell, ...], keep_going: bool, report:
     from neckar.cli._work_folder import work_folder
     from neckar.lab import current_lab
 
-    typer.echo(f"neckar: {file.name}, {len(cells)} cells, on virtual chip {chip_name(current_lab().specimen.id)}", err=True)
+    typer.echo(f"neckar: {file.name}, {_several(len(cells), 'cell')}, on virtual chip {chip_name(current_lab().specimen.id)}", err=True)
     progress = _Progress(report.tally, len(cells))
     try:
         with work_folder(file) as folder, session(folder, Figures(report.figures, file.stem)) as shell:
@@ -103,6 +103,10 @@ def _run_notebook(file: Path, cells: tuple[Cell, ...], keep_going: bool, report:
         where = f"cell {number}" if failure.where == "cell" else f"a callback of cell {number}"
         typer.echo(f"neckar: {file.name} failed in {where}: {failure.type}: {_first_line(failure.message)}", err=True)
     return int(bool(failures))
+
+
+def _several(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _first_line(text: str) -> str:
@@ -125,14 +129,14 @@ class _Progress:
         typer.echo(f"{self._text}: {cell.title}", err=True)
 
     def end(self, part: Part) -> None:
-        runs = f", {part.runs} run{'s' if part.runs > 1 else ''}" if part.runs else ""
+        runs = f", {_several(part.runs, 'run')}" if part.runs else ""
         typer.echo(f"{self._text}: {'failed' if part.failures else 'done'} in {part.wall_s:.1f} s{runs}", err=True)
 
     def _ran(self) -> None:
         now = time.monotonic()
         if now - self._told > self.every_s:
             self._told = now
-            typer.echo(f"{self._text}: {self._tally.runs - self._runs} runs in {now - self._started:.0f} s so far", err=True)
+            typer.echo(f"{self._text}: {_several(self._tally.runs - self._runs, 'run')} in {now - self._started:.0f} s so far", err=True)
 
 
 def _save(record: Path, tally: Tally) -> int:

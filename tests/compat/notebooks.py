@@ -155,6 +155,7 @@ NOTEBOOKS = (
     Notebook("fp_pynn_introduction"),
     Notebook("fp_singleNeuron", needs_solution=True),
     Notebook("fp_calibration", needs_solution=True),
+    Notebook("fp_synapticInput", needs_solution=True),
     Notebook("fp_synfireChain", needs_solution=True),
     Notebook("fp_sudoku", needs_solution=True),
     Notebook("gs_02_pynn_introduction"),
@@ -165,7 +166,6 @@ NOTEBOOKS = (
 
 NOT_RUN = {
     "fp_adex_complex_dynamics, fp_multicompartment, fp_superspike": "the texts of ts_08, ts_03, ts_01 once more",
-    "fp_synapticInput": "thousands of runs in one experiment: many minutes",
     "ts_02, ts_07, ts_11": "plasticity rules come later",
     "ts_05, ts_12, ts_13, tp_00, tp_01, tp_02, gs_05": "hxtorch comes later",
     "ts_04, gs_04-2": "need deap and ipycanvas, which no extra of Neckar installs",

@@ -263,6 +263,7 @@ def test_each_run_before_a_reset_is_a_segment() -> None:
     segments = population.get_data().segments
     assert [round(float(segment.irregularlysampledsignals[0].t_stop), 2) for segment in segments] == [0.1, 0.2, 0.3, 0.4]
     assert population.get_data().segments[0] is segments[0]
+    assert population.get_data("v").segments[0] is population.get_data("v").segments[0]  # kept signals of many runs share it
     assert len({segment.name for segment in segments}) == 4
 
 

@@ -8,7 +8,7 @@ import secrets
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,21 +40,21 @@ _APPENDING = (".nix", ".h5")  # formats of neo in which a file takes several blo
 
 @dataclass(eq=False)
 class _Run:
-    """The data of one population between two resets, from which a segment is built when it is first asked for."""
+    """The data of one population between two resets, from which segments are built when they are first asked for."""
 
     recorder: Recorder
     name: str
     snippets: list[SnippetData]
     executed_at: datetime
     annotations: dict[str, Any]
-    _segment: neo.Segment | None = None
+    _segments: dict[Any, neo.Segment] = field(default_factory=dict)
 
     def segment(self, filter_ids: Any, variables: Any, compartments: Any) -> neo.Segment:
-        """Return the whole segment, always the same object, or a new one for a selection."""
-        if filter_ids is None and variables == "all" and compartments is None:
-            self._segment = self._segment or self.build(None, "all", None)
-            return self._segment
-        return self.build(filter_ids, variables, compartments)
+        """Return the segment of a selection, always the same object: signals that a user keeps share it, however often the data is fetched."""
+        key = tuple(part if part is None or isinstance(part, str) else tuple(part) for part in (filter_ids, variables, compartments))
+        if key not in self._segments:
+            self._segments[key] = self.build(filter_ids, variables, compartments)
+        return self._segments[key]
 
     def build(self, filter_ids: Any, variables: Any, compartments: Any) -> neo.Segment:
         """Build a new segment with the data of some cells, variables and compartments."""

@@ -26,6 +26,7 @@ from neckar.network._graph import Network, NeuronPopulation, Population, SourceP
 from neckar.network._place import Placement, place
 from neckar.network._route import Routing, route, unrouted
 from neckar.program import TICK_S, Events, PlasticityTask, PlasticityView, Program, Record, Recording, Snippet, TimedRead, TimedWrite
+from neckar.program._plain import FrozenFields
 
 Fields = Mapping[str, NDArray[Any]]
 
@@ -376,8 +377,9 @@ def _lower_neurons(network: Network, placement: Placement, base: ChipConfig) -> 
             if (base[name][members] != _TABLE[name].default).any():
                 write(name, members, np.asarray(_TABLE[name].default))
         for name, codes in population.parameters.items():
-            checked = check_codes(_TABLE[name], codes)
-            write(name, members, checked if codes.ndim > 1 else checked[:, np.newaxis])
+            if name in fields or (base[name][members] != (codes if codes.ndim > 1 else codes[:, np.newaxis])).any():
+                checked = check_codes(_TABLE[name], codes)
+                write(name, members, checked if codes.ndim > 1 else checked[:, np.newaxis])
         for name, switches in population.morphology.switches.items():
             write(name, members, np.array(switches))
         masters = {compartment.spike_master for compartment in population.morphology.compartments}
@@ -419,11 +421,13 @@ def _equal(a: Fields, b: Fields) -> bool:
 
 def _changed(old: Fields, new: Fields) -> Fields:
     """Return the fields of `new` that differ from `old` or are missing there."""
-    return {name: codes for name, codes in new.items() if name not in old or (old[name] is not codes and not np.array_equal(old[name], codes))}
+    return FrozenFields({name: codes for name, codes in new.items() if name not in old or (old[name] is not codes and not np.array_equal(old[name], codes))})
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     """Return an array that nobody can change, so that a Program takes it without a copy."""
     array = np.ascontiguousarray(array)
+    if array.base is not None and (not isinstance(array.base, np.ndarray) or array.base.flags.writeable):
+        array = array.copy()
     array.setflags(write=False)
     return array

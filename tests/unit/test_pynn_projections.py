@@ -282,3 +282,8 @@ def test_the_sign_of_a_weight_counts_before_it_is_rounded() -> None:
     projection = pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=7))
     with pytest.raises(pynn.projections.WeightSignError):
         projection.set(weight=-0.3)
+
+
+def test_a_file_of_connections_that_does_not_exist_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match="missing"):
+        pynn.FromFileConnector("missing.txt")

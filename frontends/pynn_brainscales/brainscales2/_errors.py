@@ -77,3 +77,7 @@ class LocationError(ConfigurationError, RuntimeError):
 
 class WeightSignError(ConfigurationError, pyNN.errors.ConnectionError):
     """A weight has the wrong sign for its receptor."""
+
+
+class MissingFileError(ConfigurationError, FileNotFoundError):
+    """A file that is to be read does not exist."""

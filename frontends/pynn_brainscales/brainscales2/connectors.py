@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import reprlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import pyNN.connectors
 from pyNN.connectors import Connector
 
 from pynn_brainscales.brainscales2._checks import explained, shown
+from pynn_brainscales.brainscales2._errors import MissingFileError
 
 __all__ = [
     "AllToAllConnector",
@@ -93,6 +95,13 @@ class FromListConnector(_Located, pyNN.connectors.FromListConnector):
 
 class FromFileConnector(_Located, pyNN.connectors.FromFileConnector):
     __doc__ = pyNN.connectors.FromFileConnector.__doc__
+
+    def __init__(self, file: Any, *args: Any, **kwargs: Any) -> None:
+        if isinstance(file, str | os.PathLike):
+            file = os.fspath(file)
+            if not os.path.isfile(file):
+                raise MissingFileError(f"FromFileConnector was given the file {file!r}, which does not exist; allowed is a list of connections as text.")
+        super().__init__(file, *args, **kwargs)
 
 
 class FixedNumberPreConnector(_LocatedMap, pyNN.connectors.FixedNumberPreConnector):

@@ -106,6 +106,12 @@ def test_one_cell_is_told_as_one() -> None:
     assert run(notebook("pass")).stderr.startswith("neckar: experiment.ipynb, 1 cell, on virtual chip")
 
 
+def test_a_long_cell_tells_how_many_runs_there_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neckar.cli.run._Progress.every_s", -1.0)
+    lines = run(notebook(f"{RUN}\n{RUN}")).stderr.splitlines()
+    assert lines[2:4] == ["neckar: cell 1 of 1: 1 run in 0 s so far", "neckar: cell 1 of 1: 2 runs in 0 s so far"]
+
+
 def test_a_failing_cell_ends_the_run() -> None:
     result = run("--report", "r.json", notebook(RUN, "def work():\n    return 1 / 0\nwork()", "print('too far')"))
     assert result.exit_code == 1

@@ -451,3 +451,49 @@ def test_the_procedural_interface_records(tmp_path: Path) -> None:
         pynn.set(population, leak_v_leak=5)
     assert population.recorder.configuration.madc
     assert population.get("leak_v_leak") == 5
+
+
+def chain(n: int) -> pynn.Population:
+    """Return neurons of two compartments, of two circuits and of one, connected through the somatic line."""
+    from pynn_brainscales.brainscales2.morphology import Compartment, SharedLineConnection, create_mc_neuron
+
+    soma = Compartment(positions=[0, 1], label="soma", connect_shared_line=[1])
+    dendrite = Compartment(positions=[2], label="dendrite", connect_conductance=[(2, 500)])
+    kind = create_mc_neuron("Chain", [soma, dendrite], [SharedLineConnection(start=1, stop=2, row=0)])
+    return pynn.Population(n, kind(), label="chain")
+
+
+def test_compartments_are_recorded_at_their_first_circuit_and_carry_their_label(lab: FakeLab) -> None:
+    population = chain(2)
+    population[:1].record("v", locations=["dendrite"])
+    population.record("exc_synin", locations=["soma"], device="cadc")
+    population.record("spikes")
+    pynn.run(0.1)
+    (record,) = [program.record for program in lab.sessions[0].programs]
+    first = population.circuits
+    assert [channel.circuit for channel in record.madc] == [first[0, 2]]
+    assert [cadc.circuits for cadc in record.cadc] == [tuple(sorted(first[:, 0]))]
+    assert record.spikes == tuple(sorted(first[:, 0]))
+    segment = population.get_data().segments[0]
+    labels = [
+        (s.name, s.annotations["source_locations"], s.annotations["source_compartments"], s.annotations["source_ids"])
+        for s in segment.irregularlysampledsignals
+    ]
+    assert labels == [("exc_synin", ["soma"], [0], [0]), ("exc_synin", ["soma"], [0], [1]), ("v", ["dendrite"], [1], [0])]
+    assert [train.annotations["source_location"] for train in segment.spiketrains] == ["soma", "soma"]
+    chosen = population.get_data("all", locations=["dendrite"]).segments[0]
+    assert [signal.name for signal in chosen.irregularlysampledsignals] == ["v"]
+    assert len(chosen.spiketrains) == 0
+
+
+def test_compartments_that_do_not_exist_are_refused() -> None:
+    with pytest.raises(ValueError, match="axon"):
+        chain(1).record("v", locations=["axon"])
+
+
+def test_a_neuron_may_show_one_variable_per_compartment() -> None:
+    population = chain(1)
+    population.record("v", locations=["soma"], device="cadc")
+    population.record("exc_synin", locations=["dendrite"], device="cadc")
+    with pytest.raises(ValueError, match="its readout passes one"):
+        population.record("inh_synin", locations=["dendrite"], device="cadc")

@@ -72,6 +72,15 @@ def test_the_session_opens_with_the_first_run_and_closes_with_end(lab: FakeLab) 
     assert lab.sessions[0].closed
 
 
+def test_a_site_that_the_environment_asks_for_is_not_replaced_by_a_local_chip(lab: FakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUIGGELDY_ENABLED", "1")
+    pynn.setup()
+    pynn.run(None, pynn.RunCommand.PREPARE)
+    with pytest.raises(NotImplementedError, match="QUIGGELDY_ENABLED"):
+        pynn.run(0.1)
+    assert lab.sessions == []
+
+
 def test_calls_without_setup_say_so() -> None:
     for call in (lambda: pynn.run(1), pynn.end, lambda: pynn.Population(1, pynn.cells.HXNeuron())):
         with pytest.raises(RuntimeError, match=r"setup\(\)"):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlens_vx_v3.hxcomm import choice
 from neckar.facts import AXES
 from neckar.network import MappedNetwork, Section, build_program, split_madc
 from neckar.program import TICK_S, Program, Recording
@@ -48,8 +49,15 @@ class ChipSession:
         self._programs: dict[int, tuple[Fields | None, Program]] = {}
 
     def execute(self, sections: list[Section], accesses: Accesses = NO_ACCESSES) -> list[Recording]:
-        """Execute sections back to back, as often as the instruments need, and return one recording per execution."""
+        """Execute sections back to back, as often as the instruments need, and return one recording per execution.
+
+        Raises
+        ------
+        UnsupportedFeatureError
+            If the environment asks for a chip elsewhere.
+        """
         if self._session is None:
+            choice()
             self._session = self._lab.session()
         if accesses or sections != self._asked:  # sections compare by identity
             self._passes, self._programs = _passes(sections, self._lab.instruments), {}

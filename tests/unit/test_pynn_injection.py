@@ -227,3 +227,9 @@ def test_the_how_to_page_does_what_it_says(capsys: pytest.CaptureFixture[str]) -
     assert printed[1:9] == ["[10]"] * 8
     assert printed[9] == "(256, 256) 80"
     assert len(re.findall(r"\d\.\d+", printed[10])) == 5
+
+
+@pytest.mark.parametrize("hooks", [pynn.InjectedConfiguration(), pynn.InjectedReadout()])
+def test_a_misspelt_phase_is_named(hooks: pynn.InjectedConfiguration | pynn.InjectedReadout) -> None:
+    with pytest.raises(AttributeError, match=r"'pre_realtimes'; did you mean .*pre_realtime"):
+        hooks.pre_realtimes = {}

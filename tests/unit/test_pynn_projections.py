@@ -220,6 +220,7 @@ def test_placed_connections_are_those_of_the_last_mapping() -> None:
     projection = pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=1))
     pynn.run(None, pynn.RunCommand.PREPARE)
     assert len(projection.placed_connections[0]) == 1
+    assert projection.placed_connections is projection.placed_connections, "a loop over them would be quadratic"
     projection.set(weight=100)
     pynn.run(None, pynn.RunCommand.PREPARE)
     assert [synapse.weight for synapse in projection.placed_connections[0]] == [63, 37]

@@ -798,7 +798,7 @@ def test_a_ticket_has_no_answer_before_the_run() -> None:
 
 def test_a_container_goes_to_its_own_coordinate() -> None:
     for builder in (sta.PlaybackProgramBuilder(), sta.PlaybackProgramBuilderDumper()):
-        with pytest.raises(TypeError, match="takes a AtomicNeuron"):
+        with pytest.raises(TypeError, match="takes AtomicNeuron"):
             builder.write(NEURON, hal.CommonNeuronBackendConfig())
     with pytest.raises(NeckarError):
         sta.PlaybackProgramBuilder().write(halco.NeuronColumnOnDLS(), hal.CommonNeuronBackendConfig())

@@ -66,7 +66,7 @@ def check_pair(coordinate: Coordinate, container: Any) -> None:
     """
     kind = container_type_of(coordinate)
     if not isinstance(container, kind):
-        raise ContainerTypeError(f"{type(coordinate).__name__} takes a {kind.__name__}, got {type(container).__name__}. Give another one of the two.")
+        raise ContainerTypeError(f"{type(coordinate).__name__} takes {kind.__name__}, got {type(container).__name__}. Give another one of the two.")
 
 
 def check_command(coordinate: Coordinate, container: Any, at: At) -> None:

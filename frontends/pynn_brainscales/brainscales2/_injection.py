@@ -5,14 +5,16 @@ Coordinates and containers are those of :mod:`dlens_vx_v3`; here they become tim
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dlens_vx_v3 import halco
+from dlens_vx_v3._values import UnknownMemberError
 from dlens_vx_v3.sta import AbsoluteTimePlaybackProgramBuilder, PlaybackProgramBuilder
 from dlens_vx_v3.sta._registers import At, PendingRead, Reads, check_pair, timed_writes
-from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, UnsupportedFeatureError, nearest
 from neckar.facts import brainscales2 as facts
 from neckar.program import Recording, TimedRead, TimedWrite
 
@@ -24,8 +26,18 @@ Command = tuple[str, Any, Any]
 _SPIKE_PACKS = (halco.SpikePack1ToChipOnDLS, halco.SpikePack2ToChipOnDLS, halco.SpikePack3ToChipOnDLS)
 
 
+class _Fields:
+    """Refuses fields that do not exist: what stands in a misspelt one would be ignored."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known: tuple[str, ...] = tuple(vars(type(self))["__dataclass_fields__"])
+        if name not in known and not hasattr(type(self), name):
+            raise UnknownMemberError(f"{type(self).__name__} has no field {name!r}{nearest(name, known)} It has {', '.join(known)}.")
+        super().__setattr__(name, value)
+
+
 @dataclass
-class InjectedConfiguration:
+class InjectedConfiguration(_Fields):
     """Register writes besides the network's configuration.
 
     Each phase takes a dict from coordinate to container, or a ``sta.PlaybackProgramBuilder``. Order of an execution: ``pre_non_realtime``, the static
@@ -63,7 +75,7 @@ class InjectedConfiguration:
 
 
 @dataclass
-class InjectedReadout:
+class InjectedReadout(_Fields):
     """Coordinates to be read in each execution; each phase after the writes of :class:`InjectedConfiguration`.
 
     Parameters
@@ -135,7 +147,7 @@ def check_hooks(configuration: Any, readout: Any) -> None:
     """
     for keyword, value, kind in (("injected_config", configuration, InjectedConfiguration), ("injected_readout", readout, InjectedReadout)):
         if value is not None and not isinstance(value, kind):
-            raise ConfigurationError(f"setup({keyword}=...) is {value!r}; allowed is a {kind.__name__}. Fill the fields of pynn.{kind.__name__}().")
+            raise ConfigurationError(f"setup({keyword}=...) is {reprlib.repr(value)}; allowed is pynn.{kind.__name__}(). Fill its fields.")
 
 
 def accesses(configuration: InjectedConfiguration, readout: InjectedReadout, duration: int) -> Accesses:
@@ -178,14 +190,15 @@ def commands_of(phase: str, given: Any) -> list[Command]:
         return [("write", coordinate, container) for coordinate, container in given.items()]
     if isinstance(given, PlaybackProgramBuilder):
         return [(kind, coordinate, what) for _, kind, coordinate, what in given.accesses()]
-    raise ConfigurationError(f"injected_config.{phase} is {given!r}; allowed is a dict from coordinate to container, or a sta.PlaybackProgramBuilder.")
+    allowed = "allowed is a dict from coordinate to container, or a sta.PlaybackProgramBuilder."
+    raise ConfigurationError(f"injected_config.{phase} is {reprlib.repr(given)}; {allowed}")
 
 
 def timed_commands_of(given: Any) -> Iterable[tuple[int, str, Any, Any]]:
     """Return the commands inside the run with their times in FPGA cycles, ascending."""
     if isinstance(given, AbsoluteTimePlaybackProgramBuilder):
         return given.accesses()
-    raise ConfigurationError(f"injected_config.inside_realtime is {given!r}; allowed is a sta.AbsoluteTimePlaybackProgramBuilder.")
+    raise ConfigurationError(f"injected_config.inside_realtime is {reprlib.repr(given)}; allowed is a sta.AbsoluteTimePlaybackProgramBuilder.")
 
 
 class _Hooks:

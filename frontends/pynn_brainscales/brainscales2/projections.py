@@ -135,6 +135,7 @@ class Projection(pyNN.common.Projection):
         self._revision = 0
         self._exported: tuple[tuple[int, ...], neckar.network.Projection] | None = None
         self._connections: list[Connection] | None = None
+        self._placed: tuple[Any, list[list[halco.SynapseOnDLS]]] | None = None  # and the layout in which they lie
         connector.connect(self)
         self._adopt()
         self._simulator.state.projections.append(self)
@@ -159,7 +160,7 @@ class Projection(pyNN.common.Projection):
 
     @property
     def placed_connections(self) -> list[list[halco.SynapseOnDLS]]:
-        """Synapses that realise each connection, in the order of :attr:`connections`; those of the last mapping.
+        """Synapses that realise each connection, in the order of :attr:`connections`; those of the last mapping, and the same list until the next.
 
         The coordinates also carry ``weight``, an int, ``synapse_row`` and ``synapse_on_row``.
 
@@ -173,10 +174,12 @@ class Projection(pyNN.common.Projection):
         layout = None if state is None else state.layout
         if layout is None or exported not in layout.network.projections:
             raise RunStateError(f"placed_connections of projection {self.label!r} was asked for before the network was mapped; call run() first.")
-        placed: list[list[halco.SynapseOnDLS]] = [[] for _ in range(len(self))]
-        for connection, hemisphere, row, column, weight in layout.synapses(layout.network.projections.index(exported)):
-            placed[connection].append(_placed_synapse(hemisphere, row, column, weight))
-        return placed
+        if self._placed is None or self._placed[0] is not layout:
+            placed: list[list[halco.SynapseOnDLS]] = [[] for _ in range(len(self))]
+            for connection, hemisphere, row, column, weight in layout.synapses(layout.network.projections.index(exported)):
+                placed[connection].append(_placed_synapse(hemisphere, row, column, weight))
+            self._placed = layout, placed
+        return self._placed[1]
 
     def get_data(self, observable: str) -> Any:
         """Return what a plasticity rule recorded of the projection's synapses.

@@ -50,9 +50,9 @@ class McNeuronBase(NeuronCellType):
 
     Parameters
     ----------
-    **parameters : McCircuitParameters, number, or an array of either
-        One value for each circuit, or one number for all of them; of all neurons of the population or one per neuron. The names are those of
-        :class:`HXNeuron` without those that the shape determines.
+    **parameters : McCircuitParameters, a sequence of them, or number
+        One value for each circuit, of all neurons of the population or, in a sequence, of each neuron; or one number for all circuits of all neurons. The
+        names are those of :class:`HXNeuron` without those that the shape determines.
     """
 
     compartments: ClassVar[dict[Any, Compartment]] = {}

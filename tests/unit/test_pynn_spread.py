@@ -37,10 +37,12 @@ def trains(population: object) -> list[np.ndarray]:
     return [train.magnitude for train in population.get_data("spikes").segments[-1].spiketrains]
 
 
-def test_every_spike_passes_two_layers_that_do_not_fit_on_the_chip_together() -> None:
+def test_every_spike_passes_two_layers_that_do_not_fit_on_the_chip_together(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     times = np.array([0.05, 0.1, 0.3])
     source, first, second = two_layers(600, times)
     pynn.run(0.5)
+    assert "4 execution instances" in caplog.text
     assert len(pynn.simulator.state.mapped) == 4
     assert len(pynn.get_backend_statistics().get_execution_instances()) == len(pynn.get_execution_instance_data()) == 4
     np.testing.assert_allclose(trains(source), [times], atol=1e-3)

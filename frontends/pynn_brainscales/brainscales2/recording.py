@@ -59,13 +59,17 @@ class _Run:
     def build(self, filter_ids: Any, variables: Any, compartments: Any) -> neo.Segment:
         """Build a new segment with the data of some cells, variables and compartments."""
         segment = neo.Segment(name=self.name, description=self.recorder.population.describe(), rec_datetime=self.executed_at)
+        trains: list[neo.SpikeTrain] = []
+        signals: list[neo.IrregularlySampledSignal] = []
         for snippet in self.snippets:
             chosen = snippet if filter_ids is None and compartments is None else snippet.restricted(filter_ids, compartments)
             for variable in sorted({"spikes", *chosen.madc, *chosen.cadc} if variables == "all" else {*variables}):
                 if variable == "spikes":
-                    segment.spiketrains.extend(list(self.recorder.spike_trains(chosen)))
+                    trains += self.recorder.spike_trains(chosen)
                 else:
-                    segment.irregularlysampledsignals.extend(list(self.recorder.signals(chosen, variable)))
+                    signals += self.recorder.signals(chosen, variable)
+        segment.spiketrains.extend(trains)  # at once: neo looks at every train that is there already
+        segment.irregularlysampledsignals.extend(signals)
         for data in (*segment.spiketrains, *segment.irregularlysampledsignals):
             data.segment = segment
         segment.annotate(**self.annotations)

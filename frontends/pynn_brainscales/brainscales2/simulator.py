@@ -308,6 +308,8 @@ class State(pyNN.common.control.BaseState):
             raise
         self.running = True
         self.recordings = recordings
+        for instance, times in ((instance, len(found)) for instance, found in recordings.items() if len(found) > 1):
+            self.log.INFO(f"instance {instance} was executed {times} times, because the MADC reads one or two neurons at a time")
         self.wall_s = time.perf_counter() - began
         self._read = added.containers(next(iter(recordings.values()))[-1])
         self._distribute()
@@ -340,6 +342,7 @@ class State(pyNN.common.control.BaseState):
     def _spread(self, network: Network, base: ChipConfig, begin: float, end: float, duration: int) -> Layout:
         """Return a network spread over several execution instances; parameters then start from the circuits that the neurons have there."""
         layout = spread(network, base, self.neuron_placement.permutation)
+        self.log.INFO(f"the network does not fit on the chip; it is spread over {len(layout.instances)} execution instances, one after the other")
         for population, members in zip(self.populations, layout.members, strict=True):
             if len(members):
                 population.adopt(members)

@@ -57,8 +57,9 @@ def test_the_nightly_chip_holds_the_calibration_of_the_labs_chip():
 def test_a_calibration_of_another_chip_is_loaded_with_a_warning_that_names_both():
     with neckar.Lab(chip=7):
         path = pynn.helper.nightly_calib_path()
-    with neckar.Lab(chip=8), pytest.warns(ForeignCalibrationWarning, match=r"chip-7.*chip-8"):
+    with neckar.Lab(chip=8), pytest.warns(ForeignCalibrationWarning, match=r"chip-7.*chip-8") as caught:
         pynn.helper.chip_from_file(path)
+    assert caught[0].filename == __file__
     with neckar.Lab(chip=7, effects="-mismatch"), pytest.warns(ForeignCalibrationWarning, match="without mismatch"):
         pynn.helper.chip_from_file(path)
 

@@ -65,7 +65,7 @@ def chip_from_file(path: str | Path) -> lola.Chip:
 def _chip(data: bytes, source: str) -> lola.Chip:
     if not isinstance(data, bytes | bytearray | memoryview):
         raise ArgumentTypeError(f"{source} is {reprlib.repr(data)}; allowed are the bytes of a file. Open it with mode 'rb', or use chip_from_file.")
-    warn_if_foreign(loads(data, source)[1], current_lab(), source)
+    warn_if_foreign(loads(data, source)[1], current_lab(), source, stacklevel=4)  # the script that calls a function of this module
     dump = sta.DumperDone()
     sta.from_portablebinary(dump, data)
     return sta.convert_to_chip(dump)

@@ -15,8 +15,11 @@ class ForeignCalibrationWarning(UserWarning):
     """A calibration was made for another virtual chip than the one it is loaded for."""
 
 
-def warn_if_foreign(provenance: Mapping[str, str], lab: Lab, source: str) -> None:
-    """Warn if a calibration with this provenance was made for another chip than the lab's; configurations that are no calibration are not judged."""
+def warn_if_foreign(provenance: Mapping[str, str], lab: Lab, source: str, *, stacklevel: int = 3) -> None:
+    """Warn if a calibration with this provenance was made for another chip than the lab's; configurations that are no calibration are not judged.
+
+    `stacklevel` names the caller to whom the warning points, as in :func:`warnings.warn`.
+    """
     if "chip_seed" not in provenance:
         return
     made_with = json.loads(provenance.get("effects", "{}")).get("mismatch", True)
@@ -28,5 +31,5 @@ def warn_if_foreign(provenance: Mapping[str, str], lab: Lab, source: str) -> Non
             f"{source} was made for the virtual chip {provenance.get('chip', '?')} {words[made_with]} mismatch; this lab has {specimen.id} {words[mismatch]} "
             "mismatch. Expect worse results, or load the calibration of this chip (pynn.helper.nightly_calib_path).",
             ForeignCalibrationWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )

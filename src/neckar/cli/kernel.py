@@ -83,7 +83,7 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a k
     need(("jupyter_client",), "neckar kernel needs")
     kernels = _kernels()
     if name not in kernels:
-        raise UnknownNameError(f"no kernel of Neckar is called {name!r}{nearest(name, kernels)} Kernels are {', '.join(sorted(kernels)) or 'none'}.")
+        raise UnknownNameError(f"no kernel of Neckar is called {name!r}{nearest(name, kernels)} Neckar's kernels: {', '.join(sorted(kernels)) or 'none'}.")
     typer.echo(f"removed {manager().remove_kernel_spec(name)}")
 
 

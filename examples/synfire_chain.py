@@ -13,7 +13,7 @@ import neckar
 import pynn_brainscales.brainscales2 as pynn
 
 GROUPS, SIZE, RUNTIME_MS = 8, 7, 0.08
-STIMULUS, EXC_EXC, EXC_INH, INH_EXC = 63, 60, 25, -60
+STIMULUS, EXC_EXC, EXC_INH, INH_EXC = 63, 60, 25, -45
 
 
 def neurons(size):

@@ -221,7 +221,7 @@ def test_stamps_are_off_by_a_constant_of_up_to_1_us():
     """
     rising = {**STIMULATED, "leak_i_bias": 20, "reset_v_reset": 400, "reset_i_bias": 1022, "refractory_period_refractory_time": 255}
     record = Record(spikes=(), cadc=(CadcRecord((0, 256), period=850),), probe=(Probe(("v",), (0, 256), 1),))
-    r = run(rising, 20, "-mismatch", record=record, entries=Events.empty(30))
+    r = run(rising, 20, "-mismatch", record=record, entries=Events.empty(30), neuron_reset=True)
     shifts = []
     for h, samples in enumerate(r.cadc):
         for e in range(30):

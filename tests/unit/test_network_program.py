@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 
@@ -20,7 +23,7 @@ from neckar.network import (
     map_network,
     split_madc,
 )
-from neckar.program import MadcChannel, Record
+from neckar.program import MadcChannel, Record, dumps, loads
 
 BASE = ChipConfig.default()
 
@@ -230,3 +233,38 @@ def test_each_channel_and_each_spike_train_belong_to_one_execution() -> None:
         for part in passes:
             assert all(channel.circuit in part[i].spikes for channel in part[i].madc if record.spikes)
             assert len({channel.circuit % 2 for channel in part[i].madc}) == len(part[i].madc)
+
+
+def test_programs_equal_their_copies_from_a_file_and_another_process() -> None:
+    first = mapped(network())
+    program = build_program([Section(first, 1000, Record())], held=None)
+    assert pickle.loads(pickle.dumps(program)) == program
+    assert loads(dumps(program=program)).program == program
+    assert program.seeded(1, 2) == dataclasses.replace(program, run_seed=(1, 2)) != program
+    with pytest.raises(TypeError):
+        program.config["leak_v_leak"] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        program.config["leak_v_leak"][0] = 1
+
+
+def test_a_base_configuration_that_changes_is_sent_between_sections_and_programs() -> None:
+    net, other = network(), BASE.updated({"backend_clock_scale_fast": 3})
+    first, second = mapped(net), map_network(net, base=other, previous=mapped(net))
+    program = build_program([Section(first, 1000, Record()), Section(second, 1000, Record())], held=None)
+    assert list(program.snippets[1].config) == ["backend_clock_scale_fast"]
+    assert list(build_program([Section(first, 1000, Record())], held=second.codes).config) == ["backend_clock_scale_fast"]
+
+
+def test_fields_that_are_not_known_to_be_held_are_sent() -> None:
+    first = mapped(network())
+    held = {name: codes for name, codes in first.codes.items() if name != "synapse_weight"}
+    assert list(build_program([Section(first, 1000, Record())], held=held).config) == ["synapse_weight"]
+
+
+def test_further_events_are_played_in_every_trial() -> None:
+    sources = SourcePopulation.from_entries("s", [[np.array([100])], [np.array([50])]])
+    net = Network((NeuronPopulation("n", 1), sources), (Projection("p", 1, 0, "excitatory", np.array([0]), np.array([0]), np.array([5])),))
+    plain = build_program([Section(mapped(net), 1000, Record())], held=None).entries
+    label = int(plain.label[0])
+    more = build_program([Section(mapped(net), 1000, Record())], held=None, events=[(70, label)]).entries
+    assert [more.entry(e)[0].tolist() for e in range(2)] == [[70, 100], [50, 70]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fake_session import FakeLab
@@ -79,6 +80,21 @@ def test_a_site_that_the_environment_asks_for_is_not_replaced_by_a_local_chip(la
     with pytest.raises(NotImplementedError, match="QUIGGELDY_ENABLED"):
         pynn.run(0.1)
     assert lab.sessions == []
+
+
+def test_a_connection_of_the_user_is_used_and_stays_open(lab: FakeLab) -> None:
+    """What its chip holds is not known at first, so the first program of each experiment is whole."""
+    handle = SimpleNamespace(session=lab.session())
+    for _ in range(2):
+        pynn.setup(connection=handle)
+        pynn.Population(1, pynn.cells.HXNeuron())
+        for _ in range(2):
+            pynn.run(0.1)
+            pynn.reset()
+        pynn.end()
+    assert len(lab.sessions) == 1
+    assert not handle.session.closed
+    assert [program.whole for program in handle.session.programs] == [True, False, True, False]
 
 
 def test_calls_without_setup_say_so() -> None:

@@ -51,7 +51,15 @@ class CalibResult:
         Parameters
         ----------
         builder : sta.PlaybackProgramBuilder or sta.PlaybackProgramBuilderDumper
+
+        Raises
+        ------
+        ConfigurationError
+            If it is something else.
         """
+        if not hasattr(builder, "write"):
+            kind = type(builder).__name__
+            raise ConfigurationError(f"apply() got a {kind}; allowed is a sta.PlaybackProgramBuilder or its dumper. For a chip, use to_chip(chip=...).")
         for coordinate, container in self._pairs():
             builder.write(coordinate, container)
 

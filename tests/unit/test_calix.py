@@ -182,6 +182,8 @@ def test_a_native_file_loads_by_pickle_and_holds_the_same_chip_as_the_others(fil
     assert config_of(result.to_chip()) == expected
     dumper = sta.PlaybackProgramBuilderDumper()
     result.apply(dumper)
+    with pytest.raises(ConfigurationError, match="to_chip"):
+        result.apply(lola.Chip())
     assert config_of(sta.convert_to_chip(dumper.done())) == expected
     assert result.provenance["method"] == "oracle"
     assert calix.load(files / f"{kind}_cocolist.json.gz").to_chip() == result.to_chip()

@@ -443,6 +443,13 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_runs() -> No
     assert "started" not in result.stdout
 
 
+def test_a_run_that_never_starts_leaves_no_report_of_an_earlier_one() -> None:
+    Path("r.json").write_text('{"status": "complete"}', encoding="utf-8")
+    Path("cut.ipynb").write_text('{"cells": [', encoding="utf-8")
+    assert run("--report", "r.json", "cut.ipynb").exception is not None
+    assert not Path("r.json").exists()
+
+
 def test_figures_that_cannot_be_saved_are_refused_before_anything_runs() -> None:
     Path("pictures").write_text("a file", encoding="utf-8")
     result = run("--figures", "pictures", notebook("print('started')"))

@@ -47,6 +47,8 @@ def run(
     for option, path in (("--record", record), ("--report", report)):
         if path is not None:
             _check_writable(option, path)
+    if report is not None:
+        report.unlink(missing_ok=True)  # nobody shall take the report of an earlier run for this one's
     is_notebook = file.suffix in SUFFIXES
     if is_notebook and arguments:
         raise ConfigurationError(f"{file} is a notebook and takes no arguments, but {' '.join(arguments)!r} follows. Write options of Neckar before the file.")

@@ -288,3 +288,11 @@ def test_the_sign_of_a_weight_counts_before_it_is_rounded() -> None:
 def test_a_file_of_connections_that_does_not_exist_is_named() -> None:
     with pytest.raises(FileNotFoundError, match="missing"):
         pynn.FromFileConnector("missing.txt")
+
+
+def test_a_misspelt_attribute_of_a_connection_is_named_when_it_is_set() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=1))
+    with pytest.raises(pynn.errors.NonExistentParameterError, match="wait"):
+        projection[0].wait = 3
+    projection[0].weight = 3
+    assert projection.get("weight", format="list") == [(0, 0, 3)]

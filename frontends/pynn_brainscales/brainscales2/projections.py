@@ -39,6 +39,12 @@ class Connection(pyNN.common.Connection):
         self.projection = projection
         self._number = number
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(type(self), name):  # what was written there would be ignored
+            synapse_type = self.projection.synapse_type
+            raise pyNN.errors.NonExistentParameterError(name, type(synapse_type).__name__, list(synapse_type.default_parameters))
+        super().__setattr__(name, value)
+
     @property
     def presynaptic_index(self) -> int:
         """Index of the source in the projection's presynaptic population or view."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import textwrap
@@ -170,6 +171,14 @@ def test_what_does_not_even_start_is_a_failure(cell: str, kind: str) -> None:
     assert [failure["type"] for failure in report()["cells"][0]["failures"]] == [kind]
 
 
+@pytest.fixture
+def hearing_control_c() -> Iterator[None]:
+    """A shell starts background jobs deaf to Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     "cell",
     [
@@ -178,6 +187,7 @@ def test_what_does_not_even_start_is_a_failure(cell: str, kind: str) -> None:
     ],
     ids=["cell", "callback"],
 )
+@pytest.mark.usefixtures("hearing_control_c")
 def test_control_c_ends_the_run(cell: str) -> None:
     result = run("--keep-going", "--report", "r.json", notebook(RUN, f"{cell}\nprint('too far')", "print('too far')"))
     assert result.exit_code == 130

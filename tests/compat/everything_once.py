@@ -19,6 +19,7 @@ from pyNN.random import NumpyRNG, RandomDistribution
 import pynn_brainscales.brainscales2 as pynn
 from pynn_brainscales.brainscales2 import morphology
 from pynn_brainscales.brainscales2.standardmodels import cells, synapses
+from pynn_brainscales.brainscales2.utils.chip_plotter import ChipPlotter, PlotTypes
 
 _TEMPORARY = tempfile.TemporaryDirectory()  # gone at the end
 FOLDER = Path(_TEMPORARY.name)
@@ -337,7 +338,28 @@ def connectors() -> None:
     refused("CSA", lambda: pynn.Projection(pre, post, pynn.CSAConnector("csa.full"), pynn.synapses.StaticSynapse(weight=1)))
     pynn.run(0.01)
     show("instances", len(pynn.get_backend_statistics().get_execution_instances()))
+    drawings()
     pynn.end()
+
+
+def drawings() -> None:
+    """Where the network lies on the chip, and its matrices."""
+    plotter = ChipPlotter(has_grid=False, population_contrast_groups={"both": [0, 1]})
+    refused("a drawing that does not exist", lambda: plotter.plot_by_id(0))
+    plotter.add_plot_chip_map(custom_title="where everything is")
+    plotter.add_plot_chip_map(separate_view=True)
+    plotter.add_plot_matrix()
+    plotter.add_plot_matrix(plot_each_neuron=True)
+    plotter.plot_all()
+    plotter.save_all(str(FOLDER))
+    plotter.modify_plot(0, "color_is_source", False)
+    plotter.plot_by_id(0)
+    plotter.save_by_id(0, str(FOLDER), formats=["png", "pdf"])
+    plotter.clear_plot(0)
+    plotter.remove_plot(3)
+    plotter.clear_all_plots()
+    show("drawings", sorted(path.name for path in FOLDER.glob("plot_*")))
+    show("kinds of drawings", [kind.name for kind in PlotTypes])
 
 
 def projections() -> None:

@@ -18,9 +18,10 @@ import pynn_brainscales.brainscales2 as pynn
 from neckar import errors
 from neckar.lab import ENVIRONMENT, Lab
 from pynn_brainscales.brainscales2 import _errors, helper, morphology
+from pynn_brainscales.brainscales2.utils.chip_plotter import ChipPlotter
 
 SCRIPT = Path(__file__).resolve().parents[1] / "compat" / "everything_once.py"
-CLASSES = (pynn.Population, pynn.PopulationView, pynn.Assembly, pynn.Projection)
+CLASSES = (pynn.Population, pynn.PopulationView, pynn.Assembly, pynn.Projection, ChipPlotter)
 FRONT_END_ONLY = {("Population", "adopt"), ("Population", "to_network"), ("Projection", "to_network")}
 """Methods by which the parts of the front end talk to each other."""
 
@@ -78,6 +79,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     """Run the script on the reference chip; return what it printed, and under "forgotten" the methods that it did not call."""
     for variable in ENVIRONMENT.values():
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setattr(pynn.simulator, "state", None)
     called: set[tuple[str, str]] = set()
     public = set(watch(monkeypatch, called))
@@ -113,9 +115,11 @@ def test_the_script_calls_every_method_and_prints_what_the_chip_did(printed: dic
     assert (number["counted"][0], number["counted"][8]) == (pytest.approx(10, abs=1), number["spikes of the second half"])
     assert number["executions"] == number["executions for the MADC"] == 2
     assert number["neurons on the MADC"] == 4
+    assert number["drawings"] == ["plot_0.pdf", "plot_0.png", "plot_1.png", "plot_2.png", "plot_3.png"]
 
 
 NUMBERS = (
     *("circuits", "spikes by segment", "MADC samples", "snippet times", "height of the PSP", "array", "synapses of each connection", "weights of the last"),
     *("recorded compartments", "spikes of the second half", "counted", "executions", "executions for the MADC", "neurons on the MADC"),
+    "drawings",
 )

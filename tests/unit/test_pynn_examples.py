@@ -9,7 +9,7 @@ import pytest
 
 import pynn_brainscales.brainscales2 as pynn
 from dlens_vx_v3 import halco
-from neckar.errors import UnsupportedFeatureError
+from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from pynn_brainscales.brainscales2.examples import (
     calibhxneuron,
     chip_plotter_usage_example,
@@ -96,6 +96,9 @@ def test_drawings_show_every_circuit_and_synapse(tmp_path: Path, monkeypatch: py
     plotter.clear_all_plots()
     with pytest.raises(KeyError, match="alpha"):
         plotter.add_plot_matrix(alhpa=1)
+    plotter.add_plot_chip_map(population_contrast_groups={"mine": [pynn.simulator.state.populations[0]]})
+    with pytest.raises(ConfigurationError, match="allowed are 0 to 4"):
+        plotter.plot_all()
 
 
 @pytest.mark.parametrize("example", [plasticity_rule, static_recording_synapse, calibhxneuron])

@@ -45,7 +45,8 @@ class ChipPlotter:
     ----------
     **settings
         Defaults of all drawings: ``custom_title``, ``alpha``, ``has_grid``, ``color_is_source`` (synapses have the colour of their source, otherwise of their
-        target), ``population_contrast_groups`` (dict of name to list of populations, which share a hue), ``do_label_synapses`` (without effect).
+        target), ``population_contrast_groups`` (dict of name to a list of numbers, those of populations in the order of their creation, which then share a
+        hue), ``do_label_synapses`` (without effect).
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -218,8 +219,10 @@ def _coloured(numbers: NDArray[np.int64], settings: dict[str, Any]) -> NDArray[n
     colours = np.full((n + 2, 3), 0.5)
     for k, group in enumerate(groups):
         for i, number in enumerate(group):
-            if not 0 <= number < n:
-                raise ConfigurationError(f"population_contrast_groups names population {number}; the experiment has {n}.")
+            if not isinstance(number, int | np.integer) or not 0 <= number < n:
+                raise ConfigurationError(
+                    f"population_contrast_groups names population {number!r}; allowed are 0 to {n - 1}, in the order of creation. Give these numbers."
+                )
             colours[number] = hsv_to_rgb((k / len(groups), 0.9, 1 - 0.6 * i / len(group)))
     colours[_FREE], colours[_USED_ROW] = 1.0, 0.85
     return np.asarray(colours[numbers])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import neo
 import numpy as np
 import pytest
+import quantities as pq
 from fake_session import FakeLab
 
 import pynn_brainscales.brainscales2 as pynn
@@ -412,3 +414,16 @@ def test_a_shorter_permutation_is_exhausted_at_creation(lab: FakeLab) -> None:
     with pytest.raises(CapacityError):
         pynn.Population(3, HXNeuron())
     assert pynn.simulator.state.populations == []
+
+
+def test_recorded_spike_trains_can_be_played_again() -> None:
+    """Times with a unit are taken in their unit, in the constructor and in ``set``."""
+    pynn.setup()
+    train = neo.SpikeTrain([10, 20] * pq.us, t_stop=1 * pq.ms)
+    sources = pynn.Population(2, pynn.cells.SpikeSourceArray(spike_times=train))
+    np.testing.assert_allclose(sources.get("spike_times").value, [0.01, 0.02])
+    sources.set(spike_times=[train, [0.5, 0.6]])
+    np.testing.assert_allclose([times.value for times in sources.get("spike_times")], [[0.01, 0.02], [0.5, 0.6]])
+    with pytest.raises(ConfigurationError, match="spike_times"):
+        sources.set(spike_times=[1, 2] * pq.mV)
+    pynn.end()

@@ -128,7 +128,7 @@ class _Cells:
     def set(self: Any, **parameters: Any) -> None:
         """Set parameters: one value for all cells or one for each; either all or, if one is refused, none."""
         with explained(lambda: f"set({shown(parameters)}) of population {self.label!r}"):
-            super().set(**parameters)  # type: ignore[misc]
+            super().set(**self.celltype.converted(parameters))  # type: ignore[misc]
 
     def initialize(self: Any, **initial_values: Any) -> None:
         """Say that initial values have no effect: a run starts from the state that the chip is in."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyNN.standardmodels.cells
+import quantities as pq
 from numpy.typing import NDArray
 from pyNN.parameters import ArrayParameter
 from pyNN.standardmodels import build_translations
@@ -27,13 +28,17 @@ class SpikeSourceArray(ExternalNeuron, pyNN.standardmodels.cells.SpikeSourceArra
     ----------
     spike_times : sequence of float, or one sequence per source
         Milliseconds of hardware time, in any order, no NaN. A snippet plays those within it, ``begin <= time < end``: negative times are never played, nor are
-        times beyond the end of the experiment.
+        times beyond the end of the experiment. Quantities, such as spike trains of neo, are taken in their unit.
     """
 
     default_parameters: ClassVar = {"spike_times": ArrayParameter([])}
     translations: ClassVar = build_translations(("spike_times", "spike_times"))
     recordable: ClassVar = ["spikes"]
     units: ClassVar = {"spike_times": "ms", "spikes": "ms"}
+
+    def converted(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return parameters with times in milliseconds in place of quantities."""
+        return {name: _in_ms(value) for name, value in parameters.items()}
 
     def stored(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """Return a copy of one spike train per source, of any kind, as array parameters."""
@@ -237,3 +242,13 @@ def _common(label: str, name: str, values: Any) -> Any:
     if len(different) > 1:
         raise ConfigurationError(f"population {label!r}: {name} is {different[0]} and {different[1]}; allowed is one value for all sources.")
     return different[0].item()
+
+
+def _in_ms(value: Any) -> Any:
+    """Return times as numbers in milliseconds if they have a unit."""
+    if isinstance(value, pq.Quantity):
+        times = np.asarray(pq.Quantity(value.magnitude, value.units).rescale("ms").magnitude)
+        return times if times.ndim else float(times)
+    if isinstance(value, (list, tuple)) and any(isinstance(one, pq.Quantity) for one in value):
+        return [_in_ms(one) for one in value]
+    return value

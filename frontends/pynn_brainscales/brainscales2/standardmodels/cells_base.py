@@ -39,9 +39,13 @@ class StandardCellType(pyNN.standardmodels.StandardCellType, ABC):
     def __init__(self, **parameters: Any) -> None:
         given = {name: value for name, value in parameters.items() if value is not None or name not in self.default_parameters}
         with explained(lambda: f"{type(self).__name__}({shown(given)})"):
-            super().__init__(**given)
+            super().__init__(**self.converted(given))
         self.given: frozenset[str] = frozenset(given)
         """Parameters that do not start from the population's start values."""
+
+    def converted(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return parameters as PyNN understands them, for types that take further forms."""
+        return parameters
 
     def can_record(self, variable: str, location: Any = None) -> bool:
         """Return whether cells of this type have a variable."""

@@ -13,7 +13,8 @@ uncalibrated chip holds these codes too, but its ramps differ by quadrant (f_q, 
 scatter by some 12 LSB until digital offsets and ramps are set by measurement. Without the effect mismatch every channel is nominal.
 
 A neuron is read by the causal channel of its column, as by upstream's software. Whatever else a channel is switched to, such as the correlation sensors of a
-row on both channels of each column, goes through the same transfer: ``CadcTransfer.codes(potentials, channels, noise)``.
+row on both channels of each column, goes through the same transfer: ``CadcTransfer.codes(potentials, channels, noise)``. A read of ``cadc_debug`` connects all
+channels to one voltage cell, from which the converter is calibrated (:func:`debug_readings`).
 
 Source: haldls ``vx/cadc.h``, lola ``vx/cadc.h``, calix ``common/cadc.py``.
 
@@ -34,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.chip.coordinates import COLUMNS, COLUMNS_PER_BACKEND, column_of, hemisphere_of
 from neckar.chip.effects import Effects
-from neckar.chip.specimen import Specimen
+from neckar.chip.specimen import Specimen, keyed_reads
 from neckar.chip.transfer import Config
 from neckar.facts import AXES, registers
 from neckar.facts import brainscales2 as facts
@@ -141,6 +142,28 @@ class CadcTransfer:
         return self.start[k] + self.step[k] * (np.asarray(codes, dtype=np.float64) - self.offset[k] - self.delay[k])
 
 
+def debug_readings(transfer: CadcTransfer, config: Config, key: tuple[str | int, ...] | None) -> NDArray[np.uint8]:
+    """Return what all channels read of the debug line, on which the analog parameter memory shows ``stp_v_charge_0`` of quadrant 0.
+
+    Parameters
+    ----------
+    transfer : CadcTransfer
+    config : mapping of register arrays
+        What the cells hold, LSB.
+    key : tuple, optional
+        Names the stream of noise of this moment; None: no noise.
+
+    Returns
+    -------
+    ndarray, shape (hemisphere, cadc_channel, column), uint8
+    """
+    volts = facts.CAPMEM_VOLTAGE.slope.value * float(config[DEBUG_CELL][0]) + facts.CAPMEM_VOLTAGE.intercept.value
+    channels = np.arange(math.prod(_SHAPE))
+    noise = None if key is None else keyed_reads(np.zeros(1, np.int64), channels, "cadc debug", *key)[0]
+    return transfer.codes(np.full(len(channels), volts), channels, noise).reshape(_SHAPE)
+
+
+DEBUG_CELL = "stp_v_charge_0"
 _CYCLE = 1.0 / facts.PPU_CLOCK.value
 
 

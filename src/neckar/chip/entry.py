@@ -183,9 +183,9 @@ def refuse_changes(program: Program) -> None:
     """
     table = registers("brainscales2")
     for read in program.reads:
-        if read.field == "crossbar_event_counter" and not isinstance(read.at, str):
+        if read.field in ("crossbar_event_counter", "cadc_debug") and not isinstance(read.at, str):
             raise UnsupportedFeatureError(
-                f'read {read.name!r} looks at crossbar_event_counter at tick {read.at}; allowed are at="before" and at="after". Read it after the run.'
+                f'read {read.name!r} looks at {read.field} at tick {read.at}; allowed are at="before" and at="after". Read it after the run.'
             )
     for k, snippet in enumerate(program.snippets):
         if snippet.config:
@@ -290,7 +290,8 @@ class EntryRun:
         voltages: list[NDArray[np.float64] | None] = [None] * HEMISPHERES if drivers is None else list(drivers)
         at_rest = [new_drivers(p, start, u) for p, u in zip(self.substrate.drivers(config, self.cells), voltages, strict=True)]
         bank = self._bank(config, sensors, start, before is None and program.neuron_reset)
-        reads = _read("before", program.reads, config, _counters(counted, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)), bank, start)
+        counters = {**_counters(counted, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)), **self._debug_line("before", config, start)}
+        reads = _read("before", program.reads, config, counters, bank, start)
         samplers = [LineSampler(grid.circuits, grid.ticks, grid.channel.source) for grid in plan.channels]
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
@@ -377,6 +378,12 @@ class EntryRun:
 
     def _sensor_codes(self, config: ChipConfig, hemisphere: int, rows: NDArray[np.int64], charge: NDArray[np.float32], tick: int) -> NDArray[np.uint8]:
         return self.substrate.sensor_readings(config, self.cells, hemisphere, rows, charge, *self.key, tick)
+
+    def _debug_line(self, phase: str, config: ChipConfig, tick: int) -> dict[str, NDArray[Any]]:
+        """Return what the parallel converter reads of the debug line, if a read of the phase asks for it."""
+        if not any(read.field == "cadc_debug" and read.at == phase for read in self.plan.program.reads):
+            return {}
+        return {"cadc_debug": self.substrate.debug_readings(config, self.cells, *self.key, tick)}
 
     def _rows(self) -> list[Rows]:
         """Return when each target of the parallel converter is read in this entry."""
@@ -471,7 +478,8 @@ class EntryRun:
         at_host, spike, result.loops = fabric.to_host(tick, circuit, leaves, config)
         outputs = (fabric.output_counts % CROSSBAR_COUNTER_STATES).astype(np.uint32)
         result.drivers = _voltages(trial.drivers, program.duration)
-        result.reads.update(_read("after", program.reads, config, _counters(result.counted, outputs, result.drivers), trial.sensors, program.duration))
+        counters = {**_counters(result.counted, outputs, result.drivers), **self._debug_line("after", config, program.duration)}
+        result.reads.update(_read("after", program.reads, config, counters, trial.sensors, program.duration))
         wanted = self._recorded(tick[spike], circuit[spike])
         result.unrecorded = int(len(spike) - wanted.sum())
         result.spikes = in_order(at_host[wanted] // STAMP_TICKS * STAMP_TICKS, circuit[spike[wanted]])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip import correlation, drivers
-from neckar.chip.cadc import FIELDS, CadcTransfer
+from neckar.chip.cadc import FIELDS, CadcTransfer, debug_readings
 from neckar.chip.capmem import CapMem
 from neckar.chip.compartments import any_compartments, membranes
 from neckar.chip.config import ChipConfig
@@ -94,6 +94,11 @@ class Substrate:
         transfer = self.cadc(config, cells)
         stream = (self.specimen.seed, *key) if self.effects.noise else None
         return correlation.readings(self.specimen, self.effects, cells.values(config), transfer, hemisphere, rows, charge, stream)
+
+    def debug_readings(self, config: ChipConfig, cells: CapMem, *key: str | int) -> NDArray[np.uint8]:
+        """Return what all channels of the parallel converter read of the debug line; `key` names this moment."""
+        stream = (self.specimen.seed, *key) if self.effects.noise else None
+        return debug_readings(self.cadc(config, cells), cells.values(config), stream)
 
     def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float, float]]:
         """Return the step in ticks for these circuits, and the reference time constants (s) of synaptic lines and membranes."""

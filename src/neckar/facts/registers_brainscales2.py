@@ -423,6 +423,19 @@ _COUNTERS = (
         "haldls vx/synapse_driver.h (enable_readout)",
         counter=True,
     ),
+    Register(
+        "cadc_debug",
+        ("hemisphere", "cadc_channel", "column"),
+        _U8,
+        0,
+        0,
+        255,
+        "CADC LSB",
+        "counter",
+        "Reading of each channel of the CADC on the debug line, which shows the cell stp_v_charge_0 of quadrant 0; the read connects channels and cell.",
+        "haldls vx/capmem.h (debug_readout_enable), vx/readout.h (PadMultiplexerConfig); calix common/cadc_helpers.py",
+        counter=True,
+    ),
     *(
         Register(
             f"correlation_{kind}",

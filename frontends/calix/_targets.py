@@ -14,6 +14,7 @@ import numpy as np
 from calix._types import Array, Convert, OptionalFloat, PotentialInVolt, Range, Settings, TimeInS, array, instance, optional
 from dlens_vx_v3 import hal, halco
 from neckar import calibration
+from neckar.errors import ConfigurationError
 from neckar.facts import AXES
 
 NEURONS, QUADRANTS = AXES["circuit"], AXES["quadrant"]
@@ -350,8 +351,16 @@ def _floats(values: Array) -> np.ndarray[Any, Any]:
     return np.asarray(values.to_numpy(), np.float64)
 
 
-def from_neckar(target: calibration.SpikingTarget | calibration.HagenTarget | calibration.HagenSyninTarget) -> tuple[Any, Any]:
-    """Return the target and the options that a target of :mod:`neckar.calibration` stands for."""
+def from_neckar(target: calibration.ChipTarget) -> tuple[Any, Any]:
+    """Return the target and the options that a target of :mod:`neckar.calibration` stands for.
+
+    Raises
+    ------
+    ConfigurationError
+        If upstream has no such target.
+    """
+    if isinstance(target, calibration.PotentialTarget):
+        raise ConfigurationError("a calibration of a PotentialTarget has no counterpart in calix; allowed are whole chips. Load it with neckar.calibration.")
     cadc = CADCCalibTarget(dynamic_range=target.cadc.dynamic_range, read_range=target.cadc.read_range)
     cadc_options = CADCCalibOptions(calibrate_offsets=target.cadc.calibrate_offsets)
     if isinstance(target, calibration.SpikingTarget):

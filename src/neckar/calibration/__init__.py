@@ -5,7 +5,8 @@ what was asked. Two ways lead there, behind one function:
 
 * the **oracle** (:mod:`neckar.calibration.oracle`) knows the chip: it inverts its transfer lines circuit by circuit and adds the spread that a real
   calibration leaves. It takes a second and exists only on a twin;
-* **measurement** finds the codes by experiments, as silicon must. This version has none.
+* **measurement** (:mod:`neckar.calibration.measure`) finds the codes by experiments, as silicon must. This version measures the converter and the potentials
+  of neurons, a :class:`PotentialTarget`.
 
     calibration = calibrate(Specimen.named("chip-7"), SpikingTarget())
     config = ChipConfig.default().updated(calibration.fields)
@@ -29,6 +30,7 @@ from neckar.calibration.targets import (
     HagenSyninTarget,
     HagenTarget,
     NeuronTarget,
+    PotentialTarget,
     SpikingTarget,
     StpTarget,
     Strength,
@@ -36,19 +38,21 @@ from neckar.calibration.targets import (
 )
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.errors import UnknownNameError, UnsupportedFeatureError, nearest
+from neckar.errors import UnknownNameError, nearest
 
 __all__ = [
     "METHODS",
     "NIGHTLY",
     "CadcTarget",
     "Calibration",
+    "ChipTarget",
     "CorrelationTarget",
     "ForeignCalibrationWarning",
     "HagenNeuronTarget",
     "HagenSyninTarget",
     "HagenTarget",
     "NeuronTarget",
+    "PotentialTarget",
     "SpikingTarget",
     "StpTarget",
     "Strength",
@@ -69,10 +73,11 @@ def calibrate(chip: Specimen, target: ChipTarget, method: Method = "oracle", eff
     ----------
     chip : Specimen
         The chip, at its present age.
-    target : SpikingTarget, HagenTarget or HagenSyninTarget
+    target : PotentialTarget, SpikingTarget, HagenTarget or HagenSyninTarget
         What its circuits are to do. Parts outside the range that circuits reach well are logged as warnings.
     method : str
-        ``"oracle"`` inverts the model of the chip. ``"measurement"`` is not part of this version.
+        ``"oracle"`` inverts the model of the chip. ``"measurement"`` runs experiments on it, with the instruments of silicon,
+        the lab's seed 0 and the chip after a reset; in this version it takes a PotentialTarget only.
     effects : Effects, optional
         Which imperfections the chip has; a chip without mismatch gets a calibration for that. All by default.
 
@@ -86,16 +91,20 @@ def calibrate(chip: Specimen, target: ChipTarget, method: Method = "oracle", eff
     UnknownNameError
         If there is no such method.
     UnsupportedFeatureError
-        If the method is not part of this version.
+        If the target asks for more than the method can do in this version; names what is missing.
     ParameterRangeError
         If a target makes no sense; names circuit, value and range.
     """
     if method not in METHODS:
         raise UnknownNameError(f"no method of calibration is called {method!r}{nearest(method, METHODS)} Methods: {', '.join(METHODS)}.")
-    if method == "measurement":
-        raise UnsupportedFeatureError('calibration by measurement is not part of this version. Use method="oracle", which inverts the model of the chip.')
     for sentence in unusual(target):
         _log.warning(sentence)
+    if method == "measurement":
+        from neckar.calibration import measure
+        from neckar.lab import Lab
+
+        with Lab(chip=chip, effects=effects or Effects(), instruments="silicon", seed=0, executor="inline").session() as session:
+            return measure.measure(session, target)
     from neckar.calibration import oracle
 
     return oracle.calibrate(chip, effects or Effects(), target)

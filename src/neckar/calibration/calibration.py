@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.calibration.targets import ChipTarget, HagenSyninTarget, HagenTarget, SpikingTarget, from_json
+from neckar.calibration.targets import ChipTarget, from_json
 from neckar.chip.config_file import dumps, dumps_text, loads
 from neckar.errors import CorruptFileError, FileFormatError, UnknownNameError, nearest
 from neckar.facts import AXES, registers
@@ -31,7 +31,7 @@ class Calibration(Plain):
 
     Attributes
     ----------
-    target : SpikingTarget, HagenTarget or HagenSyninTarget
+    target : PotentialTarget, SpikingTarget, HagenTarget or HagenSyninTarget
     fields : mapping of str to ndarray
         Whole register fields, read-only. Apply them with ``ChipConfig.updated``.
     success : mapping of str to ndarray of bool
@@ -108,7 +108,7 @@ class Calibration(Plain):
             if isinstance(error, FileFormatError):
                 raise
             raise CorruptFileError(f"{source} holds a calibration that contradicts itself: {error}. Make the calibration anew.") from error
-        if not isinstance(target, SpikingTarget | HagenTarget | HagenSyninTarget):
+        if not isinstance(target, ChipTarget):
             raise CorruptFileError(f"{source} holds a calibration of a {type(target).__name__}, which is only a part of one. Make the calibration anew.")
         origin = {name: text for name, text in provenance.items() if name not in _OWN_KEYS}
         return cls(target=target, fields=fields, success=success, provenance=origin)

@@ -40,6 +40,7 @@ HARD_LIMITS: Mapping[str, tuple[float, float, str]] = MappingProxyType(
         "refractory_time_s": (0, math.inf, "s"),
         "holdoff_time_s": (0, math.inf, "s"),
         "synapse_dac_bias": (0, CAPMEM_MAX, "LSB"),
+        "leak_bias": (6, CAPMEM_MAX - 5, "LSB"),
         "tau_icc_s": (1e-9, 1.0, "s"),
         "amplitude": (1e-3, 100, "CADC LSB"),
         "time_constant_s": (1e-9, 1.0, "s"),
@@ -79,6 +80,7 @@ USUAL_LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType
             "i_synin_gm": (30, 600),
             "synapse_dac_bias": (30, CAPMEM_MAX),
         },
+        "PotentialTarget": {"leak": (50, 160), "reset": (50, 160), "threshold": (50, 220)},
         "HagenSyninTarget": {"synapse_dac_bias": (30, CAPMEM_MAX)},
         "CorrelationTarget": {"amplitude": (0.2, 2.0), "time_constant_s": (2e-6, 30e-6)},
         "CadcTarget": {"dynamic_range": (70, 550), "read_range": (20, 220)},
@@ -280,6 +282,33 @@ class HagenNeuronTarget(Target):
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class PotentialTarget(Target):
+    """Converter and potentials alone: neurons without inputs.
+
+    Attributes
+    ----------
+    cadc : CadcTarget
+    leak, reset, threshold : ndarray, shape (circuit,)
+        CADC LSB.
+    leak_bias : int
+        Bias of the leak of all circuits, LSB, within 5 LSB.
+    membrane_capacitance : ndarray, shape (circuit,)
+        LSB.
+    """
+
+    cadc: CadcTarget = field(default_factory=CadcTarget)
+    leak: ArrayLike = 80
+    reset: ArrayLike = 70
+    threshold: ArrayLike = 125
+    leak_bias: int = 150
+    membrane_capacitance: ArrayLike = 63
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._arrays(dict.fromkeys(("leak", "reset", "threshold", "membrane_capacitance"), (CIRCUITS,)))
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class SpikingTarget(Target):
     """A chip for spiking networks.
 
@@ -336,9 +365,9 @@ class HagenSyninTarget(Target):
     offset_test_activation: int = 3
 
 
-ChipTarget = SpikingTarget | HagenTarget | HagenSyninTarget
+ChipTarget = PotentialTarget | SpikingTarget | HagenTarget | HagenSyninTarget
 _TYPES: dict[str, type[Target]] = {
-    cls.__name__: cls for cls in (CadcTarget, NeuronTarget, StpTarget, CorrelationTarget, HagenNeuronTarget, SpikingTarget, HagenTarget, HagenSyninTarget)
+    cls.__name__: cls for cls in (CadcTarget, NeuronTarget, StpTarget, CorrelationTarget, HagenNeuronTarget, *get_args(ChipTarget))
 }
 
 

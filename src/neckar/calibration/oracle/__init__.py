@@ -16,10 +16,10 @@ from neckar.calibration.calibration import Calibration
 from neckar.calibration.oracle._cadc import calibrate_cadc
 from neckar.calibration.oracle._drivers import calibrate_multiplication, calibrate_plasticity
 from neckar.calibration.oracle._inputs import equal_quadrants
-from neckar.calibration.oracle._neurons import calibrate_integrating, calibrate_spiking, on_lines
+from neckar.calibration.oracle._neurons import calibrate_integrating, calibrate_potentials, calibrate_spiking, on_lines
 from neckar.calibration.oracle._search import Oracle, Quantity, Solution, bisect, solve
 from neckar.calibration.oracle._sensors import calibrate_sensors
-from neckar.calibration.targets import ChipTarget, HagenTarget, SpikingTarget
+from neckar.calibration.targets import ChipTarget, HagenTarget, PotentialTarget, SpikingTarget
 from neckar.chip.effects import Effects
 from neckar.chip.machine import MODEL_VERSION
 from neckar.chip.specimen import Specimen
@@ -35,7 +35,7 @@ def calibrate(specimen: Specimen, effects: Effects, target: ChipTarget, leave_sp
     specimen : Specimen
     effects : Effects
         Mismatch and drift act.
-    target : SpikingTarget, HagenTarget or HagenSyninTarget
+    target : PotentialTarget, SpikingTarget, HagenTarget or HagenSyninTarget
     leave_spread : bool
         Leave the spread that a calibration on silicon leaves; off: as exact as whole codes allow.
 
@@ -50,6 +50,8 @@ def calibrate(specimen: Specimen, effects: Effects, target: ChipTarget, leave_sp
         calibrate_plasticity(oracle, target.stp)
         if target.correlation is not None:
             calibrate_sensors(oracle, target.correlation)
+    elif isinstance(target, PotentialTarget):
+        calibrate_potentials(oracle, target)
     elif isinstance(target, HagenTarget):
         calibrate_integrating(oracle, target.neurons)
         calibrate_multiplication(oracle, target.offset_test_activation)

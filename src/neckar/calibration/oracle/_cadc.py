@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neckar.calibration.oracle._search import TABLE, Oracle, Solution, Values, bisect
+from neckar.calibration.settings import CONVERTER
 from neckar.calibration.targets import CadcTarget
 from neckar.chip.cadc import ACAUSAL, CAUSAL, CadcTransfer, channels_of
 from neckar.chip.coordinates import COLUMNS_PER_BACKEND
@@ -26,16 +27,12 @@ _CHANNELS = np.arange(int(np.prod(_SHAPE)))
 
 def calibrate_cadc(oracle: Oracle, target: CadcTarget) -> None:
     """Set the converter's fields on an oracle."""
-    oracle.set(cadc_v_bias_ramp_buf=400, cadc_i_bias_comp=CAPMEM_FULL, cadc_i_bias_vreset_buf=CAPMEM_FULL, cadc_channel_offset=0, cadc_enable=True)
-    oracle.set(cadc_i_ramp_slope=int(facts.CADC_RAMP_SLOPE_CODE.value))
+    oracle.set(**CONVERTER)
     for field, end in (("cadc_v_ramp_offset", 0), ("cadc_i_ramp_slope", 1)):
         volts = _capmem_volts(target.dynamic_range[end])
         oracle.keep(field, bisect(partial(_quadrants, oracle, field, volts), target.read_range[end], (AXES["quadrant"],)))
     if target.calibrate_offsets:
         oracle.keep("cadc_channel_offset", _offsets(oracle, _capmem_volts(sum(target.dynamic_range) // 2)))
-
-
-CAPMEM_FULL = TABLE["cadc_i_bias_comp"].default
 
 
 def neuron_volts(oracle: Oracle, reading: ArrayLike) -> Values:

@@ -13,16 +13,13 @@ from neckar.calibration.clocks import refractory_clocks
 from neckar.calibration.oracle._cadc import neuron_volts
 from neckar.calibration.oracle._inputs import KINDS, conductance_mode, equal_quadrants, references, strengths, time_constants
 from neckar.calibration.oracle._search import TABLE, Oracle, Values, bisect
-from neckar.calibration.targets import HagenNeuronTarget, NeuronTarget
+from neckar.calibration.settings import CIRCUIT_FIELDS, DITHER, NEURONS, RESET_BIAS
+from neckar.calibration.targets import HagenNeuronTarget, NeuronTarget, PotentialTarget
 from neckar.chip.coordinates import column_of
 from neckar.chip.transfer import compartment_siemens
 from neckar.facts import AXES, CAPMEM_MAX
 from neckar.facts import brainscales2 as facts
 
-CIRCUIT_FIELDS = tuple(name for name, row in TABLE.items() if row.axes == ("circuit",) and not row.counter)
-"""Every setting of a neuron circuit: a calibration states all of them."""
-
-_DITHER = 5
 _FEW, _MANY = 63, CAPMEM_MAX - 63
 _FAST_MEMBRANE_S = 3e-6
 
@@ -48,6 +45,20 @@ def calibrate_spiking(oracle: Oracle, target: NeuronTarget) -> None:
     _potential(oracle, "reset_v_reset", "e_reset", target.reset, "reset")
     if target.tau_icc_s is not None:
         compartments(oracle, target.tau_icc_s)
+
+
+def calibrate_potentials(oracle: Oracle, target: PotentialTarget) -> None:
+    """Set the potentials of neurons without inputs; the converter has been calibrated."""
+    _static(oracle)
+    oracle.set(
+        membrane_capacitance_capacitance=np.asarray(target.membrane_capacitance).astype(np.int64),
+        leak_i_bias=oracle.dithered("leak_i_bias", target.leak_bias, DITHER),
+        threshold_enable=True,
+        **_enabled(False),
+    )
+    _potential(oracle, "threshold_v_threshold", "v_threshold", target.threshold, "threshold")
+    _potential(oracle, "leak_v_leak", "e_leak", target.leak, "leak")
+    _potential(oracle, "reset_v_reset", "e_reset", target.reset, "reset")
 
 
 def calibrate_integrating(oracle: Oracle, target: HagenNeuronTarget) -> None:
@@ -88,7 +99,7 @@ def membrane_time(oracle: Oracle, tau_s: ArrayLike) -> None:
         return np.asarray(p.capacitance / p.g_leak)
 
     if target.min() >= _FAST_MEMBRANE_S:
-        division, multiplication = tau(CAPMEM_MAX - _DITHER, True) < target, np.zeros(len(target), bool)
+        division, multiplication = tau(CAPMEM_MAX - DITHER, True) < target, np.zeros(len(target), bool)
     else:
         division = tau(_FEW, False) < target
         multiplication = (tau(_MANY, False) > target) & ~division
@@ -124,26 +135,7 @@ def compartments(oracle: Oracle, tau_s: ArrayLike) -> None:
 def _static(oracle: Oracle) -> None:
     """Set what all calibrations of neurons share; circuits start from their defaults."""
     oracle.set(**{name: TABLE[name].default_array() for name in CIRCUIT_FIELDS})
-    oracle.set(
-        membrane_capacitance_capacitance=facts.CAPACITANCE_CODE_MAX.value,
-        readout_enable_amplifier=True,
-        reset_enable_multiplication=True,
-        reset_i_bias=oracle.dithered("reset_i_bias", CAPMEM_MAX - 2 * _DITHER, _DITHER),
-        excitatory_input_i_shift_reference=round(facts.SYNAPTIC_SHIFT_NEUTRAL.value),
-        inhibitory_input_i_shift_reference=round(facts.SYNAPTIC_SHIFT_NEUTRAL.value),
-        neuron_v_bias_casc_n=250,
-        neuron_i_bias_readout_amp=round(facts.READOUT_BIAS.value),
-        neuron_i_bias_leak_source_follower=100,
-        neuron_i_bias_spike_comparator=200,
-        neuron_i_bias_synin_drop=300,
-        column_enable_excitatory=True,
-        column_enable_inhibitory=True,
-        cadc_connect_correlation=True,
-        cadc_connect_neuron=True,
-        backend_enable_clocks=True,
-        backend_clock_scale_adaptation_pulse=0,
-        backend_clock_scale_post_pulse=0,
-    )
+    oracle.set(**NEURONS, reset_i_bias=oracle.dithered("reset_i_bias", RESET_BIAS, DITHER))
 
 
 def _resetting(oracle: Oracle) -> None:

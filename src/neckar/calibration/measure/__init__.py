@@ -1,0 +1,112 @@
+"""Calibration by measurement: codes found by experiments, from nothing but what the instruments show.
+
+A :class:`Bench` runs programs on a chip; stages bring the circuits into a state in which a quantity shows; searches (:func:`binary_search`,
+:func:`noisy_binary_search`, :func:`linear_search`, :func:`predict`) choose the next codes. No module here knows a specimen or a transfer line: whatever takes
+Programs and gives Recordings can be calibrated.
+
+    with Lab(chip=7).session() as chip:
+        calibration = measure(chip, PotentialTarget())
+
+In this version: the parallel converter, and the potentials threshold, leak and reset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+
+from neckar.calibration.calibration import Calibration
+from neckar.calibration.measure.bench import Bench, Chip
+from neckar.calibration.measure.binary import binary_search, noisy_binary_search
+from neckar.calibration.measure.converter import calibrate_cadc
+from neckar.calibration.measure.linear import linear_search
+from neckar.calibration.measure.outcome import Outcome, Span
+from neckar.calibration.measure.potentials import calibrate_potentials, search_leak, search_reset, search_threshold, set_neurons
+from neckar.calibration.measure.predictive import polynomial, predict
+from neckar.calibration.targets import ChipTarget, HagenTarget, PotentialTarget, SpikingTarget
+from neckar.errors import UnsupportedFeatureError
+
+__all__ = [
+    "Bench",
+    "Chip",
+    "Outcome",
+    "Span",
+    "binary_search",
+    "calibrate_cadc",
+    "calibrate_potentials",
+    "linear_search",
+    "measure",
+    "noisy_binary_search",
+    "polynomial",
+    "predict",
+    "search_leak",
+    "search_reset",
+    "search_threshold",
+    "set_neurons",
+]
+
+
+def measure(chip: Chip, target: ChipTarget, seed: int = 0) -> Calibration:
+    """Return the codes at which a chip does what was asked, found by experiments.
+
+    Parameters
+    ----------
+    chip : Chip
+        Takes programs and gives recordings, its registers survive from one to the next; after a reset. It is left with the result set.
+    target : PotentialTarget
+    seed : int
+        Of the searches' start codes.
+
+    Returns
+    -------
+    Calibration
+        Its provenance is that of the recordings; ``chip_time_s`` is what the experiments take on silicon, ``programs`` their number.
+
+    Raises
+    ------
+    UnsupportedFeatureError
+        If the target asks for stages that are not measured in this version; nothing is run.
+    """
+    if not isinstance(target, PotentialTarget):
+        raise UnsupportedFeatureError(
+            f"calibration by measurement of a {type(target).__name__} is not part of this version: {_missing(target)} are not measured. "
+            'Measure a PotentialTarget (converter, threshold, leak, reset), or use method="oracle", which inverts the model of the chip.'
+        )
+    rng = np.random.Generator(np.random.Philox(int.from_bytes(hashlib.blake2b(repr(("measure", seed)).encode(), digest_size=8).digest(), "little")))
+    bench = Bench(chip)
+    success = calibrate_cadc(bench, target.cadc)
+    success |= calibrate_potentials(bench, target, rng)
+    bench.write()
+    return Calibration(target=target, fields=bench.codes, success=success, provenance=_provenance(bench))
+
+
+def _missing(target: ChipTarget) -> str:
+    """Return the stages that a target needs and nobody measures yet."""
+    if isinstance(target, SpikingTarget):
+        sensors = ", correlation sensors" if target.correlation is not None else ""
+        return f"synaptic time constants, currents, strengths and references, membrane time constants, drivers{sensors}"
+    if isinstance(target, HagenTarget):
+        return "synaptic time constants, currents, strengths and references, membrane time constants, drivers"
+    return "currents of the synapses, drivers"
+
+
+def _provenance(bench: Bench) -> dict[str, str]:
+    """Return where the calibration comes from, as texts: what the recordings say."""
+    origin = bench.provenance
+    assert origin is not None  # some program ran
+    chip = origin.chip
+    return {
+        "method": "measurement",
+        "chip": str(chip["id"]),
+        "chip_seed": str(chip["seed"]),
+        "statistics_version": str(chip["statistics_version"]),
+        "age_h": repr(chip["age_h"]),
+        "overrides": str(chip["overrides"]),
+        "effects": json.dumps(dict(origin.effects), sort_keys=True),
+        "neckar": origin.neckar,
+        "model_version": origin.model_version,
+        "chip_time_s": repr(round(bench.chip_s, 6)),
+        "programs": str(bench.programs),
+    }

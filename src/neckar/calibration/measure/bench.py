@@ -1,0 +1,129 @@
+"""The measuring bench: sets codes on a chip, runs programs on it, and returns what its instruments show.
+
+The chip is on the far side of :class:`Chip`, which takes a Program and gives a Recording, such as a :class:`neckar.lab.Session`. The bench knows nothing else
+of it: no lines, no mismatch, no seed. The time that silicon would take is added up from the recordings' cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neckar.errors import ConfigurationError
+from neckar.facts import AXES, registers
+from neckar.program import TICKS_PER_US, CadcRecord, Events, Program, Provenance, Record, Recording, Snippet, TimedRead
+
+TABLE = registers("brainscales2")
+CIRCUITS = tuple(range(AXES["circuit"]))
+
+_AFTER_LAST_US = 2
+
+
+class Chip(Protocol):
+    """A chip whose registers survive from program to program."""
+
+    def run(self, program: Program) -> Recording:
+        """Run a program on the chip as the last one left it."""
+
+
+class Bench:
+    """One chip under measurement.
+
+    Parameters
+    ----------
+    chip : Chip
+        After a reset.
+
+    Attributes
+    ----------
+    codes : dict of str to ndarray
+        Whole fields that were set so far.
+    chip_s : float
+        Time that the programs so far take on silicon, s: configuration with the settling of analog cells, hardware and transfer.
+    programs : int
+        Programs so far.
+    provenance : Provenance or None
+        Of the last recording.
+    """
+
+    def __init__(self, chip: Chip) -> None:
+        self._chip = chip
+        self._sent: dict[str, NDArray[Any]] = {}
+        self.codes: dict[str, NDArray[Any]] = {}
+        self.chip_s = 0.0
+        self.programs = 0
+        self.provenance: Provenance | None = None
+
+    def set(self, **codes: ArrayLike) -> None:
+        """Set fields from the next program on, each value broadcast to the shape of its field."""
+        for name, value in codes.items():
+            self.codes[name] = np.broadcast_to(np.asarray(value), TABLE[name].shape).astype(TABLE[name].dtype)
+
+    @contextmanager
+    def changed(self, **codes: ArrayLike) -> Iterator[None]:
+        """Set fields for the programs inside the block only; fields that were not set before return to their default."""
+        before = {name: self.codes.get(name) for name in codes}
+        self.set(**codes)
+        try:
+            yield
+        finally:
+            for name, array in before.items():
+                del self.codes[name]
+                if array is not None:
+                    self.codes[name] = array
+
+    def write(self) -> None:
+        """Write what was set since the last program."""
+        self._run(_AFTER_LAST_US)
+
+    def converter(self) -> NDArray[np.int64]:
+        """Return one reading of each channel of the CADC on the debug line, shape (hemisphere, cadc_channel, column)."""
+        recording = self._run(_AFTER_LAST_US, reads=(TimedRead(name="cadc", at="before", field="cadc_debug"),))
+        return recording.reads["cadc"][0].astype(np.int64)
+
+    def membranes(self, at_us: ArrayLike, neuron_reset: bool = False) -> NDArray[np.int64]:
+        """Return readings of all membranes by the causal channels of the CADC.
+
+        Parameters
+        ----------
+        at_us : array_like, shape (sample,)
+            Times after the start of the trial, us, ascending; on silicon at least 1.7 us apart.
+        neuron_reset : bool
+            Reset all neurons 4 us before the start. Otherwise they have rested for long.
+
+        Returns
+        -------
+        ndarray, shape (sample, circuit)
+
+        Raises
+        ------
+        ConfigurationError
+            If rows were lost, so that nothing can be said about the circuits.
+        """
+        ticks = np.rint(np.atleast_1d(np.asarray(at_us, np.float64)) * TICKS_PER_US).astype(np.int64)
+        record = Record(spikes=(), cadc=(CadcRecord(circuits=CIRCUITS, ticks=ticks),))
+        recording = self._run(float(ticks[-1] / TICKS_PER_US) + _AFTER_LAST_US, record=record, neuron_reset=neuron_reset)
+        values = np.zeros((len(ticks), len(CIRCUITS)), np.int64)
+        for samples in recording.cadc:
+            if len(samples.tick) != len(ticks):
+                raise ConfigurationError(f"{len(samples.tick)} of {len(ticks)} rows of the CADC came back. Ask for fewer, or less often.")
+            values[:, list(samples.circuits)] = samples.value
+        return values
+
+    def _run(self, us: float, **parts: Any) -> Recording:
+        """Run one trial; registers that differ from what the chip holds are written before."""
+        wanted = {**{name: TABLE[name].default_array() for name in self._sent}, **self.codes}
+        news = {name: array for name, array in wanted.items() if name not in self._sent or not np.array_equal(self._sent[name], array)}
+        parts.setdefault("record", Record(spikes=()))
+        program = Program(machine="brainscales2", config=news, snippets=(Snippet(round(us * TICKS_PER_US)),), entries=Events.empty(1), **parts)
+        recording = self._chip.run(program)
+        self._sent = wanted
+        cost = recording.cost
+        self.chip_s += cost.hardware_s + cost.configuration_s + cost.transfer_s
+        self.programs += 1
+        self.provenance = recording.provenance
+        return recording

@@ -1,0 +1,99 @@
+"""Potentials of all neurons by measurement: threshold, leak and reset, in readings of the calibrated converter.
+
+Each stage brings the circuits into a state in which the potential shows on the membrane, reads all of them at once, and searches the code. Conditions as of
+calix ``spiking/neuron_threshold.py`` and ``hagen/neuron_potentials.py``; a level is the mean of four rows instead of one reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neckar.calibration.measure.bench import CIRCUITS, TABLE, Bench
+from neckar.calibration.measure.binary import noisy_binary_search
+from neckar.calibration.measure.outcome import Codes, Span, Values
+from neckar.calibration.settings import CIRCUIT_FIELDS, DITHER, NEURONS, RESET_BIAS
+from neckar.calibration.targets import PotentialTarget
+from neckar.facts import CAPMEM_MAX
+
+RAMP_BIAS = 70
+"""Constant current that makes neurons fire while their threshold is measured, LSB: every 0.3 ms, by 0.5 CADC LSB in a microsecond."""
+
+_ROWS_US = np.arange(100) * 5.0
+_SHIFTS_US = (0.0, 1.0, 2.0, 3.0, 4.0)
+_LEVEL_US = 10.0 + 2.0 * np.arange(4)
+
+_LONG_REFRACTORY: dict[str, Any] = {"backend_clock_scale_fast": 9, "backend_clock_scale_slow": 9, "refractory_period_refractory_time": 255}
+
+
+def calibrate_potentials(bench: Bench, target: PotentialTarget, rng: np.random.Generator) -> dict[str, NDArray[np.bool_]]:
+    """Search the potentials of neurons without inputs and leave them set; the converter has been calibrated.
+
+    Returns
+    -------
+    dict of str to ndarray of bool
+        For each searched field, which circuits reached their target.
+    """
+    set_neurons(bench, target, rng)
+    reached = {
+        "threshold_v_threshold": search_threshold(bench, target.threshold, rng),
+        "leak_v_leak": search_leak(bench, target.leak, rng),
+        "reset_v_reset": search_reset(bench, target.reset, rng),
+    }
+    bench.set(threshold_enable=True)
+    return reached
+
+
+def set_neurons(bench: Bench, target: PotentialTarget, rng: np.random.Generator) -> None:
+    """Set everything that is not searched; neurons do not fire yet."""
+    bench.set(**{name: TABLE[name].default_array() for name in CIRCUIT_FIELDS})
+    bench.set(**NEURONS, excitatory_input_enable=False, inhibitory_input_enable=False)
+    bench.set(
+        membrane_capacitance_capacitance=np.asarray(target.membrane_capacitance).astype(np.int64),
+        reset_i_bias=_dithered(RESET_BIAS, rng),
+        leak_i_bias=_dithered(target.leak_bias, rng),
+    )
+
+
+def search_threshold(bench: Bench, target: ArrayLike, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Search the thresholds: without leak, a constant current makes the neurons fire from a low reset, and the highest reading counts."""
+    silent = {"leak_i_bias": 0, "reset_v_reset": 0, "threshold_enable": True, "event_routing_enable_digital": False}
+    with bench.changed(**silent, constant_current_enable=True, constant_current_i_offset=RAMP_BIAS):
+        return _search(bench, "threshold_v_threshold", target, lambda: _peaks(bench), rng)
+
+
+def search_leak(bench: Bench, target: ArrayLike, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Search the leak potentials of neurons at rest."""
+    with bench.changed(threshold_enable=False):
+        return _search(bench, "leak_v_leak", target, lambda: bench.membranes(_LEVEL_US).mean(axis=0), rng)
+
+
+def search_reset(bench: Bench, target: ArrayLike, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Search the reset potentials of neurons that are held at reset by a refractory period of a millisecond."""
+    with bench.changed(**_LONG_REFRACTORY, threshold_enable=False):
+        return _search(bench, "reset_v_reset", target, lambda: bench.membranes(_LEVEL_US, neuron_reset=True).mean(axis=0), rng)
+
+
+def _peaks(bench: Bench) -> NDArray[np.int64]:
+    """Return the highest reading of each firing neuron: as many rows as the fast memory keeps, in runs whose rows fall between those of the others."""
+    return np.max([bench.membranes(_ROWS_US + shift).max(axis=0) for shift in _SHIFTS_US], axis=0)
+
+
+def _search(bench: Bench, field: str, target: ArrayLike, read: Callable[[], NDArray[Any]], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Search a field of the circuits for a reading of each and leave it set; return where it was reached."""
+
+    def measure(codes: Codes) -> Values:
+        bench.set(**{field: codes})
+        return read().astype(np.float64)
+
+    found = noisy_binary_search(measure, target, len(CIRCUITS), Span(0, CAPMEM_MAX), rng)
+    bench.set(**{field: found.codes})
+    return found.reached
+
+
+def _dithered(code: int, rng: np.random.Generator) -> Codes:
+    """Return a code for all circuits, spread so that cells of equal value do not disturb each other."""
+    return rng.integers(code - DITHER, code + DITHER + 1, len(CIRCUITS))

@@ -1,0 +1,194 @@
+"""The measuring calibration as software: what it sends, what it may know, what it costs, what it says about failures. Its numbers: tests/hardware_facts."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+
+import numpy as np
+import pytest
+
+from neckar.calibration import NIGHTLY, CadcTarget, Calibration, PotentialTarget, calibrate
+from neckar.calibration.measure import Bench, calibrate_cadc, measure, search_leak, set_neurons
+from neckar.chip.effects import Effects
+from neckar.chip.specimen import Specimen
+from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
+from neckar.lab import Lab, Session
+from neckar.program import Program, Recording
+
+CHIP = 7
+
+
+class Watched:
+    """A chip that remembers what went to it and came back."""
+
+    def __init__(self, chip: Session) -> None:
+        self.chip, self.programs, self.recordings = chip, [], []
+
+    def run(self, program: Program) -> Recording:
+        self.programs.append(program)
+        self.recordings.append(self.chip.run(program))
+        return self.recordings[-1]
+
+
+def lab() -> Lab:
+    return Lab(chip=CHIP, effects=Effects(), instruments="silicon", seed=0)
+
+
+@cache
+def measured() -> tuple[Calibration, Watched]:
+    chip = Watched(lab().session())
+    return measure(chip, PotentialTarget()), chip
+
+
+def assert_equal(one: Calibration, other: Calibration) -> None:
+    assert one.fields.keys() == other.fields.keys()
+    for name in one.fields:
+        np.testing.assert_array_equal(one.fields[name], other.fields[name], err_msg=name)
+    assert {name: mask.tobytes() for name, mask in one.success.items()} == {name: mask.tobytes() for name, mask in other.success.items()}
+    assert one.provenance == other.provenance
+
+
+# ---- What crosses
+
+
+_session: Session | None = None
+
+
+def _start() -> None:
+    """Put the chip into the pool's process."""
+    global _session
+    _session = lab().session()
+
+
+def _run(program: Program) -> Recording:
+    assert type(program) is Program
+    assert _session is not None
+    return _session.run(program)
+
+
+class FarAway:
+    """A chip in another process, which is sent programs and nothing else."""
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self.pool = pool
+
+    def run(self, program: Program) -> Recording:
+        return self.pool.submit(_run, program).result()
+
+
+def test_a_chip_behind_a_process_pool_that_gets_programs_alone_is_measured_to_the_same_bits():
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_start) as pool:
+        assert_equal(measure(FarAway(pool), PotentialTarget()), measured()[0])
+
+
+def test_programs_use_no_instrument_that_silicon_lacks():
+    for program in measured()[1].programs:
+        assert not program.record.probe
+        assert {read.field for read in program.reads} <= {"cadc_debug"}
+
+
+def test_a_program_writes_what_changed_and_no_more():
+    """The first one all that is set, the others a field or a few; so the settling of analog cells is paid where it occurs."""
+    first, *others = measured()[1].programs
+    assert len(first.config) >= 6
+    assert np.median([len(program.config) for program in others]) <= 1
+
+
+# ---- The same again
+
+
+def test_same_seed_same_bits():
+    assert_equal(calibrate(Specimen.from_seed(CHIP), PotentialTarget(), "measurement"), measured()[0])
+
+
+def test_the_chip_is_left_with_the_result():
+    calibration, chip = measured()
+    assert chip.chip.state is not None
+    for name, codes in calibration.fields.items():
+        np.testing.assert_array_equal(chip.chip.state.registers[name], codes, err_msg=name)
+
+
+def test_the_result_says_where_it_comes_from_and_survives_a_file():
+    calibration, chip = measured()
+    origin = calibration.provenance
+    assert (origin["method"], origin["chip_seed"], origin["programs"]) == ("measurement", str(CHIP), str(len(chip.programs)))
+    costs = [recording.cost for recording in chip.recordings]
+    assert float(origin["chip_time_s"]) == pytest.approx(sum(c.hardware_s + c.configuration_s + c.transfer_s for c in costs), abs=1e-6)
+    assert_equal(Calibration.loads(calibration.dumps()), calibration)
+
+
+def test_searches_measure_as_often_as_stated():
+    """Two ramps of 12, median and offset 2; three potentials of 13, five runs each for the threshold; a last one writes the result."""
+    assert len(measured()[1].programs) == 2 * 12 + 2 + 13 * 5 + 13 + 13 + 1
+
+
+# ---- Targets out of reach, and more than there is
+
+
+def test_circuits_that_cannot_rest_so_high_are_marked_and_hold_the_highest_code():
+    """Code 1022 leaves a resting level at about 195 CADC LSB; no other circuit suffers."""
+    high = np.arange(512) < 8
+    bench, rng = Bench(lab().session()), np.random.default_rng(0)
+    set_neurons(bench, PotentialTarget(), rng)
+    np.testing.assert_array_equal(search_leak(bench, np.where(high, 250, 80), rng), ~high)
+    np.testing.assert_array_equal(bench.codes["leak_v_leak"][high], 1022)
+
+
+@pytest.mark.parametrize(("kind", "missing"), [("spiking", "synaptic time constants"), ("correlation", "correlation sensors"), ("hagen_synin", "drivers")])
+def test_more_than_is_measured_is_refused_before_anything_runs(kind, missing):
+    with pytest.raises(UnsupportedFeatureError, match=missing):
+        calibrate(Specimen.reference(), NIGHTLY[kind], "measurement")
+
+
+def test_a_bias_without_room_for_its_spread_is_refused():
+    with pytest.raises(ParameterRangeError, match="leak_bias"):
+        PotentialTarget(leak_bias=3)
+
+
+def test_the_oracle_takes_the_same_target():
+    """Both find the same chip: codes differ by what a search leaves, a few LSB."""
+    oracle, found = calibrate(Specimen.from_seed(CHIP), PotentialTarget()), measured()[0]
+    assert found.fields.keys() == oracle.fields.keys()
+    for name, most in (("leak_v_leak", 6), ("reset_v_reset", 6), ("threshold_v_threshold", 6)):
+        assert np.abs(np.subtract(found.fields[name], oracle.fields[name], dtype=np.int64)).mean() < most
+
+
+# ---- The bench
+
+
+def test_the_bench_restores_what_was_changed_for_a_while():
+    with lab().session() as chip:
+        bench = Bench(chip)
+        bench.set(stp_v_charge_0=300)
+        with bench.changed(stp_v_charge_0=500, stp_v_charge_1=7):
+            high = bench.converter()
+        low = bench.converter()
+        assert chip.state is not None
+        np.testing.assert_array_equal(chip.state.registers["stp_v_charge_1"], 330)
+    assert high.shape == low.shape == (2, 2, 256)
+    assert (high > low).all()
+    assert bench.codes.keys() == {"stp_v_charge_0"}
+    np.testing.assert_array_equal(bench.codes["stp_v_charge_0"], 300)
+
+
+def test_the_converter_shows_the_cell_of_the_first_quadrant_on_all_channels():
+    """A nominal converter reads 20 at code 70 and 220 at 550; other quadrants' cells do not matter."""
+    with Lab(chip=CHIP, effects="ideal", instruments="silicon", seed=0).session() as chip:
+        bench = Bench(chip)
+        for code, read in ((70, 20), (550, 220)):
+            bench.set(stp_v_charge_0=[code, 100, 200, 300])
+            np.testing.assert_array_equal(bench.converter(), read)
+
+
+def test_offsets_can_be_left_alone():
+    with lab().session() as chip:
+        bench = Bench(chip)
+        assert calibrate_cadc(bench, CadcTarget(calibrate_offsets=False)).keys() == {"cadc_v_ramp_offset", "cadc_i_ramp_slope"}
+    assert not bench.codes["cadc_channel_offset"].any()
+
+
+def test_lost_rows_are_no_measurement():
+    with lab().session() as chip, pytest.raises(ConfigurationError, match="100 of 150 rows"):
+        Bench(chip).membranes(2.0 * np.arange(150))

@@ -1,6 +1,6 @@
 """``calix.calibrate``: which method calibrates, and on which chip.
 
-Upstream's calibration measures. This version of Neckar has no measuring calibration, and does not put another method in its place unasked: a script that
+Upstream's calibration measures. This version of Neckar measures no whole chip, and does not put another method in its place unasked: a script that
 studies how calibrations work would get a wrong picture. Whoever only needs a calibrated chip asks for the oracle, by the argument ``method="oracle"`` or, for
 scripts that stay as they are, by the environment variable ``NECKAR_CALIBRATION_METHOD=oracle``.
 """

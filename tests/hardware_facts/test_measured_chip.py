@@ -1,7 +1,8 @@
 """What a chip does after a calibration by measurement: rows A13, A23 and A24 for converter and potentials, measured on the running twin.
 
 Seeds are fixed, so nothing here is random. Spreads over 512 circuits, of which the outer tenth is cut, have a standard error of 4 %: limits of ratios are at
-least 4 standard errors away from what the reference chip gives, so a new way of drawing chips would raise a false alarm in fewer than one of a thousand runs per row.
+least 4 standard errors away from what the reference chip gives, so a new way of drawing chips would raise a false alarm in fewer than one of a thousand runs
+per row.
 """
 
 from __future__ import annotations

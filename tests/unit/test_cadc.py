@@ -11,9 +11,9 @@ from neckar.chip.cadc_timing import check_cadc, conversion_cycles, shortest_peri
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen, keyed_reads
-from neckar.errors import ConfigurationError, ProgramError
+from neckar.errors import ConfigurationError, ProgramError, UnsupportedFeatureError
 from neckar.facts import brainscales2 as facts
-from neckar.program import CadcRecord, Events, MadcChannel, PlasticityTask, PlasticityView, Probe, Record, Snippet, TimedWrite
+from neckar.program import CadcRecord, Events, MadcChannel, PlasticityTask, PlasticityView, Probe, Record, Snippet, TimedRead, TimedWrite
 
 REFERENCE, ALL = Specimen.reference(), np.arange(1024)
 EQUAL, QUIET = Effects.parse("-mismatch,-noise"), Effects.parse("-noise")
@@ -334,3 +334,14 @@ def test_rows_count_for_the_memory_check_and_the_cost(monkeypatch):
     few = run(STIMULATED, 20, record=Record(spikes=(), cadc=(CadcRecord((0, 1), period=1000),)))
     item = next(item for item in few.cost.items if item.name == "transfer: CADC samples")
     assert item.value == pytest.approx(len(few.cadc[0].tick) * 96 * 8e-9)
+
+
+def test_the_debug_line_is_read_between_real_time_sections_only():
+    """Two reads of a moment are one conversion, before and after are two; a read in between would need the analog cell's time course."""
+    reads = [TimedRead(name=name, at=at, field="cadc_debug") for name, at in (("a", "before"), ("b", "before"), ("c", "after"))]
+    seen = run({"stp_v_charge_0": 310}, 1, reads=reads).reads
+    np.testing.assert_array_equal(seen["a"], seen["b"])
+    assert (seen["a"] != seen["c"]).any()
+    assert np.abs(seen["a"].astype(int) - seen["c"]).max() <= 8  # seven standard deviations of a difference
+    with pytest.raises(UnsupportedFeatureError, match=r'cadc_debug at tick 5; allowed are at="before" and at="after"'):
+        run({}, 1, reads=[TimedRead(name="x", at=5, field="cadc_debug")])

@@ -526,3 +526,11 @@ def test_an_installed_kernel_runs_cells_on_its_chip(jupyter: Path, monkeypatch: 
         manager.shutdown_kernel(now=True)
     assert reply["content"]["status"] == "ok"
     assert "chip-7 ''" in "".join(told)
+
+
+def test_compilation_is_announced_once() -> None:
+    """The engine says to its log that it compiles; a run prints the first of these lines."""
+    Path("compile.py").write_text("import logging\nlog = logging.getLogger('neckar.engine')\nlog.info('compiled once')\nlog.info('compiled twice')\n")
+    result = run("compile.py")
+    assert "neckar: compiled once" in result.stderr
+    assert "compiled twice" not in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import runpy
 import sys
 import traceback
@@ -25,9 +26,34 @@ def virtual_chip(**options: str | None) -> Iterator[Tally]:
     from neckar.lab import command_line, current_lab, observe
 
     tally = Tally()
-    with command_line(**options), observe(tally):
+    with command_line(**options), observe(tally), _told_of_compilation():
         current_lab()
         yield tally
+
+
+class _FirstRecord(logging.Handler):
+    """Prints the first of all records, as what they have in common."""
+
+    told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self.told:
+            self.told = True
+            typer.echo(f"neckar: {record.getMessage()}", err=True)
+
+
+@contextmanager
+def _told_of_compilation() -> Iterator[None]:
+    """Say it when the engine has to be compiled: nothing else happens for some seconds."""
+    log, handler = logging.getLogger("neckar.engine"), _FirstRecord()
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+        log.removeHandler(handler)
 
 
 class ScriptEnd(NamedTuple):

@@ -7,6 +7,7 @@ machine code alive. So the cache directory carries a hash over all sources that 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,9 @@ from numba.core.caching import FunctionCache
 from platformdirs import user_cache_path
 
 Kernel = Callable[..., Any]
+LOG = logging.getLogger("neckar.engine")
+"""Says when a kernel is compiled, which takes seconds and happens once for each kind of circuits."""
+
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add and reciprocal of loop constants; no reassociation, NaN and infinity stay correct
 
 BARE: Any = {"_nrt": False}  # kernels borrow their arrays: no counting of references, which would cost more than a row event
@@ -51,6 +55,12 @@ class _KernelCache(FunctionCache):
     def __init__(self, function: Callable[..., Any], variant: str) -> None:
         super().__init__(function)
         self._variant = variant
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            LOG.info("the engine is compiled for this processor and this kind of circuits, once; later runs find it in %s", cache_directory())
+        return found
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
         return sig, codegen.magic_tuple(), self._variant

@@ -534,3 +534,11 @@ def test_compilation_is_announced_once() -> None:
     result = run("compile.py")
     assert "neckar: compiled once" in result.stderr
     assert "compiled twice" not in result.stderr
+
+
+def test_an_exception_in_a_thread_of_a_cell_fails_the_run() -> None:
+    cell = "import threading\nthread = threading.Thread(target=lambda: 1 / 0)\nthread.start()\nthread.join()"
+    result = run("--report", "r.json", notebook(cell))
+    assert result.exit_code == 1
+    assert [(failure["where"], failure["type"]) for failure in report()["cells"][0]["failures"]] == [("callback", "ZeroDivisionError")]
+    assert "ZeroDivisionError" in result.stderr

@@ -21,7 +21,7 @@ class Failure(NamedTuple):
     Attributes
     ----------
     where : str
-        ``"cell"``, ``"callback"`` (of ``interact`` and the like, where a notebook prints exceptions and goes on) or ``"script"``.
+        ``"cell"``, ``"callback"`` (of ``interact`` and the like, or a thread, where a notebook prints exceptions and goes on) or ``"script"``.
     type, message, traceback : str
         As Python prints them.
     """

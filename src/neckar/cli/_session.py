@@ -1,7 +1,7 @@
 """A notebook session: IPython itself runs the cells, without a server. Importing this module imports IPython and matplotlib.
 
-What differs from a bare ``ipython`` is what a runner needs. Exceptions in callbacks of ``interact`` and of other widgets, which notebooks print and forget,
-are kept; images that are displayed go to files; Ctrl-C ends a callback as well.
+What differs from a bare ``ipython`` is what a runner needs. Exceptions in callbacks of ``interact`` and of other widgets and in threads, which notebooks print
+and forget, are kept; images that are displayed go to files; Ctrl-C ends a callback as well.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import time
+import traceback
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -76,6 +78,14 @@ class _Shell(InteractiveShell):
         self.figures.add(base64.b64decode(png) if isinstance(png, str) else png)
         return True
 
+    def keep_failure_of_thread(self, failure: threading.ExceptHookArgs) -> None:
+        """Keep an exception that ended a thread of a cell."""
+        if failure.exc_value is None or isinstance(failure.exc_value, SystemExit):
+            return
+        text = "".join(traceback.format_exception(failure.exc_value))
+        self.failures.append((failure.exc_value, text))
+        print(text, file=sys.stderr)
+
     def enable_gui(self, gui: Any = None) -> None:
         """There are no windows."""
 
@@ -103,7 +113,7 @@ def session(folder: Path, figures: Figures) -> Iterator[_Shell]:
     figures : Figures
         Where displayed images go.
     """
-    before = Path.cwd(), sys.path.copy(), sys.modules.get("__main__"), sys.excepthook
+    before = Path.cwd(), sys.path.copy(), sys.modules.get("__main__"), sys.excepthook, threading.excepthook
     environment = {name: os.environ.pop(name, None) for name in _PLATFORM} | {_BACKEND: os.environ.get(_BACKEND)}
     main = types.ModuleType("__main__")
     config = Config(HistoryManager={"enabled": False, "hist_file": ":memory:"}, InteractiveShell={"colors": "nocolor", "cache_size": 0, "enable_tip": False})
@@ -117,9 +127,10 @@ def session(folder: Path, figures: Figures) -> Iterator[_Shell]:
             shell = _Shell.instance(config=config, ipython_dir=ipython_folder, user_module=main)
             shell.enable_matplotlib("inline")
             select_figure_formats(shell, {"png"})
+            threading.excepthook = shell.keep_failure_of_thread
             yield shell
         finally:
-            cwd, sys.path[:], first_main, sys.excepthook = before
+            cwd, sys.path[:], first_main, sys.excepthook, threading.excepthook = before
             os.chdir(cwd)
             _restore(environment)
             _Shell.clear_instance()

@@ -80,7 +80,7 @@ USUAL_LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType
             "i_synin_gm": (30, 600),
             "synapse_dac_bias": (30, CAPMEM_MAX),
         },
-        "PotentialTarget": {"leak": (50, 160), "reset": (50, 160), "threshold": (50, 220)},
+        "PotentialTarget": {"leak": (50, 160), "reset": (50, 160), "threshold": (50, 220), "tau_mem_s": (0.5e-6, 60e-6)},
         "HagenSyninTarget": {"synapse_dac_bias": (30, CAPMEM_MAX)},
         "CorrelationTarget": {"amplitude": (0.2, 2.0), "time_constant_s": (2e-6, 30e-6)},
         "CadcTarget": {"dynamic_range": (70, 550), "read_range": (20, 220)},
@@ -283,7 +283,7 @@ class HagenNeuronTarget(Target):
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class PotentialTarget(Target):
-    """Converter and potentials alone: neurons without inputs.
+    """Converter, potentials and membranes alone: neurons without inputs.
 
     Attributes
     ----------
@@ -291,7 +291,9 @@ class PotentialTarget(Target):
     leak, reset, threshold : ndarray, shape (circuit,)
         CADC LSB.
     leak_bias : int
-        Bias of the leak of all circuits, LSB, within 5 LSB.
+        Bias of the leak of all circuits, LSB, within 5 LSB; with a time constant, the one at which potentials are searched.
+    tau_mem_s : ndarray, shape (circuit,), or None
+        Membrane time constant, s; None leaves the bias alone.
     membrane_capacitance : ndarray, shape (circuit,)
         LSB.
     """
@@ -301,11 +303,13 @@ class PotentialTarget(Target):
     reset: ArrayLike = 70
     threshold: ArrayLike = 125
     leak_bias: int = 150
+    tau_mem_s: ArrayLike | None = None
     membrane_capacitance: ArrayLike = 63
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._arrays(dict.fromkeys(("leak", "reset", "threshold", "membrane_capacitance"), (CIRCUITS,)))
+        names = ("leak", "reset", "threshold", "membrane_capacitance", *(() if self.tau_mem_s is None else ("tau_mem_s",)))
+        self._arrays(dict.fromkeys(names, (CIRCUITS,)))
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -7,7 +7,7 @@ Programs and gives Recordings can be calibrated.
     with Lab(chip=7).session() as chip:
         calibration = measure(chip, PotentialTarget())
 
-In this version: the parallel converter, and the potentials threshold, leak and reset.
+In this version: the parallel converter, the potentials threshold, leak and reset, and membrane time constants from 3 us on.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from neckar.calibration.measure.bench import Bench, Chip
 from neckar.calibration.measure.binary import binary_search, noisy_binary_search
 from neckar.calibration.measure.converter import calibrate_cadc
 from neckar.calibration.measure.linear import linear_search
+from neckar.calibration.measure.membrane import SHORTEST_S, search_membrane_time
 from neckar.calibration.measure.outcome import Outcome, Span
 from neckar.calibration.measure.potentials import calibrate_potentials, search_leak, search_reset, search_threshold, set_neurons
 from neckar.calibration.measure.predictive import polynomial, predict
@@ -42,6 +43,7 @@ __all__ = [
     "polynomial",
     "predict",
     "search_leak",
+    "search_membrane_time",
     "search_reset",
     "search_threshold",
     "set_neurons",
@@ -72,7 +74,12 @@ def measure(chip: Chip, target: ChipTarget, seed: int = 0) -> Calibration:
     if not isinstance(target, PotentialTarget):
         raise UnsupportedFeatureError(
             f"calibration by measurement of a {type(target).__name__} is not part of this version: {_missing(target)} are not measured. "
-            'Measure a PotentialTarget (converter, threshold, leak, reset), or use method="oracle", which inverts the model of the chip.'
+            'Measure a PotentialTarget (converter, threshold, leak, reset, membrane time constant), or use method="oracle".'
+        )
+    if target.tau_mem_s is not None and np.min(target.tau_mem_s) < SHORTEST_S:
+        raise UnsupportedFeatureError(
+            f"calibration by measurement of a membrane time constant of {np.min(target.tau_mem_s):g} s is not part of this version; allowed is "
+            f'{SHORTEST_S:g} s and more, which the CADC can follow. Ask for a longer one, or use method="oracle".'
         )
     rng = np.random.Generator(np.random.Philox(int.from_bytes(hashlib.blake2b(repr(("measure", seed)).encode(), digest_size=8).digest(), "little")))
     bench = Bench(chip)
@@ -86,9 +93,9 @@ def _missing(target: ChipTarget) -> str:
     """Return the stages that a target needs and nobody measures yet."""
     if isinstance(target, SpikingTarget):
         sensors = ", correlation sensors" if target.correlation is not None else ""
-        return f"synaptic time constants, currents, strengths and references, membrane time constants, drivers{sensors}"
+        return f"synaptic time constants, currents, strengths and references, drivers{sensors}"
     if isinstance(target, HagenTarget):
-        return "synaptic time constants, currents, strengths and references, membrane time constants, drivers"
+        return "synaptic time constants, currents, strengths and references, drivers"
     return "currents of the synapses, drivers"
 
 

@@ -20,7 +20,7 @@ from neckar.program import TICKS_PER_US, CadcRecord, Events, Program, Provenance
 TABLE = registers("brainscales2")
 CIRCUITS = tuple(range(AXES["circuit"]))
 
-_AFTER_LAST_US = 2
+_AFTER_LAST = 2 * TICKS_PER_US
 
 
 class Chip(Protocol):
@@ -78,11 +78,11 @@ class Bench:
 
     def write(self) -> None:
         """Write what was set since the last program."""
-        self._run(_AFTER_LAST_US)
+        self._run((_snippet(_AFTER_LAST),))
 
     def converter(self) -> NDArray[np.int64]:
         """Return one reading of each channel of the CADC on the debug line, shape (hemisphere, cadc_channel, column)."""
-        recording = self._run(_AFTER_LAST_US, reads=(TimedRead(name="cadc", at="before", field="cadc_debug"),))
+        recording = self._run((_snippet(_AFTER_LAST),), reads=(TimedRead(name="cadc", at="before", field="cadc_debug"),))
         return recording.reads["cadc"][0].astype(np.int64)
 
     def membranes(self, at_us: ArrayLike, neuron_reset: bool = False) -> NDArray[np.int64]:
@@ -104,26 +104,71 @@ class Bench:
         ConfigurationError
             If rows were lost, so that nothing can be said about the circuits.
         """
-        ticks = np.rint(np.atleast_1d(np.asarray(at_us, np.float64)) * TICKS_PER_US).astype(np.int64)
-        record = Record(spikes=(), cadc=(CadcRecord(circuits=CIRCUITS, ticks=ticks),))
-        recording = self._run(float(ticks[-1] / TICKS_PER_US) + _AFTER_LAST_US, record=record, neuron_reset=neuron_reset)
-        values = np.zeros((len(ticks), len(CIRCUITS)), np.int64)
-        for samples in recording.cadc:
-            if len(samples.tick) != len(ticks):
-                raise ConfigurationError(f"{len(samples.tick)} of {len(ticks)} rows of the CADC came back. Ask for fewer, or less often.")
-            values[:, list(samples.circuits)] = samples.value
+        ticks = _ticks(np.atleast_1d(at_us))
+        return self._rows(ticks, (_snippet(ticks[-1] + _AFTER_LAST),), 1, neuron_reset=neuron_reset)[0]
+
+    def relaxations(self, at_us: ArrayLike, on_us: float, off_us: float, current: int, trials: int) -> NDArray[np.int64]:
+        """Return readings of all membranes before, during and after a constant current.
+
+        Parameters
+        ----------
+        at_us : array_like, shape (sample,)
+            As of :meth:`membranes`.
+        on_us, off_us : float
+            When the current is switched on and off, us.
+        current : int
+            Its code, LSB.
+        trials : int
+            How often, each from rest.
+
+        Returns
+        -------
+        ndarray, shape (trial, sample, circuit)
+
+        Raises
+        ------
+        ConfigurationError
+            As :meth:`membranes`.
+        """
+        ticks, (on, off) = _ticks(at_us), _ticks((on_us, off_us)).tolist()
+        flows = [np.full(len(CIRCUITS), state) for state in (True, False)]
+        pieces = (
+            _snippet(on),
+            *(_snippet(n, constant_current_enable=flow) for n, flow in zip((off - on, max(int(ticks[-1]) - off, 0) + _AFTER_LAST), flows, strict=True)),
+        )
+        with self.changed(constant_current_i_offset=current, constant_current_enable=False):
+            values = self._rows(ticks, pieces, trials)
         return values
 
-    def _run(self, us: float, **parts: Any) -> Recording:
-        """Run one trial; registers that differ from what the chip holds are written before."""
+    def _rows(self, ticks: NDArray[np.int64], snippets: tuple[Snippet, ...], trials: int, **parts: Any) -> NDArray[np.int64]:
+        """Return readings of all membranes at ticks of each trial, shape (trial, sample, circuit)."""
+        record = Record(spikes=(), cadc=(CadcRecord(circuits=CIRCUITS, ticks=ticks),))
+        recording = self._run(snippets, record=record, entries=Events.empty(trials), **parts)
+        values = np.zeros((trials, len(ticks), len(CIRCUITS)), np.int64)
+        for samples in recording.cadc:
+            if len(samples.tick) != trials * len(ticks):
+                raise ConfigurationError(f"{len(samples.tick)} of {trials * len(ticks)} rows of the CADC came back. Ask for fewer, or less often.")
+            values[:, :, list(samples.circuits)] = samples.value.reshape(trials, len(ticks), -1)
+        return values
+
+    def _run(self, snippets: tuple[Snippet, ...], **parts: Any) -> Recording:
+        """Run a program; registers that differ from what the chip holds are written before."""
         wanted = {**{name: TABLE[name].default_array() for name in self._sent}, **self.codes}
         news = {name: array for name, array in wanted.items() if name not in self._sent or not np.array_equal(self._sent[name], array)}
         parts.setdefault("record", Record(spikes=()))
-        program = Program(machine="brainscales2", config=news, snippets=(Snippet(round(us * TICKS_PER_US)),), entries=Events.empty(1), **parts)
+        program = Program(machine="brainscales2", config=news, snippets=snippets, **parts)
         recording = self._chip.run(program)
-        self._sent = wanted
+        self._sent = {**wanted, **{name: array for snippet in snippets for name, array in snippet.config.items()}}
         cost = recording.cost
         self.chip_s += cost.hardware_s + cost.configuration_s + cost.transfer_s
         self.programs += 1
         self.provenance = recording.provenance
         return recording
+
+
+def _ticks(us: ArrayLike) -> NDArray[np.int64]:
+    return np.rint(np.asarray(us, np.float64) * TICKS_PER_US).astype(np.int64)
+
+
+def _snippet(ticks: int, **codes: NDArray[Any]) -> Snippet:
+    return Snippet(int(ticks), codes)

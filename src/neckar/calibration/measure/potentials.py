@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.calibration.measure.bench import CIRCUITS, TABLE, Bench
 from neckar.calibration.measure.binary import noisy_binary_search
+from neckar.calibration.measure.membrane import search_membrane_time
 from neckar.calibration.measure.outcome import Codes, Span, Values
 from neckar.calibration.settings import CIRCUIT_FIELDS, DITHER, NEURONS, RESET_BIAS
 from neckar.calibration.targets import PotentialTarget
@@ -41,8 +42,10 @@ def calibrate_potentials(bench: Bench, target: PotentialTarget, rng: np.random.G
     reached = {
         "threshold_v_threshold": search_threshold(bench, target.threshold, rng),
         "leak_v_leak": search_leak(bench, target.leak, rng),
-        "reset_v_reset": search_reset(bench, target.reset, rng),
     }
+    if target.tau_mem_s is not None:
+        reached["leak_i_bias"] = search_membrane_time(bench, np.asarray(target.tau_mem_s), rng)
+    reached["reset_v_reset"] = search_reset(bench, target.reset, rng)
     bench.set(threshold_enable=True)
     return reached
 

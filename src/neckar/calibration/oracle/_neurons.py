@@ -58,6 +58,8 @@ def calibrate_potentials(oracle: Oracle, target: PotentialTarget) -> None:
     )
     _potential(oracle, "threshold_v_threshold", "v_threshold", target.threshold, "threshold")
     _potential(oracle, "leak_v_leak", "e_leak", target.leak, "leak")
+    if target.tau_mem_s is not None:
+        membrane_time(oracle, target.tau_mem_s)
     _potential(oracle, "reset_v_reset", "e_reset", target.reset, "reset")
 
 

@@ -1,7 +1,7 @@
 """Membrane time constants by measurement, from 3 us on: all membranes relax from a constant current, and the converter sees them in two windows.
 
-The windows follow each other, each as long as the target. A membrane that relaxes exponentially falls by exp(window / tau) from one to the other, so the time
-constant follows from two means; a membrane that never came back, or was gone at once, still lies on the right side of the target. Upstream fits the same
+The windows follow each other, each about as long as the target. A membrane that relaxes exponentially falls by exp(window / tau) from one to the other, so the
+time constant follows from two means; a membrane that never came back, or was gone at once, still lies on the right side of the target. Upstream fits the same
 relaxation in samples of the MADC, one neuron after the other, and chooses the division as here (calix ``hagen/neuron_leak_bias.py``).
 
 Not measured: time constants below 3 us, for which the CADC is too slow.
@@ -24,6 +24,7 @@ SHORTEST_S = 3e-6
 _PRELUDE_BIAS = round(0.9 * CAPMEM_MAX)
 """Where the division is chosen: so far from the end of the range that the noise of one measurement does not choose what the search cannot reach."""
 
+_GRID = 1.25
 _REST_US = 2.0 * np.arange(1, 10)
 _ON_US = 20.0
 _ROWS = 5
@@ -39,7 +40,7 @@ def search_membrane_time(bench: Bench, tau_s: Values, rng: np.random.Generator) 
     bench : Bench
         Its neurons rest at their leak potential.
     tau_s : ndarray, shape (circuit,)
-        s, at least :data:`SHORTEST_S`. Circuits with one target are measured at once, each group of equal targets in runs of its own.
+        s, at least :data:`SHORTEST_S`. Circuits with targets within 25 % are measured at once, others in runs of their own.
 
     Returns
     -------
@@ -60,11 +61,12 @@ def search_membrane_time(bench: Bench, tau_s: Values, rng: np.random.Generator) 
 
 
 def _time_constants(bench: Bench, tau_s: Values) -> Values:
-    """Return the time constant of each membrane, s, seen in windows as long as its target; infinite for one that does not come back."""
+    """Return the time constant of each membrane, s, seen in windows about as long as its target; infinite for one that does not come back."""
     found = np.empty(len(tau_s))
-    for target in np.unique(tau_s):
-        mine = tau_s == target
-        found[mine] = _relaxation(bench, float(target) * 1e6)[mine] * 1e-6
+    grid = np.rint(np.log(tau_s / 10e-6) / np.log(_GRID))
+    for k in np.unique(grid):
+        mine = grid == k
+        found[mine] = _relaxation(bench, float(10.0 * _GRID**k))[mine] * 1e-6
     return found
 
 

@@ -2,7 +2,8 @@
 
 The windows follow each other, each about as long as the target. A membrane that relaxes exponentially falls by exp(window / tau) from one to the other, so the
 time constant follows from two means; a membrane that never came back, or was gone at once, still lies on the right side of the target. Upstream fits the same
-relaxation in samples of the MADC, one neuron after the other, and chooses the division as here (calix ``hagen/neuron_leak_bias.py``).
+relaxation in samples of the MADC, one neuron after the other, and chooses the division in the same way at 5 LSB below the end (calix
+``hagen/neuron_leak_bias.py``).
 
 Not measured: time constants below 3 us, for which the CADC is too slow.
 """

@@ -124,6 +124,7 @@ def test_a23_membranes_of_other_chips(number):
     check_membranes(OTHERS[number])
 
 
+@pytest.mark.slow
 def test_time_constants_may_differ_and_slow_ones_use_the_division():
     """4 and 40 us, compared with the capacitance over the conductance of the leak; the saturating leak and the windows leave 3 %."""
     tau = np.where(np.arange(512) % 2, 4e-6, 40e-6)

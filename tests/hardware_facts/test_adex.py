@@ -60,7 +60,7 @@ def at_operating_point(chip, rest, w_rest, current, tau_w, a=0.0, b=0.0, tau=21.
 def respond(chip, codes, settle=200):
     """Return membrane and adaptation state above rest, shape (signal, sample, circuit), every 0.1 us from the start of the step, and the spike times.
 
-    `settle` (us) is the time between the neuron reset, which the figures do not show, and the step.
+    `settle` (us) is the time between the start of the trial and the step.
     """
     recording = run(chip, codes, [(settle, OFF), (STEP, ON), (AFTER, OFF)], probed(["v", "w"], SOME, spikes=SOME))
     trace = readings(chip, recording)

@@ -46,12 +46,18 @@ def test_several_objects_are_joined(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_does_not_pass_is_not_formatted() -> None:
+    formatted = []
+
     class Costly:
         def __str__(self) -> str:
-            raise AssertionError
+            formatted.append(self)
+            return "costly"
 
     logger.default_config(level=LogLevel.WARN)
     logger.get("costly").INFO(Costly())
+    assert not formatted
+    logger.get("costly").WARN(Costly())
+    assert len(formatted) == 1
 
 
 def test_a_logger_has_the_level_of_the_one_above_until_it_gets_its_own(capsys: pytest.CaptureFixture[str]) -> None:

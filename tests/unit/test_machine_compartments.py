@@ -87,7 +87,7 @@ def test_an_event_on_a_synapse_of_either_hemisphere_moves_the_shared_membrane():
 
 
 def test_the_network_is_at_rest_when_a_trial_starts():
-    """The neuron reset pulls all circuits alike; what is left of it at tick 0 decays."""
+    """Leaks, conductances and constant currents balance from tick 0 on."""
     codes = {**levels((0, 700), (1, 900)), LINE: on(0), SOMA: on(1), THROUGH: on(0), BIAS: 300, "reset_i_bias": 0}
     _, v = membranes(codes, 100, (0, 1))
     np.testing.assert_allclose(v, v[:, -1:].repeat(v.shape[1], axis=1), atol=5e-5)

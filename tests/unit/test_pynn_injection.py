@@ -175,8 +175,24 @@ def test_what_would_act_and_has_no_model_is_refused_and_what_every_run_starts_wi
     relay(readout=pynn.InjectedReadout(post_realtime={halco.CADCSamplesOnDLS()}))
     with pytest.raises(UnsupportedFeatureError, match="device='cadc'"):
         pynn.run(RUNTIME)
-    relay(pynn.InjectedConfiguration(pre_realtime={halco.NeuronResetOnDLS(3): hal.NeuronReset(), halco.SpikeCounterResetOnDLS(3): hal.SpikeCounterReset()}))
+    relay(pynn.InjectedConfiguration(pre_realtime={halco.NeuronResetOnDLS(3): hal.NeuronReset()}))
+    with pytest.raises(UnsupportedFeatureError, match="not all of them"):
+        pynn.run(RUNTIME)
+    relay(pynn.InjectedConfiguration(pre_realtime={halco.SpikeCounterResetOnDLS(3): hal.SpikeCounterReset()}))
     pynn.run(RUNTIME)
+
+
+def test_a_reset_of_all_neurons_before_the_run_shows_in_the_membrane() -> None:
+    membrane = {"leak_v_leak": 700, "leak_i_bias": 50, "reset_v_reset": 400, "reset_i_bias": 1022, "membrane_capacitance_capacitance": 63}
+    levels = []
+    for resets in ({}, {quad: hal.NeuronResetQuad() for quad in halco.iter_all(halco.NeuronResetQuadOnDLS)}):
+        pynn.setup(injected_config=pynn.InjectedConfiguration(pre_realtime=resets))
+        neuron = pynn.Population(1, pynn.cells.HXNeuron(**membrane, refractory_period_refractory_time=255))
+        neuron.record("v")
+        pynn.run(0.02)
+        levels.append(float(neuron.get_data().segments[-1].irregularlysampledsignals[0].magnitude[:30].mean()))
+        pynn.end()
+    assert levels[0] - levels[1] > 50
 
 
 def test_what_was_read_is_asked_at_the_right_time() -> None:

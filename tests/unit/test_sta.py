@@ -566,6 +566,21 @@ def test_a_spike_counter_counts_from_its_reset(connection: hxcomm.ConnectionHand
     assert [int(ticket.get().count) for ticket in tickets] == np.histogram(times, borders)[0].tolist()
 
 
+@pytest.mark.parametrize(("kind", "container"), [(halco.NeuronResetOnDLS, hal.NeuronReset()), (halco.NeuronResetQuadOnDLS, hal.NeuronResetQuad())])
+def test_a_reset_of_all_neurons_at_the_start_is_that_of_the_program(connection: hxcomm.ConnectionHandle, kind: Any, container: Any) -> None:
+    builder = sta.PlaybackProgramBuilder()
+    for coordinate in halco.iter_all(kind):
+        builder.write(coordinate, container)
+    wait(builder, 1)
+    assert execute(connection, builder).program.neuron_reset
+    builder.write(kind(3), container)
+    wait(builder, 1)
+    with pytest.raises(UnsupportedFeatureError, match="not all of them"):
+        execute(connection, builder)
+    wait(builder, 1)
+    assert not execute(connection, builder).program.neuron_reset
+
+
 @pytest.mark.parametrize(
     ("coordinate", "container"),
     [

@@ -16,9 +16,10 @@ from dlens_vx_v3 import halco, lola
 from dlens_vx_v3._container import Container, Index, Place, container_type_of
 from dlens_vx_v3.halco import Coordinate, DACChannelBlockOnBoard, DACChannelOnBoard
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from neckar.facts.brainscales2 import FPGA_CLOCK_TICKS
 from neckar.program import Recording, TimedRead, TimedWrite
 
-_NEURON_RESET = "Every program starts with a reset of all neurons: make it two programs."
+_NEURON_RESET = "Reset all neurons, before anything waits, reads or sends an event; for a later reset make it two programs."
 REFUSED: Mapping[type[Coordinate], str] = {
     halco.BlockPostPulseOnDLS: "Let neurons fire instead.",
     halco.CADCSampleQuadOnDLS: "Read a whole row: CADCSampleRowOnDLS in a playback program.",
@@ -33,12 +34,13 @@ REFUSED: Mapping[type[Coordinate], str] = {
 }
 """Coordinates whose containers act at the moment at which they are written or read, and what to do instead."""
 
-_AT_START = (halco.NeuronResetOnDLS, halco.NeuronResetQuadOnDLS, halco.SpikeCounterResetOnDLS)
-"""What every run starts with by itself."""
+_NEURON_RESETS = (halco.NeuronResetOnDLS, halco.NeuronResetQuadOnDLS)
+_AT_START = (*_NEURON_RESETS, halco.SpikeCounterResetOnDLS)
+"""What has an effect at the start of a run: a Program can ask for a reset of all neurons, and its counters start at 0 by themselves."""
 
 At = int | Literal["before", "after"]
 
-FPGA_TICKS = 4
+FPGA_TICKS = FPGA_CLOCK_TICKS
 """Ticks of a Program in one cycle of the FPGA clock."""
 
 EXTERNAL_VOLTAGE = "board_external_voltage"
@@ -105,6 +107,34 @@ def timed_writes(coordinate: Coordinate, container: Container, at: At) -> list[T
     """
     check_command(coordinate, container, at)
     return [TimedWrite(at=at, field=field, index=index, value=np.asarray(codes)) for field, index, codes in codes_of(coordinate, container)]
+
+
+class NeuronResets:
+    """Collects the resets of neurons that are written before a run. A Program resets all neurons, 4 us before its first tick, or none."""
+
+    def __init__(self) -> None:
+        self._reset: set[Coordinate] = set()
+
+    def add(self, coordinate: Coordinate) -> None:
+        """Take note of what is written at a coordinate."""
+        if isinstance(coordinate, _NEURON_RESETS):
+            self._reset.add(coordinate)
+
+    def of_all(self) -> bool:
+        """Return whether all neurons are reset.
+
+        Raises
+        ------
+        UnsupportedFeatureError
+            If some are and others are not.
+        """
+        numbers = [sum(isinstance(coordinate, kind) for coordinate in self._reset) for kind in _NEURON_RESETS]
+        whole = any(number == kind.size for number, kind in zip(numbers, _NEURON_RESETS, strict=True))
+        if self._reset and not whole:
+            raise UnsupportedFeatureError(
+                f"{numbers[0]} neurons and {numbers[1]} groups of four are reset before a run, not all of them, which has no model. {_NEURON_RESET}"
+            )
+        return whole
 
 
 class Reads:

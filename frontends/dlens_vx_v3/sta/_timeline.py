@@ -1,9 +1,10 @@
 """From commands in order to one :class:`neckar.program.Program`.
 
-Time passes where a program waits; commands themselves take none. Two rules follow from what a Program can say:
+Time passes where a program waits; commands themselves take none. Three rules follow from what a Program can say:
 
 * Writes before the first wait, read or event are the configuration with which the program starts: circuits are at its rest, as after the pause that every
   program for silicon makes there. Later ones act at their tick.
+* A reset of all neurons among them happens 4 us before the first tick; one of some neurons is refused.
 * A write that follows a read at the same moment comes one FPGA clock cycle later, so that the read sees what was there before.
 
 What lies at the end of the program becomes its phase after the real-time section. The converter's registers belong to the whole program: they are taken from
@@ -32,7 +33,7 @@ from dlens_vx_v3.sta._cadc import read_rows, records
 from dlens_vx_v3.sta._commands import Command, Read, Wait, Write
 from dlens_vx_v3.sta._questions import Question, timed_reads
 from dlens_vx_v3.sta._readout import channels_of
-from dlens_vx_v3.sta._registers import EXTERNAL_VOLTAGE, FPGA_TICKS, At, PendingRead, check_command, codes_of
+from dlens_vx_v3.sta._registers import EXTERNAL_VOLTAGE, FPGA_TICKS, At, NeuronResets, PendingRead, check_command, codes_of
 from neckar.chip.config import ChipConfig
 from neckar.errors import UnsupportedFeatureError
 from neckar.program import Events, MadcChannel, Program, Record, Snippet, TimedWrite
@@ -91,6 +92,7 @@ class Timeline:
         self._touched: dict[str, NDArray[np.bool_]] = {}
         self._converter: dict[str, NDArray[Any]] | None = None
         self._counter_resets: dict[Coordinate, PendingRead] = {}
+        self._neuron_resets = NeuronResets()
         self._last_read: tuple[bool, int] | None = None
         self._section(())
 
@@ -124,6 +126,7 @@ class Timeline:
             config=config,
             snippets=tuple(replace(snippet, record=None) for snippet in snippets) if len(snippets) == 1 else tuple(snippets),
             entries=Events.from_lists([sorted(self.events)]),
+            neuron_reset=self._neuron_resets.of_all(),
             writes=tuple(writes),
             reads=timed_reads(self.questions, end),
             record=snippets[0].record or Record(),
@@ -193,6 +196,7 @@ class Timeline:
                     self._counter_resets[counter] = PendingRead(counter, FPGA_TICKS * self.now)
             case _:
                 check_command(coordinate, container, FPGA_TICKS * self.now if self.begun else "before")
+                self._neuron_resets.add(coordinate)
                 self.board.stored[coordinate] = container
                 self._codes(coordinate, container)
 

@@ -82,7 +82,15 @@ class ChipSession:
         """Return the program of execution `i`."""
         held, program = self._programs.get(i, (None, None))
         if program is None or held is not self._held:
-            program = build_program(sections, held=self._held, writes=accesses.writes, reads=accesses.reads, events=accesses.events, labels=_LABELS)
+            program = build_program(
+                sections,
+                held=self._held,
+                writes=accesses.writes,
+                reads=accesses.reads,
+                events=accesses.events,
+                neuron_reset=accesses.neuron_reset,
+                labels=_LABELS,
+            )
             self._programs[i] = self._held, program
         return program
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from dlens_vx_v3 import halco
 from dlens_vx_v3._values import UnknownMemberError
 from dlens_vx_v3.sta import AbsoluteTimePlaybackProgramBuilder, PlaybackProgramBuilder
-from dlens_vx_v3.sta._registers import At, PendingRead, Reads, check_pair, timed_writes
+from dlens_vx_v3.sta._registers import At, NeuronResets, PendingRead, Reads, check_pair, timed_writes
 from neckar.errors import ConfigurationError, UnsupportedFeatureError, nearest
 from neckar.facts import brainscales2 as facts
 from neckar.program import Recording, TimedRead, TimedWrite
@@ -112,6 +112,8 @@ class Accesses:
     events : tuple of (int, int)
         Tick and label of further input events.
     wanted : tuple of Wanted
+    neuron_reset : bool
+        Whether all neurons are reset before the run.
     forces_static : bool
         Whether the whole configuration is sent again, because something was written before it.
     """
@@ -120,10 +122,11 @@ class Accesses:
     reads: tuple[TimedRead, ...] = ()
     events: tuple[tuple[int, int], ...] = ()
     wanted: tuple[Wanted, ...] = ()
+    neuron_reset: bool = False
     forces_static: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.writes or self.reads or self.events or self.forces_static)
+        return bool(self.writes or self.reads or self.events or self.neuron_reset or self.forces_static)
 
     def containers(self, recording: Recording) -> dict[str, dict[Any, Any]]:
         """Return, for each phase, coordinate and container of what was read; tickets of builders are filled."""
@@ -179,7 +182,7 @@ def accesses(configuration: InjectedConfiguration, readout: InjectedReadout, dur
         hooks.command("inside_realtime", hooks.tick(cycles), *command)
     hooks.phase("inside_realtime_end", duration, configuration.inside_realtime_end, readout.inside_realtime_end)
     hooks.phase("post_realtime", "after", configuration.post_realtime, readout.post_realtime)
-    return Accesses(tuple(hooks.writes), hooks.reads.timed(), tuple(sorted(hooks.events)), tuple(hooks.wanted), bool(before))
+    return Accesses(tuple(hooks.writes), hooks.reads.timed(), tuple(sorted(hooks.events)), tuple(hooks.wanted), hooks.neuron_resets.of_all(), bool(before))
 
 
 def commands_of(phase: str, given: Any) -> list[Command]:
@@ -209,6 +212,7 @@ class _Hooks:
         self.writes: list[TimedWrite] = []
         self.events: list[tuple[int, int]] = []
         self.reads = Reads()
+        self.neuron_resets = NeuronResets()
         self.wanted: list[Wanted] = []
         self.stored: dict[Any, Any] = {}
         self._read_at: set[tuple[At, str]] = set()
@@ -257,6 +261,7 @@ class _Hooks:
             self.events += [(at, int(label)) for label in container.labels]
             return
         self.stored[coordinate] = container
+        self.neuron_resets.add(coordinate)
         for write in timed_writes(coordinate, container, at):
             if (at, write.field) in self._read_at:
                 raise UnsupportedFeatureError(

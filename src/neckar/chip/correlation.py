@@ -11,7 +11,7 @@ voltage that the CADC reads (the pairing: :mod:`neckar.dynamics._correlation`)::
 A cell at 0 switches the sensors of its quadrant off: they take no charge and keep what they have. Both cells are 0 after a reset, so programs that do not use
 the sensors pay nothing for them. Sources: haldls ``vx/synapse.h``, ``vx/correlation.h``, calix ``spiking/correlation.py`` and ``correlation_measurement.py``.
 
-Not modelled: pulses of the neuron reset and of the host as post pulses, traces that are not exponential, the board's voltages (fixed at their usual values),
+Not modelled: pulses of a neuron reset and of the host as post pulses, traces that are not exponential, the board's voltages (fixed at their usual values),
 influence of the sensors on readings of the neurons, leakage of the charge, the time that a readout of many rows takes.
 """
 

@@ -1,6 +1,6 @@
 """Cost: what an experiment takes on silicon.
 
-The time is that of the software of the real system: each entry has margins and a neuron reset, a configuration waits until the analog parameter
+The time is that of the software of the real system: each entry has margins and, if asked for, a neuron reset, a configuration waits until the analog parameter
 cells have settled, events and samples pass the links. The energy is that of the chip alone during the hardware time, without FPGA, host and configuration,
 because that is what publications report. Public figures differ by a factor of four, so it is a range: our power model beside each published power, times
 the hardware time.
@@ -39,7 +39,7 @@ def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_sa
     synaptic_events : int
         Events that reached a synapse with a matching label, summed over synapses and entries.
     n_resets : int
-        Neuron resets: one before each entry, or before the first of a sequential program.
+        Neuron resets: none, or one before each entry, or before the first of a sequential program.
 
     Returns
     -------

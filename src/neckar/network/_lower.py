@@ -238,6 +238,7 @@ def build_program(
     writes: Sequence[TimedWrite] = (),
     reads: Sequence[TimedRead] = (),
     events: Sequence[tuple[int, int]] = (),
+    neuron_reset: bool = False,
     plasticity: Sequence[PlasticityTask] = (),
     labels: Mapping[str, str] | None = None,
 ) -> Program:
@@ -253,6 +254,8 @@ def build_program(
         Register accesses besides the network's configuration, which comes before them.
     events : sequence of (int, int)
         Tick and label of input events besides the network's, in every trial.
+    neuron_reset : bool
+        Whether each trial begins with a reset of all neurons.
     plasticity : sequence of PlasticityTask
         What the plasticity processors do; :meth:`MappedNetwork.views` gives their views.
     labels : mapping of str to str, optional
@@ -293,6 +296,7 @@ def build_program(
         config=config,
         snippets=tuple(snippets),
         entries=entries,
+        neuron_reset=neuron_reset,
         writes=tuple(writes),
         reads=tuple(reads),
         record=sections[0].record,

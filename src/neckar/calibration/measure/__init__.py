@@ -12,10 +12,10 @@ In this version: the parallel converter, the potentials threshold, leak and rese
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neckar.calibration.calibration import Calibration
 from neckar.calibration.measure.bench import Bench, Chip
@@ -24,8 +24,10 @@ from neckar.calibration.measure.converter import calibrate_cadc
 from neckar.calibration.measure.linear import linear_search
 from neckar.calibration.measure.membrane import SHORTEST_S, search_membrane_time
 from neckar.calibration.measure.outcome import Outcome, Span
-from neckar.calibration.measure.potentials import calibrate_potentials, search_leak, search_reset, search_threshold, set_neurons
+from neckar.calibration.measure.potentials import search_leak, search_reset, search_threshold, set_neurons
+from neckar.calibration.measure.potentials import stages as potential_stages
 from neckar.calibration.measure.predictive import polynomial, predict
+from neckar.calibration.measure.stage import Stage, keyed_generator
 from neckar.calibration.targets import ChipTarget, HagenTarget, PotentialTarget, SpikingTarget
 from neckar.errors import UnsupportedFeatureError
 
@@ -34,12 +36,13 @@ __all__ = [
     "Chip",
     "Outcome",
     "Span",
+    "Stage",
     "binary_search",
     "calibrate_cadc",
-    "calibrate_potentials",
     "linear_search",
     "measure",
     "noisy_binary_search",
+    "plan",
     "polynomial",
     "predict",
     "search_leak",
@@ -81,12 +84,17 @@ def measure(chip: Chip, target: ChipTarget, seed: int = 0) -> Calibration:
             f"calibration by measurement of a membrane time constant of {np.min(target.tau_mem_s):g} s is not part of this version; allowed is "
             f'{SHORTEST_S:g} s and more, which the CADC can follow. Ask for a longer one, or use method="oracle".'
         )
-    rng = np.random.Generator(np.random.Philox(int.from_bytes(hashlib.blake2b(repr(("measure", seed)).encode(), digest_size=8).digest(), "little")))
     bench = Bench(chip)
-    success = calibrate_cadc(bench, target.cadc)
-    success |= calibrate_potentials(bench, target, rng)
+    success: dict[str, NDArray[np.bool_]] = {}
+    for stage in plan(target):
+        success |= stage.run(bench, keyed_generator(seed, stage.name))
     bench.write()
     return Calibration(target=target, fields=bench.codes, success=success, provenance=_provenance(bench))
+
+
+def plan(target: PotentialTarget) -> tuple[Stage, ...]:
+    """Return the stages of a target, in order."""
+    return (Stage("converter", lambda bench, rng: calibrate_cadc(bench, target.cadc)), *potential_stages(target))
 
 
 def _missing(target: ChipTarget) -> str:

@@ -78,11 +78,11 @@ class Bench:
 
     def write(self) -> None:
         """Write what was set since the last program."""
-        self._run((_snippet(_AFTER_LAST),))
+        self.run((snippet(_AFTER_LAST),))
 
     def converter(self) -> NDArray[np.int64]:
         """Return one reading of each channel of the CADC on the debug line, shape (hemisphere, cadc_channel, column)."""
-        recording = self._run((_snippet(_AFTER_LAST),), reads=(TimedRead(name="cadc", at="before", field="cadc_debug"),))
+        recording = self.run((snippet(_AFTER_LAST),), reads=(TimedRead(name="cadc", at="before", field="cadc_debug"),))
         return recording.reads["cadc"][0].astype(np.int64)
 
     def membranes(self, at_us: ArrayLike, neuron_reset: bool = False) -> NDArray[np.int64]:
@@ -104,8 +104,8 @@ class Bench:
         ConfigurationError
             If rows were lost, so that nothing can be said about the circuits.
         """
-        ticks = _ticks(np.atleast_1d(at_us))
-        return self._rows(ticks, (_snippet(ticks[-1] + _AFTER_LAST),), 1, neuron_reset=neuron_reset)[0]
+        ticks = ticks_of(np.atleast_1d(at_us))
+        return self._rows(ticks, (snippet(ticks[-1] + _AFTER_LAST),), 1, neuron_reset=neuron_reset)[0]
 
     def relaxations(self, at_us: ArrayLike, on_us: float, off_us: float, current: int, trials: int) -> NDArray[np.int64]:
         """Return readings of all membranes before, during and after a constant current.
@@ -130,11 +130,11 @@ class Bench:
         ConfigurationError
             As :meth:`membranes`.
         """
-        ticks, (on, off) = _ticks(at_us), _ticks((on_us, off_us)).tolist()
+        ticks, (on, off) = ticks_of(at_us), ticks_of((on_us, off_us)).tolist()
         flows = [np.full(len(CIRCUITS), state) for state in (True, False)]
         pieces = (
-            _snippet(on),
-            *(_snippet(n, constant_current_enable=flow) for n, flow in zip((off - on, max(int(ticks[-1]) - off, 0) + _AFTER_LAST), flows, strict=True)),
+            snippet(on),
+            *(snippet(n, constant_current_enable=flow) for n, flow in zip((off - on, max(int(ticks[-1]) - off, 0) + _AFTER_LAST), flows, strict=True)),
         )
         with self.changed(constant_current_i_offset=current, constant_current_enable=False):
             values = self._rows(ticks, pieces, trials)
@@ -143,7 +143,7 @@ class Bench:
     def _rows(self, ticks: NDArray[np.int64], snippets: tuple[Snippet, ...], trials: int, **parts: Any) -> NDArray[np.int64]:
         """Return readings of all membranes at ticks of each trial, shape (trial, sample, circuit)."""
         record = Record(spikes=(), cadc=(CadcRecord(circuits=CIRCUITS, ticks=ticks),))
-        recording = self._run(snippets, record=record, entries=Events.empty(trials), **parts)
+        recording = self.run(snippets, record=record, entries=Events.empty(trials), **parts)
         values = np.zeros((trials, len(ticks), len(CIRCUITS)), np.int64)
         for samples in recording.cadc:
             if len(samples.tick) != trials * len(ticks):
@@ -151,8 +151,16 @@ class Bench:
             values[:, :, list(samples.circuits)] = samples.value.reshape(trials, len(ticks), -1)
         return values
 
-    def _run(self, snippets: tuple[Snippet, ...], **parts: Any) -> Recording:
-        """Run a program; registers that differ from what the chip holds are written before."""
+    def run(self, snippets: tuple[Snippet, ...], **parts: Any) -> Recording:
+        """Run a program; registers that differ from what the chip holds are written before.
+
+        Parameters
+        ----------
+        snippets : tuple of Snippet
+            Fields that they change return to what was set here with the next program.
+        **parts
+            Other parts of the Program; nothing is recorded by default.
+        """
         wanted = {**{name: TABLE[name].default_array() for name in self._sent}, **self.codes}
         news = {name: array for name, array in wanted.items() if name not in self._sent or not np.array_equal(self._sent[name], array)}
         parts.setdefault("record", Record(spikes=()))
@@ -166,9 +174,11 @@ class Bench:
         return recording
 
 
-def _ticks(us: ArrayLike) -> NDArray[np.int64]:
+def ticks_of(us: ArrayLike) -> NDArray[np.int64]:
+    """Return times in ticks."""
     return np.rint(np.asarray(us, np.float64) * TICKS_PER_US).astype(np.int64)
 
 
-def _snippet(ticks: int, **codes: NDArray[Any]) -> Snippet:
+def snippet(ticks: int, **codes: NDArray[Any]) -> Snippet:
+    """Return a snippet of so many ticks that begins by setting whole fields."""
     return Snippet(int(ticks), codes)

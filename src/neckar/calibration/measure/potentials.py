@@ -16,6 +16,7 @@ from neckar.calibration.measure.bench import CIRCUITS, TABLE, Bench
 from neckar.calibration.measure.binary import noisy_binary_search
 from neckar.calibration.measure.membrane import search_membrane_time
 from neckar.calibration.measure.outcome import Codes, Span, Values
+from neckar.calibration.measure.stage import Reached, Stage
 from neckar.calibration.settings import CIRCUIT_FIELDS, DITHER, NEURONS, RESET_BIAS
 from neckar.calibration.targets import PotentialTarget
 from neckar.facts import CAPMEM_MAX
@@ -30,24 +31,28 @@ _LEVEL_US = 10.0 + 2.0 * np.arange(4)
 _LONG_REFRACTORY: dict[str, Any] = {"backend_clock_scale_fast": 9, "backend_clock_scale_slow": 9, "refractory_period_refractory_time": 255}
 
 
-def calibrate_potentials(bench: Bench, target: PotentialTarget, rng: np.random.Generator) -> dict[str, NDArray[np.bool_]]:
-    """Search the potentials of neurons without inputs and leave them set; the converter has been calibrated.
+def stages(target: PotentialTarget) -> tuple[Stage, ...]:
+    """Return the stages that search the potentials of neurons without inputs, after the converter's."""
 
-    Returns
-    -------
-    dict of str to ndarray of bool
-        For each searched field, which circuits reached their target.
-    """
-    set_neurons(bench, target, rng)
-    reached = {
-        "threshold_v_threshold": search_threshold(bench, target.threshold, rng),
-        "leak_v_leak": search_leak(bench, target.leak, rng),
-    }
+    def prepare(bench: Bench, rng: np.random.Generator) -> Reached:
+        set_neurons(bench, target, rng)
+        return {}
+
+    def enable(bench: Bench, rng: np.random.Generator) -> Reached:
+        bench.set(threshold_enable=True)
+        return {}
+
+    found = [
+        Stage("neurons", prepare),
+        Stage("threshold", lambda bench, rng: {"threshold_v_threshold": search_threshold(bench, target.threshold, rng)}),
+        Stage("leak", lambda bench, rng: {"leak_v_leak": search_leak(bench, target.leak, rng)}),
+        Stage("reset", lambda bench, rng: {"reset_v_reset": search_reset(bench, target.reset, rng)}),
+        Stage("spikes", enable),
+    ]
     if target.tau_mem_s is not None:
-        reached["leak_i_bias"] = search_membrane_time(bench, np.asarray(target.tau_mem_s), rng)
-    reached["reset_v_reset"] = search_reset(bench, target.reset, rng)
-    bench.set(threshold_enable=True)
-    return reached
+        tau_s = np.asarray(target.tau_mem_s)
+        found.insert(3, Stage("membrane time constant", lambda bench, rng: {"leak_i_bias": search_membrane_time(bench, tau_s, rng)}))
+    return tuple(found)
 
 
 def set_neurons(bench: Bench, target: PotentialTarget, rng: np.random.Generator) -> None:

@@ -50,7 +50,7 @@ from neckar.program import (
 )
 from neckar.program._time import whole_ticks
 
-MODEL_VERSION = "2026.13"
+MODEL_VERSION = "2026.14"
 DEFAULT_STEP_TICKS = 250
 
 

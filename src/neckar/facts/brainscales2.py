@@ -235,7 +235,12 @@ CADC_ROW_WORDS = Fact(96, "words", "grenade ppu_program_generator.cpp", "of 32 b
 
 READOUT_BLOCKED_BELOW = Fact(1.2, "V", "lola vx/v3/neuron.h (Readout::source)", "the readout multiplexer lets higher signals through")
 READOUT_BIAS = Fact(110, "LSB", "lola vx/v3/neuron.h (NeuronBlock)", "default of neuron_i_bias_readout_amp")
-READOUT_FOLLOWER_THRESHOLD = Fact(0.2, "V", _ESTIMATE, "drop of the source follower of a synaptic line without current")
+READOUT_FOLLOWER_THRESHOLD = Fact(
+    0.5,
+    "V",
+    "our estimate; calix hagen_synin_calib_target.cpp: lines without events lie in the range of cells 150 to 340",
+    "drop of the source follower of a synaptic line without current",
+)
 READOUT_FOLLOWER_OVERDRIVE = Fact(0.1, "V", _ESTIMATE, "further drop at the default bias, with the square root of the bias")
 
 # ---- Temporal noise -----------------------------------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from neckar.program import (
     PROBE_SIGNALS,
     SCHEMA_VERSION,
     SOURCES,
+    BurstSamples,
     CadcRecord,
     CadcSamples,
     Contents,
@@ -27,6 +28,7 @@ from neckar.program import (
     Events,
     Losses,
     MachineState,
+    MadcBursts,
     MadcChannel,
     Observable,
     PlasticityTask,
@@ -91,6 +93,12 @@ def records(draw: st.DrawFn) -> Record:
     )
 
 
+@st.composite
+def burst_records(draw: st.DrawFn) -> Record:
+    several = st.builds(MadcBursts, circuits.filter(len), st.sampled_from(SOURCES), st.integers(0, 99))
+    return Record(spikes=(), bursts=draw(st.lists(several, max_size=2, unique=True)))
+
+
 def pairs(n: int, top: int) -> st.SearchStrategy[list[list[tuple[int, int]]]]:
     return st.lists(st.lists(st.tuples(st.integers(0, DURATION - 1), st.integers(0, top)), max_size=5), min_size=n, max_size=n)
 
@@ -150,6 +158,7 @@ def recordings(draw: st.DrawFn) -> Recording:
         duration=DURATION,
         spikes=spikes,
         madc=(Samples(source, 3, some.entry_ptr, some.tick, some.label),),
+        bursts=(BurstSamples(source, (4, 2), some.entry_ptr, some.tick, np.stack([some.label, some.label], axis=1)),),
         cadc=(CadcSamples(source, (4, 2), some.entry_ptr, some.tick, np.stack([some.label, some.label], axis=1).astype(np.uint8)),),
         probe=(ProbeSamples(("v", "w"), ("V", draw(names)), (1, 7), np.arange(3), probe.astype(np.float32) if probe.dtype != "f4" else probe),),
         reads=reads,
@@ -194,6 +203,16 @@ few = settings(max_examples=200, deadline=None, suppress_health_check=[HealthChe
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast", "ignore:overflow encountered in cast")
 def test_the_round_trip_of_a_program_is_exact(program: Program) -> None:
     assert loads(dumps(program=program)) == Contents(program=program)
+
+
+@few
+@given(burst_records())
+def test_the_round_trip_of_bursts_is_exact(record: Record) -> None:
+    program = Program(machine="brainscales2", snippets=(Snippet(DURATION, record=record), Snippet(5)), record=Record(spikes=()))
+    again = loads(dumps(program=program)).program
+    assert again == program
+    assert again is not None
+    assert again.bursts == record.bursts
 
 
 @few

@@ -13,6 +13,7 @@ from neckar.facts import registers
 from neckar.program import (
     CadcRecord,
     Events,
+    MadcBursts,
     MadcChannel,
     Observable,
     PlasticityTask,
@@ -43,6 +44,11 @@ def write(**changes: object) -> Program:
 
 def read(**changes: object) -> Program:
     return program(reads=(TimedRead(**{"name": "r", "at": 0, "field": "leak_v_leak", **changes}),))  # type: ignore[arg-type]
+
+
+def bursts(circuits: tuple[int, ...], program: dict[str, object] | None = None, **record: object) -> Program:
+    recorded = Record(**{"spikes": (), "bursts": (MadcBursts(circuits),), **record})  # type: ignore[arg-type]
+    return Program(**{"machine": "brainscales2", "snippets": (Snippet(1000),), "record": recorded, **(program or {})})  # type: ignore[arg-type]
 
 
 def leak(index: int, value: int) -> np.ndarray:
@@ -132,6 +138,24 @@ CASES: list[tuple[Callable[[], object], type[ConfigurationError], list[str]]] = 
         lambda: program(snippets=(Snippet(9, record=Record(probe=(Probe(("v",), (0, 999), 1),))),)),
         ParameterRangeError,
         ["snippets[0].record.probe[0].circuits[1]", "999", "0 to 511", "Choose"],
+    ),
+    # bursts
+    (lambda: MadcBursts(()), ProgramError, ["MadcBursts.circuits is empty", "at least one", "Name"]),
+    (lambda: MadcBursts((0, 0)), ProgramError, ["MadcBursts.circuits", "0 more than once", "Remove"]),
+    (lambda: MadcBursts((0,), "external"), UnknownNameError, ["MadcBursts.source", "'external'", "Choose"]),  # type: ignore[arg-type]
+    (lambda: MadcBursts((0,), wait=-1), ParameterRangeError, ["MadcBursts.wait", "-1", "at least 0 ticks"]),
+    (lambda: bursts((0, 512)), ParameterRangeError, ["record.bursts[0].circuits[1]", "512", "0 to 511", "Choose"]),
+    (lambda: bursts((0,), spikes="all"), ProgramError, ["record.spikes", "allowed are bursts alone", "program of its own"]),
+    (lambda: bursts((0,), madc=(MadcChannel(1),)), ProgramError, ["record.madc", "allowed are bursts alone"]),
+    (lambda: bursts((0,), cadc=(CadcRecord((0,), period=999),)), ProgramError, ["record.cadc", "allowed are bursts alone"]),
+    (lambda: bursts((0,), probe=(Probe(("v",), (0,), 9),)), ProgramError, ["record.probe", "allowed are bursts alone"]),
+    (lambda: bursts((0,), program={"sequential": True}), ProgramError, ["sequential", "entries that start from rest"]),
+    (lambda: bursts((0,), program={"reads": (TimedRead(name="r", at=0, field="leak_v_leak"),)}), ProgramError, ["reads", "allowed are bursts alone"]),
+    (lambda: bursts((0,), program={"plasticity": (task(),)}), ProgramError, ["plasticity", "allowed are bursts alone"]),
+    (
+        lambda: bursts((0,), program={"snippets": (Snippet(9), Snippet(9, record=Record(spikes=(1,))))}),
+        ProgramError,
+        ["snippets[1].record.spikes", "allowed are bursts alone"],
     ),
     # plasticity
     (lambda: view(2, (0,), (0,)), ParameterRangeError, ["'rule': views[0].hemisphere[0]", "2", "0 to 1", "Choose"]),

@@ -92,11 +92,22 @@ def _item(name: str, amount: float, fact: Fact, unit: str = "s") -> CostItem:
     return CostItem(name, amount * fact.value, unit, f"{text}; {fact.note}" if fact.note else text)
 
 
+def n_repetitions(program: Program) -> int:
+    """Return how often each entry runs: once, or once for each circuit of bursts of the MADC."""
+    return max(sum(len(bursts.circuits) for bursts in program.bursts), 1)
+
+
+def waiting_ticks(program: Program) -> int:
+    """Return the ticks of all waits between bursts of the MADC in an entry."""
+    return sum(len(bursts.circuits) * bursts.wait for bursts in program.bursts)
+
+
 def _hardware(program: Program, n_resets: int) -> list[CostItem]:
     """Return the time in which the chip runs."""
     n = program.n_entries
     return [
-        CostItem("hardware: real-time sections", seconds(n * program.duration), "s", "the program"),
+        CostItem("hardware: real-time sections", seconds(n * n_repetitions(program) * program.duration), "s", "the program"),
+        CostItem("hardware: waits between bursts", seconds(n * waiting_ticks(program)), "s", "the program"),
         _item("hardware: margins before", n, facts.MARGIN_BEFORE),
         _item("hardware: margins after", n, facts.MARGIN_AFTER),
         _item("hardware: neuron resets", n_resets, facts.RESET_LEAD),
@@ -112,11 +123,12 @@ def _configuration(program: Program) -> list[CostItem]:
         settling = [_item("configuration: CapMem settling", 1, facts.CAPMEM_SETTLING_WHOLE)]
     elif capmem & program.config.keys():
         settling = [_item("configuration: CapMem settling", 1, facts.CAPMEM_SETTLING_PART)]
-    armed = [_item("configuration: MADC wake-up", 1, facts.MADC_ARM)] if any(record.madc for record in records_of(program)) else []
+    armed = [_item("configuration: MADC wake-up", 1, facts.MADC_ARM)] if _uses_madc(program) else []
     codes = sum(array.size for array in program.config.values())
     per_entry = sum(array.size for snippet in program.snippets for array in snippet.config.values())
     timed = sum(_codes(program, write) * (program.n_entries if write.entry is None else 1) for write in program.writes)
-    return [*settling, *armed, _item("configuration: register writes", codes + per_entry * program.n_entries + timed, facts.REGISTER_ACCESS)]
+    repeated = n_repetitions(program) * (per_entry * program.n_entries + timed)
+    return [*settling, *armed, _item("configuration: register writes", codes + repeated, facts.REGISTER_ACCESS)]
 
 
 def _transfer(program: Program, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int, n_cadc_rows: int) -> list[CostItem]:
@@ -133,13 +145,12 @@ def _transfer(program: Program, n_spikes_in: int, n_spikes_out: int, n_madc_samp
 
 def _energy(program: Program, time_s: float, transfer_s: float, synaptic_events: int) -> list[CostItem]:
     """Return the items of our power model and, beside them, what the published powers give."""
-    uses_madc = any(record.madc for record in records_of(program))
     model = [
         _item(f"{_MODEL}: static", time_s, brainscales2.POWER_STATIC, "J"),
         _item(f"{_MODEL}: plasticity processors", time_s * len(_active_ppus(program)), brainscales2.POWER_PPU, "J"),
         _item(f"{_MODEL}: idle links", time_s, brainscales2.POWER_LINKS_IDLE, "J"),
         _item(f"{_MODEL}: streaming links", min(time_s, transfer_s), brainscales2.POWER_LINKS_STREAMING, "J"),
-        _item(f"{_MODEL}: MADC", time_s if uses_madc else 0.0, brainscales2.POWER_MADC, "J"),
+        _item(f"{_MODEL}: MADC", time_s if _uses_madc(program) else 0.0, brainscales2.POWER_MADC, "J"),
         _item(f"{_MODEL}: synaptic events", synaptic_events, brainscales2.ENERGY_SYNAPTIC_EVENT, "J"),
     ]
     return [*model, *(_item(f"energy by {power.source}: {name}", time_s, power, "J") for name, power in brainscales2.POWER_PUBLISHED.items())]
@@ -148,6 +159,10 @@ def _energy(program: Program, time_s: float, transfer_s: float, synaptic_events:
 def records_of(program: Program) -> list[Record]:
     """Return the program's record and those of its snippets that have their own."""
     return [program.record, *(snippet.record for snippet in program.snippets if snippet.record is not None)]
+
+
+def _uses_madc(program: Program) -> bool:
+    return any(record.madc or record.bursts for record in records_of(program))
 
 
 def _active_ppus(program: Program) -> set[int]:

@@ -20,7 +20,7 @@ from neckar.chip.compartments import SWITCHES, Wiring
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS, ROWS_PER_DRIVER
 from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch
-from neckar.chip.madc import STAMP_TICKS, Sequencer, channel_grids, sample_rate
+from neckar.chip.madc import STAMP_TICKS, Sequencer, burst_grids, channel_grids, sample_rate
 from neckar.chip.probe import n_samples
 from neckar.chip.readout import Readout
 from neckar.chip.rest import reset_neurons, resting_state
@@ -72,6 +72,7 @@ class Plan:
     cuts : list of (int, list of mapping)
         Ticks at which circuit parameters or routing may change, with the snippets' deltas.
     channels : list of ChannelGrid
+    bursts : list of BurstGrid
     cadc : list of Target
     probes : list of (Probe, ticks)
     active : ndarray of int
@@ -88,7 +89,9 @@ class Plan:
         windows: list[tuple[Record, int, int]] = [
             (s.record or program.record, int(a), int(b)) for s, a, b in zip(program.snippets, starts, starts[1:], strict=False)
         ]
-        self.channels = channel_grids(Sequencer.of(base), windows, share=self.limited)
+        sequencer = Sequencer.of(base)
+        self.channels = channel_grids(sequencer, windows, share=self.limited)
+        self.bursts = burst_grids(sequencer if self.limited else sequencer.unlimited(), windows)
         self.cadc = targets_of(windows)
         self.madc_rate_hz = max(sample_rate(base, record) for record, _, _ in windows)
         self.probes = _probes(windows)
@@ -103,7 +106,8 @@ class Plan:
 
     def _observed(self) -> list[int]:
         """Return the circuits that an instrument looks at."""
-        groups = [*(target.circuits for target in self.cadc), *(probe.circuits for probe, _ in self.probes)]
+        groups: list[tuple[int, ...]] = [*(target.circuits for target in self.cadc), *(probe.circuits for probe, _ in self.probes)]
+        groups += [grid.bursts.circuits for grid in self.bursts]
         return sorted({circuit for grid in self.channels for circuit in grid.circuits}.union(*groups))
 
     def _is_active(self, limited_links: bool, watched: bool) -> NDArray[np.bool_]:
@@ -219,6 +223,7 @@ class EntryResult:
     madc: list[LineSampler]
     cadc: CadcRecorder
     probes: list[NDArray[np.float32]]
+    bursts: list[LineSampler]
     reads: dict[str, NDArray]
     steps: list[int]
     synaptic_events: int = 0
@@ -293,15 +298,16 @@ class EntryRun:
         counters = {**_counters(counted, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)), **self._debug_line("before", config, start)}
         reads = _read("before", program.reads, config, counters, bank, start)
         samplers = [LineSampler(grid.circuits, grid.ticks, grid.channel.source) for grid in plan.channels]
+        bursts = [LineSampler(grid.bursts.circuits, grid.ticks, grid.bursts.source) for grid in plan.bursts]
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
         nothing = np.zeros(CIRCUITS, np.int64), (np.empty(0, np.int64),) * 2, 0
-        result = EntryResult(config, self.cells, state, _voltages(at_rest, start), *nothing, samplers, cadc, [], reads, [])
+        result = EntryResult(config, self.cells, state, _voltages(at_rest, start), *nothing, samplers, cadc, [], bursts, reads, [])
         fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz)
         fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
-        trial = Trial(config, [*samplers, *cadc.samplers, *probes], self._kicks, counted, at_rest, bank)
+        trial = Trial(config, [*samplers, *bursts, *cadc.samplers, *probes], self._kicks, counted, at_rest, bank)
         self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in (*PLANES, RESET)], [playback, *self.actors], result)
         self._finish(trial, fabric, result, probes)
         return result
@@ -396,7 +402,7 @@ class EntryRun:
     def _configure(self, config: ChipConfig, start: int, result: EntryResult) -> None:
         """Take over the configuration of a stretch into the instruments."""
         readout = Readout.of(self.cells.values(config))
-        for sampler in result.madc:
+        for sampler in (*result.madc, *result.bursts):
             sampler.readout = readout
         if self.plan.cadc:
             result.cadc.configure(start, self.substrate.cadc(config, self.cells), readout)

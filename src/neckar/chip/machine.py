@@ -24,7 +24,7 @@ from neckar.chip.background import check_memory as check_background
 from neckar.chip.cadc_timing import check_cadc
 from neckar.chip.capmem import CELLS
 from neckar.chip.config import ChipConfig
-from neckar.chip.cost import estimate
+from neckar.chip.cost import estimate, n_repetitions, waiting_ticks
 from neckar.chip.effects import Effects
 from neckar.chip.entry import EntryResult, EntryRun, Plan, refuse_changes
 from neckar.chip.fabric import CIRCUITS, Counts
@@ -37,6 +37,7 @@ from neckar.chip.transfer import MadcTransfer
 from neckar.dynamics import SensorState
 from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
 from neckar.program import (
+    BurstSamples,
     CadcSamples,
     Events,
     Losses,
@@ -196,8 +197,10 @@ class Chip:
             ProbeSamples(p.signals, tuple(UNITS[name] for name in p.signals), p.circuits, ticks, np.stack([r.probes[k] for r in results]))
             for k, (p, ticks) in enumerate(plan.probes)
         )
+        bursts = tuple(self._burst_samples(plan, k, results) for k in range(len(plan.bursts)))
         reads = {read.name: np.stack([r.reads[read.name] for r in results]) for read in program.reads}
-        losses = self._losses(results, sum(len(s.tick) for s in madc), sum(len(s.tick) for s in cadc))
+        repetitions = n_repetitions(program)
+        losses = self._losses(results, sum(s.value.size for s in madc) + sum(s.value.size for s in bursts), sum(len(s.tick) for s in cadc), repetitions)
         losses.check()
         cost = estimate(
             program,
@@ -205,8 +208,8 @@ class Chip:
             n_spikes_out=losses.sent["chip_to_fpga"],
             n_madc_samples=losses.sent["madc"],
             n_cadc_rows=losses.delivered["cadc"],
-            synaptic_events=sum(r.synaptic_events for r in results),
-            n_resets=resets,
+            synaptic_events=sum(r.synaptic_events for r in results) * repetitions,
+            n_resets=resets * repetitions,
         )
         return Recording(
             machine=program.machine,
@@ -215,11 +218,12 @@ class Chip:
             madc=madc,
             cadc=cadc,
             probe=probe,
+            bursts=bursts,
             loopback=_loopback(results),
             reads=reads,
             losses=losses,
             cost=cost,
-            chip_ticks=program.n_entries * program.duration + plan.lead_ticks * resets,
+            chip_ticks=program.n_entries * (repetitions * program.duration + waiting_ticks(program)) + plan.lead_ticks * resets * repetitions,
             provenance=self._provenance(program, plan, results),
             wall={"run": wall_s},
         )
@@ -238,6 +242,21 @@ class Chip:
         ptr = np.cumsum([0, *(len(tick) for tick, _ in parts)])
         return Samples(channel.source, channel.circuit, ptr, np.concatenate([t for t, _ in parts]), np.concatenate([c for _, c in parts]))
 
+    def _burst_samples(self, plan: Plan, k: int, results: Sequence[EntryResult]) -> BurstSamples:
+        grid = plan.bursts[k]
+        source, circuits = grid.bursts.source, grid.bursts.circuits
+        transfer = MadcTransfer.of(self.specimen, self.effects, plan.base)
+        seed = (self.specimen.seed, *(plan.program.run_seed or (0, 0)))
+        values = []
+        for e, result in enumerate(results):
+            noise = None
+            if self.effects.noise:
+                noise = np.stack([keyed_normals(len(grid.ticks), "madc", *seed, e, circuit, source) for circuit in circuits])
+            tick, codes = convert(result.bursts[k].values[0].T, grid, transfer, noise)
+            values.append(codes.T)
+        ptr = np.arange(len(results) + 1) * len(grid.ticks)
+        return BurstSamples(source, circuits, ptr, np.tile(tick, len(results)), np.concatenate(values))
+
     @staticmethod
     def _cadc_samples(plan: Plan, k: int, results: Sequence[EntryResult]) -> CadcSamples:
         target, rows = plan.cadc[k], [result.cadc.rows[k] for result in results]
@@ -245,13 +264,13 @@ class Chip:
         return CadcSamples(target.record.source, target.circuits, np.cumsum([0, *(len(r.stamp) for r in rows)]), stamp, codes)
 
     @staticmethod
-    def _losses(results: Sequence[EntryResult], n_samples: int, n_rows: int) -> Losses:
-        """Add up what the entries counted: delivered is counted where events arrive, not derived from what was sent."""
+    def _losses(results: Sequence[EntryResult], n_samples: int, n_rows: int, repetitions: int) -> Losses:
+        """Add up what the entries counted, as often as each is repeated: delivered is counted where events arrive, not derived from what was sent."""
         total = Counts()
         for result in results:
             for link, sent in result.events.sent.items():
-                lost = {reason: number for (reason, place), number in result.events.lost.items() if place == link}
-                total.add(link, sent=sent, delivered=result.events.delivered[link], **lost)
+                lost = {reason: number * repetitions for (reason, place), number in result.events.lost.items() if place == link}
+                total.add(link, sent=sent * repetitions, delivered=result.events.delivered[link] * repetitions, **lost)
         rows = [rows for result in results for rows in result.cadc.rows]
         full, outside = sum(r.full for r in rows), sum(r.outside for r in rows)
         total.add("cadc", sent=sum(len(r.stamp) for r in rows) + full + outside, delivered=n_rows, memory_full=full, outside_run=outside)

@@ -30,7 +30,7 @@ from neckar.chip.transfer import Config, MadcTransfer
 from neckar.errors import ConfigurationError
 from neckar.facts import brainscales2 as facts
 from neckar.facts import registers
-from neckar.program import TICK_S, MadcChannel, Record
+from neckar.program import TICK_S, MadcBursts, MadcChannel, Record
 
 STAMP_TICKS = facts.FPGA_CLOCK_TICKS
 
@@ -73,6 +73,14 @@ class ChannelGrid(NamedTuple):
     def circuits(self) -> tuple[int, ...]:
         """The circuit that is sampled; none for the external source."""
         return () if self.channel.is_external else (self.channel.circuit,)
+
+
+class BurstGrid(NamedTuple):
+    """When every circuit of some bursts is sampled in its repetition of an entry. Attributes as of :class:`ChannelGrid`."""
+
+    bursts: MadcBursts
+    ticks: Ticks
+    since: Ticks
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,7 @@ def conversion_ticks(config: Config) -> int:
 
 def sample_rate(config: Config, record: Record) -> float:
     """Return how many samples of the converter pass the link to the host while a record holds, 1/s; they share it with the spikes."""
-    return 1.0 / (conversion_ticks(config) * TICK_S) if record.madc else 0.0
+    return 1.0 / (conversion_ticks(config) * TICK_S) if record.madc or record.bursts else 0.0
 
 
 def channel_grids(sequencer: Sequencer, windows: Sequence[tuple[Record, int, int]], *, share: bool) -> list[ChannelGrid]:
@@ -158,6 +166,15 @@ def channel_grids(sequencer: Sequencer, windows: Sequence[tuple[Record, int, int
     return [ChannelGrid(channel, *(np.concatenate(parts) for parts in zip(*grids, strict=True))) for channel, grids in found.items()]
 
 
+def burst_grids(sequencer: Sequencer, windows: Sequence[tuple[Record, int, int]]) -> list[BurstGrid]:
+    """Return when the circuits of bursts are sampled, each alone, from the records that hold in some windows of time."""
+    found: dict[MadcBursts, list[tuple[Ticks, Ticks]]] = {}
+    for record, a, b in windows:
+        for bursts in record.bursts:
+            found.setdefault(bursts, []).append(sequencer.grid(0, 1, a, b))
+    return [BurstGrid(bursts, *(np.concatenate(parts) for parts in zip(*grids, strict=True))) for bursts, grids in found.items()]
+
+
 def external_potential(config: Config) -> float:
     """Return the voltage, V, that the board applies to the debug pad. A field that a mapping lacks has its default."""
     name = "board_external_voltage"
@@ -166,9 +183,9 @@ def external_potential(config: Config) -> float:
 
 
 def convert(
-    potential: NDArray[np.floating[Any]], grid: ChannelGrid, transfer: MadcTransfer, noise: NDArray[np.float64] | None
+    potential: NDArray[np.floating[Any]], grid: ChannelGrid | BurstGrid, transfer: MadcTransfer, noise: NDArray[np.float64] | None
 ) -> tuple[Ticks, NDArray[np.uint16]]:
-    """Return time stamps and codes of a channel from its potential at each sample, V."""
+    """Return time stamps and codes of channels from their potentials at each sample, V, shape (..., sample)."""
     if len(grid.since):
         potential = potential * -np.expm1(-grid.since * (TICK_S / facts.MADC_SETTLING.value))
     return grid.ticks // STAMP_TICKS * STAMP_TICKS, transfer.codes(potential, noise)

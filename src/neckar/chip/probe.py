@@ -40,6 +40,7 @@ UNITS = {
 SHARE_OF_MEMORY = 0.5
 ALWAYS_FITS = 1 << 26  # bytes; not worth asking the system
 MADC_SAMPLE_BYTES = 40  # tick, stamp, potential, noise and code of a sample while it is converted
+BURST_SAMPLE_BYTES = 64  # dense output, potential, noise, reading and code of a sample while it is converted
 CADC_SAMPLE_BYTES = 40  # potential, noise, reading and code of a sample while it is converted
 
 
@@ -117,6 +118,8 @@ def check_memory(program: Program, conversion_ticks: int, *, share: bool = False
             needed += program.n_entries * rows * len(cadc.circuits) * CADC_SAMPLE_BYTES
         converters = min(len(record.madc), 1) if share else len(record.madc)
         needed += program.n_entries * converters * (snippet.duration // conversion_ticks) * MADC_SAMPLE_BYTES
+        for bursts in record.bursts:
+            needed += program.n_entries * len(bursts.circuits) * (snippet.duration // conversion_ticks) * BURST_SAMPLE_BYTES
         for probe in record.probe:
             needed += 4 * program.n_entries * len(probe.signals) * len(probe.circuits) * n_samples(probe, snippet.duration)
     if (allowed := allowed_bytes(needed)) < needed:

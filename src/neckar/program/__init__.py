@@ -12,8 +12,8 @@ from neckar.program._machine import Machine, MachineState
 from neckar.program._plasticity import Observable, PlasticityTask, PlasticityView
 from neckar.program._program import Program, Snippet, TimedRead, TimedWrite
 from neckar.program._provenance import Provenance
-from neckar.program._record import MADC_SOURCES, PROBE_SIGNALS, SOURCES, CadcRecord, MadcChannel, Probe, Record
-from neckar.program._recording import CadcSamples, ProbeSamples, Recording, Samples
+from neckar.program._record import MADC_SOURCES, PROBE_SIGNALS, SOURCES, CadcRecord, MadcBursts, MadcChannel, Probe, Record
+from neckar.program._recording import BurstSamples, CadcSamples, ProbeSamples, Recording, Samples
 from neckar.program._schema import SCHEMA_VERSION
 from neckar.program._time import TICK_S, TICKS_PER_US, seconds, ticks
 from neckar.program._validate import MACHINES
@@ -27,6 +27,7 @@ __all__ = [
     "SOURCES",
     "TICKS_PER_US",
     "TICK_S",
+    "BurstSamples",
     "CadcRecord",
     "CadcSamples",
     "Contents",
@@ -37,6 +38,7 @@ __all__ = [
     "Losses",
     "Machine",
     "MachineState",
+    "MadcBursts",
     "MadcChannel",
     "Observable",
     "PlasticityTask",

@@ -13,7 +13,7 @@ from neckar.program import _validate
 from neckar.program._events import Events
 from neckar.program._plain import FrozenDict, Plain, frozen, integer, mapping_of, string, tuple_of
 from neckar.program._plasticity import PlasticityTask
-from neckar.program._record import Record, check_name
+from neckar.program._record import MadcBursts, Record, check_name
 
 MachineName = Literal["brainscales2", "brainscales1"]
 Phase = Literal["before", "after"]
@@ -228,6 +228,11 @@ class Program(Plain):
     def n_entries(self) -> int:
         """Number of entries E."""
         return self.entries.n_entries
+
+    @property
+    def bursts(self) -> tuple[MadcBursts, ...]:
+        """Bursts of the MADC in any snippet, each once; every circuit of each is a repetition of all entries."""
+        return tuple(dict.fromkeys(bursts for snippet in self.snippets for bursts in (snippet.record or self.record).bursts))
 
     @property
     def whole(self) -> bool:

@@ -73,6 +73,43 @@ class MadcChannel(Plain):
         return self.source == "external"
 
 
+@dataclass(frozen=True, repr=False)
+class MadcBursts(Plain):
+    """One voltage of many circuits on the fast converter (MADC), one circuit after the other.
+
+    Each entry is repeated once for every circuit, from the same start, while the converter sees that circuit alone. A repetition is what the entry of the same
+    program with a `MadcChannel` of the circuit would be, bit for bit, noise included.
+
+    Parameters
+    ----------
+    circuits : sequence of int
+        Atomic neuron circuits, at least one, in the order of their bursts.
+    source : str, default "membrane"
+        One of `SOURCES`.
+    wait : int, default 0
+        Ticks between two bursts, in which the circuits come to rest. They count as time of the chip; nothing is simulated in them.
+
+    Raises
+    ------
+    UnknownNameError
+        If the source does not exist.
+    ProgramError
+        If there is no circuit, or one is named twice.
+    ParameterRangeError
+        If the wait is negative.
+    """
+
+    circuits: tuple[int, ...]
+    source: Source = "membrane"
+    wait: int = 0
+
+    def __post_init__(self) -> None:
+        check_name(self.source, SOURCES, "MadcBursts.source", "source")
+        self._set(circuits=int_tuple(self.circuits, "MadcBursts.circuits"), wait=integer(self.wait, "MadcBursts.wait", low=0, unit="ticks"))
+        if not self.circuits:
+            raise ProgramError("MadcBursts.circuits is empty; allowed is at least one circuit. Name the circuits to sample.")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class CadcRecord(Plain):
     """Samples of many circuits with the parallel converter (CADC), periodic or at given ticks.
@@ -169,17 +206,20 @@ class Record(Plain):
         On silicon at most two, one on an even and one on an odd column.
     cadc : sequence of CadcRecord
     probe : sequence of Probe
+    bursts : sequence of MadcBursts
+        They need the chip for themselves: a program with bursts records nothing else.
 
     Raises
     ------
     ProgramError
-        If a circuit, a MADC channel or a CADC record is named twice, or an element has the wrong type.
+        If a circuit, a MADC channel, a CADC record or bursts are named twice, or an element has the wrong type.
     """
 
     spikes: tuple[int, ...] | Literal["all"] = "all"
     madc: tuple[MadcChannel, ...] = ()
     cadc: tuple[CadcRecord, ...] = ()
     probe: tuple[Probe, ...] = ()
+    bursts: tuple[MadcBursts, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.spikes, str):
@@ -190,8 +230,10 @@ class Record(Plain):
             madc=tuple_of(MadcChannel, self.madc, "Record.madc"),
             cadc=tuple_of(CadcRecord, self.cadc, "Record.cadc"),
             probe=tuple_of(Probe, self.probe, "Record.probe"),
+            bursts=tuple_of(MadcBursts, self.bursts, "Record.bursts"),
         )
         check_distinct(self.madc, "Record.madc")
+        check_distinct(self.bursts, "Record.bursts")
         for i, cadc in enumerate(self.cadc):
             if cadc in self.cadc[:i]:
                 raise ProgramError(f"Record.cadc[{i}] repeats [{self.cadc.index(cadc)}]; allowed is each record once. Remove one of them.")

@@ -71,6 +71,55 @@ class Samples(Plain):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class BurstSamples(Plain):
+    """Samples of many circuits with the MADC, one burst after the other.
+
+    Parameters
+    ----------
+    source : str
+        One of `SOURCES`.
+    circuits : sequence of int
+    entry_ptr : ndarray of int64, shape (E + 1,)
+    tick : ndarray of int64, shape (sample,)
+        Time stamps on the 8 ns grid of the recorder since the start of each circuit's repetition of the entry, sorted inside each entry.
+    value : ndarray of uint16, shape (sample, circuit)
+        Codes, 0 to 1023.
+
+    Raises
+    ------
+    ProgramError
+        If the columns disagree or are not sorted.
+    """
+
+    source: Source
+    circuits: tuple[int, ...]
+    entry_ptr: NDArray[np.int64]
+    tick: NDArray[np.int64]
+    value: NDArray[np.uint16]
+
+    def __post_init__(self) -> None:
+        check_name(self.source, SOURCES, "BurstSamples.source", "source")
+        self._set(
+            circuits=int_tuple(self.circuits, "BurstSamples.circuits"),
+            entry_ptr=integers(self.entry_ptr, np.int64, "BurstSamples.entry_ptr"),
+            tick=integers(self.tick, np.int64, "BurstSamples.tick"),
+            value=integers(self.value, np.uint16, "BurstSamples.value"),
+        )
+        check_csr("BurstSamples", self.entry_ptr, self.tick)
+        _check_shape("BurstSamples.value", self.value, (len(self.tick), len(self.circuits)))
+
+    @property
+    def n_entries(self) -> int:
+        """Number of entries E."""
+        return len(self.entry_ptr) - 1
+
+    def entry(self, e: int) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        """Return the ticks, shape (sample,), and values, shape (sample, circuit), of entry `e` (views)."""
+        part = entry_slice(self.entry_ptr, e)
+        return self.tick[part], self.value[part]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class CadcSamples(Plain):
     """Samples of many circuits with the CADC.
 
@@ -179,6 +228,7 @@ class Recording(Plain):
     madc : sequence of Samples
     cadc : sequence of CadcSamples
     probe : sequence of ProbeSamples
+    bursts : sequence of BurstSamples
     loopback : Events, optional
         Events from outside and from background generators that the crossbar passes to the host. Bits 0-13 of the label are those that the crossbar sees, bits
         14-15 its output to the host. Without entries if there is none.
@@ -205,6 +255,7 @@ class Recording(Plain):
     madc: tuple[Samples, ...] = ()
     cadc: tuple[CadcSamples, ...] = ()
     probe: tuple[ProbeSamples, ...] = ()
+    bursts: tuple[BurstSamples, ...] = ()
     loopback: Events = field(default_factory=lambda: Events.empty(0))
     reads: Mapping[str, NDArray[Any]] = field(default_factory=FrozenDict)
     observables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=FrozenDict)
@@ -224,6 +275,7 @@ class Recording(Plain):
             madc=tuple_of(Samples, self.madc, "Recording.madc"),
             cadc=tuple_of(CadcSamples, self.cadc, "Recording.cadc"),
             probe=tuple_of(ProbeSamples, self.probe, "Recording.probe"),
+            bursts=tuple_of(BurstSamples, self.bursts, "Recording.bursts"),
             reads=mapping_of(self.reads, "Recording.reads", frozen),
             observables=mapping_of(self.observables, "Recording.observables", lambda arrays, where: mapping_of(arrays, where, frozen)),
             chip_ticks=integer(self.chip_ticks, "Recording.chip_ticks", low=0, unit="ticks"),
@@ -238,7 +290,7 @@ class Recording(Plain):
 
     def _check_entries(self) -> None:
         """Check that every part has the spikes' number of entries."""
-        found = {f"{kind}[{i}]": part.n_entries for kind in ("madc", "cadc", "probe") for i, part in enumerate(getattr(self, kind))}
+        found = {f"{kind}[{i}]": part.n_entries for kind in ("madc", "cadc", "probe", "bursts") for i, part in enumerate(getattr(self, kind))}
         if len(self.loopback):
             found["loopback"] = self.loopback.n_entries
         found |= {f"reads[{name!r}]": array.shape[0] if array.ndim else 0 for name, array in self.reads.items()}

@@ -57,6 +57,8 @@ def validate(program: Program) -> None:
         if snippet.record is not None:
             _check_record(f"snippets[{i}].record", snippet.record, axes, duration)
     _check_events(program, duration)
+    if program.bursts:
+        _check_bursts(program)
     for i, write in enumerate(program.writes):
         _check_write(f"writes[{i}]", write, table, program.n_entries, duration)
     for i, read in enumerate(program.reads):
@@ -134,8 +136,22 @@ def _check_record(where: str, record: Record, axes: Mapping[str, int], duration:
                 f"{where}.cadc[{i}].ticks ends at tick {cadc.ticks[-1]}, beyond the end of the run; allowed is 0 to {duration - 1}. "
                 "Lengthen a snippet or drop the samples."
             )
+    for i, bursts in enumerate(record.bursts):
+        _check_circuits(f"{where}.bursts[{i}].circuits", bursts.circuits, axes)
     for i, probe in enumerate(record.probe):
         _check_circuits(f"{where}.probe[{i}].circuits", probe.circuits, axes)
+
+
+def _check_bursts(program: Program) -> None:
+    """Check that bursts have the chip for themselves: every repetition of an entry would give other instruments something else to record."""
+    records = {"record" if s.record is None else f"snippets[{i}].record": s.record or program.record for i, s in enumerate(program.snippets)}
+    others = [f"{where}.{name}" for where, record in records.items() for name in ("spikes", "madc", "cadc", "probe") if getattr(record, name)]
+    others += [name for name in ("reads", "plasticity", "sequential") if getattr(program, name)]
+    if others:
+        raise ProgramError(
+            f"the program records bursts of the MADC, for which every entry is repeated, and has {', '.join(others)} besides; allowed are bursts alone, with "
+            "Record(spikes=(), bursts=...) and entries that start from rest. Record the rest with a program of its own."
+        )
 
 
 def _check_events(program: Program, duration: int) -> None:

@@ -85,7 +85,17 @@ class ConservationError(NeckarError, RuntimeError):
 
 
 class CalibrationCacheError(NeckarError, OSError):
-    """The files of a calibration cannot be written."""
+    """The files of a calibration cannot be written.
+
+    Attributes
+    ----------
+    calibration : Calibration or None
+        What was finished and could not be written.
+    """
+
+    def __init__(self, text: str, calibration: object = None) -> None:
+        super().__init__(text)
+        self.calibration = calibration
 
 
 class FileFormatError(NeckarError, ValueError):

@@ -17,6 +17,8 @@ Public: :func:`calibrate`, :class:`Calibration`, the targets, :data:`NIGHTLY`; :
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from neckar.calibration._foreign import ForeignCalibrationWarning, warn_if_foreign
@@ -61,12 +63,21 @@ __all__ = [
 ]
 
 Method = Literal["oracle", "measurement"]
+Progress = Callable[[str, int, int], None]
 METHODS: tuple[Method, ...] = ("oracle", "measurement")
 
 _log = logging.getLogger(__name__)
 
 
-def calibrate(chip: Specimen, target: ChipTarget, method: Method = "oracle", effects: Effects | None = None) -> Calibration:
+def calibrate(
+    chip: Specimen,
+    target: ChipTarget,
+    method: Method = "oracle",
+    effects: Effects | None = None,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Calibration:
     """Return the codes at which a chip does what was asked.
 
     Parameters
@@ -80,6 +91,11 @@ def calibrate(chip: Specimen, target: ChipTarget, method: Method = "oracle", eff
         the lab's seed 0 and the chip after a reset; in this version it takes a PotentialTarget only.
     effects : Effects, optional
         Which imperfections the chip has; a chip without mismatch gets a calibration for that. All by default.
+    cache : Path, optional
+        Folder in which measured calibrations are kept, and their finished stages as soon as they are there: what is interrupted goes on with the next call,
+        with the same bits, and of two processes one measures and the other waits. By default nothing is kept.
+    progress : callable, optional
+        Of a measurement: told before each stage its name, its number and how many there are, and ``("", n, n)`` at the end.
 
     Returns
     -------
@@ -94,6 +110,8 @@ def calibrate(chip: Specimen, target: ChipTarget, method: Method = "oracle", eff
         If the target asks for more than the method can do in this version; names what is missing.
     ParameterRangeError
         If a target makes no sense; names circuit, value and range.
+    CalibrationCacheError
+        If the cache cannot be written; what was finished is an attribute of the error.
     """
     if method not in METHODS:
         raise UnknownNameError(f"no method of calibration is called {method!r}{nearest(method, METHODS)} Methods: {', '.join(METHODS)}.")
@@ -101,10 +119,13 @@ def calibrate(chip: Specimen, target: ChipTarget, method: Method = "oracle", eff
         _log.warning(sentence)
     if method == "measurement":
         from neckar.calibration import measure
+        from neckar.calibration.cache import measured
         from neckar.lab import Lab
 
+        if cache is not None:
+            return measured(cache, chip, target, effects, progress=progress)
         with Lab(chip=chip, effects=effects or Effects(), instruments="silicon", seed=0, executor="inline").session() as session:
-            return measure.measure(session, target)
+            return measure.measure(session, target, progress=progress)
     from neckar.calibration import oracle
 
     return oracle.calibrate(chip, effects or Effects(), target)

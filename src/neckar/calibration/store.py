@@ -15,14 +15,11 @@ once. A folder whose stamp differs from what this version would make is made ane
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
-import secrets
 import struct
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -31,6 +28,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from neckar.calibration import NIGHTLY, Calibration, calibrate
+from neckar.calibration.files import sweep, write_whole
 from neckar.calibration.targets import key_of
 from neckar.errors import CalibrationCacheError
 from neckar.facts import brainscales2 as facts
@@ -52,7 +50,6 @@ _NATIVE_CALL = b"calix._native\nrestore\n"
 
 _STAMP = ".neckar.json"
 _LAYOUT_VERSION = 1
-_ABANDONED_S = 3600.0
 
 
 def native_pickle(data: bytes) -> bytes:
@@ -155,29 +152,11 @@ def _is_current(home: Path, stamp: str) -> bool:
 def _make(home: Path, stamp: str, specimen: Specimen, effects: Effects) -> None:
     for folder in FOLDERS:
         (home / folder).mkdir(parents=True, exist_ok=True)
-        _sweep(home / folder)
+        sweep(home / folder)
     for kind, target in NIGHTLY.items():
         calibration = calibrate(specimen, target, "oracle", effects)
         for form, write in FORMATS.items():
             data = write(calibration)
             for folder in FOLDERS:
-                _write(home / folder / f"{kind}_{form}", data)
-    _write(home / _STAMP, stamp.encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that appears complete or not at all."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what writers left that were killed long ago."""
-    for path in folder.glob(".*.tmp"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _ABANDONED_S:
-                path.unlink()
+                write_whole(home / folder / f"{kind}_{form}", data)
+    write_whole(home / _STAMP, stamp.encode())

@@ -13,6 +13,7 @@ In this version: the parallel converter, the potentials threshold, leak and rese
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from neckar.calibration.calibration import Calibration
 from neckar.calibration.measure.bench import Bench, Chip
 from neckar.calibration.measure.binary import binary_search, noisy_binary_search
 from neckar.calibration.measure.converter import calibrate_cadc
+from neckar.calibration.measure.journal import Checkpoint, Cost, Journal, Progress
 from neckar.calibration.measure.linear import linear_search
 from neckar.calibration.measure.membrane import SHORTEST_S, search_membrane_time
 from neckar.calibration.measure.outcome import Outcome, Span
@@ -33,8 +35,12 @@ from neckar.errors import UnsupportedFeatureError
 
 __all__ = [
     "Bench",
+    "Checkpoint",
     "Chip",
+    "Cost",
+    "Journal",
     "Outcome",
+    "Progress",
     "Span",
     "Stage",
     "binary_search",
@@ -53,7 +59,7 @@ __all__ = [
 ]
 
 
-def measure(chip: Chip, target: ChipTarget, seed: int = 0) -> Calibration:
+def measure(chip: Chip, target: ChipTarget, seed: int = 0, journal: Journal | None = None, progress: Progress | None = None) -> Calibration:
     """Return the codes at which a chip does what was asked, found by experiments.
 
     Parameters
@@ -63,11 +69,16 @@ def measure(chip: Chip, target: ChipTarget, seed: int = 0) -> Calibration:
     target : PotentialTarget
     seed : int
         Of the searches' start codes.
+    journal : Journal, optional
+        Keeps finished stages. What it has kept of an interrupted calibration is not measured again.
+    progress : callable, optional
+        Told before each stage its name, number and how many there are.
 
     Returns
     -------
     Calibration
-        Its provenance is that of the recordings; ``chip_time_s`` is what the experiments take on silicon, ``programs`` their number.
+        Its provenance is that of the recordings; ``chip_time_s`` is what the experiments take on silicon, ``programs`` their number, ``stages`` both for
+        each stage, as JSON.
 
     Raises
     ------
@@ -84,12 +95,31 @@ def measure(chip: Chip, target: ChipTarget, seed: int = 0) -> Calibration:
             f"calibration by measurement of a membrane time constant of {np.min(target.tau_mem_s):g} s is not part of this version; allowed is "
             f'{SHORTEST_S:g} s and more, which the CADC can follow. Ask for a longer one, or use method="oracle".'
         )
-    bench = Bench(chip)
-    success: dict[str, NDArray[np.bool_]] = {}
-    for stage in plan(target):
+    bench, costs, success = Bench(chip), list[Cost](), dict[str, NDArray[np.bool_]]()
+    stages = plan(target)
+    if journal is not None and (kept := journal.kept()) is not None and [cost.stage for cost in kept.costs] == [s.name for s in stages[: len(kept.costs)]]:
+        _resume(bench, kept)
+        costs, success = list(kept.costs), dict(kept.success)
+    for number, stage in enumerate(stages):
+        if number < len(costs):
+            continue
+        if progress is not None:
+            progress(stage.name, number, len(stages))
+        chip_s, programs = bench.chip_s, bench.programs
         success |= stage.run(bench, keyed_generator(seed, stage.name))
+        costs.append(Cost(stage.name, bench.chip_s - chip_s, bench.programs - programs))
+        if journal is not None:
+            journal.keep(Checkpoint(tuple(costs), bench.codes, bench.sent, bench.findings, success, bench.provenance))
     bench.write()
-    return Calibration(target=target, fields=bench.codes, success=success, provenance=_provenance(bench))
+    if progress is not None:
+        progress("", len(stages), len(stages))
+    return Calibration(target=target, fields=bench.codes, success=success, provenance=_provenance(bench, costs))
+
+
+def _resume(bench: Bench, kept: Checkpoint) -> None:
+    """Bring a bench to where an interrupted calibration stopped."""
+    bench.codes, bench.sent, bench.findings, bench.provenance = dict(kept.codes), dict(kept.sent), dict(kept.findings), kept.provenance
+    bench.chip_s, bench.programs = sum(cost.chip_s for cost in kept.costs), sum(cost.programs for cost in kept.costs)
 
 
 def plan(target: PotentialTarget) -> tuple[Stage, ...]:
@@ -107,7 +137,7 @@ def _missing(target: ChipTarget) -> str:
     return "currents of the synapses, drivers"
 
 
-def _provenance(bench: Bench) -> dict[str, str]:
+def _provenance(bench: Bench, costs: Sequence[Cost]) -> dict[str, str]:
     """Return where the calibration comes from, as texts: what the recordings say."""
     origin = bench.provenance
     assert origin is not None  # some program ran
@@ -124,4 +154,5 @@ def _provenance(bench: Bench) -> dict[str, str]:
         "model_version": origin.model_version,
         "chip_time_s": repr(round(bench.chip_s, 6)),
         "programs": str(bench.programs),
+        "stages": json.dumps([[cost.stage, round(cost.chip_s, 6), cost.programs] for cost in costs]),
     }

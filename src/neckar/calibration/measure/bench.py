@@ -42,6 +42,10 @@ class Bench:
     ----------
     codes : dict of str to ndarray
         Whole fields that were set so far.
+    sent : dict of str to ndarray
+        Whole fields as the last program left them on the chip.
+    findings : dict of str to ndarray
+        What a stage leaves for later ones beside the codes, by name; stages share nothing else.
     chip_s : float
         Time that the programs so far take on silicon, s: configuration with the settling of analog cells, hardware and transfer.
     programs : int
@@ -52,8 +56,9 @@ class Bench:
 
     def __init__(self, chip: Chip) -> None:
         self._chip = chip
-        self._sent: dict[str, NDArray[Any]] = {}
         self.codes: dict[str, NDArray[Any]] = {}
+        self.sent: dict[str, NDArray[Any]] = {}
+        self.findings: dict[str, NDArray[Any]] = {}
         self.chip_s = 0.0
         self.programs = 0
         self.provenance: Provenance | None = None
@@ -161,12 +166,12 @@ class Bench:
         **parts
             Other parts of the Program; nothing is recorded by default.
         """
-        wanted = {**{name: TABLE[name].default_array() for name in self._sent}, **self.codes}
-        news = {name: array for name, array in wanted.items() if name not in self._sent or not np.array_equal(self._sent[name], array)}
+        wanted = {**{name: TABLE[name].default_array() for name in self.sent}, **self.codes}
+        news = {name: array for name, array in wanted.items() if name not in self.sent or not np.array_equal(self.sent[name], array)}
         parts.setdefault("record", Record(spikes=()))
         program = Program(machine="brainscales2", config=news, snippets=snippets, **parts)
         recording = self._chip.run(program)
-        self._sent = {**wanted, **{name: array for snippet in snippets for name, array in snippet.config.items()}}
+        self.sent = {**wanted, **{name: array for snippet in snippets for name, array in snippet.config.items()}}
         cost = recording.cost
         self.chip_s += cost.hardware_s + cost.configuration_s + cost.transfer_s
         self.programs += 1

@@ -1,0 +1,141 @@
+"""Calibrations by measurement that are kept: measured once for a chip, a target and a version, by one process, however often it is interrupted.
+
+A folder holds a configuration file per finished calibration, named after the chip and a digest of all that it depends on, and beside it, while somebody
+measures, a journal of the stages that are finished (:mod:`neckar.calibration.journal`) and a lock. Of two processes that want the same calibration one
+measures and the other waits for its result; if the first dies, the lock is free and the second goes on after the last finished stage.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+
+import neckar
+from neckar.calibration import measure
+from neckar.calibration.calibration import Calibration
+from neckar.calibration.files import locked, sweep, write_whole
+from neckar.calibration.journal import FileJournal, NumberedChip
+from neckar.calibration.measure import Progress
+from neckar.calibration.targets import ChipTarget, key_of
+from neckar.chip.effects import Effects
+from neckar.chip.machine import MODEL_VERSION
+from neckar.chip.specimen import Specimen
+from neckar.errors import CalibrationCacheError, FileFormatError
+from neckar.facts import brainscales2 as facts
+from neckar.lab import Lab
+
+_log = logging.getLogger(__name__)
+
+LAYOUT_VERSION = 1
+_unwritten: dict[Path, Calibration] = {}
+
+
+def key(specimen: Specimen, effects: Effects, target: ChipTarget, seed: int = 0) -> str:
+    """Return a text that changes with everything that a measured calibration depends on."""
+    acts: dict[str, object] = {"seed": specimen.seed, "statistics_version": specimen.statistics_version}
+    if effects.mismatch:
+        acts["overrides"] = specimen.overrides_digest
+    if effects.drift:
+        acts["age_h"] = specimen.age_h
+    versions = {"layout": LAYOUT_VERSION, "neckar": neckar.__version__, "model": MODEL_VERSION, "facts": facts_digest()}
+    return json.dumps({"chip": acts, "effects": effects.as_dict(), "target": key_of(target), "seed": seed, **versions}, sort_keys=True)
+
+
+def facts_digest() -> str:
+    """Return a digest of all constants of the machine."""
+    numbers = sorted((name, value) for name, value in vars(facts).items() if name.isupper())
+    return hashlib.sha256(repr(numbers).encode()).hexdigest()
+
+
+def path_of(folder: Path, specimen: Specimen, effects: Effects, target: ChipTarget, seed: int = 0) -> Path:
+    """Return where a measured calibration lies, whether it was made or not."""
+    digest = hashlib.sha256(key(specimen, effects, target, seed).encode()).hexdigest()
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in specimen.id)
+    return folder / f"{name}-{type(target).__name__}-{digest[:20]}.pbin"
+
+
+def measured(
+    folder: Path, specimen: Specimen, target: ChipTarget, effects: Effects | None = None, seed: int = 0, progress: Progress | None = None
+) -> Calibration:
+    """Return a calibration by measurement: the kept one, or a new one, which goes on after the last finished stage of an interrupted one.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the cache. Made if it does not exist.
+    specimen : Specimen
+    target : PotentialTarget, SpikingTarget, HagenTarget or HagenSyninTarget
+    effects : Effects, optional
+        All by default.
+    seed : int
+        Of the searches and of the lab.
+    progress : callable, optional
+        As of :func:`neckar.calibration.measure.measure`; not called for a kept calibration.
+
+    Raises
+    ------
+    CalibrationCacheError
+        If the folder cannot be written; names it and the remedy. If that shows after the measurement, the error has the calibration as an attribute, and
+        the next call in this process returns it without measuring.
+    """
+    effects = effects or Effects()
+    path = path_of(folder, specimen, effects, target, seed)
+    if path in _unwritten:
+        return _written(path, _unwritten.pop(path))
+    if (found := _read(path)) is not None:
+        return found
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            sweep(folder)
+            stack.enter_context(locked(path.with_suffix(".lock"), f"measuring the virtual chip {specimen.id} for {path}"))
+        except OSError as error:
+            raise _refused(folder, specimen.id, error) from error
+        return _read(path) or _measured(path, specimen, target, effects, seed, progress)
+
+
+def _measured(path: Path, specimen: Specimen, target: ChipTarget, effects: Effects, seed: int, progress: Progress | None) -> Calibration:
+    """Measure and write the result."""
+    chip = NumberedChip(Lab(chip=specimen, effects=effects, instruments="silicon", seed=seed, executor="inline"))
+    journal = FileJournal(path.with_suffix(".journal"), chip)
+    found = measure.measure(chip, target, seed, journal, progress)
+    try:
+        write_whole(path, found.dumps())
+    except OSError as error:
+        _unwritten[path] = found
+        raise _refused(path.parent, specimen.id, error, found) from error
+    journal.remove()
+    return found
+
+
+def _written(path: Path, found: Calibration) -> Calibration:
+    """Try again to write what this process measured, and return it either way."""
+    try:
+        write_whole(path, found.dumps())
+    except OSError as error:
+        _unwritten[path] = found
+        _log.warning("%s", _refused(path.parent, found.provenance["chip"], error, found))
+    return found
+
+
+def _read(path: Path) -> Calibration | None:
+    """Return a kept calibration; None if there is none, or none that is whole."""
+    try:
+        return Calibration.loads(path.read_bytes(), f"file {str(path)!r}")
+    except OSError:  # not there; what else may be wrong with the folder shows when it is written
+        return None
+    except FileFormatError as error:
+        _log.warning("%s; it is measured again", error)
+        return None
+
+
+def _refused(folder: Path, chip: str, error: OSError, found: Calibration | None = None) -> CalibrationCacheError:
+    kept = "" if found is None else " The finished calibration is not lost: it is the error's attribute `calibration`, and asking again here returns it."
+    return CalibrationCacheError(
+        f"the calibration of the virtual chip {chip} cannot be kept in {folder}: {error}. Make room there, or name another folder (of the command line and "
+        f"the front ends by the environment variable NECKAR_CALIBRATION_CACHE).{kept}",
+        found,
+    )

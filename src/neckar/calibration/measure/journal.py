@@ -1,0 +1,71 @@
+"""What an interrupted measurement needs to go on after its last finished stage.
+
+A journal is asked once, before the first stage, and told after each one. Where it keeps things is its own affair: :mod:`neckar.calibration.journal` keeps
+them in files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.program import Provenance
+
+Progress = Callable[[str, int, int], None]
+"""Told the name of a stage that begins, its number from 0, and how many there are; at the end ``("", n, n)``."""
+
+
+class Cost(NamedTuple):
+    """What a stage takes on silicon.
+
+    Attributes
+    ----------
+    stage : str
+    chip_s : float
+        s.
+    programs : int
+    """
+
+    stage: str
+    chip_s: float
+    programs: int
+
+
+class Checkpoint(NamedTuple):
+    """A bench between two stages.
+
+    Attributes
+    ----------
+    costs : tuple of Cost
+        The finished stages, in order.
+    codes : mapping of str to ndarray
+        Whole fields that were set so far.
+    sent : mapping of str to ndarray
+        Whole fields as the chip holds them. Empty for a chip that was reset since: all codes are written again, and their cells jitter anew.
+    findings : mapping of str to ndarray
+        What stages left for later ones beside the codes.
+    success : mapping of str to ndarray of bool
+        What was reached so far.
+    provenance : Provenance or None
+        Of the last recording.
+    """
+
+    costs: tuple[Cost, ...]
+    codes: Mapping[str, NDArray[Any]]
+    sent: Mapping[str, NDArray[Any]]
+    findings: Mapping[str, NDArray[Any]]
+    success: Mapping[str, NDArray[np.bool_]]
+    provenance: Provenance | None
+
+
+class Journal(Protocol):
+    """Keeps the finished stages of one calibration: of one chip, with one target and one seed."""
+
+    def kept(self) -> Checkpoint | None:
+        """Return where the calibration stopped; None if there is nothing to go on from."""
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Keep what the last stage left. Must not fail where a calibration could still succeed."""

@@ -1,0 +1,341 @@
+"""Measured calibrations that are kept: interruptions, several processes, full disks, damaged files."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neckar.calibration import Calibration, PotentialTarget, cache, calibrate, measure
+from neckar.calibration.files import locked, write_whole
+from neckar.calibration.journal import FileJournal, NumberedChip
+from neckar.calibration.measure import Stage
+from neckar.chip.config import ChipConfig
+from neckar.chip.effects import Effects
+from neckar.chip.specimen import Specimen
+from neckar.errors import CalibrationCacheError
+from neckar.lab import Lab
+from neckar.program import Program, Snippet
+
+CHIP = Specimen.from_seed(7)
+TARGET = PotentialTarget()
+SEVEN_HUNDRED_MS = ("converter", "neurons", "leak", "reset")
+
+
+@pytest.fixture
+def short(monkeypatch) -> list[str]:
+    """Leave out the stage that takes longest; return the names of the stages that run."""
+    ran: list[str] = []
+    whole = measure.plan
+
+    def noted(stage: Stage) -> Stage:
+        def run(bench, rng):
+            ran.append(stage.name)
+            return stage.run(bench, rng)
+
+        return stage._replace(run=run)
+
+    monkeypatch.setattr(measure, "plan", lambda target: tuple(noted(stage) for stage in whole(target) if stage.name in SEVEN_HUNDRED_MS))
+    return ran
+
+
+@pytest.fixture
+def unwritten(monkeypatch) -> dict[Path, Calibration]:
+    empty: dict[Path, Calibration] = {}
+    monkeypatch.setattr(cache, "_unwritten", empty)
+    return empty
+
+
+def interrupt_before(stage: str):
+    def progress(name: str, number: int, count: int) -> None:
+        if name == stage:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def names(folder: Path) -> set[str]:
+    return {path.suffix for path in folder.iterdir()}
+
+
+# ---- Interruption
+
+
+def test_an_interrupted_calibration_goes_on_after_the_last_finished_stage_and_has_the_same_bits(short, tmp_path):
+    whole = calibrate(CHIP, TARGET, "measurement")
+    assert short == list(SEVEN_HUNDRED_MS)
+    short.clear()
+    for stage in ("neurons", "leak", "reset"):
+        with pytest.raises(KeyboardInterrupt):
+            calibrate(CHIP, TARGET, "measurement", cache=tmp_path, progress=interrupt_before(stage))
+    found = calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
+    assert short == list(SEVEN_HUNDRED_MS)  # each once, in four calls
+    assert found == whole
+    assert found.provenance == whole.provenance  # chip time and programs of all calls
+    assert names(tmp_path) == {".pbin", ".lock"}  # what was kept in between is gone
+
+
+def test_a_kept_calibration_is_returned_without_measuring(short, tmp_path):
+    first = calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
+    short.clear()
+    assert calibrate(CHIP, TARGET, "measurement", cache=tmp_path) == first
+    assert short == []
+
+
+def test_a_stage_that_was_damaged_is_measured_again(short, tmp_path, caplog):
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(CHIP, TARGET, "measurement", cache=tmp_path, progress=interrupt_before("leak"))
+    for path in tmp_path.glob("*.journal/*-chip.h5"):
+        path.write_bytes(path.read_bytes()[:1000])
+    short.clear()
+    calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
+    assert short == list(SEVEN_HUNDRED_MS)
+    assert "measured again" in caplog.text
+
+
+def test_a_damaged_calibration_is_measured_again(short, tmp_path, caplog):
+    first = calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
+    (path,) = tmp_path.glob("*.pbin")
+    path.write_bytes(path.read_bytes()[:300])
+    assert calibrate(CHIP, TARGET, "measurement", cache=tmp_path) == first
+    assert "measured again" in caplog.text
+
+
+class Memory:
+    """A journal that cannot keep the chip: after a reset all codes are written again."""
+
+    checkpoint: measure.Checkpoint | None = None
+
+    def kept(self) -> measure.Checkpoint | None:
+        return self.checkpoint and self.checkpoint._replace(sent={})
+
+    def keep(self, checkpoint: measure.Checkpoint) -> None:
+        self.checkpoint = checkpoint._replace(codes=dict(checkpoint.codes))
+
+
+def test_finished_stages_are_taken_over_by_a_chip_that_was_reset(short):
+    journal, stopped = Memory(), interrupt_before("reset")
+    lab = Lab(chip=CHIP, effects=Effects(), instruments="silicon", seed=0)
+    with pytest.raises(KeyboardInterrupt):
+        measure.measure(lab.session(), TARGET, journal=journal, progress=stopped)
+    assert journal.checkpoint is not None
+    kept = dict(journal.checkpoint.codes)
+    with lab.session() as session:
+        found = measure.measure(session, TARGET, journal=journal)
+        assert session.state is not None
+        np.testing.assert_array_equal(session.state.registers["leak_v_leak"], found.fields["leak_v_leak"])
+    assert short == list(SEVEN_HUNDRED_MS)
+    assert found.reached().all()
+    for name in set(kept) - {"reset_v_reset"}:
+        np.testing.assert_array_equal(found.fields[name], kept[name], err_msg=name)
+    assert found.provenance["programs"] == str(sum(cost.programs for cost in journal.checkpoint.costs) + 1)  # the last one writes the result
+
+
+def test_what_stages_leave_for_later_ones_survives(tmp_path):
+    chip = NumberedChip(Lab(chip=CHIP))
+    chip.run(Program(machine="brainscales2", config=ChipConfig.default().as_mapping(), snippets=(Snippet(100),)))
+    findings = {"strength": np.linspace(0, 1, 512).reshape(256, 2), "strongest": np.float64(3.5), "which": np.arange(3)}
+    cost = measure.Cost("one", 0.1 + 0.2, 1)
+    FileJournal(tmp_path, chip).keep(measure.Checkpoint((cost,), {}, {}, findings, {"leak_v_leak": np.arange(512) > 3}, None))
+    kept = FileJournal(tmp_path, NumberedChip(Lab(chip=CHIP))).kept()
+    assert kept is not None
+    assert kept.costs == (cost,)
+    for name, array in findings.items():
+        np.testing.assert_array_equal(kept.findings[name], array)
+        assert kept.findings[name].shape == np.shape(array)
+
+
+def test_everything_that_changes_a_calibration_changes_its_key():
+    aged = Specimen.from_seed(7, age_h=5.0)
+    keys = [
+        cache.key(CHIP, Effects(), TARGET),
+        cache.key(Specimen.from_seed(8), Effects(), TARGET),
+        cache.key(aged, Effects(), TARGET),
+        cache.key(CHIP, Effects(noise=False), TARGET),
+        cache.key(CHIP, Effects(), PotentialTarget(leak=81)),
+        cache.key(CHIP, Effects(), TARGET, seed=1),
+        cache.key(Specimen("chip-7", 7, overrides={"chip_leak_offset": np.array(3.0)}), Effects(), TARGET),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert cache.key(Specimen("my chip", 7), Effects(), TARGET) == keys[0]
+    assert cache.key(aged, Effects(drift=False), TARGET) == cache.key(CHIP, Effects(drift=False), TARGET)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from neckar.calibration import PotentialTarget, calibrate
+from neckar.chip.specimen import Specimen
+calibrate(Specimen.from_seed(7), PotentialTarget(), "measurement", cache=Path(sys.argv[1]), progress=lambda *stage: print(*stage, flush=True))
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_kill_9_at_any_stage_loses_no_finished_stage(tmp_path):
+    """A process per stage, killed when it says that the stage begins; the last one finishes, with the bits of an uninterrupted calibration."""
+    begun = []
+    for _ in range(8):
+        process = start(tmp_path)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.split()[0] not in begun:
+                begun.append(line.split()[0])
+                process.send_signal(signal.SIGKILL)
+                break
+            assert line.split()[0] == begun[-1]  # the stage in which the last one was killed comes first
+        process.wait(timeout=60)
+        if process.returncode == 0 or process.stdout.read():
+            break
+    assert begun[:2] == ["converter", "neurons"]
+    process = start(tmp_path)
+    assert process.wait(timeout=60) == 0
+    assert calibrate(CHIP, TARGET, "measurement", cache=tmp_path) == calibrate(CHIP, TARGET, "measurement")
+
+
+# ---- Several at once
+
+
+def test_of_two_at_once_one_measures_and_the_other_waits_for_its_result(short, tmp_path, caplog):
+    found: list[Calibration] = []
+    caplog.set_level(logging.WARNING)
+    threads = [threading.Thread(target=lambda: found.append(calibrate(CHIP, TARGET, "measurement", cache=tmp_path))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert found[0] == found[1]
+    assert short == list(SEVEN_HUNDRED_MS)
+    assert "waiting for it" in caplog.text
+
+
+@pytest.mark.slow
+def test_two_processes_leave_one_whole_calibration(tmp_path):
+    processes = [start(tmp_path) for _ in range(2)]
+    said = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert sorted(len(text.splitlines()) for text in said) == [0, 7]  # one measured six stages, the other none
+    assert names(tmp_path) == {".pbin", ".lock"}
+
+
+HOLDER = """
+import pathlib, sys, time
+from neckar.calibration.files import locked
+with locked(pathlib.Path(sys.argv[1]), "x"):
+    print(1, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_whose_holder_was_killed_is_free(tmp_path):
+    path = tmp_path / "x.lock"
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"1\n"
+    taken = threading.Event()
+
+    def take() -> None:
+        with locked(path, "x"):
+            taken.set()
+
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
+    assert not taken.wait(0.2)
+    holder.send_signal(signal.SIGKILL)
+    holder.wait(timeout=10)
+    assert taken.wait(10)
+
+
+# ---- A disk that refuses
+
+
+def full(monkeypatch, suffixes: tuple[str, ...]) -> None:
+    """Let writes of files with these suffixes fail after some bytes, as on a full disk."""
+    real = Path.write_bytes
+
+    def write(self: Path, data: bytes) -> int:
+        if any(suffix in self.name for suffix in suffixes):
+            real(self, data[:50])
+            raise OSError(28, "No space left on device")
+        return real(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+
+
+def test_a_full_disk_does_not_lose_a_finished_calibration(short, unwritten, tmp_path, monkeypatch, caplog):
+    with monkeypatch.context() as patch:
+        full(patch, (".pbin", ".h5"))
+        with pytest.raises(CalibrationCacheError, match="No space left") as caught:
+            calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
+        assert str(tmp_path) in str(caught.value)
+        assert "NECKAR_CALIBRATION_CACHE" in str(caught.value)
+        assert isinstance(caught.value, OSError)
+        assert caplog.text.count("finished stages cannot be kept") == 1
+        assert short == list(SEVEN_HUNDRED_MS)
+        found = caught.value.calibration
+        assert calibrate(CHIP, TARGET, "measurement", cache=tmp_path) == found  # still full, still there
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert calibrate(CHIP, TARGET, "measurement", cache=tmp_path) == found
+    assert short == list(SEVEN_HUNDRED_MS)
+    (path,) = tmp_path.glob("*.pbin")
+    assert Calibration.loads(path.read_bytes()) == found
+    assert unwritten == {}
+
+
+def test_a_folder_that_cannot_be_made_is_named_before_anything_is_measured(short, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CalibrationCacheError, match="another folder") as caught:
+        calibrate(CHIP, TARGET, "measurement", cache=tmp_path / "file" / "folder")
+    assert short == []
+    assert caught.value.calibration is None
+
+
+def test_an_error_of_the_measurement_itself_is_not_taken_for_one_of_the_cache(short, tmp_path, monkeypatch):
+    def broken(*_: object) -> None:
+        raise OSError("the chip's link is down")
+
+    with pytest.raises(OSError, match="link is down") as caught:
+        calibrate(CHIP, TARGET, "measurement", cache=tmp_path, progress=broken)
+    assert not isinstance(caught.value, CalibrationCacheError)
+
+
+LIMITED = """
+import pathlib, resource, sys
+from neckar.calibration.files import write_whole
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_whole(pathlib.Path(sys.argv[1]), bytes(5000))
+except OSError as error:
+    print(error)
+"""
+
+
+def test_a_file_system_with_a_limit_leaves_no_part_of_a_file(tmp_path):
+    """The operating system itself refuses: a limit on the size of files, in a process of its own."""
+    path = tmp_path / "file"
+    said = subprocess.run([sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "File too large" in said
+    assert list(tmp_path.iterdir()) == []
+    write_whole(path, bytes(5000))
+    assert path.stat().st_size == 5000
+
+
+def test_leftovers_of_killed_writers_are_swept_and_fresh_ones_are_not(short, tmp_path):
+    old, fresh = tmp_path / ".a.0.tmp", tmp_path / ".b.1.tmp"
+    for path in (old, fresh):
+        path.write_bytes(b"")
+    os.utime(old, (time.time() - 7200,) * 2)
+    calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
+    assert not old.exists()
+    assert fresh.exists()

@@ -13,6 +13,7 @@ from codes import TABLE, Codes
 from neckar.chip.cadc import ACAUSAL, CAUSAL, CadcTransfer, channels_of
 from neckar.chip.machine import Chip
 from neckar.chip.transfer import MadcTransfer
+from neckar.facts import brainscales2 as facts
 from neckar.program import Events, Recording
 
 QUIET = {"threshold_enable": False}
@@ -81,6 +82,25 @@ def psp(chip: Chip, codes: Codes, sign: int, weight: int = 32) -> Floats:
     """Return the height of the mean answer of each circuit to one event of one synapse, MADC LSB per weight unit; negative for inhibition."""
     v = averaged(chip, run(chip, {**stimulated(codes, sign, weight), **QUIET}, 120, probed(["v"], ALL, 0.5), entries=events(100.0, n_entries=TRIALS)))
     return (v[216:226].mean(axis=0) - v[140:198].mean(axis=0)) / weight
+
+
+def driver_amplitudes(chip: Chip, codes: Codes, label: int = 0, n_drivers: int = 128) -> Floats:
+    """Return the step of the line by one event of each driver, CADC LSB of a nominal converter, shape (hemisphere, driver).
+
+    Each driver of both hemispheres answers in an entry of its own; the drop of the line is the mean over its 256 columns.
+    """
+    mode = TABLE["synapse_row_mode"].default_array()
+    mode[:, ::2] = 1
+    rows = {"synapse_row_mode": mode, "synapse_weight": 63, "driver_enable_receiver": True, "driver_row_address_compare_mask": 31}
+    entries = [[(1000, (d % 4) << 14 | (d // 4) << 6 | label)] for d in range(n_drivers)]
+    recording = run(chip, {**codes, **rows, **QUIET}, 12, probed(["s_exc"], ALL, 0.5), entries=Events.from_lists(entries))
+    peak = recording.probe[0].value[:, 0].max(axis=1)  # (entry, circuit)
+    return (peak.reshape(n_drivers, 2, 256).mean(axis=2) / facts.CADC_STEP.value).T
+
+
+def of_blocks(amplitudes: Floats) -> Floats:
+    """Return amplitudes by CapMem block: even drivers west, odd ones east."""
+    return np.concatenate([amplitudes[:, ::2], amplitudes[:, 1::2]])
 
 
 def averaged(chip: Chip, recording: Recording) -> Floats:

@@ -13,7 +13,7 @@ import calibrated as measure
 import numpy as np
 import pytest
 from chips import ALL, OTHERS, SPECIMEN, Floats, assert_four_of_five, chip, probed, run
-from codes import TABLE, Codes
+from codes import Codes
 
 from neckar.calibration import NIGHTLY, CorrelationTarget, NeuronTarget, SpikingTarget, calibrate
 from neckar.chip.cadc import CadcTransfer
@@ -181,23 +181,7 @@ def test_a24_without_calibration_they_do_not():
     assert default.codes(np.full(1024, 0.6), np.arange(1024)).astype(float).std() > 3
 
 
-# ---- A25 and A22: drivers. Each driver of both hemispheres answers in an entry of its own; the drop of the line is the mean over its 256 columns
-
-
-def driver_amplitudes(chip: Chip, codes: Codes, label: int = 0, n_drivers: int = 128) -> Floats:
-    """Return the step of the line by one event of each driver, CADC LSB, shape (hemisphere, driver)."""
-    mode = TABLE["synapse_row_mode"].default_array()
-    mode[:, ::2] = 1
-    rows = {"synapse_row_mode": mode, "synapse_weight": 63, "driver_enable_receiver": True, "driver_row_address_compare_mask": 31}
-    entries = [[(1000, (d % 4) << 14 | (d // 4) << 6 | label)] for d in range(n_drivers)]
-    recording = run(chip, {**codes, **rows, **measure.QUIET}, 12, probed(["s_exc"], ALL, 0.5), entries=Events.from_lists(entries))
-    peak = recording.probe[0].value[:, 0].max(axis=1)  # (entry, circuit)
-    return (peak.reshape(n_drivers, 2, 256).mean(axis=2) / facts.CADC_STEP.value).T
-
-
-def of_blocks(amplitudes: Floats) -> Floats:
-    """Return amplitudes by CapMem block: even drivers west, odd ones east."""
-    return np.concatenate([amplitudes[:, ::2], amplitudes[:, 1::2]])
+# ---- A25 and A22: drivers
 
 
 def test_a25_offsets_make_drivers_equal():
@@ -207,8 +191,8 @@ def test_a25_offsets_make_drivers_equal():
     """
     at_v_stp = {"stp_v_charge_0": 180, "stp_v_recover_0": 180, "driver_enable_stp": True, "driver_utilization": 15}
     codes = {**calibrated(SPECIMEN), **at_v_stp}
-    after = of_blocks(driver_amplitudes(SPECIMEN, codes))
-    before = of_blocks(driver_amplitudes(SPECIMEN, {**codes, "driver_offset": 7}))
+    after = measure.of_blocks(measure.driver_amplitudes(SPECIMEN, codes))
+    before = measure.of_blocks(measure.driver_amplitudes(SPECIMEN, {**codes, "driver_offset": 7}))
     assert np.all(after.std(axis=1) / after.mean(axis=1) < 0.03)
     assert np.all(before.std(axis=1) > 3 * after.std(axis=1))
 
@@ -216,7 +200,7 @@ def test_a25_offsets_make_drivers_equal():
 def test_a22_drivers_follow_the_activation_in_matrix_multiplication():
     """Monotonic in the activation; drivers differ by less than an eighth of the range [calix test_hagen_input.py]."""
     codes = dict(calibrate(SPECIMEN.specimen, NIGHTLY["hagen_synin"]).fields)
-    sweep = np.array([driver_amplitudes(SPECIMEN, codes, 32 - activation, 16) for activation in (1, 2, 3, 8, 16, 24, 29, 31)])
+    sweep = np.array([measure.driver_amplitudes(SPECIMEN, codes, 32 - activation, 16) for activation in (1, 2, 3, 8, 16, 24, 29, 31)])
     means = sweep.mean(axis=(1, 2))
     assert np.all(np.diff(means) > 0)
     assert means[4] / means[7] == pytest.approx(16 / 31, abs=0.02)

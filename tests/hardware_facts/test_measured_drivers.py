@@ -1,0 +1,73 @@
+"""Rows A22 and A25: synapse drivers that a measuring calibration has made equal, measured on the running twin.
+
+Amplitudes are those of calix' tests, where an undisturbed pulse pulls its line down by some 60 LSB. Seeds are fixed: nothing here is random.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import calibrated as shown
+import numpy as np
+import pytest
+from chips import OTHERS, SPECIMEN, Floats
+from codes import Codes
+
+from neckar.calibration import CadcTarget, StpTarget
+from neckar.calibration.measure import Bench, calibrate_cadc
+from neckar.calibration.measure.drivers import search_offsets
+from neckar.calibration.settings import CIRCUIT_FIELDS, NEURONS
+from neckar.chip.machine import Chip
+from neckar.facts import registers
+from neckar.lab import Lab
+
+TABLE = registers("brainscales2")
+
+
+@cache
+def with_offsets(chip: Chip) -> Codes:
+    """Return the codes after the search of the offsets; the currents of the synapses are not equalised, so amplitudes are relative to their block."""
+    with Lab(chip=chip.specimen, effects=chip.effects, instruments="silicon", seed=0).session() as session:
+        bench = Bench(session)
+        calibrate_cadc(bench, CadcTarget())
+        bench.set(**{name: TABLE[name].default_array() for name in CIRCUIT_FIELDS})
+        bench.set(**NEURONS, syn_i_bias_dac=600)
+        assert search_offsets(bench, StpTarget()).mean() > 0.97
+        bench.write()
+    return dict(bench.codes)
+
+
+def block_spreads(chip: Chip, codes: Codes) -> Floats:
+    """Return the standard deviation of the amplitudes in each block at the voltage of the calibration, LSB."""
+    at_v_stp = {"stp_v_charge_0": 180, "stp_v_recover_0": 180, "driver_enable_stp": True}
+    lossless = Chip(chip.specimen, replace(chip.effects, event_loss=False), instruments="open")
+    blocks = shown.of_blocks(shown.driver_amplitudes(lossless, {**codes, **at_v_stp}))
+    return blocks.std(axis=1) / blocks.mean(axis=1) * 60
+
+
+def check_offsets(chip: Chip) -> None:
+    codes = with_offsets(chip)
+    after, before = block_spreads(chip, codes), block_spreads(chip, {**codes, "driver_offset": 7})
+    assert after.max() < 2
+    assert (before - after).min() > 1
+
+
+def test_a25_offsets_make_drivers_equal():
+    """Spread of each block below 2 LSB and lowered by more than 1 [calix test_stp_calibration.py]; a step of the offset is 2.8 LSB, which leaves 0.8."""
+    check_offsets(SPECIMEN)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(5))
+def test_a25_offsets_make_the_drivers_of_other_chips_equal(number):
+    check_offsets(OTHERS[number])
+
+
+def test_the_result_says_what_was_asked_and_leaves_drivers_off():
+    codes = with_offsets(SPECIMEN)
+    for name, value in (("stp_v_charge_0", 100), ("stp_v_recover_0", 400), ("stp_v_charge_1", 330), ("stp_v_recover_1", 50), ("stp_i_ramp", 600)):
+        assert (codes[name] == value).all(), name
+    assert not codes["driver_enable_stp"].any()
+    for name in ("synapse_weight", "synapse_row_mode", "driver_enable_receiver", "excitatory_input_i_bias_tau"):
+        np.testing.assert_array_equal(codes.get(name, TABLE[name].default_array()), TABLE[name].default_array(), err_msg=name)

@@ -110,7 +110,29 @@ class Bench:
             If rows were lost, so that nothing can be said about the circuits.
         """
         ticks = ticks_of(np.atleast_1d(at_us))
-        return self._rows(ticks, (snippet(ticks[-1] + _AFTER_LAST),), 1, neuron_reset=neuron_reset)[0]
+        return self._rows(ticks, (snippet(ticks[-1] + _AFTER_LAST),), Events.empty(1), neuron_reset=neuron_reset)[0]
+
+    def answers(self, at_us: ArrayLike, entries: Events) -> NDArray[np.int64]:
+        """Return readings of all membranes in trials with input events, each from rest.
+
+        Parameters
+        ----------
+        at_us : array_like, shape (sample,)
+            As of :meth:`membranes`.
+        entries : Events
+            Those of each trial; ``Events.empty(n)`` for n trials without.
+
+        Returns
+        -------
+        ndarray, shape (trial, sample, circuit)
+
+        Raises
+        ------
+        ConfigurationError
+            As :meth:`membranes`.
+        """
+        ticks = ticks_of(np.atleast_1d(at_us))
+        return self._rows(ticks, (snippet(ticks[-1] + _AFTER_LAST),), entries)
 
     def relaxations(self, at_us: ArrayLike, on_us: float, off_us: float, current: int, trials: int) -> NDArray[np.int64]:
         """Return readings of all membranes before, during and after a constant current.
@@ -142,13 +164,14 @@ class Bench:
             *(snippet(n, constant_current_enable=flow) for n, flow in zip((off - on, max(int(ticks[-1]) - off, 0) + _AFTER_LAST), flows, strict=True)),
         )
         with self.changed(constant_current_i_offset=current, constant_current_enable=False):
-            values = self._rows(ticks, pieces, trials)
+            values = self._rows(ticks, pieces, Events.empty(trials))
         return values
 
-    def _rows(self, ticks: NDArray[np.int64], snippets: tuple[Snippet, ...], trials: int, **parts: Any) -> NDArray[np.int64]:
+    def _rows(self, ticks: NDArray[np.int64], snippets: tuple[Snippet, ...], entries: Events, **parts: Any) -> NDArray[np.int64]:
         """Return readings of all membranes at ticks of each trial, shape (trial, sample, circuit)."""
         record = Record(spikes=(), cadc=(CadcRecord(circuits=CIRCUITS, ticks=ticks),))
-        recording = self.run(snippets, record=record, entries=Events.empty(trials), **parts)
+        recording = self.run(snippets, record=record, entries=entries, **parts)
+        trials = entries.n_entries
         values = np.zeros((trials, len(ticks), len(CIRCUITS)), np.int64)
         for samples in recording.cadc:
             if len(samples.tick) != trials * len(ticks):

@@ -20,12 +20,13 @@ from neckar.calibration.measure.stage import Reached, Stage
 from neckar.calibration.settings import CIRCUIT_FIELDS, DITHER, NEURONS, RESET_BIAS
 from neckar.calibration.targets import PotentialTarget
 from neckar.facts import CAPMEM_MAX
+from neckar.program import Events
 
 RAMP_BIAS = 70
 """Constant current that makes neurons fire while their threshold is measured, LSB: every 0.3 ms, by 0.5 CADC LSB in a microsecond."""
 
 _ROWS_US = np.arange(100) * 5.0
-_SHIFTS_US = (0.0, 1.0, 2.0, 3.0, 4.0)
+_TRIALS = 5
 _LEVEL_US = 10.0 + 2.0 * np.arange(4)
 
 _LONG_REFRACTORY: dict[str, Any] = {"backend_clock_scale_fast": 9, "backend_clock_scale_slow": 9, "refractory_period_refractory_time": 255}
@@ -61,14 +62,15 @@ def set_neurons(bench: Bench, target: PotentialTarget, rng: np.random.Generator)
     bench.set(**NEURONS, excitatory_input_enable=False, inhibitory_input_enable=False)
     bench.set(
         membrane_capacitance_capacitance=np.asarray(target.membrane_capacitance).astype(np.int64),
-        reset_i_bias=_dithered(RESET_BIAS, rng),
-        leak_i_bias=_dithered(target.leak_bias, rng),
+        reset_i_bias=dithered(RESET_BIAS, rng),
+        leak_i_bias=dithered(target.leak_bias, rng),
     )
 
 
 def search_threshold(bench: Bench, target: ArrayLike, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Search the thresholds: without leak, a constant current makes the neurons fire from a low reset, and the highest reading counts."""
     silent = {"leak_i_bias": 0, "reset_v_reset": 0, "threshold_enable": True, "event_routing_enable_digital": False}
+    silent |= {"excitatory_input_enable": False, "inhibitory_input_enable": False}
     with bench.changed(**silent, constant_current_enable=True, constant_current_i_offset=RAMP_BIAS):
         return _search(bench, "threshold_v_threshold", target, lambda: _peaks(bench), rng)
 
@@ -81,13 +83,18 @@ def search_leak(bench: Bench, target: ArrayLike, rng: np.random.Generator) -> ND
 
 def search_reset(bench: Bench, target: ArrayLike, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Search the reset potentials of neurons that are held at reset by a refractory period of a millisecond."""
+    return _search(bench, "reset_v_reset", target, lambda: reset_levels(bench), rng)
+
+
+def reset_levels(bench: Bench) -> Values:
+    """Return the mean reading of each neuron while it is held at reset, shape (circuit,)."""
     with bench.changed(**_LONG_REFRACTORY, threshold_enable=False):
-        return _search(bench, "reset_v_reset", target, lambda: bench.membranes(_LEVEL_US, neuron_reset=True).mean(axis=0), rng)
+        return np.asarray(bench.membranes(_LEVEL_US, neuron_reset=True).mean(axis=0))
 
 
 def _peaks(bench: Bench) -> NDArray[np.int64]:
-    """Return the highest reading of each firing neuron: as many rows as the fast memory keeps, in runs whose rows fall between those of the others."""
-    return np.max([bench.membranes(_ROWS_US + shift).max(axis=0) for shift in _SHIFTS_US], axis=0)
+    """Return the highest reading of each firing neuron: as many rows as the fast memory keeps, in trials that begin anywhere between two spikes."""
+    return np.asarray(bench.answers(_ROWS_US, Events.empty(_TRIALS)).max(axis=(0, 1)))
 
 
 def _search(bench: Bench, field: str, target: ArrayLike, read: Callable[[], NDArray[Any]], rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -102,6 +109,6 @@ def _search(bench: Bench, field: str, target: ArrayLike, read: Callable[[], NDAr
     return found.reached
 
 
-def _dithered(code: int, rng: np.random.Generator) -> Codes:
+def dithered(code: int, rng: np.random.Generator) -> Codes:
     """Return a code for all circuits, spread so that cells of equal value do not disturb each other."""
     return rng.integers(code - DITHER, code + DITHER + 1, len(CIRCUITS))

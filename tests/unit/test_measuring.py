@@ -120,8 +120,8 @@ def test_the_result_says_where_it_comes_from_and_survives_a_file():
 
 
 def test_searches_measure_as_often_as_stated():
-    """Two ramps of 12, median and offset 2; three potentials of 13, five runs each for the threshold; a last one writes the result."""
-    assert len(measured()[1].programs) == 2 * 12 + 2 + 13 * 5 + 13 + 13 + 1
+    """Two ramps of 12, median and offset 2; three potentials of 13; a last one writes the result."""
+    assert len(measured()[1].programs) == 2 * 12 + 2 + 3 * 13 + 1
 
 
 # ---- Targets out of reach, and more than there is

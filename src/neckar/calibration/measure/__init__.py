@@ -12,16 +12,14 @@ In this version: the parallel converter, the potentials threshold, leak and rese
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
 from neckar.calibration.calibration import Calibration
+from neckar.calibration.measure.adjust import adjust_rates, refine_potentials
 from neckar.calibration.measure.bench import Bench, Chip
 from neckar.calibration.measure.binary import binary_search, noisy_binary_search
 from neckar.calibration.measure.converter import calibrate_cadc
+from neckar.calibration.measure.execution import run_stages
 from neckar.calibration.measure.journal import Checkpoint, Cost, Journal, Progress
 from neckar.calibration.measure.linear import linear_search
 from neckar.calibration.measure.membrane import SHORTEST_S, search_membrane_time
@@ -29,7 +27,7 @@ from neckar.calibration.measure.outcome import Outcome, Span
 from neckar.calibration.measure.potentials import search_leak, search_reset, search_threshold, set_neurons
 from neckar.calibration.measure.potentials import stages as potential_stages
 from neckar.calibration.measure.predictive import polynomial, predict
-from neckar.calibration.measure.stage import Stage, keyed_generator
+from neckar.calibration.measure.stage import Stage
 from neckar.calibration.targets import ChipTarget, HagenTarget, PotentialTarget, SpikingTarget
 from neckar.errors import UnsupportedFeatureError
 
@@ -43,6 +41,7 @@ __all__ = [
     "Progress",
     "Span",
     "Stage",
+    "adjust_rates",
     "binary_search",
     "calibrate_cadc",
     "linear_search",
@@ -51,6 +50,7 @@ __all__ = [
     "plan",
     "polynomial",
     "predict",
+    "refine_potentials",
     "search_leak",
     "search_membrane_time",
     "search_reset",
@@ -95,31 +95,7 @@ def measure(chip: Chip, target: ChipTarget, seed: int = 0, journal: Journal | No
             f"calibration by measurement of a membrane time constant of {np.min(target.tau_mem_s):g} s is not part of this version; allowed is "
             f'{SHORTEST_S:g} s and more, which the CADC can follow. Ask for a longer one, or use method="oracle".'
         )
-    bench, costs, success = Bench(chip), list[Cost](), dict[str, NDArray[np.bool_]]()
-    stages = plan(target)
-    if journal is not None and (kept := journal.kept()) is not None and [cost.stage for cost in kept.costs] == [s.name for s in stages[: len(kept.costs)]]:
-        _resume(bench, kept)
-        costs, success = list(kept.costs), dict(kept.success)
-    for number, stage in enumerate(stages):
-        if number < len(costs):
-            continue
-        if progress is not None:
-            progress(stage.name, number, len(stages))
-        chip_s, programs = bench.chip_s, bench.programs
-        success |= stage.run(bench, keyed_generator(seed, stage.name))
-        costs.append(Cost(stage.name, bench.chip_s - chip_s, bench.programs - programs))
-        if journal is not None:
-            journal.keep(Checkpoint(tuple(costs), bench.codes, bench.sent, bench.findings, success, bench.provenance))
-    bench.write()
-    if progress is not None:
-        progress("", len(stages), len(stages))
-    return Calibration(target=target, fields=bench.codes, success=success, provenance=_provenance(bench, costs))
-
-
-def _resume(bench: Bench, kept: Checkpoint) -> None:
-    """Bring a bench to where an interrupted calibration stopped."""
-    bench.codes, bench.sent, bench.findings, bench.provenance = dict(kept.codes), dict(kept.sent), dict(kept.findings), kept.provenance
-    bench.chip_s, bench.programs = sum(cost.chip_s for cost in kept.costs), sum(cost.programs for cost in kept.costs)
+    return run_stages(Bench(chip), target, plan(target), seed, journal, progress)
 
 
 def plan(target: PotentialTarget) -> tuple[Stage, ...]:
@@ -135,24 +111,3 @@ def _missing(target: ChipTarget) -> str:
     if isinstance(target, HagenTarget):
         return "synaptic time constants, currents, strengths and references, drivers"
     return "currents of the synapses, drivers"
-
-
-def _provenance(bench: Bench, costs: Sequence[Cost]) -> dict[str, str]:
-    """Return where the calibration comes from, as texts: what the recordings say."""
-    origin = bench.provenance
-    assert origin is not None  # some program ran
-    chip = origin.chip
-    return {
-        "method": "measurement",
-        "chip": str(chip["id"]),
-        "chip_seed": str(chip["seed"]),
-        "statistics_version": str(chip["statistics_version"]),
-        "age_h": repr(chip["age_h"]),
-        "overrides": str(chip["overrides"]),
-        "effects": json.dumps(dict(origin.effects), sort_keys=True),
-        "neckar": origin.neckar,
-        "model_version": origin.model_version,
-        "chip_time_s": repr(round(bench.chip_s, 6)),
-        "programs": str(bench.programs),
-        "stages": json.dumps([[cost.stage, round(cost.chip_s, 6), cost.programs] for cost in costs]),
-    }

@@ -12,7 +12,7 @@ middle bias, where it acts strongly, then the bias, then the reference again at 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neckar.calibration.measure.bench import CIRCUITS, Bench
 from neckar.calibration.measure.binary import noisy_binary_search
@@ -57,7 +57,8 @@ def search_conductances(bench: Bench, target: NeuronTarget, rng: np.random.Gener
         given = np.asarray(target.e_coba_reference, np.float64)[:, k]
         reference = np.where(based[:, k], np.where(np.isfinite(given), given, midpoint), np.mean(LEVELS))
         _check(kind, reference)
-        bench.set(**{f"{kind}_input_enable_coba_mode": based[:, k], f"{kind}_input_i_bias_coba": 0, f"{kind}_input_v_rev_coba": 0})
+        off: dict[str, ArrayLike] = {f"{kind}_input_i_bias_coba": 0, f"{kind}_input_v_rev_coba": 0}
+        bench.set(**{f"{kind}_input_enable_coba_mode": based[:, k], **off})
         if based[:, k].any():
             reversal = np.where(based[:, k], np.asarray(target.e_coba_reversal, np.float64)[:, k], reference + _SIGN[kind] * np.ptp(LEVELS))
             found |= _search(bench, kind, based[:, k], reference, reversal, rng)

@@ -1,7 +1,7 @@
 """Synaptic inputs by measurement: equal strengths, and no current without events; all 512 neurons at once through the converter.
 
-Conditions as of calix ``spiking/neuron_calib_parts.py`` and ``hagen/neuron_synin.py``: leak at 120, synaptic lines of 1.5 us, so that an event is over soon, and
-membranes of 60 us, which hold what came. A train of events moves the membrane, and the difference of readings after and before it is the strength; the
+Conditions as of calix ``spiking/neuron_calib_parts.py`` and ``hagen/neuron_synin.py``: leak at 120, synaptic lines of 1.5 us, so that an event is over soon,
+and membranes of 60 us, which hold what came. A train of events moves the membrane, and the difference of readings after and before it is the strength; the
 train is shortened until the median stays below 60 LSB. A reference is right when switching the input on moves no membrane.
 
 Upstream searches the reference again at every bias that it tries, 182 measurements for one input. The reference at which no current flows hardly depends on
@@ -107,21 +107,26 @@ def search_strengths(bench: Bench, gm: NDArray[np.float64], matched: bool, rng: 
     wanted, n_events = 0.0, 0
     for k, kind in enumerate(KINDS):
         bias, field = int(gm[min(k, len(gm) - 1)]), f"{kind}_input_i_bias_gm"
-
-        def measure(codes: Codes, kind: str = kind, field: str = field) -> Values:
-            bench.set(**{field: codes})
-            return answer(bench, kind, n_events).height
-
         with bench.changed(**enabled(kind)), stimulated(bench, kind, ROWS, WEIGHT):
             bench.set(**{field: dithered(bias, rng)})
             search_reference(bench, kind, rest, rng)
             if k == 0 or not matched:
                 n_events, heights = reliable_train(bench, kind, RELIABLE)
                 wanted = float(np.median(heights))
-            found = noisy_binary_search(measure, wanted, len(CIRCUITS), Span(0, min(round(1.8 * bias + 100), CAPMEM_MAX)), rng)
-        bench.set(**{field: found.codes})
-        reached[field] = found.reached
+            reached[field] = _search_strength(bench, kind, wanted, n_events, Span(0, min(round(1.8 * bias + 100), CAPMEM_MAX)), rng)
     return reached
+
+
+def _search_strength(bench: Bench, kind: str, wanted: float, n_events: int, span: Span, rng: np.random.Generator) -> NDArray[np.bool_]:
+    field = f"{kind}_input_i_bias_gm"
+
+    def measure(codes: Codes) -> Values:
+        bench.set(**{field: codes})
+        return answer(bench, kind, n_events).height
+
+    found = noisy_binary_search(measure, wanted, len(CIRCUITS), span, rng)
+    bench.set(**{field: found.codes})
+    return found.reached
 
 
 def search_references(bench: Bench, rng: np.random.Generator) -> Reached:
@@ -179,5 +184,3 @@ def reliable_train(bench: Bench, kind: str, most: float) -> tuple[int, Values]:
         f"one event on the {kind} input moves the median membrane by {np.median(height):.0f} CADC LSB, more than the {most:g} that can be measured. "
         "Ask for a lower i_synin_gm, or a lower synapse_dac_bias."
     )
-
-

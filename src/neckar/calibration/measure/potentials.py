@@ -56,6 +56,15 @@ def stages(target: PotentialTarget) -> tuple[Stage, ...]:
     return tuple(found)
 
 
+def refinement(leak: ArrayLike, reset: ArrayLike, threshold: ArrayLike) -> tuple[Stage, ...]:
+    """Return the stages that search the potentials of calibrated neurons again, in CADC LSB, with their inputs as they are."""
+    return (
+        Stage("threshold again", lambda bench, rng: {"threshold_v_threshold": search_threshold(bench, threshold, rng)}),
+        Stage("reset again", lambda bench, rng: {"reset_v_reset": search_reset(bench, reset, rng)}),
+        Stage("leak again", lambda bench, rng: {"leak_v_leak": search_leak(bench, leak, rng)}),
+    )
+
+
 def set_neurons(bench: Bench, target: PotentialTarget, rng: np.random.Generator) -> None:
     """Set everything that is not searched; neurons do not fire yet."""
     bench.set(**{name: TABLE[name].default_array() for name in CIRCUIT_FIELDS})

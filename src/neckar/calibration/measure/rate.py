@@ -1,9 +1,9 @@
 """Equal firing rates by measurement: thresholds between reset and leak at which neurons fire by themselves as often as wanted.
 
 The spike counters of all neurons run for as long as the fastest needs for 0.8 of their range, and thresholds are searched for the counts. Conditions as of
-calix ``spiking/neuron_threshold.py`` (leak over threshold). A neuron whose threshold lies below its reset does not fire again, so counts fall with the threshold
-only above the reset: the threshold there is searched first, and lower ones count as too low. So do the next ten codes, because that search scatters by a few;
-neurons fire as fast as they can there.
+calix ``spiking/neuron_threshold.py`` (leak over threshold). A neuron whose threshold lies below its reset does not fire again, so counts fall with the
+threshold only above the reset: the threshold there is searched first, and lower ones count as too low. So do the next ten codes, because that search
+scatters by a few; neurons fire as fast as they can there.
 
 Where a neuron reaches its leak long before it is to fire, noise decides when it fires, and the rate follows the threshold too steeply to be held: ask for
 more than one spike in three membrane time constants.

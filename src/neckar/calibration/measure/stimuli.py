@@ -22,8 +22,7 @@ KINDS = ("excitatory", "inhibitory")
 
 _BUSES = 4
 _CHANNEL_BIT = 14
-_ROW_MODES = TABLE["synapse_row_mode"].choices
-assert _ROW_MODES is not None
+_ROW_MODES = TABLE["synapse_row_mode"].choices or ()
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Row A37: neurons that fire by themselves at wanted rates (leak over threshold), after a calibration by measurement.
 
 Source: calix tests/hw/py/test_neuron_spiking.py. The chip is calibrated, its potentials are refined to 110 (leak), 60 (reset) and 120 CADC LSB (threshold),
-then thresholds are searched for rates. Upstream demands more than nine in ten neurons within -10 and +15 % of 100 kHz, and for targets of 20 to 120 kHz more
-than 85 % within 8 kHz and 8 %. Its documentation says that 10 to 100 kHz are usual. Seeds are fixed, so nothing here is random; the rows are met by every neuron.
+then thresholds are searched for rates. Upstream demands more than nine in ten neurons within -10 and +15 % of 100 kHz, and for targets of 20 to 120 kHz
+more than 85 % within 8 kHz and 8 %. It calls 10 to 100 kHz usual. Seeds are fixed, so nothing here is random; the rows are met by every neuron.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from neckar.chip.cadc import ACAUSAL, CAUSAL, CadcTransfer, channels_of
 from neckar.chip.machine import Chip
 from neckar.chip.transfer import MadcTransfer
 from neckar.facts import brainscales2 as facts
-from neckar.program import Events, Recording
+from neckar.program import Events, Record, Recording, TimedRead
 
 QUIET = {"threshold_enable": False}
 TRIALS = 16
@@ -101,6 +101,28 @@ def driver_amplitudes(chip: Chip, codes: Codes, label: int = 0, n_drivers: int =
 def of_blocks(amplitudes: Floats) -> Floats:
     """Return amplitudes by CapMem block: even drivers west, odd ones east."""
     return np.concatenate([amplitudes[:, ::2], amplitudes[:, 1::2]])
+
+
+def sensor_drops(chip: Chip, delay_us: float, codes: Codes, branch: str = "causal", n_pairs: int = 40) -> Floats:
+    """Return by how many LSB per pair the sensors of 32 rows of both hemispheres fall, shape (hemisphere, row, column); pre pulses are `delay_us` early."""
+    rows = np.arange(256) // 2 % 4 == 0  # of the drivers of bus 0
+    fires = np.arange(256) // 2 == 1  # of a driver of bus 1, past the membrane
+    paired = {
+        "synapse_row_mode": np.tile(np.where((rows | fires) & (np.arange(256) % 2 == 0), 1, 0), (2, 1)),
+        "synapse_weight": np.broadcast_to(np.where(fires, 10, 0)[None, :, None], (2, 256, 256)),
+        "synapse_label": 0,
+        "event_routing_enable_bypass_excitatory": True,
+        "driver_row_address_compare_mask": np.tile(np.where(np.arange(128) % 4 == 0, 0, 31), (2, 1)),
+        "driver_enable_receiver": np.tile(np.isin(np.arange(128) % 4, (0,)) | (np.arange(128) == 1), (2, 1)),
+        "cadc_connect_neuron": False,
+    }
+    pairs = [(round(500 * (50 + 100 * k + late)), label) for k in range(n_pairs) for late, label in ((0.0, 0), (delay_us, 1 << 14))]
+    reads = [TimedRead(name=f"{h} {at}", at=at, field=f"correlation_{branch}", index=(h,)) for h in (0, 1) for at in ("before", "after")]
+    record = Record(spikes=())
+    recording = run(chip, {**codes, **paired}, 100 * n_pairs + 100, record, entries=Events.from_lists([pairs]), reads=tuple(reads))
+    before, after = (np.stack([recording.reads[f"{h} {at}"].reshape(256, 256).astype(float) for h in (0, 1)]) for at in ("before", "after"))
+    drop = before - after
+    return drop[:, rows & (np.arange(256) % 2 == 0)] / n_pairs
 
 
 def averaged(chip: Chip, recording: Recording) -> Floats:

@@ -20,7 +20,7 @@ from neckar.chip.cadc import CadcTransfer
 from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.facts import brainscales2 as facts
-from neckar.program import CadcRecord, Events, Record, TimedRead
+from neckar.program import CadcRecord, Record
 
 
 @cache
@@ -210,32 +210,10 @@ def test_a22_drivers_follow_the_activation_in_matrix_multiplication():
 # ---- A26: correlation sensors [calix test_correlation.py]: percentiles 30, 50, 70 within a factor of two of the targets
 
 
-def correlation(chip: Chip, delay_us: float, codes: Codes, n_pairs: int = 40) -> Floats:
-    """Return by how many LSB per pair the causal sensors of 64 rows of both hemispheres fall, shape (hemisphere, row, column)."""
-    rows = np.arange(256) // 2 % 4 == 0  # of the drivers of bus 0
-    fires = np.arange(256) // 2 == 1  # of a driver of bus 1, past the membrane
-    paired = {
-        "synapse_row_mode": np.tile(np.where((rows | fires) & (np.arange(256) % 2 == 0), 1, 0), (2, 1)),
-        "synapse_weight": np.broadcast_to(np.where(fires, 10, 0)[None, :, None], (2, 256, 256)),
-        "synapse_label": 0,
-        "event_routing_enable_bypass_excitatory": True,
-        "driver_row_address_compare_mask": np.tile(np.where(np.arange(128) % 4 == 0, 0, 31), (2, 1)),
-        "driver_enable_receiver": np.tile(np.isin(np.arange(128) % 4, (0,)) | (np.arange(128) == 1), (2, 1)),
-        "cadc_connect_neuron": False,
-    }
-    pairs = [(round(500 * (50 + 100 * k + late)), label) for k in range(n_pairs) for late, label in ((0.0, 0), (delay_us, 1 << 14))]
-    reads = [TimedRead(name=f"{h} {at}", at=at, field="correlation_causal", index=(h,)) for h in (0, 1) for at in ("before", "after")]
-    record = Record(spikes=())
-    recording = run(chip, {**codes, **paired}, 100 * n_pairs + 100, record, entries=Events.from_lists([pairs]), reads=tuple(reads))
-    before, after = (np.stack([recording.reads[f"{h} {at}"].reshape(256, 256).astype(float) for h in (0, 1)]) for at in ("before", "after"))
-    drop = before - after
-    return drop[:, rows & (np.arange(256) % 2 == 0)] / n_pairs
-
-
 def test_a26_correlation_sensors_have_the_wanted_amplitude_and_time():
     target = SpikingTarget(correlation=CorrelationTarget(amplitude=0.5, time_constant_s=5e-6))
     codes = dict(calibrate(SPECIMEN.specimen, target).fields)
-    early, late = correlation(SPECIMEN, 1.0, codes), correlation(SPECIMEN, 5.0, codes)
+    early, late = (measure.sensor_drops(SPECIMEN, delay_us, codes) for delay_us in (1.0, 5.0))
     seen = late > 0
     tau = 4.0 / np.log(early[seen] / late[seen])
     eta = early[seen] * np.exp(1.0 / tau)

@@ -1,54 +1,34 @@
-"""``calix.calibrate``: which method calibrates, and on which chip.
+"""``calix.calibrate``: which method calibrates, on which chip, and what is kept.
 
-Upstream's calibration measures. This version of Neckar measures no whole chip, and does not put another method in its place unasked: a script that
-studies how calibrations work would get a wrong picture. Whoever only needs a calibrated chip asks for the oracle, by the argument ``method="oracle"`` or, for
-scripts that stay as they are, by the environment variable ``NECKAR_CALIBRATION_METHOD=oracle``.
+Upstream's calibration measures, and so does this one. Whoever only needs a calibrated chip, at once, asks for the oracle, by the argument ``method="oracle"`` or,
+for scripts that stay as they are, by the environment variable ``NECKAR_CALIBRATION_METHOD=oracle``.
 """
 
 from __future__ import annotations
 
-import logging
 import os
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+import numpy as np
+
+from calix import _cache
+from calix._connection import StatefulConnection, lab_of, leave_on_chip
 from calix._results import result_of
 from calix._targets import OPTIONS, CalibOptions, TopLevelCalibTarget, to_neckar
-from calix.common.exceptions import CalibNotSupported
+from dlens_vx_v3 import logger
 from dlens_vx_v3.hxcomm import ConnectionHandle
+from neckar.calibration import METHODS, Calibration, store
 from neckar.calibration import calibrate as neckar_calibrate
-from neckar.errors import ConfigurationError, UnsupportedFeatureError
-from neckar.lab import Lab, current_lab
+from neckar.errors import ConfigurationError, UnknownNameError, nearest
+from neckar.lab import Lab
 
 ENVIRONMENT = "NECKAR_CALIBRATION_METHOD"
 """Environment variable that chooses the method of scripts that do not name one."""
 
-_log = logging.getLogger("calix")
-
-
-class MeasurementMissingError(UnsupportedFeatureError, CalibNotSupported):
-    """Something that measures was asked for, which this version does not."""
-
-
-class StatefulConnection:
-    """A connection to one chip, as upstream's calibration takes it.
-
-    Parameters
-    ----------
-    connection : hxcomm.ConnectionHandle
-    chip_on_connection : int
-        0: a connection of this version has one chip.
-    """
-
-    def __init__(self, connection: ConnectionHandle, chip_on_connection: int = 0, init: Any = None) -> None:
-        if chip_on_connection != 0:
-            raise ConfigurationError(f"StatefulConnection got chip {chip_on_connection}; a connection has one chip, number 0. Leave the number out.")
-        self.connection, self.chip_on_connection, self.init = connection, chip_on_connection, init
-
-    def get_unique_identifier(self) -> str:
-        """Return the name of the chip."""
-        return self.connection.get_unique_identifier()[self.chip_on_connection]
+_log = logger.get("calix.calibrate")
 
 
 def calibrate(
@@ -56,69 +36,128 @@ def calibrate(
     options: CalibOptions | None = None,
     cache_paths: Sequence[Path] | None = None,
     cache_read_only: bool = False,
-    connection: StatefulConnection | ConnectionHandle | None = None,
+    connection: StatefulConnection | ConnectionHandle | Lab | None = None,
     *,
     method: str | None = None,
 ) -> Any:
-    """Return the result of a calibration.
+    """Return the result of a calibration, measured or from a cache.
 
     Parameters
     ----------
-    target : SpikingCalibTarget, HagenCalibTarget or HagenSyninCalibTarget
+    target : SpikingCalibTarget, HagenCalibTarget, HagenSyninCalibTarget, or a class of your own with a method ``calibrate(connection, options)``
     options : optional
         Of the kind that belongs to the target.
-    cache_paths, cache_read_only
-        Without effect: the oracle takes less time than a cache.
-    connection : StatefulConnection or hxcomm.ConnectionHandle, optional
-        Whose chip is calibrated; the current lab's by default.
+    cache_paths : sequence of Path, optional
+        Folders that are searched in this order for a result of the same target, options, chip and version; a new result goes into the first that can be
+        written. Empty: no cache. Default: the folder ``hicann-dls-sr-hx/cache`` below ``NECKAR_CALIBRATION_CACHE``, then ``$XDG_CACHE_HOME/calix`` or
+        ``~/.cache/calix``.
+    cache_read_only : bool
+        Write no file.
+    connection : StatefulConnection, hxcomm.ConnectionHandle or neckar.Lab, optional
+        Whose chip is calibrated; that of a connection is left with the result, from a cache or not. By default the current lab's chip.
     method : str, optional
-        ``"oracle"`` inverts the model of the chip; ``"measurement"`` is not part of this version. Not part of upstream's function. By default the value of
-        the environment variable ``NECKAR_CALIBRATION_METHOD``, and ``"measurement"`` without it.
+        ``"measurement"`` or ``"oracle"``, which inverts the model of the chip. Not part of upstream's function. By default the value of the environment
+        variable ``NECKAR_CALIBRATION_METHOD``, and ``"measurement"`` without it.
 
     Returns
     -------
     SpikingCalibResult, HagenCalibResult or HagenSyninCalibResult
+        Its success masks tell which circuits reached their targets. Failures are logged as warnings, as upstream's.
 
     Raises
     ------
-    MeasurementMissingError
-        If the method measures; also calix' CalibNotSupported. Names the remedy.
     ConfigurationError
         If target and options do not belong together.
     ParameterRangeError
         If a target makes no sense.
+    UnknownNameError
+        If there is no such method.
+
+    Notes
+    -----
+    Experiments start from a chip after a reset, with the effects of the connection's lab, and are numbered from 0 with seed 0, so the same chip always gets the
+    same result, from a cache or not. What happened on the connection before has no influence.
     """
+    how = _method(method)
+    chosen = _options_of(target, options)
+    if cache_paths is None:
+        cache_paths = _cache.default_paths()
     if type(target) not in OPTIONS:
-        words = ", ".join(kind.__name__ for kind in OPTIONS)
-        raise ConfigurationError(f"calibrate got a target {target!r}; allowed are {words}. Parts of a chip are calibrated with the whole.")
-    kind = OPTIONS[type(target)]
-    chosen = kind() if options is None else options
-    if not isinstance(chosen, kind):
-        raise ConfigurationError(f"calibrate got {type(options).__name__} for a {type(target).__name__}; allowed is {kind.__name__}. Pass these.")
-    how = method or os.environ.get(ENVIRONMENT) or "measurement"
-    if how == "measurement":
-        refuse_measurement("calix.calibrate")
-    lab = _lab(connection)
-    wanted = to_neckar(target, chosen)
-    found = neckar_calibrate(lab.specimen, wanted, how, lab.effects)  # type: ignore[arg-type]  # the method is checked there
-    _log.info("calibrated the virtual chip %s by oracle", lab.specimen.id)
+        return _own(target, chosen, cache_paths, cache_read_only, connection, how)
+    return _finished(_found(target, chosen, cache_paths, cache_read_only, connection, how), connection)
+
+
+def execute(target: Any, options: Any, connection: Any, method: str | None = None) -> Any:
+    """Return the result of a calibration of a whole chip, without a cache; errors as of :func:`calibrate`."""
+    return _finished(_made(target, _options_of(target, options), connection, _method(method)), connection)
+
+
+def _found(target: Any, options: Any, paths: Sequence[Path], read_only: bool, connection: Any, method: str) -> Calibration:
+    """Return the calibration of a whole chip from the cache, or make it and keep it."""
+    if len(paths) == 0:
+        _log.INFO("List of calib cache paths is empty, cache disabled.")
+        return _made(target, options, connection, method)
+    name = _cache.file_name(target, options, lab_of(connection), method)
+    known = _cache.find(paths, name, _cache.sealed)
+    if isinstance(known, Calibration):
+        return known
+    found = _made(target, options, connection, method)
+    if not read_only:
+        _cache.keep(paths, name, store.native_pickle(found.dumps()))
+    return found
+
+
+def _made(target: Any, options: Any, connection: Any, method: str) -> Calibration:
+    _log.INFO("Executing calibration")
+    lab = lab_of(connection)
+    found = neckar_calibrate(lab.specimen, to_neckar(target, options), method, lab.effects)  # type: ignore[arg-type]  # checked
+    _warn_of_failures(found)
+    return found
+
+
+def _finished(found: Calibration, connection: Any) -> Any:
+    leave_on_chip(connection, found.fields)
     return result_of(found)
 
 
-def refuse_measurement(what: str) -> NoReturn:
-    """Raise the error that says what measures, and what to do."""
-    raise MeasurementMissingError(
-        f"{what} measures on the chip, which is not part of this version of Neckar. For a calibrated virtual chip invert its model: "
-        f'calix.calibrate(target, method="oracle"), or set {ENVIRONMENT}=oracle, or load the files beside pynn.helper.nightly_calib_path().'
-    )
+def _own(target: Any, options: Any, paths: Sequence[Path], read_only: bool, connection: Any, method: str) -> Any:
+    """Return the result of a target that a script has defined: it calibrates itself, and its result is pickled."""
+    name = _cache.file_name(target, options, lab_of(connection), method)
+    known = _cache.find(paths, name, _cache.unpickled)
+    if known is not None:
+        return known
+    result = target.calibrate(connection, options)
+    if paths and not read_only:
+        _cache.keep(paths, name, pickle.dumps(result))
+    return result
 
 
-def _lab(connection: Any) -> Lab:
-    if connection is None:
-        return current_lab()
-    handle = connection.connection if isinstance(connection, StatefulConnection) else connection
-    if not isinstance(handle, ConnectionHandle):
-        raise ConfigurationError(
-            f"calibrate got a connection {connection!r}; allowed is what hxcomm.ManagedConnection opens. Leave it out for the current lab."
-        )
-    return handle.lab
+def _method(method: str | None) -> str:
+    how = method or os.environ.get(ENVIRONMENT) or "measurement"
+    if how not in METHODS:
+        raise UnknownNameError(f"no method of calibration is called {how!r}{nearest(how, METHODS)} Methods: {', '.join(METHODS)}.")
+    return how
+
+
+def _options_of(target: Any, options: Any) -> Any:
+    """Return the options of a target, default ones if there are none."""
+    if not isinstance(target, TopLevelCalibTarget):
+        words = ", ".join(kind.__name__ for kind in OPTIONS)
+        raise ConfigurationError(f"calibrate got a target {target!r}; allowed are {words}. Parts of a chip are calibrated by the functions of their modules.")
+    kind = OPTIONS.get(type(target))
+    if kind is None or isinstance(options, kind):
+        return options
+    if options is not None:
+        raise ConfigurationError(f"calibrate got {type(options).__name__} for a {type(target).__name__}; allowed is {kind.__name__}. Pass these.")
+    return kind()
+
+
+def _warn_of_failures(found: Calibration) -> None:
+    """Log which neurons missed a target, as upstream does, and how many elements of each field."""
+    if not found.failures():
+        return
+    missed = np.flatnonzero(~found.reached())
+    if len(missed):
+        _log.WARN(f"Calib failed for {len(missed)} neurons: {missed}")
+    fields = ", ".join(f"{count} of {name}" for name, count in found.failures().items())
+    _log.WARN(f"Targets out of reach: {fields}. These elements hold the nearest code; expect imperfect results there.")

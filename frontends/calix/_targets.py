@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from calix._types import Array, Convert, OptionalFloat, PotentialInVolt, Range, Settings, TimeInS, array, instance, optional
+from calix._types import Array, Convert, OptionalFloat, PotentialInVolt, Range, Settings, TimeInS, array, array_type, instance, optional
 from dlens_vx_v3 import hal, halco
 from neckar import calibration
 from neckar.errors import ConfigurationError
@@ -59,12 +59,14 @@ class NeuronCalibOptions(CalibOptions):
 class UncalibratedCubaSynapticInput(Settings):
     """Strengths as biases that are set as they are, per neuron and input."""
 
+    ISyninGM = staticmethod(array_type(_CAPMEM, (NEURONS, 2)))
     _fields: ClassVar[_Fields] = {"i_synin_gm": (array("i_synin_gm", _CAPMEM, (NEURONS, 2)), 500)}
 
 
 class CalibratedCubaSynapticInput(Settings):
     """Excitatory and inhibitory inputs each as strong as the median neuron's at these biases."""
 
+    ISyninGM = staticmethod(array_type(_CAPMEM, (2,)))
     _fields: ClassVar[_Fields] = {"i_synin_gm": (array("i_synin_gm", _CAPMEM, (2,)), 500)}
 
 
@@ -77,6 +79,7 @@ class CalibratedMatchingCubaSynapticInput(Settings):
 class CalibratedCobaSynapticInput(Settings):
     """Conductance-based inputs: reversal and reference potentials in CADC LSB, per neuron and input. None: current-based, midpoint of leak and threshold."""
 
+    Potential = staticmethod(array_type(OptionalFloat, (NEURONS, 2), None))
     _fields: ClassVar[_Fields] = {
         "e_coba_reversal": (array("e_coba_reversal", OptionalFloat, (NEURONS, 2)), None),
         "e_coba_reference": (array("e_coba_reference", OptionalFloat, (NEURONS, 2)), None),
@@ -86,9 +89,26 @@ class CalibratedCobaSynapticInput(Settings):
 _CUBA = (CalibratedMatchingCubaSynapticInput, CalibratedCubaSynapticInput, UncalibratedCubaSynapticInput)
 
 
-class NeuronCalibTarget(CalibTarget):
+class _PerNeuron:
+    """Names of the arrays that targets of neurons hold."""
+
+    Potential = staticmethod(array_type(_CADC, (NEURONS,)))
+    PerNeuronTimeConstant = staticmethod(array_type(TimeInS, (NEURONS,)))
+    TauSyn = staticmethod(array_type(TimeInS, (NEURONS, 2)))
+
+
+class _Default:
+    """A class attribute that is a new target with its defaults at every access."""
+
+    def __get__(self, target: Any, kind: Any) -> Any:
+        return kind()
+
+
+class NeuronCalibTarget(_PerNeuron, CalibTarget):
     """Spiking neurons: potentials in CADC LSB, times in seconds of hardware time."""
 
+    MembraneCapacitance = staticmethod(array_type(_SIZE, (NEURONS,)))
+    DenseDefault = _Default()
     UncalibratedCubaSynapticInput = UncalibratedCubaSynapticInput
     CalibratedCubaSynapticInput = CalibratedCubaSynapticInput
     CalibratedMatchingCubaSynapticInput = CalibratedMatchingCubaSynapticInput
@@ -170,7 +190,7 @@ class SynapseDriverCalibOptions(CalibOptions):
     _fields: ClassVar[_Fields] = {"offset_test_activation": (hal.SynapseQuad.Label, 32 - 3)}
 
 
-class HagenNeuronCalibTarget(CalibTarget):
+class HagenNeuronCalibTarget(_PerNeuron, CalibTarget):
     """Neurons that integrate, for matrix multiplication. A target noise needs measurements."""
 
     _fields: ClassVar[_Fields] = {
@@ -188,9 +208,9 @@ class TopLevelCalibTarget(CalibTarget):
 
     def calibrate(self, connection: Any, options: CalibOptions | None = None) -> Any:
         """Calibrate the chip of a connection, as :func:`calix.calibrate` does without a cache."""
-        from calix._calibrate import calibrate
+        from calix._calibrate import execute
 
-        return calibrate(self, options, cache_paths=[], connection=connection)
+        return execute(self, options, connection)
 
 
 class SpikingCalibTarget(TopLevelCalibTarget):

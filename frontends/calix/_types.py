@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from neckar.errors import ConfigurationError, ParameterRangeError, UnknownNameError, nearest
@@ -80,10 +81,11 @@ def magnitude(value: Any, unit: str) -> Any:
         raise ConfigurationError(f"{value} was given where a quantity in {unit} is expected: {error}. Give it in {unit} or a unit of the same kind.") from None
 
 
-class Array:
+class Array(NDArrayOperatorsMixin):
     """Numbers over coordinates: one per neuron, or two per neuron (excitatory, inhibitory), or one per quadrant.
 
-    Index it by coordinate or integer; a part of a two-dimensional one is a view. Missing numbers are None.
+    Index it by coordinate or integer; a part of a two-dimensional one is a view. Missing numbers are None. In arithmetic and comparisons it is a numpy array, or
+    a quantity if it has a unit; only ``==`` compares as a whole.
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -146,6 +148,11 @@ class Array:
         return quantities.Quantity(self._values.copy(), getattr(self._kind, "unit", "dimensionless"))
 
     @property
+    def units(self) -> Any:
+        """Its unit, of the package quantities."""
+        return self.as_quantity().units
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
         return self._values.shape
@@ -162,10 +169,19 @@ class Array:
         return (self[i] for i in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return self.to_numpy() if dtype is None else self.to_numpy().astype(dtype)
+        return self._plain() if dtype is None else self._plain().astype(dtype)
+
+    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **named: Any) -> Any:
+        return getattr(function, method)(*(one._plain() if isinstance(one, Array) else one for one in inputs), **named)
+
+    def _plain(self) -> Any:
+        return self.as_quantity() if hasattr(self._kind, "unit") else self.to_numpy()
 
     def __eq__(self, other: object) -> bool:
         return bool(np.array_equal(self._values, other._values, equal_nan=True)) if isinstance(other, Array) else NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     def __repr__(self) -> str:
         first = self._values.flat[0]
@@ -248,6 +264,15 @@ class Settings:
 def array(name: str, kind: Any, shape: tuple[int, ...]) -> Convert:
     """Return the conversion of an attribute that is an array."""
     return lambda value: Array(kind, value, shape, name)
+
+
+def array_type(kind: Any, shape: tuple[int, ...], start: Any = 0) -> Callable[..., Array]:
+    """Return what makes an array of one attribute: upstream's types have such names, ``NeuronCalibTarget.TauSyn()``. It takes the values, `start` by default."""
+
+    def make(values: Any = start) -> Array:
+        return Array(kind, values, shape)
+
+    return make
 
 
 def instance(name: str, *kinds: type) -> Convert:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConnectionHandle",
     "ManagedConnection",
+    "ManagedMultiZeroMockConnection",
     "VirtualChipEntry",
     "ZeroMockEntry",
 ]
@@ -124,12 +125,12 @@ class ConnectionHandle:
         raise NotConstructibleError("ConnectionHandle was called; a handle comes from a connection. Write: with hxcomm.ManagedConnection() as connection.")
 
     @classmethod
-    def _open(cls) -> ConnectionHandle:
+    def _open(cls, zero_mock: bool) -> ConnectionHandle:
         from neckar.lab import current_lab
 
         handle = object.__new__(cls)
         handle.lab = current_lab()
-        handle.zero_mock = choice() == "zeromock"
+        handle.zero_mock = zero_mock
         handle.board = Board()
         handle._session = handle.lab.session()
         return handle
@@ -169,6 +170,8 @@ class ConnectionHandle:
     def size(self) -> int:
         """Return the number of chips: 1."""
         return 1
+
+    __len__ = size
 
     def __repr__(self) -> str:
         state = "closed" if self._session is None else ", ".join(self.get_unique_identifier())
@@ -214,13 +217,25 @@ class ManagedConnection:
     def __enter__(self) -> ConnectionHandle:
         if self._handle is not None:
             raise ConnectionStateError("a managed connection was entered twice; allowed is once at a time. Make a second ManagedConnection.")
-        self._handle = ConnectionHandle._open()
+        self._handle = ConnectionHandle._open(self._zero_mock())
         return self._handle
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None = None, error: BaseException | None = None, trace: TracebackType | None = None
+    ) -> None:
         if self._handle is not None:
             self._handle._close()
         self._handle = None
+
+    def _zero_mock(self) -> bool:
+        return choice() == "zeromock"
+
+
+class ManagedMultiZeroMockConnection(ManagedConnection):
+    """A connection to the mock without a chip, whatever the environment says; otherwise as :class:`ManagedConnection`."""
+
+    def _zero_mock(self) -> bool:
+        return True
 
 
 def choice(environment: Mapping[str, str] | None = None) -> Literal["zeromock", "virtual"]:

@@ -233,7 +233,7 @@ def test_targets_have_the_published_defaults_and_units() -> None:
 
 
 @pytest.mark.usefixtures("experiment")
-def test_calibrated_neurons_check_their_targets_and_say_what_is_missing() -> None:
+def test_calibrated_neurons_have_targets_and_no_registers() -> None:
     neurons = pynn.Population(2, pynn.cells.CalibHXNeuronCuba(v_rest=[60, 90], tau_m=5))
     assert neurons.get("v_rest").tolist() == [60, 90]
     for name in ("calib_target", "calib_hwparams", "actual_hwparams"):
@@ -241,17 +241,10 @@ def test_calibrated_neurons_check_their_targets_and_say_what_is_missing() -> Non
             getattr(neurons[0:1], name)
         with pytest.raises(AttributeError, match="CalibHXNeuronCuba"):
             getattr(pynn.Population(1, HXNeuron()), name)
-    neurons.set(tau_m=100)
-    with pytest.raises(ParameterRangeError, match=r"0\.5 to 60 us"):
-        pynn.run(1)
-    neurons.set(tau_m=10, synapse_dac_bias=[500, 600])
-    with pytest.raises(RuntimeError, match="whole chip"):
-        pynn.run(1)
-    neurons.set(synapse_dac_bias=500)
-    with pytest.raises(UnsupportedFeatureError, match="calibration"):
-        pynn.run(1)
     with pytest.raises(errors.NonExistentParameterError):
         neurons.set(leak_v_leak=3)
+    with pytest.raises(CapacityError, match="512 circuits"):
+        pynn.Population(510, pynn.cells.CalibHXNeuronCuba())
 
 
 @pytest.mark.usefixtures("experiment")

@@ -2,7 +2,7 @@
 
 from typing import Any, NoReturn
 
-from calix._calibrate import refuse_measurement
+from calix._stages import refuse_measurement
 from calix.hagen.neuron_dataclasses import NeuronCalibOptions, NeuronCalibResult, NeuronCalibTarget
 
 __all__ = ["NeuronCalibOptions", "NeuronCalibResult", "NeuronCalibTarget", "calibrate"]

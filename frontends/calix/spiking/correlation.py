@@ -2,7 +2,7 @@
 
 from typing import Any, NoReturn
 
-from calix._calibrate import refuse_measurement
+from calix._stages import refuse_measurement
 from calix._results import CorrelationCalibResult
 from calix._targets import CorrelationCalibOptions, CorrelationCalibTarget
 

@@ -15,6 +15,7 @@ from pyNN.common.control import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY
 from dlens_vx_v3 import logger
 from neckar.errors import ConfigurationError, UnknownNameError, UnsupportedFeatureError, nearest
 from pynn_brainscales.brainscales2 import simulator
+from pynn_brainscales.brainscales2._calibration import checked_cache, checked_start
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._injection import check_hooks
 from pynn_brainscales.brainscales2._placement import checked_background_permutation, checked_permutation
@@ -34,7 +35,7 @@ class RunCommand(Enum):
     """What :func:`run` does."""
 
     PREPARE = auto()
-    """Map the network."""
+    """Map the network, and calibrate the chip for calibrating cells."""
     APPEND = auto()
     """Schedule the network as it is now as the next snippet."""
     EXECUTE = auto()
@@ -66,8 +67,10 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
             Register accesses besides the network's: :class:`InjectedConfiguration`, :class:`InjectedReadout`.
         ``connection``
             Handle of an open ``hxcomm.ManagedConnection``, which stays open; by default one is opened at the first run and closed by ``end``.
-        ``calibration_cache``, ``injected_calib_target``, ``injected_calib_options``
-            Folders and starting points for calibrating cell types.
+        ``calibration_cache``
+            Folders in which calibrations of calibrating cells are searched and kept, see :func:`calix.calibrate`.
+        ``injected_calib_target``, ``injected_calib_options``
+            What such a calibration asks for besides the targets of the neurons.
 
     Raises
     ------
@@ -87,6 +90,9 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
     permutation, background = extra_params.get("neuronPermutation"), extra_params.get("backgroundPermutation")
     injected_config, injected_readout = extra_params.get("injected_config"), extra_params.get("injected_readout")
     check_hooks(injected_config, injected_readout)
+    calib_target, calib_options = extra_params.get("injected_calib_target"), extra_params.get("injected_calib_options")
+    checked_start(calib_target, calib_options)
+    cache = checked_cache(extra_params.get("calibration_cache"))
     state = simulator.State(
         simulator.current_lab(),
         None if permutation is None else checked_permutation(permutation),
@@ -101,8 +107,7 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
     simulator.state = state
     state.min_delay = 0 if min_delay == "auto" else min_delay
     state.max_delay = 0 if max_delay == "auto" else max_delay
-    state.calibration_cache = extra_params.get("calibration_cache")
-    state.injected_calib_target, state.injected_calib_options = extra_params.get("injected_calib_target"), extra_params.get("injected_calib_options")
+    state.calibration_cache, state.injected_calib_target, state.injected_calib_options = cache, calib_target, calib_options
 
 
 def _initial_chip(initial_config: Any, bypass: bool) -> Any:

@@ -24,7 +24,7 @@ from pynn_brainscales.brainscales2._checks import checked_count, checked_index, 
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, RunStateError, UncalibratedError, UnknownObservableError
 from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
 from pynn_brainscales.brainscales2.recording import Recorder, check_format, write_whole
-from pynn_brainscales.brainscales2.standardmodels.cells import SpikeSourcePoissonOnChip
+from pynn_brainscales.brainscales2.standardmodels.cells import CalibHXNeuronCuba, SpikeSourcePoissonOnChip
 from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, NeuronCellType, StandardCellType
 
 __all__ = ["Assembly", "Population", "PopulationView"]
@@ -206,18 +206,23 @@ class _Cells:
 
     @property
     def calib_target(self: Any) -> Any:
-        """Targets of the last calibration; calibrated neurons only."""
-        return self._of_calibration("calib_target")
+        """Targets of the last calibration, a parameter space; calibrated neurons only."""
+        targets = self._of_calibration("calib_target")
+        return targets if isinstance(self, Population) else _masked(targets, self.cell_indices)
 
     @property
     def calib_hwparams(self: Any) -> Any:
-        """Result of the last calibration; calibrated neurons only."""
-        return self._of_calibration("calib_hwparams")
+        """What the last calibration found, one ``lola.AtomicNeuron`` per neuron; calibrated neurons only."""
+        return self._of_cells(self._of_calibration("calib_hwparams"))
 
     @property
     def actual_hwparams(self: Any) -> Any:
-        """What the following runs use; calibrated neurons only."""
-        return self._of_calibration("actual_hwparams")
+        """What the following runs use, one ``lola.AtomicNeuron`` per neuron: changes act on these; calibrated neurons only."""
+        return self._of_cells(self._of_calibration("actual_hwparams"))
+
+    def _of_cells(self: Any, circuits: Any) -> Any:
+        """Return the part of a sequence over the population that belongs to these cells."""
+        return circuits if isinstance(self, Population) else type(circuits)(circuits[index] for index in self.cell_indices)
 
     def _of_calibration(self: Any, name: str) -> Any:
         if not hasattr(type(self.celltype), name):
@@ -299,7 +304,7 @@ class Population(_Cells, pyNN.common.Population):
     def _place(self, state: simulator.State) -> None:
         """Take the circuits of the chip that the population needs."""
         if isinstance(self.celltype, NeuronCellType):
-            later = not state.permutation_given
+            later = not state.permutation_given and not isinstance(self.celltype, CalibHXNeuronCuba)
             self.circuits = state.neuron_placement.register(self.label, self.all_cells, self.celltype.morphology, or_later=later)
         elif isinstance(self.celltype, SpikeSourcePoissonOnChip):
             self.bus = state.background_placement.register(self.label)
@@ -425,6 +430,14 @@ def _selected(cells: Any, indices: Any, names: tuple[str, ...]) -> ParameterSpac
         value = simplify(cells.celltype.parameter_space._parameters[name][indices])
         values[name] = value.item() if isinstance(value, np.generic) else value
     return ParameterSpace(values, schema={name: schema[name] for name in names}, shape=(cells.size,))
+
+
+def _masked(targets: ParameterSpace, indices: Any) -> ParameterSpace:
+    """Return targets of some cells."""
+    part = copy.copy(targets)
+    part._parameters = {name: values[indices] for name, values in targets._parameters.items()}
+    part.shape = (len(indices),)
+    return part
 
 
 def _assign(population: Population, cells: Any, indices: Any, parameter_space: ParameterSpace) -> None:

@@ -23,6 +23,7 @@ from neckar.errors import CapacityError, ConfigurationError, UnsupportedFeatureE
 from neckar.facts import brainscales2 as facts
 from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Population, Section, map_network
 from neckar.program import Record, Recording
+from pynn_brainscales.brainscales2._calibration import Calibrator
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
 from pynn_brainscales.brainscales2._injection import READ_PHASES, Accesses, InjectedConfiguration, InjectedReadout, accesses
@@ -157,6 +158,8 @@ class State(pyNN.common.control.BaseState):
         self.recordings: dict[int, list[Recording]] = {}  # of the last run, by execution instance: one for each time it was executed
         self.wall_network_s = 0.0  # what the last construction of the network took on this computer
         self.wall_s = 0.0  # what the last run took on this computer
+        self._calibrator = Calibrator(lab, session)
+        self._initial_given = chip is not None
         self._initial_chip: Any = chip
         self._base = ChipConfig.default() if chip is None else config_of(chip)
         self._base_at_mapping: ChipConfig | None = None
@@ -326,6 +329,7 @@ class State(pyNN.common.control.BaseState):
 
     def _map(self, begin: float, end: float, duration: int) -> Layout:
         """Return the mapped network; what did not change is not computed again."""
+        self._calibrate()
         network, base, last = self._network(begin, end, duration), self._base_now(), self._layout
         if last is not None and last.base is base and last.network.populations == network.populations and last.network.projections == network.projections:
             return last
@@ -338,6 +342,11 @@ class State(pyNN.common.control.BaseState):
                 raise
             self._layout = self._spread(network, base, begin, end, duration)
         return self._layout
+
+    def _calibrate(self) -> None:
+        """Calibrate the chip for calibrating cells, if their targets have changed."""
+        cache, start, options = self.calibration_cache, self.injected_calib_target, self.injected_calib_options
+        self._calibrator.update(self.populations, self.get_base_configuration(), start, options, cache, self._initial_given)
 
     def _spread(self, network: Network, base: ChipConfig, begin: float, end: float, duration: int) -> Layout:
         """Return a network spread over several execution instances; parameters then start from the circuits that the neurons have there."""

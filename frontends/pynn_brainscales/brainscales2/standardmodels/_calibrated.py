@@ -1,18 +1,20 @@
 """Neurons whose parameters are targets of a calibration.
 
-The types have upstream's parameters, units, defaults and checks. Their use needs the calibration that measures a chip, which is not part of this version.
+A run calibrates the chip first, if targets have changed (:mod:`pynn_brainscales.brainscales2._calibration`). Targets outside the ranges of :data:`RANGES` are tried all
+the same, with a warning, as upstream does.
 """
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from pyNN.standardmodels import build_translations
 
-from neckar.errors import ParameterRangeError, UnsupportedFeatureError
 from neckar.network import NeuronPopulation
-from pynn_brainscales.brainscales2._errors import RunStateError, UncalibratedError
+from pynn_brainscales.brainscales2._errors import UncalibratedError
 from pynn_brainscales.brainscales2.standardmodels.cells_base import NeuronCellType
 
 RANGES = {
@@ -28,7 +30,7 @@ RANGES = {
     "i_synin_gm_I": (30, 800, "CapMem LSB"),
     "synapse_dac_bias": (30, 1022, "CapMem LSB"),
 }
-"""Lowest and highest value of each target and its unit; source: pynn-brainscales ``cells.py``."""
+"""Range in which circuits reach each target well, and its unit; source: pynn-brainscales ``cells.py``."""
 
 CHIP_GLOBAL = ("i_synin_gm_E", "i_synin_gm_I", "synapse_dac_bias")
 """Targets that all calibrated neurons of a chip share."""
@@ -40,6 +42,8 @@ def _units(names: Any) -> dict[str, str]:
 
 class CalibHXNeuronCuba(NeuronCellType):
     """A neuron with current-based synapses, described by the targets of its calibration.
+
+    Each parameter is one value, or one per neuron, in the range given here; outside, expect imperfect results and a warning.
 
     Parameters
     ----------
@@ -72,53 +76,52 @@ class CalibHXNeuronCuba(NeuronCellType):
 
     def __init__(self, plasticity_rule: Any = None, **parameters: Any) -> None:
         super().__init__(plasticity_rule, **parameters)
+        self._found: tuple[Any, list[Any], tuple[Any, ...]] | None = None
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether there is a result of a calibration."""
+        return self._found is not None
+
+    def take(self, found: Sequence[Any], live: Sequence[Any]) -> None:
+        """Keep the result of a calibration for the present targets.
+
+        Parameters
+        ----------
+        found : sequence of lola.AtomicNeuron
+            One per neuron, as they were found.
+        live : sequence of lola.AtomicNeuron
+            What the following runs use.
+        """
+        targets = copy.copy(self.parameter_space)
+        targets._parameters = {name: np.array(values) for name, values in targets._parameters.items()}
+        self._found = targets, list(found), tuple(live)
 
     @property
     def calib_target(self) -> Any:
-        """Targets of the last calibration."""
-        raise self._uncalibrated("calib_target")
+        """Targets of the last calibration: a parameter space."""
+        return self._of_calibration("calib_target")[0]
 
     @property
     def calib_hwparams(self) -> Any:
-        """Result of the last calibration."""
-        raise self._uncalibrated("calib_hwparams")
+        """What the last calibration found, a list of one ``lola.AtomicNeuron`` per neuron; kept as it is."""
+        return self._of_calibration("calib_hwparams")[1]
 
     @property
     def actual_hwparams(self) -> Any:
-        """What the following runs use."""
-        raise self._uncalibrated("actual_hwparams")
+        """What the following runs use, a tuple of one ``lola.AtomicNeuron`` per neuron. Change it as you like; a change of targets begins anew."""
+        return self._of_calibration("actual_hwparams")[2]
 
     def to_network(self, population: Any, begin: float, end: float, duration: int) -> NeuronPopulation:
-        """Check the targets.
+        """Return the neurons; their codes are those of their circuits in the base configuration, where the calibration has put them."""
+        return NeuronPopulation(population.label, population.size)
 
-        Raises
-        ------
-        ParameterRangeError
-            If a target lies outside its range.
-        RunStateError
-            If a target that belongs to the whole chip differs between neurons.
-        UnsupportedFeatureError
-            Otherwise: there is no calibration that would reach the targets.
-        """
-        values = self.parameter_space._parameters
-        for name, (low, high, unit) in RANGES.items():
-            bad = [value for value in np.asarray(values[name], np.float64).tolist() if not low <= value <= high]
-            if bad:
-                raise ParameterRangeError(f"population {population.label!r}: {name} is {bad[0]}; allowed: {low} to {high} {unit}.")
-        for name in CHIP_GLOBAL:
-            different = np.unique(values[name])
-            if len(different) > 1:
-                raise RunStateError(
-                    f"population {population.label!r}: {name} is {different[0]} and {different[1]}; allowed is one value for the whole chip. Correct it with "
-                    "set() after reset()."
-                )
-        raise UnsupportedFeatureError(
-            f"population {population.label!r} of {type(self).__name__} needs a calibration that measures the chip, which is not part of this version. Use "
-            "HXNeuron with setup(initial_config=pynn.helper.chip_from_nightly())."
-        )
-
-    def _uncalibrated(self, name: str) -> UncalibratedError:
-        return UncalibratedError(f"{name} was asked for before a calibration of {type(self).__name__}, which is not part of this version.")
+    def _of_calibration(self, name: str) -> Any:
+        if self._found is None:
+            raise UncalibratedError(
+                f"{name} was asked for before {type(self).__name__} was calibrated. Call run(None, pynn.RunCommand.PREPARE), or read it after run()."
+            )
+        return self._found
 
 
 class CalibHXNeuronCoba(CalibHXNeuronCuba):

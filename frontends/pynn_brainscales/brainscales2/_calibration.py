@@ -1,0 +1,158 @@
+"""The calibration behind calibrating cells: one target for the whole chip, and its result in the base configuration.
+
+All calibrated populations of an experiment share a chip, so they share a calibration: each neuron's targets are those of its circuit, circuits without a calibrated
+neuron keep the targets of ``injected_calib_target``, and three targets are the same for the whole chip. What calibrates is :func:`calix.calibrate`, with its cache.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlens_vx_v3 import logger
+from dlens_vx_v3._container import config_of
+from neckar.errors import ConfigurationError
+from pynn_brainscales.brainscales2._errors import RunStateError
+from pynn_brainscales.brainscales2.standardmodels._calibrated import CHIP_GLOBAL, CalibHXNeuronCuba
+
+if TYPE_CHECKING:
+    from neckar.lab import Lab, Session
+
+_PER_CIRCUIT = {"v_rest": "leak", "v_reset": "reset", "v_thresh": "threshold", "cm": "membrane_capacitance"}
+_TIMES = {"tau_m": "tau_mem", "tau_refrac": "refractory_time"}
+_US_PER_S = 1e6
+_log = logger.get("pyNN.brainscales2")
+
+
+def checked_cache(cache: Any) -> list[Path] | None:
+    """Return the folders of ``setup(calibration_cache=...)``, None for the default ones.
+
+    Raises
+    ------
+    ConfigurationError
+        If it names none.
+    """
+    if cache is None:
+        return None
+    folders = [cache] if isinstance(cache, str | os.PathLike) else cache
+    if not isinstance(folders, Sequence) or not all(isinstance(folder, str | os.PathLike) for folder in folders):
+        raise ConfigurationError(f"setup(calibration_cache={cache!r}) was asked for; allowed are folders in a list, an empty one for no cache. Leave it out for calix' own.")
+    return [Path(folder) for folder in folders]
+
+
+def checked_start(target: Any, options: Any) -> None:
+    """Check the types of ``setup(injected_calib_target=..., injected_calib_options=...)``."""
+    if target is None and options is None:
+        return
+    from calix.spiking import SpikingCalibOptions, SpikingCalibTarget
+
+    for keyword, given, kind in (("injected_calib_target", target, SpikingCalibTarget), ("injected_calib_options", options, SpikingCalibOptions)):
+        if given is not None and not isinstance(given, kind):
+            raise ConfigurationError(f"setup({keyword}={given!r}) was asked for; allowed is a calix.spiking.{kind.__name__}.")
+
+
+class Calibrator:
+    """Calibrates the chip of an experiment whenever targets of its neurons have changed.
+
+    Parameters
+    ----------
+    lab : neckar.lab.Lab
+        Whose chip it is.
+    session : neckar.lab.Session, optional
+        An open session of the user's; then it is its lab's chip.
+    """
+
+    def __init__(self, lab: Lab, session: Session | None = None) -> None:
+        self._lab, self._session = lab, session
+        self._done: tuple[Any, Any] | None = None  # target and options, and the chip that holds their result
+
+    def update(self, populations: Sequence[Any], chip: Any, start: Any, options: Any, cache: Sequence[Path] | None, overwrites: bool) -> None:
+        """Calibrate, if there are calibrated populations and their targets have changed.
+
+        Parameters
+        ----------
+        populations : sequence of Population
+        chip : lola.Chip
+            Live; takes the result. Changes that a user has made to circuits since the last calibration stay, until targets change.
+        start, options : SpikingCalibTarget and SpikingCalibOptions, or None
+            Targets of what the neurons do not determine.
+        cache : sequence of Path or None
+            As `cache_paths` of :func:`calix.calibrate`.
+        overwrites : bool
+            Whether a configuration of the user's is overwritten, which is logged.
+
+        Raises
+        ------
+        RunStateError
+            If a target that belongs to the whole chip differs between neurons.
+        """
+        calibrated = [population for population in populations if isinstance(population.celltype, CalibHXNeuronCuba)]
+        if not calibrated:
+            return
+        target = self._target(calibrated, start)
+        if self._done is not None and self._done[0] == (target, options) and self._done[1] is chip:
+            known = [population for population in calibrated if not population.celltype.is_calibrated]
+            _hand_out(known, chip)
+            return
+        import calix
+
+        if overwrites:
+            _log.WARN("Calibrating cells are used with initial_config, which is overwritten by their calibration.")
+        result = calix.calibrate(target, options, cache, connection=self._lab if self._session is None else self._session.lab)
+        base = config_of(chip)
+        base.apply(config_of(result.to_chip(chip=chip)).delta_from(base))
+        self._done = (target, copy.deepcopy(options)), chip
+        _hand_out(calibrated, chip)
+
+    def _target(self, populations: Sequence[Any], start: Any) -> Any:
+        """Return the target of the whole chip."""
+        from calix.spiking import SpikingCalibTarget
+        from calix.spiking.neuron import NeuronCalibTarget
+
+        target = SpikingCalibTarget() if start is None else copy.deepcopy(start)
+        neurons = target.neuron_target
+        values = {name: _one(populations, name) for name in CHIP_GLOBAL}
+        neurons.cuba_synin = NeuronCalibTarget.CalibratedCubaSynapticInput(i_synin_gm=[values["i_synin_gm_E"], values["i_synin_gm_I"]])
+        neurons.synapse_dac_bias = values["synapse_dac_bias"]
+        for population in populations:
+            of, circuits = population.celltype.parameter_space._parameters, population.circuits[:, 0]
+            for name, there in _PER_CIRCUIT.items():
+                getattr(neurons, there)[circuits] = np.trunc(of[name])
+            for name, there in _TIMES.items():
+                getattr(neurons, there)[circuits] = of[name] / _US_PER_S
+            neurons.tau_syn[circuits] = np.stack([of["tau_syn_E"], of["tau_syn_I"]], axis=1) / _US_PER_S
+            if population.celltype.conductance_based:
+                neurons.coba_synin.e_coba_reversal[circuits] = np.trunc(np.stack([of["e_rev_E"], of["e_rev_I"]], axis=1))
+            else:
+                neurons.coba_synin.e_coba_reversal[circuits] = np.full((len(circuits), 2), np.nan)
+        return target
+
+
+def _one(populations: Sequence[Any], name: str) -> int:
+    """Return a target that all calibrated neurons of the chip share."""
+    found = {int(value): population.label for population in populations for value in population.celltype.parameter_space._parameters[name].tolist()}
+    if len(found) > 1:
+        (first, here), (second, there) = list(found.items())[:2]
+        raise RunStateError(
+            f"{name} is {first} (population {here!r}) and {second} ({there!r}); it is required to be equal for all neurons of the chip. Correct it with set() after "
+            "reset()."
+        )
+    return next(iter(found))
+
+
+def _hand_out(populations: Sequence[Any], chip: Any) -> None:
+    """Give populations the circuits of the calibrated chip, live, and as they were found."""
+    if not populations:
+        return
+    from dlens_vx_v3 import halco, lola
+
+    archive = lola.Chip(chip)
+    for population in populations:
+        places = [halco.AtomicNeuronOnDLS(halco.Enum(circuit)) for circuit in population.circuits[:, 0].tolist()]
+        found, live = ([one.neuron_block.atomic_neurons[place] for place in places] for one in (archive, chip))
+        population.celltype.take(found, live)

@@ -23,10 +23,11 @@ import neckar
 from calix._targets import OPTIONS, to_neckar
 from dlens_vx_v3 import logger
 from neckar.calibration import Calibration, store
+from neckar.calibration.cache import facts_digest
+from neckar.calibration.files import write_whole
 from neckar.calibration.targets import key_of
 from neckar.chip.machine import MODEL_VERSION
 from neckar.errors import FileFormatError
-from neckar.facts import brainscales2 as facts
 from neckar.lab import Lab
 
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -77,7 +78,7 @@ def keep(paths: Sequence[Path], name: str, data: bytes) -> Path | None:
         file = Path(path) / name
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            store._write(file, data)
+            write_whole(file, data)
         except OSError as error:
             reasons.append(f"{path}: {error.strerror or error}")
             if error.errno not in _NOT_WRITABLE:
@@ -111,6 +112,4 @@ def unpickled(data: bytes, source: str) -> Any:
 def _state(lab: Lab, method: str) -> str:
     """Return what else changes a result: the method, what disturbs its experiments, and the versions."""
     effects = lab.effects.as_dict() if method == "measurement" else {"mismatch": lab.effects.mismatch, "drift": lab.effects.drift}
-    numbers = sorted((name, value) for name, value in vars(facts).items() if name.isupper())
-    digest = hashlib.sha256(repr(numbers).encode()).hexdigest()
-    return repr((method, sorted(effects.items()), lab.specimen.seed, lab.specimen.statistics_version, neckar.__version__, MODEL_VERSION, digest))
+    return repr((method, sorted(effects.items()), lab.specimen.seed, lab.specimen.statistics_version, neckar.__version__, MODEL_VERSION, facts_digest()))

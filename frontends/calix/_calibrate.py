@@ -15,20 +15,26 @@ from typing import Any
 import numpy as np
 
 from calix import _cache
-from calix._connection import StatefulConnection, lab_of, leave_on_chip
+from calix._connection import StatefulConnection, handle_of, lab_of, leave_on_chip
 from calix._results import result_of
 from calix._targets import OPTIONS, CalibOptions, TopLevelCalibTarget, to_neckar
+from calix.common.exceptions import CalibNotSuccessful
 from dlens_vx_v3 import logger
-from dlens_vx_v3.hxcomm import ConnectionHandle
+from dlens_vx_v3.hxcomm import ConnectionHandle, ManagedConnection, choice
 from neckar.calibration import METHODS, Calibration, store
 from neckar.calibration import calibrate as neckar_calibrate
-from neckar.errors import ConfigurationError, UnknownNameError, nearest
+from neckar.calibration.targets import ChipTarget
+from neckar.errors import CalibrationCacheError, ConfigurationError, UnknownNameError, nearest
 from neckar.lab import Lab
 
 ENVIRONMENT = "NECKAR_CALIBRATION_METHOD"
 """Environment variable that chooses the method of scripts that do not name one."""
 
 _log = logger.get("calix.calibrate")
+
+
+class NoChipError(ConfigurationError, CalibNotSuccessful):
+    """There is no chip behind a connection."""
 
 
 def calibrate(
@@ -89,30 +95,51 @@ def calibrate(
 
 def execute(target: Any, options: Any, connection: Any, method: str | None = None) -> Any:
     """Return the result of a calibration of a whole chip, without a cache; errors as of :func:`calibrate`."""
-    return _finished(_made(target, _options_of(target, options), connection, _method(method)), connection)
+    return _finished(_made(target, _options_of(target, options), connection, _method(method), keeps=False), connection)
 
 
 def _found(target: Any, options: Any, paths: Sequence[Path], read_only: bool, connection: Any, method: str) -> Calibration:
     """Return the calibration of a whole chip from the cache, or make it and keep it."""
     if len(paths) == 0:
         _log.INFO("List of calib cache paths is empty, cache disabled.")
-        return _made(target, options, connection, method)
+        return _made(target, options, connection, method, keeps=False)
     name = _cache.file_name(target, options, lab_of(connection), method)
     known = _cache.find(paths, name, _cache.sealed)
     if isinstance(known, Calibration):
         return known
-    found = _made(target, options, connection, method)
+    found = _made(target, options, connection, method, keeps=not read_only)
     if not read_only:
         _cache.keep(paths, name, store.native_pickle(found.dumps()))
     return found
 
 
-def _made(target: Any, options: Any, connection: Any, method: str) -> Calibration:
+def _made(target: Any, options: Any, connection: Any, method: str, *, keeps: bool) -> Calibration:
+    """Calibrate. If it `keeps`, finished stages of a measurement are kept, and of several processes one measures."""
     _log.INFO("Executing calibration")
-    lab = lab_of(connection)
-    found = neckar_calibrate(lab.specimen, to_neckar(target, options), method, lab.effects)  # type: ignore[arg-type]  # checked
+    lab, wanted = lab_of(connection), to_neckar(target, options)
+    _check_for_a_chip(connection)
+    if method == "oracle" or not keeps:
+        found = neckar_calibrate(lab.specimen, wanted, method, lab.effects)  # type: ignore[arg-type]  # checked
+    else:
+        found = _measured(lab, wanted)
     _warn_of_failures(found)
     return found
+
+
+def _measured(lab: Lab, wanted: ChipTarget) -> Calibration:
+    """Measure, in a folder of Neckar's own; without it, if it cannot be written."""
+    try:
+        return neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects, cache=store.root() / "measured")
+    except CalibrationCacheError as error:
+        _log.WARN(f"{error}")
+        return error.calibration or neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects)
+
+
+def _check_for_a_chip(connection: Any) -> None:
+    """Refuse to calibrate the mock of a connection."""
+    mock = choice() == "zeromock" if connection is None else not isinstance(connection, Lab) and handle_of(connection).zero_mock
+    if mock:
+        raise NoChipError("a calibration of a connection without a chip (zero mock) was asked for; allowed are chips. Remove HXCOMM_ENABLE_ZERO_MOCK.")
 
 
 def _finished(found: Calibration, connection: Any) -> Any:
@@ -126,7 +153,11 @@ def _own(target: Any, options: Any, paths: Sequence[Path], read_only: bool, conn
     known = _cache.find(paths, name, _cache.unpickled)
     if known is not None:
         return known
-    result = target.calibrate(connection, options)
+    if connection is None:
+        with ManagedConnection() as opened:
+            result = target.calibrate(StatefulConnection(opened), options)
+    else:
+        result = target.calibrate(connection, options)
     if paths and not read_only:
         _cache.keep(paths, name, pickle.dumps(result))
     return result

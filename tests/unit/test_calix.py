@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ import neckar
 import pyccalix
 from calix import constants
 from calix.common import base, cadc
-from calix.common.exceptions import CalibNotSupported
 from calix.spiking import correlation, neuron, refractory_period
 from dlens_vx_v3 import hal, halco, hxcomm, lola, sta
 from dlens_vx_v3._container import config_of
@@ -26,7 +26,7 @@ from neckar.calibration import NIGHTLY, ForeignCalibrationWarning, store
 from neckar.chip.config import ChipConfig
 from neckar.chip.config_file import loads
 from neckar.chip.specimen import Specimen
-from neckar.errors import ConfigurationError, CorruptFileError, FileFormatError, ParameterRangeError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, CorruptFileError, FileFormatError, ParameterRangeError
 
 NEURONS = list(halco.iter_all(halco.AtomicNeuronOnDLS))
 
@@ -266,14 +266,6 @@ def test_foreign_and_damaged_files_are_named_and_not_opened(tmp_path, files):
 # ---- calibrate
 
 
-def test_measuring_is_refused_with_the_remedy():
-    with pytest.raises(CalibNotSupported, match='method="oracle"') as caught:
-        calix.calibrate(calix.spiking.SpikingCalibTarget())
-    assert isinstance(caught.value, UnsupportedFeatureError)
-    with pytest.raises(CalibNotSupported, match=r"calix\.common\.cadc\.calibrate"):
-        cadc.calibrate(None)
-
-
 def test_the_oracle_calibrates_on_request():
     target = calix.spiking.SpikingCalibTarget()
     target.neuron_target.leak[NEURONS[0]] = 100
@@ -312,11 +304,16 @@ def test_targets_that_make_no_sense_are_refused(oracle):
         calix.calibrate(cadc.CADCCalibTarget())
 
 
-def test_unusual_targets_are_logged(oracle, caplog):
+def test_unusual_targets_are_logged_and_circuits_that_miss_them_named(oracle, caplog):
     target = calix.spiking.SpikingCalibTarget()
     target.neuron_target.leak.fill(30)
-    calix.calibrate(target)
+    target.neuron_target.tau_mem[NEURONS[7]] = 0.1e-6
+    with neckar.Lab(chip=3):
+        result = calix.calibrate(target, cache_paths=[])
     assert "NeuronTarget.leak is asked to be 30; circuits reach 50 to 160 well" in caplog.text
+    assert not result.neuron_result.success[NEURONS[7]]
+    assert re.search(r"Calib failed for \d+ neurons: \[.*\b7\b", caplog.text)
+    assert "1 of leak_i_bias" in caplog.text
 
 
 def test_refractory_settings_reach_their_times():

@@ -1,7 +1,7 @@
 """The cache of :func:`calix.calibrate`: files named by what was asked of which chip.
 
-As upstream, a file's name is a SHA-256 of target, options, chip and version, folders are searched in their order, and a new result goes into the first folder that
-can be written. The default folders are a site's shared one, below the root of the calibration files (:mod:`neckar.calibration.store`), and
+As upstream, a file's name is a SHA-256 of target, options, chip and version, folders are searched in their order, and a new result goes into the first folder
+that can be written. The default folders are a site's shared one, below the root of the calibration files (:mod:`neckar.calibration.store`), and
 ``$XDG_CACHE_HOME/calix`` or ``~/.cache/calix``.
 
 Unlike upstream's, the content of a file is no pickled result but a sealed configuration in the format ``calix-native.pkl``: it is read without unpickling,

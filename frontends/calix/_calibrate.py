@@ -1,7 +1,7 @@
 """``calix.calibrate``: which method calibrates, on which chip, and what is kept.
 
-Upstream's calibration measures, and so does this one. Whoever only needs a calibrated chip, at once, asks for the oracle, by the argument ``method="oracle"`` or,
-for scripts that stay as they are, by the environment variable ``NECKAR_CALIBRATION_METHOD=oracle``.
+Upstream's calibration measures, and so does this one. Whoever only needs a calibrated chip, at once, asks for the oracle, by the argument ``method="oracle"``
+or, for scripts that stay as they are, by the environment variable ``NECKAR_CALIBRATION_METHOD=oracle``.
 """
 
 from __future__ import annotations
@@ -118,10 +118,8 @@ def _made(target: Any, options: Any, connection: Any, method: str, *, keeps: boo
     _log.INFO("Executing calibration")
     lab, wanted = lab_of(connection), to_neckar(target, options)
     _check_for_a_chip(connection)
-    if method == "oracle" or not keeps:
-        found = neckar_calibrate(lab.specimen, wanted, method, lab.effects)  # type: ignore[arg-type]  # checked
-    else:
-        found = _measured(lab, wanted)
+    alone = method == "oracle" or not keeps
+    found = neckar_calibrate(lab.specimen, wanted, method, lab.effects) if alone else _measured(lab, wanted)  # type: ignore[arg-type]  # checked
     _warn_of_failures(found)
     return found
 
@@ -132,7 +130,9 @@ def _measured(lab: Lab, wanted: ChipTarget) -> Calibration:
         return neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects, cache=store.root() / "measured")
     except CalibrationCacheError as error:
         _log.WARN(f"{error}")
-        return error.calibration or neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects)
+        if isinstance(error.calibration, Calibration):
+            return error.calibration
+        return neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects)
 
 
 def _check_for_a_chip(connection: Any) -> None:

@@ -73,7 +73,9 @@ def handle_of(connection: Any) -> ConnectionHandle:
     """
     handle = connection.connection if isinstance(connection, StatefulConnection) else connection
     if not isinstance(handle, ConnectionHandle):
-        raise ConfigurationError(f"a calibration got a connection {connection!r}; allowed is what hxcomm.ManagedConnection opens, or base.StatefulConnection of it.")
+        raise ConfigurationError(
+            f"a calibration got a connection {connection!r}; allowed is what hxcomm.ManagedConnection opens, or base.StatefulConnection of it."
+        )
     return handle
 
 

@@ -84,8 +84,8 @@ def magnitude(value: Any, unit: str) -> Any:
 class Array(NDArrayOperatorsMixin):
     """Numbers over coordinates: one per neuron, or two per neuron (excitatory, inhibitory), or one per quadrant.
 
-    Index it by coordinate or integer; a part of a two-dimensional one is a view. Missing numbers are None. In arithmetic and comparisons it is a numpy array, or
-    a quantity if it has a unit; only ``==`` compares as a whole.
+    Index it by coordinate or integer; a part of a two-dimensional one is a view. Missing numbers are None. In arithmetic and comparisons it is a numpy array,
+    or a quantity if it has a unit; only ``==`` compares as a whole.
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -267,7 +267,7 @@ def array(name: str, kind: Any, shape: tuple[int, ...]) -> Convert:
 
 
 def array_type(kind: Any, shape: tuple[int, ...], start: Any = 0) -> Callable[..., Array]:
-    """Return what makes an array of one attribute: upstream's types have such names, ``NeuronCalibTarget.TauSyn()``. It takes the values, `start` by default."""
+    """Return what makes an array of one attribute, with `start` or values of one's own: upstream's targets have such names, ``NeuronCalibTarget.TauSyn()``."""
 
     def make(values: Any = start) -> Array:
         return Array(kind, values, shape)

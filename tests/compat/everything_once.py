@@ -516,8 +516,29 @@ def relays_pads_and_large_networks() -> None:
     pynn.end()
 
 
+def calibrating_cells() -> None:
+    """Neurons whose parameters are targets, their result, and what is made of it."""
+    for celltype in (pynn.cells.CalibHXNeuronCuba, pynn.cells.CalibHXNeuronCoba):
+        pynn.setup()
+        neurons = pynn.Population(2, celltype(v_rest=[80, 90], tau_m=10))
+        show("target", neurons.get(["v_rest", "tau_m"]))
+        refused("its result before a run", lambda neurons=neurons: neurons.actual_hwparams)
+        neurons.set(synapse_dac_bias=[500, 600])
+        refused("two currents of the synapses", lambda: pynn.run(0.1))
+        pynn.reset()
+        neurons.set(synapse_dac_bias=600)
+        pynn.run(None, pynn.RunCommand.PREPARE)
+        show("targets of the calibration", neurons.calib_target["v_rest"])
+        show("found and used", neurons.calib_hwparams[0].leak.v_leak == neurons[0:1].actual_hwparams[0].leak.v_leak)
+        neurons[1:2].actual_hwparams[0].leak.v_leak = 1022
+        neurons.record("spikes")
+        pynn.run(0.1)
+        show(f"spikes of {celltype.__name__}", [len(train) for train in neurons.get_data().segments[-1].spiketrains])
+        pynn.end()
+
+
 def what_is_missing() -> None:
-    """Plasticity, calibrating cells, and sources at the pins."""
+    """Plasticity, and sources at the pins."""
     pynn.setup()
     timer = pynn.Timer(start=0.1, period=0.1, num_periods=3, note="kept")
     show("timer", (timer.start, timer.period, timer.num_periods, timer.parameters))
@@ -552,14 +573,6 @@ def what_is_missing() -> None:
             refused(f"{name} of cells without calibration", lambda group=group, name=name: getattr(group, name))
     pynn.end()
 
-    for celltype in (pynn.cells.CalibHXNeuronCuba, pynn.cells.CalibHXNeuronCoba):
-        pynn.setup()
-        neurons = pynn.Population(2, celltype(v_rest=[80, 90], tau_m=10))
-        show("target", neurons.get(["v_rest", "tau_m"]))
-        refused("its result before a run", lambda neurons=neurons: neurons.actual_hwparams)
-        refused(celltype.__name__, lambda: pynn.run(0.1))
-        pynn.end()
-
     pynn.setup()
     show("kinds of sources", issubclass(pynn.cells.OffChipSource, pynn.cells.SpikeIOCell))
     refused("source without labels", lambda: pynn.cells.OffChipSource(label=None))
@@ -581,6 +594,7 @@ EXPERIMENTS = (
     compartments,
     injected_accesses,
     relays_pads_and_large_networks,
+    calibrating_cells,
     what_is_missing,
 )
 

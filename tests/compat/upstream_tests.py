@@ -15,7 +15,7 @@ FILES = (
     *(("hw", f"{_TEST}{name}") for name in ("recording", "neuron_bypass_mode", "external_input", "poisson_input", "poisson_on_chip_input")),
     *(("hw", f"{_TEST}{name}") for name in ("initial_config", "empty", "leak_over_threshold", "static_recording_synapse", "internal_projections")),
     *(("hw", f"{_TEST}{name}") for name in ("pass_in_connection", "crossbar_event_counter_read", "multicompartment_hw", "isi_calib", "partitioning")),
-    ("hw", f"{_TEST}spikeio"),
+    *(("hw", f"{_TEST}{name}") for name in ("spikeio", "calibhxneuron")),
     ("hw", "test_single_neuron_demo"),
 )
 """Folder and name."""
@@ -34,7 +34,6 @@ NOT_RUN = {
     "dlens_hwtest_with_ppu_vx_v3": "programs of the plasticity processors come later",
     "dlens_health_check_vx_v3": "checks the state of a real installation",
     f"{_TEST}plasticity_rule": "plasticity rules come later",
-    f"{_TEST}calibhxneuron": "calibrating cells come later",
 }
 """The other files, with the reason."""
 

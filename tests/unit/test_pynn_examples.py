@@ -101,7 +101,13 @@ def test_drawings_show_every_circuit_and_synapse(tmp_path: Path, monkeypatch: py
         plotter.plot_all()
 
 
-@pytest.mark.parametrize("example", [plasticity_rule, static_recording_synapse, calibhxneuron])
+def test_changes_of_a_calibration_make_neurons_fire(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NECKAR_CALIBRATION_METHOD", "oracle")
+    spikes = [len(spiketrain) for spiketrain in calibhxneuron.main()]
+    assert min(spikes[0], spikes[2]) > 2 * max(spikes[1], spikes[3])
+
+
+@pytest.mark.parametrize("example", [plasticity_rule, static_recording_synapse])
 def test_examples_of_later_capabilities_say_what_is_missing(example: object) -> None:
     with pytest.raises(UnsupportedFeatureError, match="not part of this version"):
         example.main(*([example.cell_params] if hasattr(example, "cell_params") else []))  # type: ignore[attr-defined]

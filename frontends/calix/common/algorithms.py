@@ -1,4 +1,4 @@
-"""Searches of one's own with upstream's names. How they go about it is :mod:`neckar.calibration.measure`'s; results are checked at the ends by the :class:`~calix.common.base.Calib`."""
+"""Searches of one's own with upstream's names; how they go about it is :mod:`neckar.calibration.measure`'s."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class _Search(base.Algorithm):
             builder = self.calibration.configure_parameters(base.WriteRecordingPlaybackProgramBuilder(), codes.copy())
             results = self.calibration.measure_results(connection, builder)
             if len(results) != self.calibration.n_instances:
-                raise ConfigurationError(f"measure_results returned {len(results)} results; allowed is one for each of {self.calibration.n_instances} instances.")
+                n = self.calibration.n_instances
+                raise ConfigurationError(f"measure_results returned {len(results)} results; allowed is one for each of {n} instances.")
             return np.asarray(results if unit is None else results.rescale(unit).magnitude, np.float64)
 
         codes = self._search(measure, target).codes

@@ -1,7 +1,7 @@
 """What all calibrations share: connections, targets and results, and the frame for searches of one's own.
 
-A :class:`Calib` says how codes are set and what is measured, an :class:`Algorithm` (:mod:`calix.common.algorithms`) chooses the codes. Neckar's own calibration is not
-built on these; they are for scripts that search something else.
+A :class:`Calib` says how codes are set and what is measured, an :class:`Algorithm` (:mod:`calix.common.algorithms`) chooses the codes. They are for scripts
+that search something else; Neckar's own calibration is not built on them.
 """
 
 from __future__ import annotations

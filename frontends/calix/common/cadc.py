@@ -2,8 +2,8 @@
 
 from typing import Any, NoReturn
 
-from calix._stages import refuse_measurement
 from calix._results import CADCCalibResult
+from calix._stages import refuse_measurement
 from calix._targets import CADCCalibOptions, CADCCalibTarget
 
 __all__ = ["CADCCalibOptions", "CADCCalibResult", "CADCCalibTarget", "calibrate"]

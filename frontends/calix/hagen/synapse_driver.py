@@ -2,8 +2,8 @@
 
 from typing import Any, NoReturn
 
-from calix._stages import refuse_measurement
 from calix._results import SynapseDriverCalibResult
+from calix._stages import refuse_measurement
 from calix._targets import SynapseDriverCalibOptions
 
 __all__ = ["SynapseDriverCalibOptions", "SynapseDriverCalibResult", "calibrate"]

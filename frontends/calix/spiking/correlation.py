@@ -2,8 +2,8 @@
 
 from typing import Any, NoReturn
 
-from calix._stages import refuse_measurement
 from calix._results import CorrelationCalibResult
+from calix._stages import refuse_measurement
 from calix._targets import CorrelationCalibOptions, CorrelationCalibTarget
 
 __all__ = ["CorrelationCalibOptions", "CorrelationCalibResult", "CorrelationCalibTarget", "calibrate"]

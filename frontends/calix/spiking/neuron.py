@@ -2,8 +2,8 @@
 
 from typing import Any, NoReturn
 
-from calix._stages import refuse_measurement
 from calix._results import NeuronCalibResult
+from calix._stages import refuse_measurement
 from calix._targets import NeuronCalibOptions, NeuronCalibTarget
 
 __all__ = ["NeuronCalibOptions", "NeuronCalibResult", "NeuronCalibTarget", "calibrate", "calibrate_leak_over_threshold", "refine_potentials"]

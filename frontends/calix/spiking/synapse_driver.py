@@ -2,8 +2,8 @@
 
 from typing import Any, NoReturn
 
-from calix._stages import refuse_measurement
 from calix._results import STPCalibResult
+from calix._stages import refuse_measurement
 from calix._targets import STPCalibOptions, STPCalibTarget
 
 __all__ = ["STPCalibOptions", "STPCalibResult", "STPCalibTarget", "calibrate"]

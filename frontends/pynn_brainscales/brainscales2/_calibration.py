@@ -1,7 +1,7 @@
 """The calibration behind calibrating cells: one target for the whole chip, and its result in the base configuration.
 
-All calibrated populations of an experiment share a chip, so they share a calibration: each neuron's targets are those of its circuit, circuits without a calibrated
-neuron keep the targets of ``injected_calib_target``, and three targets are the same for the whole chip. What calibrates is :func:`calix.calibrate`, with its cache.
+All calibrated populations of an experiment share a chip, so they share a calibration: each neuron's targets are those of its circuit, circuits without a
+calibrated neuron keep the targets of ``injected_calib_target``, and three targets are the same for the whole chip. What calibrates is :func:`calix.calibrate`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def checked_cache(cache: Any) -> list[Path] | None:
         return None
     folders = [cache] if isinstance(cache, str | os.PathLike) else cache
     if not isinstance(folders, Sequence) or not all(isinstance(folder, str | os.PathLike) for folder in folders):
-        raise ConfigurationError(f"setup(calibration_cache={cache!r}) was asked for; allowed are folders in a list, an empty one for no cache. Leave it out for calix' own.")
+        raise ConfigurationError(f"setup(calibration_cache={cache!r}) was asked for; allowed is a list of folders, an empty one for no cache. Leave it out.")
     return [Path(folder) for folder in folders]
 
 
@@ -139,8 +139,8 @@ def _one(populations: Sequence[Any], name: str) -> int:
     if len(found) > 1:
         (first, here), (second, there) = list(found.items())[:2]
         raise RunStateError(
-            f"{name} is {first} (population {here!r}) and {second} ({there!r}); it is required to be equal for all neurons of the chip. Correct it with set() after "
-            "reset()."
+            f"{name} is {first} (population {here!r}) and {second} ({there!r}); it is required to be equal for all neurons of the chip. "
+            "Correct it with set() after reset()."
         )
     return next(iter(found))
 

@@ -1,4 +1,4 @@
-"""Neurons that are calibrated to targets; needs the calibration that measures a chip, which is not part of this version."""
+"""Neurons that are calibrated to targets, and fire more when the result of the calibration is changed."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Neurons whose parameters are targets of a calibration.
 
-A run calibrates the chip first, if targets have changed (:mod:`pynn_brainscales.brainscales2._calibration`). Targets outside the ranges of :data:`RANGES` are tried all
-the same, with a warning, as upstream does.
+A run calibrates the chip first, if targets have changed (:mod:`pynn_brainscales.brainscales2._calibration`). Targets outside the documented ranges are
+tried all the same, with a warning, as upstream does.
 """
 
 from __future__ import annotations
@@ -17,27 +17,14 @@ from neckar.network import NeuronPopulation
 from pynn_brainscales.brainscales2._errors import UncalibratedError
 from pynn_brainscales.brainscales2.standardmodels.cells_base import NeuronCellType
 
-RANGES = {
-    "v_rest": (50, 160, "CADC LSB"),
-    "v_reset": (50, 160, "CADC LSB"),
-    "v_thresh": (50, 220, "CADC LSB"),
-    "tau_m": (0.5, 60, "us"),
-    "tau_syn_E": (0.3, 30, "us"),
-    "tau_syn_I": (0.3, 30, "us"),
-    "cm": (0, 63, "LSB"),
-    "tau_refrac": (0.04, 32, "us"),
-    "i_synin_gm_E": (30, 800, "CapMem LSB"),
-    "i_synin_gm_I": (30, 800, "CapMem LSB"),
-    "synapse_dac_bias": (30, 1022, "CapMem LSB"),
-}
-"""Range in which circuits reach each target well, and its unit; source: pynn-brainscales ``cells.py``."""
+_TIMES = ("tau_m", "tau_syn_E", "tau_syn_I", "tau_refrac")
 
 CHIP_GLOBAL = ("i_synin_gm_E", "i_synin_gm_I", "synapse_dac_bias")
 """Targets that all calibrated neurons of a chip share."""
 
 
 def _units(names: Any) -> dict[str, str]:
-    return {**NeuronCellType.units, **{name: "us" if RANGES.get(name, (0, 0, ""))[2] == "us" else "dimensionless" for name in names}}
+    return {**NeuronCellType.units, **{name: "us" if name in _TIMES else "dimensionless" for name in names}}
 
 
 class CalibHXNeuronCuba(NeuronCellType):

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from calix.common import base
 from calix.common.exceptions import ExcessiveNoiseError
-from neckar.calibration.measure import Outcome, Span, binary_search, keyed_generator, linear_search, noisy_binary_search, predict
+from neckar.calibration.measure import Outcome, Span, binary_search, linear_search, noisy_binary_search, predict
+from neckar.calibration.measure.stage import keyed_generator
 from neckar.errors import ConfigurationError, ParameterRangeError
 
 Codes = NDArray[np.int64]

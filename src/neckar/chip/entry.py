@@ -25,7 +25,7 @@ from neckar.chip.probe import n_samples
 from neckar.chip.readout import Readout
 from neckar.chip.rest import reset_neurons, resting_state
 from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
-from neckar.chip.sampling import LineSampler, ProbeSampler
+from neckar.chip.sampling import BurstSamplers, LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
 from neckar.chip.specimen import keyed_uniforms
 from neckar.chip.substrate import Substrate
@@ -223,7 +223,7 @@ class EntryResult:
     madc: list[LineSampler]
     cadc: CadcRecorder
     probes: list[NDArray[np.float32]]
-    bursts: list[LineSampler]
+    bursts: BurstSamplers
     reads: dict[str, NDArray]
     steps: list[int]
     synaptic_events: int = 0
@@ -298,7 +298,7 @@ class EntryRun:
         counters = {**_counters(counted, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)), **self._debug_line("before", config, start)}
         reads = _read("before", program.reads, config, counters, bank, start)
         samplers = [LineSampler(grid.circuits, grid.ticks, grid.channel.source) for grid in plan.channels]
-        bursts = [LineSampler(grid.bursts.circuits, grid.ticks, grid.bursts.source) for grid in plan.bursts]
+        bursts = BurstSamplers(plan.bursts)
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
         nothing = np.zeros(CIRCUITS, np.int64), (np.empty(0, np.int64),) * 2, 0
@@ -307,7 +307,7 @@ class EntryRun:
         fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
-        trial = Trial(config, [*samplers, *bursts, *cadc.samplers, *probes], self._kicks, counted, at_rest, bank)
+        trial = Trial(config, [*samplers, *bursts.samplers, *cadc.samplers, *probes], self._kicks, counted, at_rest, bank)
         self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in (*PLANES, RESET)], [playback, *self.actors], result)
         self._finish(trial, fabric, result, probes)
         return result
@@ -402,7 +402,7 @@ class EntryRun:
     def _configure(self, config: ChipConfig, start: int, result: EntryResult) -> None:
         """Take over the configuration of a stretch into the instruments."""
         readout = Readout.of(self.cells.values(config))
-        for sampler in (*result.madc, *result.bursts):
+        for sampler in (*result.madc, *result.bursts.samplers):
             sampler.readout = readout
         if self.plan.cadc:
             result.cadc.configure(start, self.substrate.cadc(config, self.cells), readout)

@@ -31,7 +31,7 @@ from neckar.chip.fabric import CIRCUITS, Counts
 from neckar.chip.instruments import checked_instruments
 from neckar.chip.madc import STAMP_TICKS, check_channels, conversion_ticks, convert, external_potential
 from neckar.chip.probe import UNITS, check_memory
-from neckar.chip.specimen import Specimen, keyed_normals
+from neckar.chip.specimen import Specimen, keyed_normals, keyed_normals_of
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import MadcTransfer
 from neckar.dynamics import SensorState
@@ -249,10 +249,8 @@ class Chip:
         seed = (self.specimen.seed, *(plan.program.run_seed or (0, 0)))
         values = []
         for e, result in enumerate(results):
-            noise = None
-            if self.effects.noise:
-                noise = np.stack([keyed_normals(len(grid.ticks), "madc", *seed, e, circuit, source) for circuit in circuits])
-            tick, codes = convert(result.bursts[k].values[0].T, grid, transfer, noise)
+            noise = keyed_normals_of(len(grid.ticks), [("madc", *seed, e, circuit, source) for circuit in circuits]) if self.effects.noise else None
+            tick, codes = convert(result.bursts.potentials(k).T, grid, transfer, noise)
             values.append(codes.T)
         ptr = np.arange(len(results) + 1) * len(grid.ticks)
         return BurstSamples(source, circuits, ptr, np.tile(tick, len(results)), np.concatenate(values))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.coordinates import COLUMNS
+from neckar.chip.madc import BurstGrid
 from neckar.chip.probe import signal
 from neckar.chip.readout import Readout
 from neckar.dynamics import CircuitParameters, Lane, Segment, Trace
@@ -83,8 +84,8 @@ class LineSampler(Sampler):
     ----------
     circuits, ticks
         As of :class:`Sampler`.
-    source : str
-        One of :data:`neckar.program.SOURCES`.
+    *sources : str
+        Of :data:`neckar.program.SOURCES`; the values have one row for each.
 
     Attributes
     ----------
@@ -94,10 +95,37 @@ class LineSampler(Sampler):
 
     readout: Readout
 
-    def __init__(self, circuits: Sequence[int], ticks: NDArray[np.int64], source: str) -> None:
-        super().__init__(circuits, ticks)
-        self.circuits, self.source = np.asarray(circuits, np.int64), source
+    def __init__(self, circuits: Sequence[int], ticks: NDArray[np.int64], *sources: str) -> None:
+        super().__init__(circuits, ticks, len(sources))
+        self.circuits, self.sources = np.asarray(circuits, np.int64), sources
 
     def read(self, dense: NDArray[np.float32], p: CircuitParameters, columns: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the potentials."""
-        return self.readout.potential(self.source, dense, self.circuits[places]).T[np.newaxis]
+        return np.stack([self.readout.potential(source, dense, self.circuits[places]).T for source in self.sources])
+
+
+class BurstSamplers:
+    """Samplers of bursts; several sources of the same circuits at the same ticks share one.
+
+    Parameters
+    ----------
+    grids : sequence of BurstGrid
+
+    Attributes
+    ----------
+    samplers : list of LineSampler
+        Instruments of the trial.
+    """
+
+    def __init__(self, grids: Sequence[BurstGrid]) -> None:
+        alike: dict[tuple[tuple[int, ...], bytes], list[int]] = {}
+        for k, grid in enumerate(grids):
+            alike.setdefault((grid.bursts.circuits, grid.ticks.tobytes()), []).append(k)
+        groups = list(alike.values())
+        self.samplers = [LineSampler(grids[ks[0]].bursts.circuits, grids[ks[0]].ticks, *(grids[k].bursts.source for k in ks)) for ks in groups]
+        self._place = {k: (i, row) for i, ks in enumerate(groups) for row, k in enumerate(ks)}
+
+    def potentials(self, k: int) -> NDArray[np.float32]:
+        """Return what was sampled on grid `k`, V, shape (sample, circuit)."""
+        sampler, row = self._place[k]
+        return self.samplers[sampler].values[row]

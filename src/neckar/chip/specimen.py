@@ -16,7 +16,7 @@ import hashlib
 import math
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self
@@ -324,6 +324,12 @@ def keyed_normals(n: int, *key: str | int) -> NDArray[np.float64]:
     return _normals(keyed_uniforms(n + n % 2, *key))[:n]
 
 
+def keyed_normals_of(n: int, keys: Sequence[tuple[str | int, ...]]) -> NDArray[np.float64]:
+    """Return the variates of :func:`keyed_normals` for several keys, shape (key, n): the same bits, at half the time."""
+    words = np.stack([_keyed_words(n + n % 2, key) for key in keys])
+    return _normals(_uniforms(words.reshape(-1))).reshape(len(keys), -1)[:, :n]
+
+
 def _normals(uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return standard normal variates, flat, made from pairs of neighbours (Box and Muller)."""
     first, second = uniforms.reshape(-1, 2).T
@@ -352,8 +358,16 @@ def _mixed(counter: NDArray[np.uint64], seed: np.uint64) -> NDArray[np.float64]:
 
 def keyed_uniforms(n: int, *key: str | int) -> NDArray[np.float64]:
     """Return `n` numbers between 0 and 1, both excluded, that depend on the key alone."""
+    return _uniforms(_keyed_words(n, key))
+
+
+def _keyed_words(n: int, key: tuple[str | int, ...]) -> NDArray[np.uint64]:
     digest = hashlib.blake2b(repr(key).encode(), digest_size=16).digest()
     words: NDArray[np.uint64] = np.random.Philox(key=np.frombuffer(digest, "<u8").astype(np.uint64)).random_raw(n)
+    return words
+
+
+def _uniforms(words: NDArray[np.uint64]) -> NDArray[np.float64]:
     return ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 

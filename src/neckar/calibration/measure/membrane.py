@@ -1,29 +1,43 @@
-"""Membrane time constants by measurement, from 3 us on: all membranes relax from a constant current, and the converter sees them in two windows.
+"""Membrane time constants by measurement, in three ways.
 
-The windows follow each other, each about as long as the target. A membrane that relaxes exponentially falls by exp(window / tau) from one to the other, so the
-time constant follows from two means; a membrane that never came back, or was gone at once, still lies on the right side of the target. Upstream fits the same
-relaxation in samples of the MADC, one neuron after the other, and chooses the division in the same way at 5 LSB below the end (calix
-``hagen/neuron_leak_bias.py``).
+- ``"current"``: each membrane's way back from a constant current in a burst of the fast converter, one neuron after the other, fitted by an exponential
+  (:mod:`membrane_traces`). From 3 us on.
+- ``"reset"``: bursts after a reset far below a leak that is high meanwhile. For any time constant, best below 3 us, where the current moves a membrane little.
+- ``"windows"``: all membranes relax from a constant current at once, and the parallel converter sees them in two windows that follow each other, each about as
+  long as the target. A membrane that relaxes exponentially falls by exp(window / tau) from one to the other; one that never came back, or was gone at once,
+  still lies on the right side of the target. From 3 us on.
 
-Not measured: time constants below 3 us, for which the CADC is too slow.
+Upstream takes the current if all targets are at least 3 us, else the reset (calix ``hagen/neuron_leak_bias.py``), and so does this. Windows leave about the same
+spread, in a fortieth of the chip's time and five times that of the twin.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neckar.calibration.measure.bench import CIRCUITS, Bench
 from neckar.calibration.measure.binary import noisy_binary_search
+from neckar.calibration.measure.membrane_traces import after_current, after_reset, high_and_low
 from neckar.calibration.measure.outcome import Codes, Span, Values
 from neckar.calibration.settings import DITHER
+from neckar.errors import UnknownNameError, nearest
 from neckar.facts import CAPMEM_MAX
 
+Method = Literal["windows", "current", "reset"]
+METHODS: tuple[str, ...] = get_args(Method)
+
 SHORTEST_S = 3e-6
-"""Shorter time constants need the MADC."""
+"""Shorter time constants need a reset."""
 
 _PRELUDE_BIAS = round(0.9 * CAPMEM_MAX)
 """Where the division is chosen: so far from the end of the range that the noise of one measurement does not choose what the search cannot reach."""
+
+_FROM_END = 63
+"""Biases at which division and multiplication are chosen after resets lie so far from the ends of the range (calix)."""
 
 _GRID = 1.25
 _REST_US = 2.0 * np.arange(1, 10)
@@ -33,32 +47,78 @@ _TRIALS = 10
 _CURRENT_AT_10_US = 600
 
 
-def search_membrane_time(bench: Bench, tau_s: Values, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Search the leak's bias for a membrane time constant and leave it set, with division by 8 where the fastest divided leak is still too fast.
+def search_membrane_time(bench: Bench, tau_s: Values, rng: np.random.Generator, method: Method | None = None) -> NDArray[np.bool_]:
+    """Search the leak's bias for a membrane time constant and leave it set, with the leak divided or multiplied by 8 where the target needs it.
 
     Parameters
     ----------
     bench : Bench
         Its neurons rest at their leak potential.
     tau_s : ndarray, shape (circuit,)
-        s, at least :data:`SHORTEST_S`. Circuits with targets within 25 % are measured at once, others in runs of their own.
+        s. Circuits with similar targets are measured in one program: within 25 % in windows, within a factor of two in bursts.
+    rng : Generator
+    method : str, optional
+        One of :data:`METHODS`; by default the current if all targets are at least :data:`SHORTEST_S`, else the reset. Only after resets the leak may be multiplied.
 
     Returns
     -------
     ndarray of bool, shape (circuit,)
         Which circuits reached their target.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method.
     """
+    name = method or ("current" if np.min(tau_s) >= SHORTEST_S else "reset")
+    if name not in METHODS:
+        raise UnknownNameError(f"method is {name!r}; a membrane is measured by {', '.join(METHODS)}{nearest(name, METHODS)} Choose one of these.")
+    with bench.changed(threshold_enable=False):
+        if name == "reset":
+            with high_and_low(bench, rng):
+                return _searched(bench, lambda: after_reset(bench, tau_s), tau_s, rng, _choose_range)
+        read = _time_constants if name == "windows" else after_current
+        return _searched(bench, lambda: read(bench, tau_s), tau_s, rng, _choose_division)
+
+
+Measure = Callable[[Codes], Values]
+
+
+def _searched(
+    bench: Bench,
+    read: Callable[[], Values],
+    tau_s: Values,
+    rng: np.random.Generator,
+    choose: Callable[[Bench, Measure, Values, np.random.Generator], None],
+) -> NDArray[np.bool_]:
+    """Choose the leaks' ranges, then search their biases; return which targets were reached."""
 
     def measure(codes: Codes) -> Values:
         bench.set(leak_i_bias=codes)
-        return _time_constants(bench, tau_s)
+        return read()
 
-    with bench.changed(threshold_enable=False):
-        bench.set(leak_enable_division=True, leak_enable_multiplication=False)
-        bench.set(leak_enable_division=measure(_PRELUDE_BIAS + rng.integers(-DITHER, DITHER + 1, len(CIRCUITS))) < tau_s)
-        found = noisy_binary_search(measure, tau_s, len(CIRCUITS), Span(0, CAPMEM_MAX), rng, inverted=True)
+    choose(bench, measure, tau_s, rng)
+    found = noisy_binary_search(measure, tau_s, len(CIRCUITS), Span(0, CAPMEM_MAX), rng, inverted=True)
     bench.set(leak_i_bias=found.codes)
     return found.reached
+
+
+def _near(bias: int, rng: np.random.Generator) -> Codes:
+    return bias + rng.integers(-DITHER, DITHER + 1, len(CIRCUITS))
+
+
+def _choose_division(bench: Bench, measure: Measure, tau_s: Values, rng: np.random.Generator) -> None:
+    """Divide the leak where the divided leak is still faster than the target."""
+    bench.set(leak_enable_division=True, leak_enable_multiplication=False)
+    bench.set(leak_enable_division=measure(_near(_PRELUDE_BIAS, rng)) < tau_s)
+
+
+def _choose_range(bench: Bench, measure: Measure, tau_s: Values, rng: np.random.Generator) -> None:
+    """Divide the leak where a low bias is still faster than the target, multiply it where a high one is still slower (not both, if a fit went wrong)."""
+    bench.set(leak_enable_division=False, leak_enable_multiplication=False)
+    divided = measure(_near(_FROM_END, rng)) < tau_s
+    multiplied = (measure(_near(CAPMEM_MAX - _FROM_END, rng)) > tau_s) & ~divided
+    bench.set(leak_enable_division=divided, leak_enable_multiplication=multiplied)
 
 
 def _time_constants(bench: Bench, tau_s: Values) -> Values:

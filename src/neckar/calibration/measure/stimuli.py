@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from neckar.calibration.measure.bench import TABLE, Bench, ticks_of
 from neckar.facts import AXES
@@ -26,26 +26,27 @@ _ROW_MODES = TABLE["synapse_row_mode"].choices or ()
 
 
 @contextmanager
-def stimulated(bench: Bench, kind: str, rows: int, weight: int) -> Iterator[None]:
+def stimulated(bench: Bench, kind: str, rows: int | NDArray[np.int64], weight: int) -> Iterator[None]:
     """Let events reach an input of all circuits inside the block.
 
     Parameters
     ----------
     bench : Bench
     kind : str
-        ``"excitatory"`` or ``"inhibitory"``.
-    rows : int
-        Rows of synapses of each hemisphere, from the first on; a multiple of 8 uses all buses alike.
+        ``"excitatory"`` or ``"inhibitory"``, or ``"both"`` at once.
+    rows : int or ndarray of int
+        Rows of synapses of each hemisphere: their number, from the first on, where a multiple of 8 uses all buses alike; or which.
     weight : int
         Of their synapses, 0 to 63.
     """
+    on = np.isin(np.arange(AXES["row"]), np.arange(rows) if isinstance(rows, int) else rows)
     weights = np.zeros(TABLE["synapse_weight"].shape, np.int64)
-    weights[:, :rows] = weight
+    weights[:, on] = weight
     codes: dict[str, ArrayLike] = {
         "synapse_weight": weights,
         "synapse_label": 0,
-        "synapse_row_mode": np.where(np.arange(AXES["row"]) < rows, _ROW_MODES.index(kind), 0),
-        "driver_enable_receiver": np.arange(AXES["driver"]) < rows // 2,
+        "synapse_row_mode": np.where(on, _ROW_MODES.index(kind), 0),
+        "driver_enable_receiver": on.reshape(AXES["driver"], -1).any(axis=1),
         "driver_row_address_compare_mask": 0,
         "driver_enable_stp": False,
     }

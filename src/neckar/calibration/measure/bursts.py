@@ -1,0 +1,110 @@
+"""Reading bursts of the fast converter: one circuit after the other, all in one program, each in its own repetition of a trial.
+
+A trial is a row of pieces, some of which are recorded. The converter's clock is divided so far that a trial gives as many samples as it takes: two hundred
+samples of a decay say as much about it as two thousand. Upstream records at the full rate (calix ``common/madc_base.py``); it too lets the circuits rest between
+bursts for many times their length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neckar.calibration.measure.bench import TABLE, Bench, ticks_of
+from neckar.facts import brainscales2 as facts
+from neckar.program import TICKS_PER_US, Events, MadcBursts, Record, Snippet
+from neckar.program._record import Source
+
+_NOTHING = Record(spikes=())
+_FULL_RATE_TICKS = int(facts.MADC_CYCLES.value) + TABLE["madc_sample_duration_adjust"].default
+_NONE: Mapping[str, ArrayLike] = MappingProxyType({})
+
+
+class Piece(NamedTuple):
+    """A part of a trial.
+
+    Attributes
+    ----------
+    us : float
+        Its length.
+    recorded : bool
+        Whether the converter's samples count.
+    codes : mapping of str to array_like
+        Fields that change when it begins, each value broadcast to the shape of its field.
+    """
+
+    us: float
+    recorded: bool = False
+    codes: Mapping[str, ArrayLike] = _NONE
+
+
+class Bursts(NamedTuple):
+    """What bursts show.
+
+    Attributes
+    ----------
+    at_us : ndarray, shape (sample,)
+        Times after the start of the trial.
+    values : ndarray, shape (source, circuit, sample)
+        Readings, LSB.
+    """
+
+    at_us: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+def read_bursts(
+    bench: Bench,
+    circuits: NDArray[np.int64],
+    sources: Sequence[str],
+    pieces: Sequence[Piece],
+    interval_us: float,
+    events: Events | None = None,
+    neuron_reset: bool = False,
+) -> Bursts:
+    """Let the fast converter look at each voltage of some circuits, one after the other.
+
+    Parameters
+    ----------
+    bench : Bench
+    circuits : ndarray of int
+    sources : sequence of str
+        Of :data:`neckar.program.SOURCES`.
+    pieces : sequence of Piece
+        The trial that is repeated for each circuit and source.
+    interval_us : float
+        Between two samples; the converter takes its own fastest rate, or the nearest shorter interval that its divided clock has.
+    events : Events, optional
+        Input of the trial.
+    neuron_reset : bool
+        Whether all neurons are reset 4 us before the start. Otherwise they have rested for long.
+    """
+    doubled = int(interval_us * TICKS_PER_US // (2 * _FULL_RATE_TICKS))
+    clock = {"madc_enable_clock_scaling": doubled > 0, "madc_clock_scale": max(doubled - 1, 0)}
+    wait = _RESTS * sum(int(ticks_of(piece.us)) for piece in pieces)
+    recorded = Record(spikes=(), bursts=tuple(MadcBursts(circuits.tolist(), cast(Source, source), wait) for source in sources))
+    snippets = tuple(Snippet(int(ticks_of(piece.us)), _whole(piece.codes), recorded if piece.recorded else _NOTHING) for piece in pieces)
+    with bench.changed(**clock):
+        found = bench.run(snippets, entries=events or Events.empty(1), neuron_reset=neuron_reset).bursts
+    return Bursts(found[0].tick / TICKS_PER_US, np.stack([samples.value.T for samples in found]).astype(np.float64))
+
+
+_RESTS = 9
+"""Rest between two bursts, over their length."""
+
+
+def _whole(codes: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+    return {name: np.broadcast_to(np.asarray(value), TABLE[name].shape).astype(TABLE[name].dtype) for name, value in codes.items()}
+
+
+def alike(tau_s: NDArray[np.float64], factor: float = 2.0) -> list[tuple[float, NDArray[np.int64]]]:
+    """Return elements in groups of similar time constants, with the time constant of each group, us: elements of a group lie within `factor` of each other."""
+    grid = np.rint(np.log(tau_s / _GRID_S) / np.log(factor))
+    return [(float(1e6 * _GRID_S * factor**k), np.flatnonzero(grid == k)) for k in np.unique(grid)]
+
+
+_GRID_S = 10e-6

@@ -142,11 +142,6 @@ def test_more_than_is_measured_is_refused_before_anything_runs(kind, missing):
         calibrate(Specimen.reference(), NIGHTLY[kind], "measurement")
 
 
-def test_membranes_that_are_too_fast_for_the_converter_are_refused():
-    with pytest.raises(UnsupportedFeatureError, match=r"2e-06 s is not part .* 3e-06 s and more"):
-        calibrate(Specimen.reference(), PotentialTarget(tau_mem_s=2e-6), "measurement")
-
-
 def test_a_bias_without_room_for_its_spread_is_refused():
     with pytest.raises(ParameterRangeError, match="leak_bias"):
         PotentialTarget(leak_bias=3)

@@ -7,12 +7,11 @@ Programs and gives Recordings can be calibrated.
     with Lab(chip=7).session() as chip:
         calibration = measure(chip, PotentialTarget())
 
-In this version: the parallel converter, the potentials threshold, leak and reset, and membrane time constants from 3 us on.
+In this version: the parallel converter, the potentials threshold, leak and reset, and membrane time constants; synaptic time constants
+(:func:`search_synaptic_time`) and the current of the synapses (:func:`search_synapse_dac`) by themselves.
 """
 
 from __future__ import annotations
-
-import numpy as np
 
 from neckar.calibration.calibration import Calibration
 from neckar.calibration.measure.adjust import adjust_rates, refine_potentials
@@ -22,12 +21,14 @@ from neckar.calibration.measure.converter import calibrate_cadc
 from neckar.calibration.measure.execution import run_stages
 from neckar.calibration.measure.journal import Checkpoint, Cost, Journal, Progress
 from neckar.calibration.measure.linear import linear_search
-from neckar.calibration.measure.membrane import SHORTEST_S, search_membrane_time
+from neckar.calibration.measure.membrane import search_membrane_time
 from neckar.calibration.measure.outcome import Outcome, Span
 from neckar.calibration.measure.potentials import search_leak, search_reset, search_threshold, set_neurons
 from neckar.calibration.measure.potentials import stages as potential_stages
 from neckar.calibration.measure.predictive import polynomial, predict
 from neckar.calibration.measure.stage import Stage
+from neckar.calibration.measure.synapse_dac import search_synapse_dac
+from neckar.calibration.measure.synaptic_time import search_synaptic_time
 from neckar.calibration.targets import ChipTarget, HagenTarget, PotentialTarget, SpikingTarget
 from neckar.errors import UnsupportedFeatureError
 
@@ -54,6 +55,8 @@ __all__ = [
     "search_leak",
     "search_membrane_time",
     "search_reset",
+    "search_synapse_dac",
+    "search_synaptic_time",
     "search_threshold",
     "set_neurons",
 ]
@@ -89,11 +92,6 @@ def measure(chip: Chip, target: ChipTarget, seed: int = 0, journal: Journal | No
         raise UnsupportedFeatureError(
             f"calibration by measurement of a {type(target).__name__} is not part of this version: {_missing(target)} are not measured. "
             'Measure a PotentialTarget (converter, threshold, leak, reset, membrane time constant), or use method="oracle".'
-        )
-    if target.tau_mem_s is not None and np.min(target.tau_mem_s) < SHORTEST_S:
-        raise UnsupportedFeatureError(
-            f"calibration by measurement of a membrane time constant of {np.min(target.tau_mem_s):g} s is not part of this version; allowed is "
-            f'{SHORTEST_S:g} s and more, which the CADC can follow. Ask for a longer one, or use method="oracle".'
         )
     return run_stages(Bench(chip), target, plan(target), seed, journal, progress)
 

@@ -1,7 +1,7 @@
 """Reading bursts of the fast converter: one circuit after the other, all in one program, each in its own repetition of a trial.
 
-A trial is a row of pieces, some of which are recorded. The converter's clock is divided so far that a trial gives as many samples as it takes: two hundred
-samples of a decay say as much about it as two thousand. Upstream records at the full rate (calix ``common/madc_base.py``); it too lets the circuits rest between
+A trial is a row of pieces, some of which are recorded. The converter's clock is divided so far that a trial gives as many samples as it takes: a hundred
+samples of a decay say nearly as much about it as a thousand. Upstream records at the full rate (calix ``common/madc_base.py``); as there, circuits rest between
 bursts for many times their length.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 from neckar.calibration.measure.bench import TABLE, Bench, ticks_of
 from neckar.facts import brainscales2 as facts
 from neckar.program import TICKS_PER_US, Events, MadcBursts, Record, Snippet
-from neckar.program._record import Source
 
 _NOTHING = Record(spikes=())
 _FULL_RATE_TICKS = int(facts.MADC_CYCLES.value) + TABLE["madc_sample_duration_adjust"].default
@@ -86,7 +85,7 @@ def read_bursts(
     doubled = int(interval_us * TICKS_PER_US // (2 * _FULL_RATE_TICKS))
     clock = {"madc_enable_clock_scaling": doubled > 0, "madc_clock_scale": max(doubled - 1, 0)}
     wait = _RESTS * sum(int(ticks_of(piece.us)) for piece in pieces)
-    recorded = Record(spikes=(), bursts=tuple(MadcBursts(circuits.tolist(), cast(Source, source), wait) for source in sources))
+    recorded = Record(spikes=(), bursts=tuple(MadcBursts(circuits.tolist(), source, wait) for source in sources))  # type: ignore[arg-type]
     snippets = tuple(Snippet(int(ticks_of(piece.us)), _whole(piece.codes), recorded if piece.recorded else _NOTHING) for piece in pieces)
     with bench.changed(**clock):
         found = bench.run(snippets, entries=events or Events.empty(1), neuron_reset=neuron_reset).bursts

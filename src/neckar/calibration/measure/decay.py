@@ -16,7 +16,7 @@ SMALLEST = 10.0
 """A decay from less than this above rest is none, LSB (calix ``hagen/neuron_synin.py``)."""
 
 _SMOOTH = 5
-_FEWEST, _FASTEST = 12, 6
+_FEWEST, _FASTEST = 12, 4
 _STEPS = 6
 _LONGEST_STEP = 0.7
 

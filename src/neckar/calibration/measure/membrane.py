@@ -7,8 +7,8 @@
   long as the target. A membrane that relaxes exponentially falls by exp(window / tau) from one to the other; one that never came back, or was gone at once,
   still lies on the right side of the target. From 3 us on.
 
-Upstream takes the current if all targets are at least 3 us, else the reset (calix ``hagen/neuron_leak_bias.py``), and so does this. Windows leave about the same
-spread, in a fortieth of the chip's time and five times that of the twin.
+Upstream takes the current if all targets are at least 3 us, else the reset (calix ``hagen/neuron_leak_bias.py``), and so does this. Windows leave about the
+same spread, in a fortieth of the chip's time and five times that of the twin.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def search_membrane_time(bench: Bench, tau_s: Values, rng: np.random.Generator, 
         s. Circuits with similar targets are measured in one program: within 25 % in windows, within a factor of two in bursts.
     rng : Generator
     method : str, optional
-        One of :data:`METHODS`; by default the current if all targets are at least :data:`SHORTEST_S`, else the reset. Only after resets the leak may be multiplied.
+        One of :data:`METHODS`; by default the current if all targets are at least :data:`SHORTEST_S`, else the reset. Only after resets the leak may be
+        multiplied.
 
     Returns
     -------

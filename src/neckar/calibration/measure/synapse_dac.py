@@ -73,7 +73,7 @@ def _pull(bench: Bench, bias: int) -> tuple[tuple[NDArray[np.int64], int], float
             return (rows, weight), drop
         wanted = round(wanted * np.clip(np.mean(_DROP) / max(drop, 1.0), 1 / 4, 4))
     raise ConfigurationError(
-        f"events on synapses of {wanted // _ROWS + 1} weight units in all rows pull the lines by {drop:.0f} LSB at the bias {bias}; the measurement needs {_DROP[0]:g} to "
+        f"events pull the synaptic lines by {drop:.0f} LSB of the CADC at the bias {bias}, whatever the number of synapses; allowed is {_DROP[0]:g} to "
         f"{_DROP[1]:g}. Choose a more moderate bias of the synapses."
     )
 

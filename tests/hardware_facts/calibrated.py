@@ -6,6 +6,8 @@ of a calibration does (calix test_neuron_distribution.py). Potentials are volts;
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from chips import ALL, Floats, events, probed, run
 from codes import TABLE, Codes
@@ -143,3 +145,20 @@ def trimmed(values: Floats) -> float:
     ordered = np.sort(values)
     cut = int(0.05 * len(ordered))
     return float(ordered[cut:-cut].std())
+
+
+def spreads(chip: Chip, codes: Codes) -> dict[str, tuple[float, float]]:
+    """Return the trimmed spread of each quantity after and before calibration; before, the searched code is the median everywhere."""
+    return {
+        "leak": _spread(chip, codes, lambda c, x: cadc(c, x, rest(c, x)), "leak_v_leak"),
+        "reset": _spread(chip, codes, lambda c, x: cadc(c, x, reset_level(c, x)), "reset_v_reset"),
+        "threshold": _spread(chip, codes, lambda c, x: cadc(c, x, peak(c, x)), "threshold_v_threshold"),
+        "tau_mem": _spread(chip, codes, membrane_time, "leak_i_bias", "leak_enable_division"),
+        "tau_syn": _spread(chip, codes, lambda c, x: line_time(c, x, "excitatory", 1), "excitatory_input_i_bias_tau"),
+        "tau_syn_inh": _spread(chip, codes, lambda c, x: line_time(c, x, "inhibitory", 2), "inhibitory_input_i_bias_tau"),
+    }
+
+
+def _spread(chip: Chip, codes: Codes, quantity: Callable[[Chip, Codes], Floats], *fields: str) -> tuple[float, float]:
+    same = {name: np.median(codes[name]).astype(codes[name].dtype) for name in fields}
+    return trimmed(quantity(chip, codes)), trimmed(quantity(chip, {**codes, **same}))

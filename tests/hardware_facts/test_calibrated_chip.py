@@ -58,27 +58,9 @@ def test_a13_the_parallel_converter_reads_the_targets():
 # ---- A23: spreads over the circuits, relative to those with one code for all [calix test_neuron_distribution.py]
 
 
-def spreads(chip: Chip) -> dict[str, tuple[float, float]]:
-    """Return the trimmed spread of each quantity after and before calibration; before, the searched code is the median everywhere."""
-    codes = calibrated(chip)
-    return {
-        "leak": _spread(chip, codes, lambda c, x: measure.cadc(c, x, measure.rest(c, x)), "leak_v_leak"),
-        "reset": _spread(chip, codes, lambda c, x: measure.cadc(c, x, measure.reset_level(c, x)), "reset_v_reset"),
-        "threshold": _spread(chip, codes, lambda c, x: measure.cadc(c, x, measure.peak(c, x)), "threshold_v_threshold"),
-        "tau_mem": _spread(chip, codes, measure.membrane_time, "leak_i_bias", "leak_enable_division"),
-        "tau_syn": _spread(chip, codes, lambda c, x: measure.line_time(c, x, "excitatory", 1), "excitatory_input_i_bias_tau"),
-        "tau_syn_inh": _spread(chip, codes, lambda c, x: measure.line_time(c, x, "inhibitory", 2), "inhibitory_input_i_bias_tau"),
-    }
-
-
-def _spread(chip: Chip, codes: Codes, quantity, *fields: str) -> tuple[float, float]:
-    same = {name: np.median(codes[name]).astype(codes[name].dtype) for name in fields}
-    return measure.trimmed(quantity(chip, codes)), measure.trimmed(quantity(chip, {**codes, **same}))
-
-
 def check_spreads(chip: Chip) -> None:
     """The oracle leaves half of what upstream's tests accept, write jitter and noise add to it; ratios of 512 circuits have 4 % standard error."""
-    for name, (after, before) in spreads(chip).items():
+    for name, (after, before) in measure.spreads(chip, calibrated(chip)).items():
         limit = facts.CALIBRATION_RATIO[name.removesuffix("_inh")].value
         assert 0.2 * limit < after / before < limit, f"{name}: {after:.3g} after, {before:.3g} before, limit {limit}"
 

@@ -12,11 +12,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-from chips import SPECIMEN, assert_four_of_five, events, probed, readings, run
+from chips import OTHERS, SPECIMEN, assert_four_of_five, events, probed, readings, run
 from codes import with_potentials
 from test_synaptic_input import EXCITATORY, INHIBITORY, with_synapses
 
-from neckar.calibration import NeuronTarget, SpikingTarget, oracle
+from neckar.calibration import NeuronTarget, SpikingTarget, calibrate, oracle
+from neckar.chip.transfer import physical
 from neckar.facts import brainscales2 as facts
 
 CIRCUITS = tuple(range(0, 512, 4))
@@ -39,8 +40,7 @@ def per_circuit(excitatory, inhibitory):
     return np.where(CURRENT_BASED[:, np.newaxis], np.nan, [excitatory, inhibitory])
 
 
-@cache
-def calibrated(chip):
+def target():
     (_, _, gm_exc, reference_exc, reversal_exc), (_, _, gm_inh, reference_inh, reversal_inh) = KINDS.values()
     neurons = NeuronTarget(
         i_synin_gm=[gm_exc, gm_inh],
@@ -48,16 +48,26 @@ def calibrated(chip):
         e_coba_reversal=per_circuit(reversal_exc, reversal_inh),
         e_coba_reference=per_circuit(reference_exc, reference_inh),
     )
-    calibration = oracle.calibrate(chip.specimen, chip.effects, SpikingTarget(neurons=neurons), leave_spread=False)
-    return {**calibration.fields, "threshold_enable": False}
+    return SpikingTarget(neurons=neurons)
 
 
 @cache
-def lines(chip, sign):
+def calibration_of(chip, method):
+    if method == "measurement":
+        return calibrate(chip.specimen, target(), method, chip.effects)
+    return oracle.calibrate(chip.specimen, chip.effects, target(), leave_spread=False)
+
+
+def calibrated(chip, method="oracle"):
+    return {**calibration_of(chip, method).fields, "threshold_enable": False}
+
+
+@cache
+def lines(chip, sign, method="oracle"):
     """Return slope (LSB per LSB) and zero crossing (LSB) of the line through the heights of each circuit, shape (quantity, circuit)."""
     levels, heights = [], []
     for leak in LEAKS:
-        at_leak = with_potentials(chip, calibrated(chip), leak_v_leak=volts(leak) / facts.MADC_STEP.value + facts.MADC_ZERO.value)
+        at_leak = with_potentials(chip, calibrated(chip, method), leak_v_leak=volts(leak) / facts.MADC_STEP.value + facts.MADC_ZERO.value)
         codes = with_synapses(at_leak, 4 * 32, sign, 3)
         v = readings(chip, run(chip, codes, 140, probed(["v"], CIRCUITS, 0.2), entries=events(EVENT_US)))[0]
         before = v[200 : round(EVENT_US * 5)].mean(axis=0)
@@ -74,9 +84,9 @@ def lines(chip, sign):
 MINE = ~CURRENT_BASED[list(CIRCUITS)]
 
 
-def share(chip, sign, low, high, zero_low, zero_high):
+def share(chip, sign, low, high, zero_low, zero_high, method="oracle"):
     """Return the shares of conductance-based neurons whose slope and zero crossing lie between limits."""
-    slope, zero = lines(chip, sign)[:, MINE]
+    slope, zero = lines(chip, sign, method)[:, MINE]
     return np.mean((slope > low) & (slope < high)), np.mean((zero > zero_low) & (zero < zero_high))
 
 
@@ -87,6 +97,21 @@ def share(chip, sign, low, high, zero_low, zero_high):
 def test_a27_heights_follow_the_membrane_and_vanish_at_the_reversal_potential(sign, limits):
     assert min(share(SPECIMEN, sign, *limits)) > 0.9
     assert_four_of_five(lambda chip: min(share(chip, sign, *limits)), 0.9, 1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 1])
+def test_a27_after_a_calibration_by_measurement(number):
+    """Every row of upstream's test, on the reference chip and another one; reversal potentials within 15 CADC LSB of their targets in the median."""
+    chip = (SPECIMEN, *OTHERS)[number]
+    assert calibration_of(chip, "measurement").reached().mean() > 0.9
+    assert min(share(chip, EXCITATORY, -10, -0.05, 650, 1500, "measurement")) > 0.9
+    assert min(share(chip, INHIBITORY, 0.10, 10, 0, 330, "measurement")) > 0.9
+    p = physical(chip.specimen, chip.effects, calibration_of(chip, "measurement").fields)
+    for sign, (_, short, _, _, reversal) in KINDS.items():
+        assert np.mean(np.abs(lines(chip, sign, "measurement")[0, ~MINE]) < 0.08) > 0.9
+        zero = getattr(p, f"e_coba_{short}")[~CURRENT_BASED] + 1 / getattr(p, f"coba_{short}")[~CURRENT_BASED]
+        assert np.median(zero) == pytest.approx(volts(reversal), abs=15 * facts.CADC_STEP.value)
 
 
 @pytest.mark.parametrize("sign", [EXCITATORY, INHIBITORY])

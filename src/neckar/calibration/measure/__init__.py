@@ -7,8 +7,7 @@ Programs and gives Recordings can be calibrated.
     with Lab(chip=7).session() as chip:
         calibration = measure(chip, PotentialTarget())
 
-In this version: the parallel converter, the potentials threshold, leak and reset, and membrane time constants; synaptic time constants
-(:func:`search_synaptic_time`) and the current of the synapses (:func:`search_synapse_dac`) by themselves.
+In this version: potentials and membranes alone (PotentialTarget), and chips for spiking networks (SpikingTarget).
 """
 
 from __future__ import annotations
@@ -26,10 +25,11 @@ from neckar.calibration.measure.outcome import Outcome, Span
 from neckar.calibration.measure.potentials import search_leak, search_reset, search_threshold, set_neurons
 from neckar.calibration.measure.potentials import stages as potential_stages
 from neckar.calibration.measure.predictive import polynomial, predict
+from neckar.calibration.measure.spiking import stages as spiking_stages
 from neckar.calibration.measure.stage import Stage
 from neckar.calibration.measure.synapse_dac import search_synapse_dac
 from neckar.calibration.measure.synaptic_time import search_synaptic_time
-from neckar.calibration.targets import ChipTarget, HagenTarget, PotentialTarget, SpikingTarget
+from neckar.calibration.targets import ChipTarget, PotentialTarget, SpikingTarget
 from neckar.errors import UnsupportedFeatureError
 
 __all__ = [
@@ -69,7 +69,7 @@ def measure(chip: Chip, target: ChipTarget, seed: int = 0, journal: Journal | No
     ----------
     chip : Chip
         Takes programs and gives recordings, its registers survive from one to the next; after a reset. It is left with the result set.
-    target : PotentialTarget
+    target : PotentialTarget or SpikingTarget
     seed : int
         Of the searches' start codes.
     journal : Journal, optional
@@ -87,25 +87,25 @@ def measure(chip: Chip, target: ChipTarget, seed: int = 0, journal: Journal | No
     ------
     UnsupportedFeatureError
         If the target asks for stages that are not measured in this version; nothing is run.
+    ParameterRangeError
+        If the reference of a conductance-based input lies where it cannot be measured; nothing is run.
     """
-    if not isinstance(target, PotentialTarget):
-        raise UnsupportedFeatureError(
-            f"calibration by measurement of a {type(target).__name__} is not part of this version: {_missing(target)} are not measured. "
-            'Measure a PotentialTarget (converter, threshold, leak, reset, membrane time constant), or use method="oracle".'
-        )
     return run_stages(Bench(chip), target, plan(target), seed, journal, progress)
 
 
-def plan(target: PotentialTarget) -> tuple[Stage, ...]:
-    """Return the stages of a target, in order."""
-    return (Stage("converter", lambda bench, rng: calibrate_cadc(bench, target.cadc)), *potential_stages(target))
+def plan(target: ChipTarget) -> tuple[Stage, ...]:
+    """Return the stages of a target, in order.
 
-
-def _missing(target: ChipTarget) -> str:
-    """Return the stages that a target needs and nobody measures yet."""
+    Raises
+    ------
+    UnsupportedFeatureError, ParameterRangeError
+        As :func:`measure`.
+    """
     if isinstance(target, SpikingTarget):
-        sensors = ", correlation sensors" if target.correlation is not None else ""
-        return f"synaptic time constants, currents, strengths and references, drivers{sensors}"
-    if isinstance(target, HagenTarget):
-        return "synaptic time constants, currents, strengths and references, drivers"
-    return "currents of the synapses, drivers"
+        return spiking_stages(target)
+    if isinstance(target, PotentialTarget):
+        return (Stage("converter", lambda bench, rng: calibrate_cadc(bench, target.cadc)), *potential_stages(target))
+    raise UnsupportedFeatureError(
+        f"calibration by measurement of a {type(target).__name__} is not part of this version: the converters of the drivers are not measured. "
+        'Measure a SpikingTarget or a PotentialTarget, or use method="oracle".'
+    )

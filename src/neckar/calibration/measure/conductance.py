@@ -48,15 +48,14 @@ def search_conductances(bench: Bench, target: NeuronTarget, rng: np.random.Gener
     Raises
     ------
     ParameterRangeError
-        If a reference lies where answers cannot be measured.
+        As :func:`references_of`.
     """
-    based = target.is_conductance_based
+    based, references = target.is_conductance_based, references_of(target)
     found: Reached = {}
-    midpoint = (np.asarray(target.leak, np.float64) + np.asarray(target.threshold, np.float64)) / 2
+    if based.any():
+        search_membrane_time(bench, np.full(len(CIRCUITS), _TAU_MEM_S), rng)
     for k, kind in enumerate(KINDS):
-        given = np.asarray(target.e_coba_reference, np.float64)[:, k]
-        reference = np.where(based[:, k], np.where(np.isfinite(given), given, midpoint), np.mean(LEVELS))
-        _check(kind, reference)
+        reference = references[:, k]
         off: dict[str, ArrayLike] = {f"{kind}_input_i_bias_coba": 0, f"{kind}_input_v_rev_coba": 0}
         bench.set(**{f"{kind}_input_enable_coba_mode": based[:, k], **off})
         if based[:, k].any():
@@ -65,12 +64,35 @@ def search_conductances(bench: Bench, target: NeuronTarget, rng: np.random.Gener
     return found
 
 
+def references_of(target: NeuronTarget) -> Values:
+    """Return the potentials at which inputs are as strong as without, CADC LSB, shape (circuit, 2): by default the middle between leak and threshold.
+
+    Current-based inputs have the middle of the levels that can be measured.
+
+    Raises
+    ------
+    ParameterRangeError
+        If one lies where answers cannot be measured.
+    """
+    given = np.asarray(target.e_coba_reference, np.float64)
+    midpoint = (np.asarray(target.leak, np.float64) + np.asarray(target.threshold, np.float64)) / 2
+    found = np.where(np.isfinite(given), given, midpoint[:, np.newaxis])
+    found = np.where(target.is_conductance_based, found, np.mean(LEVELS))
+    bad = np.argwhere((found < LEVELS.low) | (found > LEVELS.high))
+    if len(bad):
+        circuit, k = (int(i) for i in bad[0])
+        raise ParameterRangeError(
+            f"the conductance-based {KINDS[k]} input of circuit {circuit} has its reference at {found[circuit, k]:g} CADC LSB; strengths can be compared from "
+            f"{LEVELS.low} to {LEVELS.high}. Give an e_coba_reference in this range."
+        )
+    return found
+
+
 def _search(bench: Bench, kind: str, on: NDArray[np.bool_], reference: Values, reversal: Values, rng: np.random.Generator) -> Reached:
     """Search one kind of input on the neurons where it is `on`; potentials in CADC LSB, shape (circuit,)."""
     fields = {"bias": f"{kind}_input_i_bias_coba", "reference": f"{kind}_input_v_rev_coba"}
     second, side = _second_level(kind, reference, reversal)
     with bench.changed(**enabled(kind)), stimulated(bench, kind, ROWS, WEIGHT):
-        search_membrane_time(bench, np.full(len(CIRCUITS), _TAU_MEM_S), rng)
         with bench.changed(**{f"{kind}_input_enable_coba_mode": False}):
             at_second = _leak_codes(bench, second, rng)
             at_reference = _leak_codes(bench, reference - _SIGN[kind] * _RELIABLE / 2, rng)
@@ -111,13 +133,3 @@ def _leak_codes(bench: Bench, level: Values, rng: np.random.Generator) -> Codes:
     """Return the codes of the leak at which neurons without events rest at a level."""
     search_leak(bench, level, rng)
     return bench.codes["leak_v_leak"].astype(np.int64)
-
-
-def _check(kind: str, reference: Values) -> None:
-    """Refuse references at which nothing can be measured."""
-    bad = np.flatnonzero((reference < LEVELS.low) | (reference > LEVELS.high))
-    if len(bad):
-        raise ParameterRangeError(
-            f"the conductance-based {kind} input of circuit {bad[0]} has its reference at {reference[bad[0]]:g} CADC LSB; strengths can be compared from "
-            f"{LEVELS.low} to {LEVELS.high}. Give an e_coba_reference in this range."
-        )

@@ -25,7 +25,6 @@ from neckar.calibration.measure.potentials import dithered, search_leak
 from neckar.calibration.measure.stimuli import KINDS, stimulated, trains
 from neckar.errors import ConfigurationError
 from neckar.facts import CAPMEM_MAX
-from neckar.program import Events
 
 Reached = dict[str, NDArray[np.bool_]]
 SearchTimes = Callable[[Bench, Values, np.random.Generator], Reached]
@@ -44,7 +43,7 @@ _TRIALS = 5
 _BEFORE_US = 2.0 * np.arange(1, 6)
 _START_US = 12.0
 _AFTER_US = 4.0 + 2.0 * np.arange(4)
-_REST_US = 10.0 + 2.0 * np.arange(5)
+_REST_US = 10.0 + 12.0 * np.arange(20)
 
 
 class Answer(NamedTuple):
@@ -153,8 +152,8 @@ def search_reference(bench: Bench, kind: str, rest: Values, rng: np.random.Gener
 
 
 def resting(bench: Bench) -> Values:
-    """Return the mean reading of each membrane at rest, over several trials: slow membranes wander for longer than one of them."""
-    return np.asarray(bench.answers(_REST_US, Events.empty(_TRIALS)).mean(axis=(0, 1)))
+    """Return the mean reading of each membrane at rest, over a time in which slow membranes wander to and fro."""
+    return np.asarray(bench.membranes(_REST_US).mean(axis=0))
 
 
 def answer(bench: Bench, kind: str, n_events: int) -> Answer:

@@ -1,0 +1,123 @@
+"""A whole chip for spiking networks after a calibration by measurement: spreads of section 5.2 and row A23, strengths, references, behind a process pool.
+
+Source of the limits: calix tests/hw/py/test_neuron_distribution.py and test_neuron_threshold_calibration.py. Measured on the running twin, on the reference
+chip and on five others. Seeds are fixed, so nothing here is random; a trimmed spread over 512 circuits has a standard error of 4 %, and every limit is at
+least 5 standard errors away from what the chips give, so a new way of drawing chips would raise a false alarm in fewer than one of a thousand runs per row.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+
+import calibrated as shown
+import numpy as np
+import pytest
+from chips import OTHERS, SPECIMEN
+from codes import Codes
+
+from neckar.calibration import NIGHTLY, Calibration, calibrate
+from neckar.calibration.measure import measure
+from neckar.chip.machine import Chip
+from neckar.chip.transfer import physical
+from neckar.facts import brainscales2 as facts
+from neckar.lab import Lab, Session
+from neckar.program import Program, Recording
+
+CHIPS = (SPECIMEN, *OTHERS)
+
+
+@cache
+def measured(chip: Chip) -> Calibration:
+    return calibrate(chip.specimen, NIGHTLY["spiking"], "measurement", chip.effects)
+
+
+def codes(chip: Chip) -> Codes:
+    return dict(measured(chip).fields)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(6))
+def test_a23_spreads_shrink_as_upstream_demands(number):
+    """The twin leaves 0.20, 0.17 and 0.23 of the potentials' spreads, 0.10 of the membranes', 0.02 of the lines'."""
+    chip = CHIPS[number]
+    assert measured(chip).reached().mean() > 0.99
+    for name, (after, before) in shown.spreads(chip, codes(chip)).items():
+        assert after / before < facts.CALIBRATION_RATIO[name.removesuffix("_inh")].value, f"{name}: {after:.3g} after, {before:.3g} before"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(6))
+def test_levels_and_time_constants_are_the_targets(number):
+    """Levels in readings of the calibrated converter; at most 5 % of the thresholds further than 8 LSB from their median."""
+    chip = CHIPS[number]
+    for quantity, target in ((shown.rest, 80), (shown.reset_level, 70), (shown.peak, 125)):
+        levels = shown.cadc(chip, codes(chip), quantity(chip, codes(chip)))
+        assert np.median(levels) == pytest.approx(target, abs=1), quantity.__name__
+        assert np.mean(np.abs(levels - np.median(levels)) > 8) <= 0.05, quantity.__name__
+    p = physical(chip.specimen, chip.effects, codes(chip))
+    for tau in (p.tau_exc, p.tau_inh, p.capacitance / p.g_leak):
+        assert np.median(tau) == pytest.approx(10e-6, rel=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(6))
+def test_inputs_are_equally_strong_and_carry_no_current_at_rest(number):
+    """Excitation and inhibition of one synapse agree within 4 % from circuit to circuit, 1 % in the median.
+
+    What the references leave moves a membrane of 10 us by less than a CADC LSB (4.5 mV); 20 codes of the reference, its spread before, move it by some 40 mV.
+    """
+    chip = CHIPS[number]
+    p = physical(chip.specimen, chip.effects, codes(chip))
+    ratio = p.gm_inh / p.gm_exc
+    assert np.median(ratio) == pytest.approx(1, abs=0.015)
+    assert shown.trimmed(ratio) < 0.04
+    assert shown.trimmed(p.i_syn_rest / p.g_leak) < 3e-3
+    for sign in (1, 2):
+        scatter = np.mean([half.std() / abs(np.median(half)) for half in shown.psp(chip, codes(chip), sign).reshape(2, 256)])
+        assert scatter < facts.SPREAD["psp_calibrated"].circuit
+
+
+@pytest.mark.slow
+def test_the_oracle_sets_the_same_fields():
+    assert measured(SPECIMEN).fields.keys() == calibrate(SPECIMEN.specimen, NIGHTLY["spiking"]).fields.keys()
+
+
+# ---- What crosses
+
+
+_session: Session | None = None
+
+
+def _start(seed: int) -> None:
+    """Put the chip into the pool's process."""
+    global _session
+    _session = Lab(chip=seed, instruments="silicon", seed=0).session()
+
+
+def _run(program: Program) -> Recording:
+    assert type(program) is Program
+    assert _session is not None
+    return _session.run(program)
+
+
+class FarAway:
+    """A chip in another process, which is sent programs and nothing else."""
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self.pool = pool
+
+    def run(self, program: Program) -> Recording:
+        return self.pool.submit(_run, program).result()
+
+
+@pytest.mark.slow
+def test_a_chip_behind_a_process_pool_that_gets_programs_alone_is_calibrated_to_the_same_bits():
+    here = measured(OTHERS[0])
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(OTHERS[0].specimen.seed,)) as pool:
+        there = measure(FarAway(pool), NIGHTLY["spiking"])
+    assert there.fields.keys() == here.fields.keys()
+    for name in here.fields:
+        np.testing.assert_array_equal(there.fields[name], here.fields[name], err_msg=name)
+    assert there.provenance == here.provenance

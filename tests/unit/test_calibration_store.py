@@ -74,7 +74,7 @@ def test_a_calibration_contradicting_itself_or_without_target_is_named():
 
 def test_methods_that_do_not_exist_are_refused():
     with pytest.raises(UnsupportedFeatureError, match='method="oracle"'):
-        calibrate(Specimen.reference(), SpikingTarget(), "measurement")
+        calibrate(Specimen.reference(), NIGHTLY["hagen_synin"], "measurement")
     with pytest.raises(UnknownNameError, match="did you mean oracle"):
         calibrate(Specimen.reference(), SpikingTarget(), "oracel")  # type: ignore[arg-type]
     with pytest.raises(ParameterRangeError, match="circuit 3"):

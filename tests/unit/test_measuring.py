@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from neckar.calibration import NIGHTLY, CadcTarget, Calibration, PotentialTarget, calibrate
-from neckar.calibration.measure import Bench, calibrate_cadc, measure, search_leak, search_membrane_time, set_neurons
+from neckar.calibration import NIGHTLY, CadcTarget, Calibration, NeuronTarget, PotentialTarget, SpikingTarget, calibrate
+from neckar.calibration.measure import Bench, calibrate_cadc, measure, plan, search_leak, search_membrane_time, set_neurons
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
@@ -136,10 +136,33 @@ def test_circuits_that_cannot_rest_so_high_are_marked_and_hold_the_highest_code(
     np.testing.assert_array_equal(bench.codes["leak_v_leak"][high], 1022)
 
 
-@pytest.mark.parametrize(("kind", "missing"), [("spiking", "synaptic time constants"), ("correlation", "correlation sensors"), ("hagen_synin", "drivers")])
-def test_more_than_is_measured_is_refused_before_anything_runs(kind, missing):
+@pytest.mark.parametrize(
+    ("target", "missing"), [(NIGHTLY["hagen_synin"], "drivers"), (SpikingTarget(neurons=NeuronTarget(tau_icc_s=5e-6)), "between compartments")]
+)
+def test_more_than_is_measured_is_refused_before_anything_runs(target, missing):
     with pytest.raises(UnsupportedFeatureError, match=missing):
-        calibrate(Specimen.reference(), NIGHTLY[kind], "measurement")
+        calibrate(Specimen.reference(), target, "measurement")
+
+
+def test_references_that_cannot_be_measured_are_refused_before_anything_runs():
+    """Levels from 60 to 165 LSB can be compared; by default the middle of leak and threshold is the reference."""
+    reversal = np.where(np.arange(512)[:, np.newaxis] == 3, [300.0, np.nan], np.nan)
+    with pytest.raises(ParameterRangeError, match=r"excitatory input of circuit 3 has its reference at 50 CADC LSB; .* from 60 to 165"):
+        plan(SpikingTarget(neurons=NeuronTarget(e_coba_reversal=reversal, e_coba_reference=50)))
+    plan(SpikingTarget(neurons=NeuronTarget(e_coba_reversal=reversal)))
+
+
+def test_refinement_is_left_out_where_the_membrane_changes_the_inputs():
+    """As upstream: large swings of the membrane would move conductance-based neurons. The target can say otherwise."""
+    reversal = np.array([300.0, 30.0])
+    refined = {stage.name for stage in plan(SpikingTarget())} - {stage.name for stage in plan(SpikingTarget(refine_potentials=False))}
+    assert refined == {"converter again", "threshold again", "reset again", "leak again"}
+    based = NeuronTarget(e_coba_reversal=reversal)
+    assert not refined & {stage.name for stage in plan(SpikingTarget(neurons=based))}
+    assert refined <= {stage.name for stage in plan(SpikingTarget(neurons=based, refine_potentials=True))}
+    names = [stage.name for stage in plan(NIGHTLY["correlation"])]
+    assert len(set(names)) == len(names)
+    assert names.index("leak again") < names.index("correlation amplitude")
 
 
 def test_a_bias_without_room_for_its_spread_is_refused():

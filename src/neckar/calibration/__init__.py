@@ -88,7 +88,7 @@ def calibrate(
         What its circuits are to do. Parts outside the range that circuits reach well are logged as warnings.
     method : str
         ``"oracle"`` inverts the model of the chip. ``"measurement"`` runs experiments on it, with the instruments of silicon,
-        the lab's seed 0 and the chip after a reset; in this version it takes a PotentialTarget only.
+        the lab's seed 0 and the chip after a reset; in this version of a PotentialTarget or SpikingTarget.
     effects : Effects, optional
         Which imperfections the chip has; a chip without mismatch gets a calibration for that. All by default.
     cache : Path, optional

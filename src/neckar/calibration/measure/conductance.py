@@ -53,7 +53,7 @@ def search_conductances(bench: Bench, target: NeuronTarget, rng: np.random.Gener
     based, references = target.is_conductance_based, references_of(target)
     found: Reached = {}
     if based.any():
-        search_membrane_time(bench, np.full(len(CIRCUITS), _TAU_MEM_S), rng)
+        search_membrane_time(bench, np.full(len(CIRCUITS), _TAU_MEM_S), rng, "windows")
     for k, kind in enumerate(KINDS):
         reference = references[:, k]
         off: dict[str, ArrayLike] = {f"{kind}_input_i_bias_coba": 0, f"{kind}_input_v_rev_coba": 0}

@@ -10,7 +10,7 @@ the bias, and a difference does not see a small current; so references are searc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -23,11 +23,11 @@ from neckar.calibration.measure.membrane import search_membrane_time
 from neckar.calibration.measure.outcome import Codes, Span, Values
 from neckar.calibration.measure.potentials import dithered, search_leak
 from neckar.calibration.measure.stimuli import KINDS, stimulated, trains
+from neckar.calibration.measure.synaptic_time import search_synaptic_time
 from neckar.errors import ConfigurationError
 from neckar.facts import CAPMEM_MAX
 
 Reached = dict[str, NDArray[np.bool_]]
-SearchTimes = Callable[[Bench, Values, np.random.Generator], Reached]
 
 RELIABLE = 60.0
 """Largest difference of two readings that counts as linear, CADC LSB."""
@@ -62,15 +62,13 @@ class Answer(NamedTuple):
 
 
 @contextmanager
-def prepared(bench: Bench, search_times: SearchTimes, rng: np.random.Generator) -> Iterator[None]:
+def prepared(bench: Bench, rng: np.random.Generator) -> Iterator[None]:
     """Bring neurons into the state for measuring their inputs, which are off; their own leak and time constants are set again at the end.
 
     Parameters
     ----------
     bench : Bench
         Its synapses have calibrated currents.
-    search_times : callable
-        Searches synaptic time constants, s, shape (circuit, 2).
     rng : Generator
     """
     own = ("leak_v_leak", "leak_i_bias", "leak_enable_division", "leak_enable_multiplication", *(f"{kind}_input_i_bias_tau" for kind in KINDS))
@@ -78,8 +76,8 @@ def prepared(bench: Bench, search_times: SearchTimes, rng: np.random.Generator) 
     with bench.changed(**{name: bench.codes[name] for name in own}, **fast, **enabled(), threshold_enable=False):
         bench.set(leak_i_bias=dithered(200, rng), leak_enable_division=True)
         search_leak(bench, _LEAK, rng)
-        search_times(bench, np.full((len(CIRCUITS), 2), _TAU_SYN_S), rng)
-        search_membrane_time(bench, np.full(len(CIRCUITS), _TAU_MEM_S), rng)
+        search_synaptic_time(bench, np.full((len(CIRCUITS), 2), _TAU_SYN_S), rng)
+        search_membrane_time(bench, np.full(len(CIRCUITS), _TAU_MEM_S), rng, "windows")
         search_leak(bench, _LEAK, rng)
         yield
 

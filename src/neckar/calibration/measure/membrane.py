@@ -43,7 +43,8 @@ _GRID = 1.25
 _REST_US = 2.0 * np.arange(1, 10)
 _ON_US = 20.0
 _ROWS = 5
-_TRIALS = 10
+_TRIALS = 4
+_CHARGED = 2.5
 _CURRENT_AT_10_US = 600
 
 
@@ -133,9 +134,9 @@ def _time_constants(bench: Bench, tau_s: Values) -> Values:
 
 
 def _relaxation(bench: Bench, window_us: float) -> Values:
-    """Return the time constants of all membranes, us, from rows in two windows after a constant current of five windows."""
+    """Return the time constants of all membranes, us, from rows in two windows after a constant current of some windows."""
     step_us = max(2.0, window_us / _ROWS)
-    off_us = _ON_US + 5 * window_us
+    off_us = _ON_US + _CHARGED * window_us
     rows = np.arange(max(1, round(window_us / step_us))) * step_us
     at_us = np.concatenate([_REST_US, off_us + rows, off_us + len(rows) * step_us + rows])
     current = min(1000, round(_CURRENT_AT_10_US * 10.0 / window_us))

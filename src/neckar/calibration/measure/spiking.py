@@ -13,6 +13,7 @@ from neckar.calibration.clocks import refractory_clocks
 from neckar.calibration.measure.bench import Bench
 from neckar.calibration.measure.conductance import references_of, search_conductances
 from neckar.calibration.measure.converter import calibrate_cadc
+from neckar.calibration.measure.correlation import stages as correlation_stages
 from neckar.calibration.measure.drivers import stages as driver_stages
 from neckar.calibration.measure.inputs import Reached, enabled, prepared, search_references, search_strengths
 from neckar.calibration.measure.membrane import search_membrane_time
@@ -37,9 +38,10 @@ def stages(target: SpikingTarget) -> tuple[Stage, ...]:
     """
     neurons = target.neurons
     references_of(neurons)
-    for part, stage in ((target.correlation, "correlation sensors"), (neurons.tau_icc_s, "conductances between compartments")):
-        if part is not None:
-            raise UnsupportedFeatureError(f'{stage} are not measured in this version. Leave them out of the target, or use method="oracle".')
+    if neurons.tau_icc_s is not None:
+        raise UnsupportedFeatureError(
+            'conductances between compartments are not measured in this version. Leave tau_icc_s out of the target, or use method="oracle".'
+        )
     refine = target.refine_potentials if target.refine_potentials is not None else not neurons.is_conductance_based.any()
     return (
         Stage("converter", lambda bench, rng: calibrate_cadc(bench, target.cadc)),
@@ -47,6 +49,7 @@ def stages(target: SpikingTarget) -> tuple[Stage, ...]:
         *driver_stages(target.stp),
         *((Stage("converter again", lambda bench, rng: calibrate_cadc(bench, target.cadc)),) if refine else ()),
         *(refinement(neurons.leak, neurons.reset, neurons.threshold) if refine else ()),
+        *(() if target.correlation is None else correlation_stages(target.correlation)),
         Stage("spikes", _enable_spikes),
     )
 
@@ -83,7 +86,7 @@ def _search_inputs(bench: Bench, target: NeuronTarget, rng: np.random.Generator)
     """Search strengths, references and conductances of the inputs in the state that shows them."""
     gm = np.asarray(target.i_synin_gm, np.float64)
     reached: Reached = {}
-    with prepared(bench, search_synaptic_time, rng):
+    with prepared(bench, rng):
         if target.strength == "fixed":
             bench.set(**{f"{kind}_input_i_bias_gm": np.rint(gm[:, k]) for k, kind in enumerate(KINDS)})
         else:

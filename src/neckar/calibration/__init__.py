@@ -5,8 +5,8 @@ what was asked. Two ways lead there, behind one function:
 
 * the **oracle** (:mod:`neckar.calibration.oracle`) knows the chip: it inverts its transfer lines circuit by circuit and adds the spread that a real
   calibration leaves. It takes a second and exists only on a twin;
-* **measurement** (:mod:`neckar.calibration.measure`) finds the codes by experiments, as silicon must. This version measures the converter, the
-  potentials and the membrane time constants of neurons, a :class:`PotentialTarget`.
+* **measurement** (:mod:`neckar.calibration.measure`) finds the codes by experiments, as silicon must. This version measures potentials and membranes alone
+  (:class:`PotentialTarget`) and chips for spiking networks (:class:`SpikingTarget`).
 
     calibration = calibrate(Specimen.named("chip-7"), SpikingTarget())
     config = ChipConfig.default().updated(calibration.fields)

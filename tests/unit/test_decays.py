@@ -84,7 +84,7 @@ def test_bursts_are_read_at_the_rate_that_was_asked_for_and_no_slower():
     made = bench()
     for interval_us, real_us in ((0.01, 0.034), (0.0679, 0.034), (0.068, 0.068), (0.3, 0.272)):
         at_us, values = read_bursts(made, ALL[:3], ("membrane",), (Piece(5.0), Piece(10.0, recorded=True)), interval_us)
-        assert values.shape == (1, 3, len(at_us))
+        assert values.shape == (1, 1, 3, len(at_us))
         assert at_us[0] >= 4.99
         assert np.mean(np.diff(at_us)) == pytest.approx(real_us, abs=0.001)
     assert "madc_clock_scale" not in made.codes

@@ -89,7 +89,7 @@ def test_only_circuits_with_bursts_are_integrated():
 
 
 def test_threads_change_no_bit():
-    p = program(STIMULATED, record=bursts(), entries=Events.empty(3))
+    p = program(STIMULATED, record=bursts(circuits=CHOSEN), entries=Events.empty(3))
     one, two = (Chip(chip().specimen, chip().effects, threads=n).run(p)[0] for n in (1, 2))
     assert one == two
 

@@ -48,7 +48,7 @@ class Bursts(NamedTuple):
     ----------
     at_us : ndarray, shape (sample,)
         Times after the start of the trial.
-    values : ndarray, shape (source, circuit, sample)
+    values : ndarray, shape (trial, source, circuit, sample)
         Readings, LSB.
     """
 
@@ -78,7 +78,7 @@ def read_bursts(
     interval_us : float
         Between two samples; the converter takes its own fastest rate, or the nearest shorter interval that its divided clock has.
     events : Events, optional
-        Input of the trial.
+        Input of each trial; by default one trial without.
     neuron_reset : bool
         Whether all neurons are reset 4 us before the start. Otherwise they have rested for long.
     """
@@ -89,7 +89,8 @@ def read_bursts(
     snippets = tuple(Snippet(int(ticks_of(piece.us)), _whole(piece.codes), recorded if piece.recorded else _NOTHING) for piece in pieces)
     with bench.changed(**clock):
         found = bench.run(snippets, entries=events or Events.empty(1), neuron_reset=neuron_reset).bursts
-    return Bursts(found[0].tick / TICKS_PER_US, np.stack([samples.value.T for samples in found]).astype(np.float64))
+    at, values = found[0].entry(0)[0], np.stack([samples.value for samples in found]).reshape(len(found), found[0].n_entries, -1, len(circuits))
+    return Bursts(at / TICKS_PER_US, values.transpose(1, 0, 3, 2).astype(np.float64))
 
 
 _RESTS = 9

@@ -1,4 +1,4 @@
-"""The synaptic lines as the converters see them: how fast they come back after events, and how far an event pulls them.
+"""The synaptic lines as the fast converter sees them: how fast they come back after events, and how far an event pulls them.
 
 The inputs are off meanwhile: the readout's multiplexer does not block a membrane above 1.2 V, which would cover the line. Conditions as of calix
 ``hagen/neuron_synin.py`` and ``common/synapse.py``.
@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.calibration.measure.bench import CIRCUITS, Bench, snippet, ticks_of
+from neckar.calibration.measure.bench import Bench
 from neckar.calibration.measure.bursts import Piece, alike, read_bursts
 from neckar.calibration.measure.decay import fit_decays
 from neckar.calibration.measure.outcome import Values
 from neckar.calibration.measure.stimuli import KINDS, stimulated, trains
-from neckar.errors import ConfigurationError
-from neckar.program import CadcRecord, Record
+from neckar.facts import AXES
 
 SOURCES = ("exc_synin", "inh_synin")
-"""Names of both lines as the converters see them, in the order of targets."""
+"""Names of both lines as the converter sees them, in the order of targets."""
 
 _EVENTS, _EVENT_ROWS, _WEIGHT = 5, 8, 10
 _SPACING_US = 0.016
@@ -30,8 +28,8 @@ _REST_SAMPLES = 30
 _SAMPLES, _WINDOW = 100, 5.0
 _LATENCY_US = 0.4
 _FASTEST_US = 0.034
-_BEFORE_US, _AFTER_US = 2.0 * np.arange(1, 6), 2.0 * np.arange(1, 6)
-_TRIALS = 3
+_DROP_US, _DROP_INTERVAL_US, _DROP_LATENCY_US = 4.0, 0.2, 0.6
+_LOST = 0.1
 
 
 @contextmanager
@@ -72,12 +70,13 @@ def _decays(bench: Bench, circuits: NDArray[np.int64], tau_us: float) -> Values:
     end_us = event_us[-1] + _LATENCY_US + max(window_us, _SAMPLES * _FASTEST_US)
     seen = read_bursts(bench, circuits, SOURCES, (Piece(end_us, recorded=True),), interval_us, trains(event_us, 1))
     resting = seen.at_us < rest_us
-    below = seen.values[..., resting].mean(axis=-1, keepdims=True) - seen.values[..., ~resting]
+    (values,) = seen.values
+    below = values[..., resting].mean(axis=-1, keepdims=True) - values[..., ~resting]
     return np.stack([fit_decays(seen.at_us[~resting], line) for line in below])
 
 
 def line_drops(bench: Bench, source: str) -> Values:
-    """Return by how much one event pulls a line of each circuit, in readings of the parallel converter; a lost event does not show.
+    """Return by how much an event on all buses pulls a line of each circuit, in readings of the fast converter; a lost event does not show.
 
     Parameters
     ----------
@@ -89,21 +88,13 @@ def line_drops(bench: Bench, source: str) -> Values:
     Returns
     -------
     ndarray, shape (circuit,)
-        LSB: the middle of three trials, each the difference of means of five rows.
-
-    Raises
-    ------
-    ConfigurationError
-        If rows were lost, so that nothing can be said about the circuits.
+        LSB: the mean of two drops of a trial, or the larger one if the link has lost an event of the other.
     """
-    event_us = _BEFORE_US[-1] + 2.0
-    ticks = ticks_of(np.concatenate([_BEFORE_US, event_us + _LATENCY_US + _AFTER_US]))
-    record: Any = Record(spikes=(), cadc=(CadcRecord(circuits=CIRCUITS, source=source, ticks=ticks),))  # type: ignore[arg-type]
-    recording = bench.run((snippet(int(ticks[-1] + ticks_of(2.0))),), record=record, entries=trains(event_us, _TRIALS))
-    drops = np.empty((_TRIALS, len(CIRCUITS)))
-    for samples in recording.cadc:
-        if len(samples.tick) != _TRIALS * len(ticks):
-            raise ConfigurationError(f"{len(samples.tick)} of {_TRIALS * len(ticks)} rows of the CADC came back. Ask for fewer, or less often.")
-        rows = samples.value.reshape(_TRIALS, 2, len(_BEFORE_US), -1).astype(np.float64).mean(axis=2)
-        drops[:, list(samples.circuits)] = rows[:, 0] - rows[:, 1]
-    return np.asarray(np.median(drops, axis=0))
+    events_us = _DROP_US * np.arange(1, 3)
+    trial = (Piece(3 * _DROP_US, recorded=True),)
+    at_us, ((values,),) = read_bursts(bench, np.arange(AXES["circuit"]), (source,), trial, _DROP_INTERVAL_US, trains(events_us, 1))
+    phase_us, part = at_us % _DROP_US, at_us // _DROP_US
+    levels = [values[:, (part == k) & (phase_us > _DROP_LATENCY_US)].mean(axis=1) for k in range(3)]
+    drops = -np.diff(levels, axis=0)
+    size = np.median(drops, axis=1)
+    return np.asarray(drops[size >= size.max() - _LOST * abs(size.max())].mean(axis=0))

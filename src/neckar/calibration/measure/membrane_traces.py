@@ -52,7 +52,7 @@ def after_current(bench: Bench, tau_s: Values) -> Values:
         )
         current = round(_CURRENT_AT_10_US * min(10.0 / tau_us, 1.0) ** _CURRENT_POWER)
         with bench.changed(constant_current_i_offset=current, constant_current_enable=False):
-            at_us, (values,) = read_bursts(bench, circuits, SOURCES, pieces, interval_us)
+            at_us, ((values,),) = read_bursts(bench, circuits, SOURCES, pieces, interval_us)
         resting = at_us < pieces[0].us
         above = values[:, ~resting] - values[:, resting].mean(axis=1, keepdims=True)
         found[circuits] = 1e-6 * fit_decays(at_us[~resting], above)
@@ -74,7 +74,7 @@ def after_reset(bench: Bench, tau_s: Values) -> Values:
         window_us, interval_us = _pace(tau_us)
         rise = Piece(_HELD_US - _LEAD_US + window_us, recorded=True)
         pieces = (rise, Piece(_SETTLE * window_us), Piece(_REST_SAMPLES * interval_us, recorded=True))
-        at_us, (values,) = read_bursts(bench, circuits, SOURCES, pieces, interval_us, neuron_reset=True)
+        at_us, ((values,),) = read_bursts(bench, circuits, SOURCES, pieces, interval_us, neuron_reset=True)
         resting, rises = at_us > rise.us, (at_us >= _HELD_US - _LEAD_US) & (at_us < rise.us)
         below = values[:, resting].mean(axis=1, keepdims=True) - values[:, rises]
         found[circuits] = 1e-6 * fit_decays(at_us[rises], below)

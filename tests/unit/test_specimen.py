@@ -178,11 +178,21 @@ def test_drift_is_a_continuous_function_of_the_age_alone():
     assert np.abs(np.diff(moved, axis=0)).max() <= math.sqrt(6) * facts.DRIFT_RATE.value * (ages[1] - ages[0])
     backwards = np.array([np.concatenate([Specimen.from_seed(3, age).drift(name) for name in names]) for age in ages[::-1]])
     np.testing.assert_array_equal(moved, backwards[::-1])
-    omega = 2 * np.pi / np.array([period.value for period in facts.DRIFT_PERIODS])
-    expected = math.sqrt(np.sum(facts.DRIFT_RATE.value**2 * 2 / 3 / omega**2 * (1 - np.cos(omega * 24))))
+    longer = (1 + facts.DRIFT_PERIOD_SPREAD.value) ** np.linspace(-1, 1, 1001)
+    omega = 2 * np.pi / np.outer([period.value for period in facts.DRIFT_PERIODS], longer)
+    expected = math.sqrt(np.sum(np.mean(facts.DRIFT_RATE.value**2 * 2 / 3 / omega**2 * (1 - np.cos(omega * 24)), axis=1)))
     day = np.concatenate([Specimen.from_seed(3, 24.0).drift(name) for name in names])
     assert day.std() == pytest.approx(expected, rel=5 * 0.018)
     assert expected == pytest.approx(9e-3, rel=0.1)
+
+
+def test_a_chip_never_comes_back_to_what_it_was():
+    """From a day on the spread of the displacement stays between half and one and a half of its end value, the root of twice the squares of the amplitudes."""
+    spread = [Specimen.reference(age).drift("leak_v_leak").std() for age in np.arange(24.0, 30 * 24.0, 12.0)]
+    amplitude = facts.DRIFT_RATE.value * math.sqrt(2 / 3) * np.array([period.value for period in facts.DRIFT_PERIODS]) / (2 * np.pi)
+    end = math.sqrt(np.sum(amplitude**2))
+    assert 0.5 * end < min(spread)
+    assert max(spread) < 1.5 * end
 
 
 def test_effects_parse():

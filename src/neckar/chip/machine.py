@@ -51,7 +51,7 @@ from neckar.program import (
 )
 from neckar.program._time import whole_ticks
 
-MODEL_VERSION = "2026.14"
+MODEL_VERSION = "2026.15"
 DEFAULT_STEP_TICKS = 250
 
 

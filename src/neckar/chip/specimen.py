@@ -268,8 +268,9 @@ class Specimen:
     def drift(self, name: str) -> NDArray[np.float64]:
         """Return how far a potential of each circuit has moved since age zero.
 
-        A sum of three sinusoids of the age with fixed periods (5, 24 and 60 h) and keyed phases, equal shares of the rate, zero at age zero. The rate has a
-        standard deviation of 0.9 mV/h, that is 0.2 CADC LSB per hour (our estimate). Circuits and potentials are independent.
+        A sum of three sinusoids of the age with keyed periods (about 5, 24 and 60 h, each longer or shorter by up to a quarter) and keyed phases, equal
+        shares of the rate, zero at age zero. The rate has a standard deviation of 0.9 mV/h, that is 0.2 CADC LSB per hour (our estimate). Circuits and
+        potentials are independent, and have no period in common, so a chip never comes back to what it was.
 
         Parameters
         ----------
@@ -287,9 +288,10 @@ class Specimen:
         """
         moved = np.zeros(AXES["circuit"])
         for number, period in enumerate(facts.DRIFT_PERIODS):
-            omega = 2 * math.pi / period.value
+            start, length = keyed_uniforms(2 * moved.size, "drift", self.statistics_version, self.seed, name, number).reshape(2, -1)
+            omega = 2 * math.pi / (period.value * (1 + facts.DRIFT_PERIOD_SPREAD.value) ** (2 * length - 1))
             amplitude = facts.DRIFT_RATE.value * math.sqrt(2 / len(facts.DRIFT_PERIODS)) / omega
-            phase = 2 * math.pi * keyed_uniforms(moved.size, "drift", self.statistics_version, self.seed, name, number)
+            phase = 2 * math.pi * start
             moved += amplitude * (np.sin(omega * self.age_h + phase) - np.sin(phase))
         return moved
 

@@ -263,6 +263,7 @@ CAPMEM_JITTER = Fact(0.5, "LSB", _ESTIMATE, "per write, frozen until the next")
 CAPMEM_CROSSTALK = Fact(8, "LSB", _ESTIMATE, "by which a cell lies low if all 512 of its row share its value, proportional to the number of others")
 DRIFT_RATE = Fact(0.9e-3, "V/h", "our estimate: 0.2 CADC LSB per hour", "root mean square of the rate of a circuit's potentials")
 DRIFT_PERIODS = (Fact(5.0, "h", _ESTIMATE), Fact(24.0, "h", "a day"), Fact(60.0, "h", _ESTIMATE))
+DRIFT_PERIOD_SPREAD = Fact(0.25, "1", _ESTIMATE, "by which periods of a circuit differ at most, evenly in the logarithm; so no chip comes back to what it was")
 
 # ---- Power --------------------------------------------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,82 @@
+"""What a calibrated chip is seen to do: the open probe finds what the circuits' parameters say, and how a calibration ages is how potentials drift."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from neckar.calibration import NIGHTLY, NeuronTarget, PotentialTarget, SpikingTarget, ageing, calibrate
+from neckar.calibration.behaviour import QUANTITIES, alike, applicable, compared, lsb, read, trimmed
+from neckar.chip.effects import Effects
+from neckar.chip.specimen import Specimen
+from neckar.chip.transfer import physical
+from neckar.errors import UnknownNameError
+from neckar.facts import brainscales2 as facts
+from neckar.lab import Lab
+
+CHIP = Specimen.from_seed(3)
+QUIET = Effects(noise=False)
+
+
+def quiet(specimen: Specimen = CHIP) -> Lab:
+    return Lab(chip=specimen, effects=QUIET, instruments="open", seed=0)
+
+
+def test_probed_quantities_are_those_of_the_circuits():
+    """Without noise; fits of sampled decays of saturating circuits are within 4 %, levels within what settling, sampling and the leak's saturation leave."""
+    found = calibrate(CHIP, NIGHTLY["spiking"], effects=QUIET)
+    p = physical(CHIP, QUIET, found.fields)
+    for name, expected in (("tau_mem", 1e6 * p.capacitance / p.g_leak), ("tau_syn_exc", 1e6 * p.tau_exc), ("tau_syn_inh", 1e6 * p.tau_inh)):
+        np.testing.assert_allclose(read(quiet(), found, name), expected, rtol=0.04, err_msg=name)
+    for name, volts, tolerance in (("leak", p.e_leak + p.i_syn_rest / p.g_leak, 0.3), ("reset", p.e_reset, 0.3), ("threshold", p.v_threshold, 0.3)):
+        np.testing.assert_allclose(read(quiet(), found, name), lsb(quiet(), found, volts), atol=tolerance, err_msg=name)
+
+
+def test_before_means_one_code_for_all():
+    """Before, the spread of the chip (0.79 of it without its outer tenth; twenty percent are five standard errors); after, less than upstream accepts."""
+    found = calibrate(CHIP, PotentialTarget(tau_mem_s=10e-6), effects=QUIET)
+    seen = compared(quiet(), found, ("leak", "tau_mem"))
+    assert set(alike(found, QUANTITIES["tau_mem"])) == {"leak_i_bias", "leak_enable_division"}
+    for name, circuit_spread in (("leak", 20e-3 / facts.CADC_STEP.value), ("tau_mem", 10 * facts.SPREAD["leak_time"].circuit)):
+        assert trimmed(seen[name].before) == pytest.approx(0.79 * circuit_spread, rel=0.2)
+        assert trimmed(seen[name].after) < facts.CALIBRATION_RATIO[name].value * trimmed(seen[name].before)
+        assert seen[name].target is not None
+
+
+def test_a_target_without_a_quantity_does_not_show_it():
+    assert "tau_mem" not in applicable(PotentialTarget())
+    assert "converter" not in applicable(SpikingTarget(cadc=replace(NIGHTLY["spiking"].cadc, calibrate_offsets=False), neurons=NeuronTarget()))
+    with pytest.raises(UnknownNameError, match="did you mean leak"):
+        read(quiet(), calibrate(CHIP, PotentialTarget()), "leek")
+
+
+def test_an_old_calibration_is_as_wrong_as_the_potentials_have_drifted():
+    """Error and drift of 512 circuits are independent and add in squares: within 12 %, three standard errors of their correlation."""
+    found = calibrate(CHIP, PotentialTarget(), effects=QUIET)
+    hours = (0.0, 6.0, 24.0, 100.0)
+    seen = ageing.aged(CHIP, found, QUIET, hours, ageing.DRIFTING)
+    step = float(np.diff(lsb(quiet(), found, np.array([0.0, 1.0])))[0])
+    for name, field in (("leak", "leak_v_leak"), ("reset", "reset_v_reset"), ("threshold", "threshold_v_threshold")):
+        moved = [step * ageing.at_age(CHIP, h).drift(field).std() for h in hours]
+        expected = np.hypot(seen[name].error[0], moved)
+        np.testing.assert_allclose(seen[name].error, expected, rtol=0.12, err_msg=name)
+        assert seen[name].error[2] > 1.7 * seen[name].error[0]
+
+
+def test_without_drift_nothing_ages():
+    still = Effects(noise=False, drift=False)
+    seen = ageing.aged(CHIP, calibrate(CHIP, PotentialTarget(), effects=still), still, (0.0, 500.0), ("leak",))["leak"]
+    np.testing.assert_array_equal(seen.values[0], seen.values[1])
+
+
+def test_a_calibration_every_night_keeps_the_chip_where_one_for_all_does_not():
+    """Eight hours after the last night potentials have moved by 1.3 LSB, after days by 2 LSB; the oracle itself leaves 1 LSB."""
+    days = ageing.nights(CHIP, PotentialTarget(), 4, effects=QUIET, names=("leak", "reset"))
+    assert [day.age_h for day in days] == [8.0, 32.0, 56.0, 80.0]
+    assert days[0].nightly == days[0].once
+    for name in ("leak", "reset"):
+        nightly, once = ([getattr(day, how)[name] for day in days[1:]] for how in ("nightly", "once"))
+        assert max(nightly) < 1.2 * days[0].nightly[name]
+        assert np.mean(once) > 1.15 * np.mean(nightly)

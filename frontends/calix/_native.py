@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from calix._results import result_of
-from neckar.calibration import Calibration, warn_if_foreign
+from neckar.calibration import Calibration, tell_origin
 from neckar.calibration.store import native_content
 from neckar.errors import FileFormatError
 from neckar.lab import current_lab
@@ -31,7 +31,7 @@ def restore(data: bytes, source: str = "the pickled calibration") -> Any:
         If it was made for another virtual chip than the current lab's.
     """
     found = Calibration.loads(data, source)
-    warn_if_foreign(found.provenance, current_lab(), source)
+    tell_origin(found.provenance, current_lab(), source)
     return result_of(found)
 
 

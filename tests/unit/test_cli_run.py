@@ -536,6 +536,16 @@ def test_compilation_is_announced_once() -> None:
     assert "compiled twice" not in result.stderr
 
 
+def test_who_made_a_loaded_calibration_is_told_once():
+    told = "from neckar.calibration import tell_origin\nfrom neckar.lab import current_lab\n"
+    told += "for how in ('oracle', 'measurement', 'measurement'):\n"
+    told += "    tell_origin({'chip_seed': '0', 'chip': 'reference', 'method': how}, current_lab(), 'file x')\n"
+    Path("load.py").write_text(told)
+    result = run("load.py")
+    assert result.stderr.count("file x is a calibration of the virtual chip reference by oracle") == 1
+    assert result.stderr.count("by measurement") == 1
+
+
 def test_an_exception_in_a_thread_of_a_cell_fails_the_run() -> None:
     cell = "import threading\nthread = threading.Thread(target=lambda: 1 / 0)\nthread.start()\nthread.join()"
     result = run("--report", "r.json", notebook(cell))

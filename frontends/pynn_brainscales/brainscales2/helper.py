@@ -13,7 +13,7 @@ from dlens_vx_v3 import hxcomm, lola, sta
 from dlens_vx_v3._member import Member
 from dlens_vx_v3._part import Sub, declared
 from dlens_vx_v3.hxcomm import ZERO_MOCK_IDENTIFIER, choice
-from neckar.calibration import store, warn_if_foreign
+from neckar.calibration import store, tell_origin
 from neckar.chip.config_file import loads
 from neckar.lab import current_lab
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, MissingCalibrationError
@@ -65,7 +65,7 @@ def chip_from_file(path: str | Path) -> lola.Chip:
 def _chip(data: bytes, source: str) -> lola.Chip:
     if not isinstance(data, bytes | bytearray | memoryview):
         raise ArgumentTypeError(f"{source} is {reprlib.repr(data)}; allowed are the bytes of a file. Open it with mode 'rb', or use chip_from_file.")
-    warn_if_foreign(loads(data, source)[1], current_lab(), source, stacklevel=4)  # the script that calls a function of this module
+    tell_origin(loads(data, source)[1], current_lab(), source, stacklevel=4)  # the script that calls a function of this module
     dump = sta.DumperDone()
     sta.from_portablebinary(dump, data)
     return sta.convert_to_chip(dump)

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from neckar.calibration._foreign import ForeignCalibrationWarning, warn_if_foreign
+from neckar.calibration._foreign import ForeignCalibrationWarning, tell_origin
 from neckar.calibration.calibration import Calibration
 from neckar.calibration.targets import (
     NIGHTLY,
@@ -59,7 +59,7 @@ __all__ = [
     "StpTarget",
     "Strength",
     "calibrate",
-    "warn_if_foreign",
+    "tell_origin",
 ]
 
 Method = Literal["oracle", "measurement"]

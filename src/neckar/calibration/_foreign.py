@@ -1,8 +1,9 @@
-"""A calibration on the wrong chip: it loads, it runs, and it is worse. So it is said."""
+"""Where a calibration that is loaded comes from is said: which method made it, for which chip. On the wrong chip it loads, it runs, and it is worse."""
 
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,17 +12,24 @@ if TYPE_CHECKING:
     from neckar.lab import Lab
 
 
+_log = logging.getLogger("neckar.calibration.loaded")
+
+_BY = {"oracle": "by oracle (the model inverted)", "measurement": "by measurement"}
+
+
 class ForeignCalibrationWarning(UserWarning):
     """A calibration was made for another virtual chip than the one it is loaded for."""
 
 
-def warn_if_foreign(provenance: Mapping[str, str], lab: Lab, source: str, *, stacklevel: int = 3) -> None:
-    """Warn if a calibration with this provenance was made for another chip than the lab's; configurations that are no calibration are not judged.
+def tell_origin(provenance: Mapping[str, str], lab: Lab, source: str, *, stacklevel: int = 3) -> None:
+    """Log who made a calibration that is loaded, and warn if it was for another chip than the lab's; configurations that are no calibration are not judged.
 
-    `stacklevel` names the caller to whom the warning points, as in :func:`warnings.warn`.
+    The logger is ``neckar.calibration.loaded``; ``neckar run`` prints what it says. `stacklevel` names the caller to whom the warning points, as in
+    :func:`warnings.warn`.
     """
     if "chip_seed" not in provenance:
         return
+    _log.info("%s is a calibration of the virtual chip %s %s", source, provenance.get("chip", "?"), _BY.get(provenance.get("method", ""), ""))
     made_with = json.loads(provenance.get("effects", "{}")).get("mismatch", True)
     made_for = (provenance["chip_seed"], provenance.get("overrides", "") if made_with else "", made_with)
     specimen, mismatch = lab.specimen, lab.effects.mismatch

@@ -19,12 +19,12 @@ from neckar.calibration.calibration import Calibration
 from neckar.calibration.files import locked, sweep, write_whole
 from neckar.calibration.journal import FileJournal, NumberedChip
 from neckar.calibration.measure import Progress
+from neckar.calibration.store import facts_digest
 from neckar.calibration.targets import ChipTarget, key_of
 from neckar.chip.effects import Effects
 from neckar.chip.machine import MODEL_VERSION
 from neckar.chip.specimen import Specimen
 from neckar.errors import CalibrationCacheError, FileFormatError
-from neckar.facts import brainscales2 as facts
 from neckar.lab import Lab
 
 _log = logging.getLogger(__name__)
@@ -42,12 +42,6 @@ def key(specimen: Specimen, effects: Effects, target: ChipTarget, seed: int = 0)
         acts["age_h"] = specimen.age_h
     versions = {"layout": LAYOUT_VERSION, "neckar": neckar.__version__, "model": MODEL_VERSION, "facts": facts_digest()}
     return json.dumps({"chip": acts, "effects": effects.as_dict(), "target": key_of(target), "seed": seed, **versions}, sort_keys=True)
-
-
-def facts_digest() -> str:
-    """Return a digest of all constants of the machine."""
-    numbers = sorted((name, value) for name, value in vars(facts).items() if name.isupper())
-    return hashlib.sha256(repr(numbers).encode()).hexdigest()
 
 
 def path_of(folder: Path, specimen: Specimen, effects: Effects, target: ChipTarget, seed: int = 0) -> Path:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from neckar import __version__
-from neckar.cli import bench, chip, cost, demo, doctor, kernel, replay, run
+from neckar.cli import bench, calibrate, chip, cost, demo, doctor, kernel, replay, run
 from neckar.errors import NeckarError
 
 __all__ = ["app", "main"]
@@ -27,6 +27,7 @@ app.command()(demo.demo)
 app.command(context_settings={"allow_interspersed_args": False})(run.run)
 app.command()(replay.replay)
 app.command()(cost.cost)
+app.command()(calibrate.calibrate)
 app.command()(doctor.doctor)
 app.add_typer(chip.app, name="chip")
 app.add_typer(kernel.app, name="kernel")

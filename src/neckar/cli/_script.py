@@ -26,34 +26,40 @@ def virtual_chip(**options: str | None) -> Iterator[Tally]:
     from neckar.lab import command_line, current_lab, observe
 
     tally = Tally()
-    with command_line(**options), observe(tally), _told_of_compilation():
+    with command_line(**options), observe(tally), _told():
         current_lab()
         yield tally
 
 
-class _FirstRecord(logging.Handler):
-    """Prints the first of all records, as what they have in common."""
+class _Told(logging.Handler):
+    """Prints records on the error stream: each text once, or only the first of all, as what they have in common."""
 
-    told = False
+    def __init__(self, only_first: bool) -> None:
+        super().__init__()
+        self._only_first, self._said = only_first, set[str]()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not self.told:
-            self.told = True
-            typer.echo(f"neckar: {record.getMessage()}", err=True)
+        text = record.getMessage()
+        if text not in self._said and not (self._only_first and self._said):
+            self._said.add(text)
+            typer.echo(f"neckar: {text}", err=True)
 
 
 @contextmanager
-def _told_of_compilation() -> Iterator[None]:
-    """Say it when the engine has to be compiled: nothing else happens for some seconds."""
-    log, handler = logging.getLogger("neckar.engine"), _FirstRecord()
-    before = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+def _told() -> Iterator[None]:
+    """Say it when the engine has to be compiled, because nothing else happens for some seconds, and who made the calibrations that are loaded."""
+    before = []
+    for name, only_first in (("neckar.engine", True), ("neckar.calibration.loaded", False)):
+        log, handler = logging.getLogger(name), _Told(only_first)
+        before.append((log, handler, log.level))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
     try:
         yield
     finally:
-        log.setLevel(before)
-        log.removeHandler(handler)
+        for log, handler, level in before:
+            log.setLevel(level)
+            log.removeHandler(handler)
 
 
 class ScriptEnd(NamedTuple):

@@ -1,0 +1,146 @@
+"""neckar calibrate: the files that notebooks load are replaced and come back, the report says what was found, the picture shows it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from typer.testing import CliRunner, Result
+
+import calix
+import neckar
+import pynn_brainscales.brainscales2 as pynn
+from dlens_vx_v3._container import config_of
+from neckar.calibration import NIGHTLY, Calibration, PotentialTarget, calibrate, store
+from neckar.calibration.behaviour import applicable, trimmed
+from neckar.chip.specimen import Specimen
+from neckar.cli import app
+from neckar.errors import CalibrationCacheError, ConfigurationError, UnknownNameError
+
+KIND = "hagen_synin"  # of which a report is quick
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv(store.ENVIRONMENT, str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def measured() -> Calibration:
+    """Return a calibration that says that it was measured, with codes that the oracle has not found."""
+    found = calibrate(Specimen.from_seed(7), NIGHTLY[KIND])
+    codes = {**found.fields, "cadc_i_ramp_slope": found.fields["cadc_i_ramp_slope"] + np.uint16(1)}
+    return replace(found, fields=codes, provenance={**found.provenance, "method": "measurement", "chip_time_s": "164.0", "programs": "700"})
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
+
+
+# ---- The files
+
+
+def test_a_measured_calibration_takes_the_place_of_the_oracles_and_the_way_back_is_open(root, measured):
+    with neckar.Lab(chip=7) as lab:
+        assert store.methods(lab) == {}
+        folder = store.ensure(lab)
+        assert set(store.methods(lab).values()) == {"oracle"}
+        before = {path: path.read_bytes() for path in folder.iterdir()}
+        assert store.put(lab, KIND, measured) == folder
+        assert store.methods(lab) == {**dict.fromkeys(NIGHTLY, "oracle"), KIND: "measurement"}
+        assert store.ensure(lab) == folder  # stays
+        assert calix.load(folder / f"{KIND}_calix-native.pkl").provenance["method"] == "measurement"
+        assert calix.load(folder.parent / "ebrains-stable" / f"{KIND}_cocolist.json.gz").provenance["method"] == "measurement"
+        for path, data in before.items():
+            assert (path.read_bytes() == data) == (not path.name.startswith(KIND))
+    assert invoke("--chip", 7, "--kind", KIND, "--method", "oracle").exit_code == 0
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_missing_file_of_a_measured_calibration_comes_from_the_others(root, measured, caplog):
+    with neckar.Lab(chip=7) as lab:
+        folder = store.put(lab, KIND, measured)
+        (folder / f"{KIND}_cocolist.pbin").unlink()
+        store.ensure(lab)
+        assert Calibration.loads((folder / f"{KIND}_cocolist.pbin").read_bytes()) == measured
+        assert store.methods(lab)[KIND] == "measurement"
+    assert caplog.text == ""
+
+
+def test_a_measured_calibration_of_another_version_is_not_replaced_in_silence(root, measured, monkeypatch, caplog):
+    with neckar.Lab(chip=7) as lab:
+        folder = store.put(lab, KIND, measured)
+        monkeypatch.setattr("neckar.calibration.oracle.MODEL_VERSION", "2099.1")
+        store.ensure(lab)
+        assert store.methods(lab)[KIND] == "oracle"
+    assert "neckar calibrate --chip chip-7 --kind hagen_synin" in caplog.text
+    assert Calibration.loads((folder / f"{KIND}_cocolist.pbin").read_bytes()).provenance["method"] == "oracle"
+
+
+def test_only_what_notebooks_expect_is_put(root, measured):
+    with neckar.Lab(chip=7) as lab:
+        with pytest.raises(UnknownNameError, match="did you mean spiking"):
+            store.put(lab, "spikin", measured)
+        with pytest.raises(ConfigurationError, match="another target"):
+            store.put(lab, "spiking2", measured)
+
+
+# ---- The command
+
+
+def test_the_report_says_what_the_chip_does(root):
+    """The converter of integration on lines: the oracle leaves 1.1 LSB of 15; equal numbers in table, report and file."""
+    report, picture = root / "r.json", root / "r.png"
+    result = invoke("--chip", 7, "--kind", "hagen_synin", "--method", "oracle", "--report", report, "-o", picture)
+    assert result.exit_code == 0, result.output
+    assert "virtual chip 7: hagen_synin, by oracle" in result.output
+    assert "512 of 512 neurons reached all of their targets" in result.output
+    told = json.loads(report.read_text())
+    assert (told["report_version"], told["chip"]["id"], told["chip"]["is_real"]) == (1, "chip-7", False)
+    (one,) = told["calibrations"]
+    assert (one["kind"], one["method"], one["chip_time_s"], one["ageing"], one["nights"]) == ("hagen_synin", "oracle", None, None, None)
+    assert one["neurons"] == {"number": 512, "reached": 512, "missed": []}
+    converter = one["quantities"]["converter"]
+    assert len(converter["after"]["values"]) == 1024
+    assert converter["after"]["spread"] < 1.5
+    assert converter["ratio"] == pytest.approx(trimmed(np.array(converter["after"]["values"])) / converter["before"]["spread"], rel=1e-3)
+    assert Path(one["folder"], "hagen_synin_cocolist.pbin").is_file()
+    shape = imread(picture).shape
+    assert shape[1] > 1000
+
+
+def test_a_disk_that_refuses_the_files_still_gets_the_report(root, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise CalibrationCacheError("no room in /there")
+
+    monkeypatch.setattr(store, "put", refuse)
+    result = invoke("--kind", "hagen_synin", "--method", "oracle", "--report", root / "r.json")
+    assert result.exit_code == 2
+    assert "no room in /there" in result.output
+    assert json.loads((root / "r.json").read_text())["calibrations"][0]["folder"] is None
+
+
+def test_a_report_into_nowhere_is_refused_before_anything_is_measured(root):
+    with pytest.raises(neckar.NeckarError, match="Create the folder first"):
+        CliRunner().invoke(app, ["calibrate", "--report", str(root / "no" / "r.json")], catch_exceptions=False)
+    assert not (root / "cache").exists()
+
+
+def test_a_measured_calibration_is_loaded_without_a_warning_on_its_chip(root, measured):
+    with neckar.Lab(chip=7) as lab, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        chip = pynn.helper.chip_from_file(store.put(lab, KIND, measured) / f"{KIND}_cocolist.pbin")
+    np.testing.assert_array_equal(config_of(chip)["cadc_i_ramp_slope"], measured.fields["cadc_i_ramp_slope"])
+
+
+def test_quantities_are_those_that_a_target_names():
+    assert applicable(PotentialTarget()) == ("converter", "leak", "reset", "threshold")
+    assert applicable(NIGHTLY["hagen_synin"]) == ("converter",)
+    assert set(applicable(NIGHTLY["spiking"])) - set(applicable(PotentialTarget())) == {"tau_mem", "tau_syn_exc", "tau_syn_inh", "psp_exc", "psp_inh"}
+    assert "leak" not in applicable(NIGHTLY["hagen"])

@@ -80,3 +80,18 @@ def test_a_calibration_every_night_keeps_the_chip_where_one_for_all_does_not():
         nightly, once = ([getattr(day, how)[name] for day in days[1:]] for how in ("nightly", "once"))
         assert max(nightly) < 1.2 * days[0].nightly[name]
         assert np.mean(once) > 1.15 * np.mean(nightly)
+
+
+def test_a_calibration_for_another_chip_is_plausible_and_worse():
+    """Chips differ more than circuits: levels by tens of LSB, time constants by a fifth. Chips at the codes of another one."""
+    foreign = calibrate(CHIP, NIGHTLY["spiking"])
+    for seed in (0, 4):
+        chip = Specimen.from_seed(seed)
+        lab = Lab(chip=chip, instruments="open", seed=0)
+        own = calibrate(chip, NIGHTLY["spiking"])
+        for name, low, high in (("leak", 20, 160), ("reset", 0, 200), ("tau_syn_exc", 5, 20)):
+            seen = {c.provenance["chip"]: read(lab, c, name) for c in (own, foreign)}
+            errors = {c.provenance["chip"]: ageing.distance(c, name, seen[c.provenance["chip"]]) for c in (own, foreign)}
+            assert errors[CHIP.id] > 2 * errors[chip.id], (seed, name)
+            assert low < np.median(seen[CHIP.id]) < high, (seed, name)
+            assert np.isfinite(seen[CHIP.id]).all()

@@ -310,7 +310,7 @@ def test_unusual_targets_are_logged_and_circuits_that_miss_them_named(oracle, ca
     target.neuron_target.tau_mem[NEURONS[7]] = 0.1e-6
     with neckar.Lab(chip=3):
         result = calix.calibrate(target, cache_paths=[])
-    assert "NeuronTarget.leak is asked to be 30; circuits reach 50 to 160 well" in caplog.text
+    assert "NeuronTarget.leak is asked to be 30 CADC LSB; circuits reach 50 to 160 CADC LSB well" in caplog.text
     assert not result.neuron_result.success[NEURONS[7]]
     assert re.search(r"Calib failed for \d+ neurons: \[.*\b7\b", caplog.text)
     assert "1 of leak_i_bias" in caplog.text

@@ -135,7 +135,7 @@ def test_targets_that_circuits_reach_badly_warn_and_impossible_ones_are_refused(
     pynn.setup(calibration_cache=[])
     neurons = pynn.Population(1, Cuba(tau_m=80))
     pynn.run(0.01)
-    assert "tau_mem_s is asked to be 8e-05; circuits reach 5e-07 to 6e-05 well" in caplog.text
+    assert "tau_mem_s of circuit 0 is asked to be 8e-05 s; circuits reach 5e-07 to 6e-05 s well" in caplog.text
     pynn.reset()
     neurons.set(tau_m=1e5)
     with pytest.raises(ValueError, match=r"tau_mem_s of circuit 0 is 0\.1 s"):

@@ -402,11 +402,22 @@ def unusual(target: Target) -> list[str]:
         elif f.name in limits and value is not None:
             low, high = limits[f.name]
             numbers = np.asarray(value, np.float64)
-            outside = numbers[np.isfinite(numbers) & ((numbers < low) | (numbers > high))]
-            if outside.size:
-                place = f"{type(target).__name__}.{f.name}"
-                found.append(f"{place} is asked to be {outside.flat[0]:g}; circuits reach {low:g} to {high:g} well. Expect imperfect results.")
+            outside = np.isfinite(numbers) & ((numbers < low) | (numbers > high))
+            if outside.any():
+                unit = HARD_LIMITS[f.name][2] if f.name in HARD_LIMITS else "LSB"
+                found.append(
+                    f"{type(target).__name__}.{f.name}{_which(outside)} is asked to be {numbers[outside].flat[0]:g} {unit}; circuits reach {low:g} to {high:g} "
+                    f"{unit} well. Expect imperfect results and see the success masks, or choose a value in this range."
+                )
     return found
+
+
+def _which(outside: NDArray[np.bool_]) -> str:
+    """Return which circuits a target asks too much of, unless it does so of all."""
+    if outside.all() or outside.shape[:1] != (CIRCUITS,):
+        return ""
+    n = np.count_nonzero(outside)
+    return f" of circuit {np.argwhere(outside)[0][0]}{f' and {n - 1} more' if n > 1 else ''}"
 
 
 def _array(where: str, name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -162,3 +162,13 @@ def spreads(chip: Chip, codes: Codes) -> dict[str, tuple[float, float]]:
 def _spread(chip: Chip, codes: Codes, quantity: Callable[[Chip, Codes], Floats], *fields: str) -> tuple[float, float]:
     same = {name: np.median(codes[name]).astype(codes[name].dtype) for name in fields}
     return trimmed(quantity(chip, codes)), trimmed(quantity(chip, {**codes, **same}))
+
+
+def check_converter(chip: Chip, codes: Codes) -> None:
+    """Row A24 [calix test_cadc_calibration.py]: spread of all channels < 3, quadrants' means within 5, offsets' spread < 20, middle at 128 +- 40."""
+    transfer = CadcTransfer.of(chip.specimen, chip.effects, codes)
+    reads = transfer.codes(np.full(1024, 0.6), np.arange(1024), np.random.default_rng(0).standard_normal(1024)).astype(float)
+    assert reads.std() < 3
+    assert np.ptp(reads.reshape(2, 2, 2, 128).mean(axis=(1, 3))) < 5
+    assert codes["cadc_channel_offset"].std() < 20
+    assert abs(reads.mean() - 128) < 40

@@ -1,4 +1,6 @@
-"""What a chip does after a calibration by measurement: rows A13, A23 and A24 for converter and potentials, measured on the running twin.
+"""What a chip does after a calibration of its converter, potentials and membranes by measurement: rows A13, A23 and A24, measured on the running twin.
+
+Whole chips, and other ones than the reference: test_measured_spiking.py.
 
 Seeds are fixed, so nothing here is random. Spreads over 512 circuits, of which the outer tenth is cut, have a standard error of 4 %: limits of ratios are at
 least 4 standard errors away from what the reference chip gives, so a new way of drawing chips would raise a false alarm in fewer than one of a thousand runs
@@ -7,24 +9,18 @@ per row.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 import calibrated as shown
 import numpy as np
 import pytest
-from chips import OTHERS, SPECIMEN, Floats
+from chips import SPECIMEN, Floats
 from codes import Codes
 
 from neckar.calibration import Calibration, PotentialTarget, calibrate
-from neckar.calibration.measure import Bench, calibrate_cadc, search_leak, search_reset, set_neurons
-from neckar.chip.cadc import CAUSAL, CadcTransfer, channels_of
-from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.chip.transfer import physical
 from neckar.facts import brainscales2 as facts
-from neckar.lab import Lab, Session
-from neckar.program import Program, Recording
 
 QUANTITIES = {
     "leak": (shown.rest, "leak_v_leak", 80),
@@ -56,23 +52,12 @@ def check_levels(chip: Chip) -> None:
         assert np.mean(np.abs(after - np.median(after)) > 8) <= 0.05, name
 
 
-def check_converter(chip: Chip) -> None:
-    """Row A24 [calix test_cadc_calibration.py]: spread of all channels < 3, quadrants' means within 5, offsets' spread < 20, middle at 128 +- 40."""
-    fields = measured(chip).fields
-    transfer = CadcTransfer.of(chip.specimen, chip.effects, fields)
-    reads = transfer.codes(np.full(1024, 0.6), np.arange(1024), np.random.default_rng(0).standard_normal(1024)).astype(float)
-    assert reads.std() < 3
-    assert np.ptp(reads.reshape(2, 2, 2, 128).mean(axis=(1, 3))) < 5
-    assert fields["cadc_channel_offset"].std() < 20
-    assert abs(reads.mean() - 128) < 40
-
-
 def test_a23_spreads_shrink_as_upstream_demands_and_levels_are_the_targets():
     check_levels(SPECIMEN)
 
 
 def test_a24_channels_read_the_same():
-    check_converter(SPECIMEN)
+    shown.check_converter(SPECIMEN, dict(measured(SPECIMEN).fields))
 
 
 def test_a13_levels_of_the_reference_chip():
@@ -80,13 +65,6 @@ def test_a13_levels_of_the_reference_chip():
     codes = dict(measured(SPECIMEN).fields)
     assert np.median(shown.madc(SPECIMEN, shown.rest(SPECIMEN, codes))) == pytest.approx(305, abs=15)
     assert np.median(shown.madc(SPECIMEN, shown.peak(SPECIMEN, codes))) == pytest.approx(440, abs=15)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(5))
-def test_a23_a24_on_other_chips(number):
-    check_levels(OTHERS[number])
-    check_converter(OTHERS[number])
 
 
 # ---- Membrane time constants
@@ -119,12 +97,6 @@ def test_a23_membranes_become_equally_fast():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(5))
-def test_a23_membranes_of_other_chips(number):
-    check_membranes(OTHERS[number])
-
-
-@pytest.mark.slow
 def test_time_constants_may_differ_and_slow_ones_use_the_division():
     """4 and 40 us, compared with the capacitance over the conductance of the leak; the saturating leak and the windows leave 3 %."""
     tau = np.where(np.arange(512) % 2, 4e-6, 40e-6)
@@ -135,51 +107,3 @@ def test_time_constants_may_differ_and_slow_ones_use_the_division():
         ratio = (p.capacitance / p.g_leak)[tau == target] / target
         assert np.median(ratio) == pytest.approx(1, abs=0.04)
         assert shown.trimmed(ratio) < 0.45 * 0.14  # of the spread of the leak's conductance over circuits
-
-
-# ---- Noise is what limits it
-
-
-class Noisier:
-    """A chip whose readings of membranes scatter by `sigma` LSB more; what an instrument adds, the measuring side cannot take away."""
-
-    def __init__(self, chip: Session, sigma: float) -> None:
-        self.chip, self.sigma, self.rng = chip, sigma, np.random.default_rng(5)
-
-    def run(self, program: Program) -> Recording:
-        recording = self.chip.run(program)
-        noisy = [replace(s, value=self._scattered(s.value)) for s in recording.cadc]
-        return replace(recording, cadc=tuple(noisy))
-
-    def _scattered(self, value: np.ndarray) -> np.ndarray:
-        return np.clip(np.rint(value + self.sigma * self.rng.standard_normal(value.shape)), 0, 255).astype(np.uint8)
-
-
-def left(effects: Effects, more: float) -> dict[str, float]:
-    """Return the root mean square distance from the targets that a measurement leaves, LSB: on a chip without noise, so that only the codes count."""
-    target, rng = PotentialTarget(), np.random.default_rng(0)
-    with Lab(chip=SPECIMEN.specimen, effects=effects, instruments="silicon", seed=0).session() as session:
-        bench = Bench(Noisier(session, more))
-        calibrate_cadc(bench, target.cadc)
-        set_neurons(bench, target, rng)
-        assert search_leak(bench, target.leak, rng).all()
-        assert search_reset(bench, target.reset, rng).all()
-    quiet = Chip(SPECIMEN.specimen, Effects(noise=False), instruments="open")
-    codes = {**bench.codes, "threshold_enable": True}
-    return {name: _distance(quiet, codes, QUANTITIES[name][0](quiet, codes), QUANTITIES[name][2]) for name in ("leak", "reset")}
-
-
-def _distance(chip: Chip, codes: Codes, potential: Floats, target: float) -> float:
-    """Return the distance of potentials from a target as the causal channels, which the bench looks at, read them without noise."""
-    transfer = CadcTransfer.of(chip.specimen, chip.effects, codes)
-    channels = channels_of(np.arange(512), CAUSAL)
-    reads = transfer.reading(potential, channels) + transfer.offset[channels]
-    return float(np.sqrt(np.mean((reads - target) ** 2)))
-
-
-def test_noise_switched_off_improves_and_tripled_worsens():
-    """The converter's noise is 0.8 LSB; sqrt(8) times as much on top makes three times. Ratios of two such distances have 5 % standard error."""
-    off, on, tripled = (left(Effects(noise=noise), more) for noise, more in ((False, 0.0), (True, 0.0), (True, np.sqrt(8) * facts.CADC_NOISE.value)))
-    for name in off:
-        assert off[name] < 0.8 * on[name], name
-        assert tripled[name] > 1.25 * on[name], name

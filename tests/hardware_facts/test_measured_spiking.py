@@ -140,7 +140,8 @@ def left(codes: Codes) -> dict[str, float]:
 
 @pytest.mark.slow
 def test_noise_switched_off_improves_and_tripled_worsens():
-    """Ratios of two trimmed spreads over 512 circuits have 6 % standard error, so each comparison would fail by chance in fewer than one of 1000 draws.
+    """Ratios of two trimmed spreads over 512 circuits have 6 % standard error; the nearest limit is 2.4 of them away, so a new draw of the
+    chip would raise a false alarm in one of a hundred.
 
     Two quantities count on one side only. Strengths are as good as whole codes and unequal membranes allow (0.86 without noise); references rest on means of 20
     readings, so the membranes' own noise limits them, which is not tripled here (1.08).
@@ -150,9 +151,9 @@ def test_noise_switched_off_improves_and_tripled_worsens():
     with Lab(chip=SPECIMEN.specimen, instruments="silicon", seed=0).session() as session:
         tripled = left(dict(measure(Noisier(session), NIGHTLY["spiking"]).fields))
     for name in on.keys() - {"strengths"}:
-        assert off[name] < 0.8 * on[name], f"{name}: {off[name]:.3g} without noise, {on[name]:.3g} with it"
+        assert off[name] < 0.85 * on[name], f"{name}: {off[name]:.3g} without noise, {on[name]:.3g} with it"
     for name in on.keys() - {"references"}:
-        assert tripled[name] > 1.25 * on[name], f"{name}: {on[name]:.3g} with noise, {tripled[name]:.3g} with three times as much"
+        assert tripled[name] > 1.15 * on[name], f"{name}: {on[name]:.3g} with noise, {tripled[name]:.3g} with three times as much"
 
 
 # ---- What crosses

@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from calix import _cache
 from calix._connection import StatefulConnection, handle_of, lab_of, leave_on_chip
 from calix._results import result_of
+from calix._stages import NoChipError, translated, warn_of_failures
 from calix._targets import OPTIONS, CalibOptions, TopLevelCalibTarget, to_neckar
-from calix.common.exceptions import CalibNotSuccessful
 from dlens_vx_v3 import logger
 from dlens_vx_v3.hxcomm import ConnectionHandle, ManagedConnection, choice
 from neckar.calibration import METHODS, Calibration, store
@@ -31,10 +29,6 @@ ENVIRONMENT = "NECKAR_CALIBRATION_METHOD"
 """Environment variable that chooses the method of scripts that do not name one."""
 
 _log = logger.get("calix.calibrate")
-
-
-class NoChipError(ConfigurationError, CalibNotSuccessful):
-    """There is no chip behind a connection."""
 
 
 def calibrate(
@@ -119,8 +113,9 @@ def _made(target: Any, options: Any, connection: Any, method: str, *, keeps: boo
     lab, wanted = lab_of(connection), to_neckar(target, options)
     _check_for_a_chip(connection)
     alone = method == "oracle" or not keeps
-    found = neckar_calibrate(lab.specimen, wanted, method, lab.effects) if alone else _measured(lab, wanted)  # type: ignore[arg-type]  # checked
-    _warn_of_failures(found)
+    with translated():
+        found = neckar_calibrate(lab.specimen, wanted, method, lab.effects) if alone else _measured(lab, wanted)  # type: ignore[arg-type]  # checked
+    warn_of_failures(found)
     return found
 
 
@@ -181,14 +176,3 @@ def _options_of(target: Any, options: Any) -> Any:
     if options is not None:
         raise ConfigurationError(f"calibrate got {type(options).__name__} for a {type(target).__name__}; allowed is {kind.__name__}. Pass these.")
     return kind()
-
-
-def _warn_of_failures(found: Calibration) -> None:
-    """Log which neurons missed a target, as upstream does, and how many elements of each field."""
-    if not found.failures():
-        return
-    missed = np.flatnonzero(~found.reached())
-    if len(missed):
-        _log.WARN(f"Calib failed for {len(missed)} neurons: {missed}")
-    fields = ", ".join(f"{count} of {name}" for name, count in found.failures().items())
-    _log.WARN(f"Targets out of reach: {fields}. These elements hold the nearest code; expect imperfect results there.")

@@ -296,34 +296,42 @@ def to_neckar(target: Any, options: Any) -> calibration.SpikingTarget | calibrat
     ParameterRangeError
         If a number makes no sense; names it and its range.
     """
-    cadc = calibration.CadcTarget(
-        dynamic_range=_ints(target.cadc_target.dynamic_range),
-        read_range=_ints(target.cadc_target.read_range),
-        calibrate_offsets=options.cadc_options.calibrate_offsets,
-    )
+    cadc = cadc_to_neckar(target.cadc_target, options.cadc_options)
     if isinstance(target, HagenCalibTarget):
         n = target.neuron_target
-        integrating = calibration.HagenNeuronTarget(
-            leak=_floats(n.leak),
-            tau_mem_s=_floats(n.tau_mem),
-            tau_syn_s=_floats(n.tau_syn),
-            i_synin_gm=int(n.i_synin_gm),
-            synapse_dac_bias=int(n.synapse_dac_bias),
-            disable_leak=options.neuron_disable_leakage,
-        )
+        integrating = integrating_to_neckar(n, options.neuron_disable_leakage)
         return calibration.HagenTarget(cadc=cadc, neurons=integrating, offset_test_activation=_activation(options))
     if isinstance(target, HagenSyninCalibTarget):
         return calibration.HagenSyninTarget(cadc=cadc, synapse_dac_bias=int(target.synapse_dac_bias), offset_test_activation=_activation(options))
     return calibration.SpikingTarget(
         cadc=cadc,
-        neurons=_neurons(target.neuron_target),
-        stp=calibration.StpTarget(**{name: _floats(getattr(target.stp_target, name)) for name in STPCalibTarget._all()}, **_stp(options.stp_options)),
-        correlation=None if target.correlation_target is None else _correlation(target.correlation_target, options.correlation_options),
+        neurons=neurons_to_neckar(target.neuron_target),
+        stp=stp_to_neckar(target.stp_target, options.stp_options),
+        correlation=None if target.correlation_target is None else correlation_to_neckar(target.correlation_target, options.correlation_options),
         refine_potentials=options.refine_potentials,
     )
 
 
-def _neurons(n: NeuronCalibTarget) -> calibration.NeuronTarget:
+def cadc_to_neckar(target: CADCCalibTarget, options: CADCCalibOptions) -> calibration.CadcTarget:
+    """Return the target of the converter."""
+    ranges = _ints(target.dynamic_range), _ints(target.read_range)
+    return calibration.CadcTarget(dynamic_range=ranges[0], read_range=ranges[1], calibrate_offsets=options.calibrate_offsets)
+
+
+def integrating_to_neckar(n: HagenNeuronCalibTarget, disable_leak: bool) -> calibration.HagenNeuronTarget:
+    """Return the target of integrating neurons."""
+    return calibration.HagenNeuronTarget(
+        leak=_floats(n.leak),
+        tau_mem_s=_floats(n.tau_mem),
+        tau_syn_s=_floats(n.tau_syn),
+        i_synin_gm=int(n.i_synin_gm),
+        synapse_dac_bias=int(n.synapse_dac_bias),
+        disable_leak=disable_leak,
+    )
+
+
+def neurons_to_neckar(n: NeuronCalibTarget) -> calibration.NeuronTarget:
+    """Return the target of spiking neurons."""
     gm = n.cuba_synin.i_synin_gm
     return calibration.NeuronTarget(
         leak=_floats(n.leak),
@@ -343,11 +351,13 @@ def _neurons(n: NeuronCalibTarget) -> calibration.NeuronTarget:
     )
 
 
-def _stp(options: STPCalibOptions) -> dict[str, Any]:
-    return {name: _floats(getattr(options, name)) for name in STPCalibOptions._all()}
+def stp_to_neckar(target: STPCalibTarget, options: STPCalibOptions) -> calibration.StpTarget:
+    """Return the target of short-term plasticity."""
+    return calibration.StpTarget(**{name: _floats(getattr(part, name)) for part in (target, options) for name in part._all()})
 
 
-def _correlation(target: CorrelationCalibTarget, options: CorrelationCalibOptions) -> calibration.CorrelationTarget:
+def correlation_to_neckar(target: CorrelationCalibTarget, options: CorrelationCalibOptions) -> calibration.CorrelationTarget:
+    """Return the target of correlation sensors."""
     return calibration.CorrelationTarget(
         amplitude=target.amplitude,
         time_constant_s=float(target.time_constant),

@@ -88,6 +88,13 @@ BANDS = {
     "adaptation: overshoot over steady level": Band(1.1, 2, "S03, shape; figure 1.37"),
     "adaptation: undershoot over steady level": Band(-1, -0.1, "S03, shape; figure -0.39"),
     "adaptation: spikes": Band(0, 0, "S03"),
+    "MADC: slope [mV/LSB]": Band(1.35, 1.65, "fp_calibration; nominal 1.5"),
+    "leak line: slope [LSB/LSB]": Band(0.70, 0.89, "A2"),
+    "reset line: slope [LSB/LSB]": Band(0.78, 0.98, "A2"),
+    "threshold line: slope [LSB/LSB]": Band(0.93, 1.15, "A2"),
+    "literal codes: median rate of 4 neurons [kHz]": Band(20, 28, "A7, literal codes, all neurons", decides=False),
+    "equal rates: median after [kHz]": Band(29, 31, "fp_calibration, its target"),
+    "equal rates: sd after over before": Band(0, 0.3, "fp_calibration"),
     "picture: correlation": Band(0.8, 1, "S11-1"),
     "picture: intersection over union": Band(0.7, 1, "S11"),
 }
@@ -103,6 +110,27 @@ def outside(measured: dict[str, float], reference: bool = True) -> dict[str, flo
 def trace(signal: Any) -> tuple[Array, Array]:
     """Return times in microseconds and readings of a signal of neo with one channel."""
     return np.asarray(signal.times.rescale("us").magnitude, float), np.asarray(signal.magnitude, float)[:, 0]
+
+
+# --- fp_calibration
+
+
+def potential_line(name: str, codes: ArrayLike, levels: ArrayLike) -> dict[str, float]:
+    """Describe how a level, shape (neuron, code), follows its code, mean of the neurons."""
+    slope = np.polyfit(np.asarray(codes, float), np.asarray(levels, float).mean(axis=0), 1)[0]
+    return {f"{name} line: slope [LSB/LSB]": float(slope)}
+
+
+def equalised(before_khz: ArrayLike, after_khz: ArrayLike) -> dict[str, float]:
+    """Describe the firing rates of the same neurons before and after their leak was adjusted; silent ones have a negative rate and are left out."""
+    before, after = (np.asarray(rates, float) for rates in (before_khz, after_khz))
+    fire = (before > 0) & (after > 0)
+    return {
+        "equal rates: neurons that fire [%]": 100 * float(fire.mean()),
+        "equal rates: median before [kHz]": float(np.median(before[fire])),
+        "equal rates: median after [kHz]": float(np.median(after[fire])),
+        "equal rates: sd after over before": float(after[fire].std() / before[fire].std()),
+    }
 
 
 # --- S01, ts_00

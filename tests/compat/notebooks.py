@@ -127,6 +127,23 @@ def _firing_curves(names: Names, curves: list[Curve]) -> dict[str, float]:
     return found
 
 
+def _calibration(names: Names, curves: list[Curve]) -> dict[str, float]:
+    """The rates of each round of the student's calibration lie in files, where the notebook has put them."""
+    found: dict[str, float] = {}
+    if "popt" in names:
+        found["MADC: slope [mV/LSB]"] = 1e3 * float(names["popt"][0])
+    for name in ("leak", "reset", "threshold"):
+        if f"{name}_data" in names:
+            codes, levels, _, _ = names[f"{name}_data"]
+            found |= measures.potential_line(name, codes, levels)
+    if "isi" in names:
+        found["literal codes: median rate of 4 neurons [kHz]"] = float(np.median([1 / float(interval.mean()) for interval in names["isi"] if len(interval)]))
+    if "num_iterations" in names:
+        first, last = (np.loadtxt(f"fp_task2c_rates_iteration{k}.txt") for k in (0, names["num_iterations"] - 1))
+        found |= measures.equalised(first, last)
+    return found
+
+
 def _milliseconds(times: Any) -> Any:
     """Return times as plain milliseconds."""
     return _microseconds(times) / 1e3
@@ -154,7 +171,7 @@ NOTEBOOKS = (
     Notebook("cns_03_exponential_lif", needs_solution=True),
     Notebook("fp_pynn_introduction"),
     Notebook("fp_singleNeuron", needs_solution=True),
-    Notebook("fp_calibration", needs_solution=True),
+    Notebook("fp_calibration", _calibration, needs_solution=True),
     Notebook("fp_synapticInput", needs_solution=True),
     Notebook("fp_synfireChain", needs_solution=True),
     Notebook("fp_sudoku", needs_solution=True),

@@ -1,7 +1,7 @@
 """Calibration with upstream's names (``import calix``), on Neckar's virtual chips.
 
 Targets, options and results are upstream's; files ``*_calix-native.pkl`` load with ``pickle.load`` or :func:`load`. What calibrates is
-:mod:`neckar.calibration`; this version inverts the model of the chip on request and does not measure (:mod:`calix._calibrate`).
+:mod:`neckar.calibration`, by measurement as on silicon, or on request by inverting the model of the chip (:mod:`calix._calibrate`).
 """
 
 from dlens_vx_v3._genuine import refuse_shadowing

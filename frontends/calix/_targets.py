@@ -300,9 +300,10 @@ def to_neckar(target: Any, options: Any) -> calibration.SpikingTarget | calibrat
     if isinstance(target, HagenCalibTarget):
         n = target.neuron_target
         integrating = integrating_to_neckar(n, options.neuron_disable_leakage)
-        return calibration.HagenTarget(cadc=cadc, neurons=integrating, offset_test_activation=_activation(options))
+        return calibration.HagenTarget(cadc=cadc, neurons=integrating, offset_test_activation=activation_of(options.synapse_driver_options))
     if isinstance(target, HagenSyninCalibTarget):
-        return calibration.HagenSyninTarget(cadc=cadc, synapse_dac_bias=int(target.synapse_dac_bias), offset_test_activation=_activation(options))
+        activation = activation_of(options.synapse_driver_options)
+        return calibration.HagenSyninTarget(cadc=cadc, synapse_dac_bias=int(target.synapse_dac_bias), offset_test_activation=activation)
     return calibration.SpikingTarget(
         cadc=cadc,
         neurons=neurons_to_neckar(target.neuron_target),
@@ -369,8 +370,9 @@ def correlation_to_neckar(target: CorrelationCalibTarget, options: CorrelationCa
     )
 
 
-def _activation(options: Any) -> int:
-    return 32 - int(options.synapse_driver_options.offset_test_activation)
+def activation_of(options: SynapseDriverCalibOptions) -> int:
+    """Return the activation at which drivers are made equal; options hold the label of its event."""
+    return 32 - int(options.offset_test_activation)
 
 
 def _ints(values: Range) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Upstream's classes of single stages, as views of Neckar's stages: ``ThresholdCalibCADC().run(connection, algorithm, target)``.
 
-Target and result are upstream's. How the stage brings the chip into a state that shows the quantity, and which search it uses, is Neckar's: an `algorithm` that is
-passed has no influence.
+Target and result are upstream's. How the stage brings the chip into a state that shows the quantity, and which search it uses, is Neckar's: an `algorithm` that
+is passed has no influence.
 """
 
 from __future__ import annotations

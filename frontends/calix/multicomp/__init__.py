@@ -1,1 +1,0 @@
-"""Neurons of several compartments."""

@@ -1,0 +1,116 @@
+"""calix measures: a whole chip through its cache, parts of one on a connection, and PyNN's calibrating cells, each by what the chip then does.
+
+Limits are those of upstream's own tests (calix ``tests/hw/py``) where they have some.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import quantities as pq
+
+import calix
+import neckar
+import pynn_brainscales.brainscales2 as pynn
+from calix import _calibrate
+from calix._stages import bench_on
+from calix.common import base, cadc, cadc_helpers, synapse
+from calix.hagen import neuron_leak_bias, neuron_potentials, neuron_synin
+from calix.spiking import SpikingCalibTarget, neuron, neuron_threshold, synapse_driver
+from dlens_vx_v3 import hxcomm
+from neckar.calibration.measure.rate import count_spikes
+
+pytestmark = pytest.mark.slow
+
+
+def membranes(connection) -> np.ndarray:
+    """Return the resting level of each neuron in readings of its causal channel, shape (circuit,)."""
+    return np.mean([cadc_helpers.read_cadcs(connection).reshape(2, 2, 256)[:, 0].reshape(-1) for _ in range(4)], axis=0)
+
+
+def test_a_measured_chip_comes_from_the_cache_the_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    target = SpikingCalibTarget()
+    target.neuron_target.cuba_synin = neuron.NeuronCalibTarget.CalibratedCubaSynapticInput(i_synin_gm=500)
+    with neckar.Lab(chip=3):
+        first = calix.calibrate(target, cache_paths=[tmp_path])
+        monkeypatch.setattr(_calibrate, "neckar_calibrate", None)
+        second = calix.calibrate(target, cache_paths=[tmp_path])
+    assert first.provenance == second.provenance
+    assert first.provenance["method"] == "measurement"
+    assert float(first.provenance["chip_time_s"]) > 5
+    assert first.to_chip() == second.to_chip()
+    assert first.neuron_result.success_mask.mean() > 0.98
+    assert first.cadc_result.success.all()
+
+
+def test_parts_are_calibrated_on_the_chip_as_it_is():
+    with neckar.Lab(chip=4), hxcomm.ManagedConnection() as connection:
+        chip = base.StatefulConnection(connection)
+        converter = cadc.calibrate(chip)
+        assert converter.success.all()
+        assert np.std(converter.channel_offset) < 20
+        target = neuron.NeuronCalibTarget(leak=90)
+        result = neuron.calibrate(chip, target)
+        assert result.success_mask.mean() > 0.98
+        assert np.median(membranes(chip)) == pytest.approx(90, abs=1)
+        assert membranes(chip).std() < 3
+        registers = connection.session.state.registers
+        np.testing.assert_array_equal(registers["cadc_channel_offset"].reshape(-1), converter.channel_offset)
+
+        target.leak.fill(110)
+        neuron.refine_potentials(chip, result, target)
+        assert int(result.target.leak[pynn.halco.AtomicNeuronOnDLS()]) == 110
+        assert np.median(membranes(chip)) == pytest.approx(110, abs=1)
+
+        target.leak.fill(140)
+        neuron.refine_potentials(chip, result, target)
+        rates = np.full(512, 40.0)
+        rates[7] = 0
+        before = [int(result.neurons[place].threshold.v_threshold) for place in result.neurons]
+        neuron.calibrate_leak_over_threshold(chip, result, rates * pq.kHz)
+        after = [int(result.neurons[place].threshold.v_threshold) for place in result.neurons]
+        assert after[7] == before[7]
+        found = np.delete(count_spikes(bench_on(chip), 2e-3) / 2e-3 / 40e3, 7)
+        assert np.mean((found > 0.9) & (found < 1.15)) >= 0.9  # as calix accepts
+
+
+def test_views_of_single_stages_leave_their_result_on_the_chip():
+    with neckar.Lab(chip=5), hxcomm.ManagedConnection() as connection:
+        chip = base.StatefulConnection(connection)
+        cadc.calibrate(chip)
+        neuron.calibrate(chip)
+        for view, target in (
+            (neuron_threshold.ThresholdCalibCADC(), 130),
+            (neuron_potentials.LeakPotentialCalib(85), None),
+            (neuron_potentials.ResetPotentialCalib(75), None),
+            (neuron_leak_bias.MembraneTimeConstCalibCADC(20 * pq.us), None),
+            (neuron_synin.ExcSynTimeConstantCalib(), 5 * pq.us),
+            (synapse.DACBiasCalibCADC(), 700),
+            (synapse_driver.STPOffsetCalib(), None),
+        ):
+            held = connection.session.state.registers
+            found = view.run(chip, target=target)
+            now = connection.session.state.registers
+            np.testing.assert_array_equal(now[view.field].reshape(-1), found.calibrated_parameters)
+            assert found.success.mean() > 0.9
+            if view.field == "excitatory_input_i_bias_tau":
+                np.testing.assert_array_equal(now["inhibitory_input_i_bias_tau"], held["inhibitory_input_i_bias_tau"])
+        assert np.median(membranes(chip)) == pytest.approx(85, abs=3)  # the last search of the leak was before that of its bias
+
+
+def test_calibrating_cells_do_what_was_asked_of_them():
+    """As upstream's test of the cells, on another chip: silent alone, excited by events, and within the limits of a calibration."""
+    with neckar.Lab(chip=3):  # measured by the first test, for the same target
+        pynn.setup()
+        neurons = pynn.Population(20, pynn.cells.CalibHXNeuronCuba())
+        neurons.record("spikes")
+        pynn.run(5)
+        assert [len(train) for train in neurons.get_data().segments[-1].spiketrains] == [0] * 20
+        pynn.reset()
+        sources = pynn.Population(10, pynn.cells.SpikeSourcePoisson(rate=1e5, start=0, duration=5))
+        pynn.Projection(sources, neurons, pynn.AllToAllConnector(), synapse_type=pynn.synapses.StaticSynapse(weight=63))
+        pynn.run(5)
+        assert min(len(train) for train in neurons.get_data().segments[-1].spiketrains) > 10
+        pynn.end()

@@ -78,6 +78,7 @@ USUAL_LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType
             "tau_mem_s": (20e-6, 100e-6),
             "tau_syn_s": (0.3e-6, 20e-6),
             "i_synin_gm": (30, 600),
+            "noise": (1.0, 2.5),
             "synapse_dac_bias": (30, CAPMEM_MAX),
         },
         "PotentialTarget": {"leak": (50, 160), "reset": (50, 160), "threshold": (50, 220), "tau_mem_s": (0.5e-6, 60e-6)},
@@ -267,6 +268,9 @@ class HagenNeuronTarget(Target):
         LSB.
     disable_leak : bool
         Switch the leak off in the result.
+    noise : float or None
+        Search the weakest leak at which readings after a reset scatter by no more than this, CADC LSB, and do not drift; None: keep that of the time constant.
+        Without effect on the oracle.
     """
 
     leak: ArrayLike = 120
@@ -275,6 +279,7 @@ class HagenNeuronTarget(Target):
     i_synin_gm: int = 450
     synapse_dac_bias: int = CAPMEM_MAX
     disable_leak: bool = True
+    noise: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

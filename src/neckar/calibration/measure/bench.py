@@ -112,7 +112,7 @@ class Bench:
         ticks = ticks_of(np.atleast_1d(at_us))
         return self._rows(ticks, (snippet(ticks[-1] + _AFTER_LAST),), Events.empty(1), neuron_reset=neuron_reset)[0]
 
-    def answers(self, at_us: ArrayLike, entries: Events) -> NDArray[np.int64]:
+    def answers(self, at_us: ArrayLike, entries: Events, neuron_reset: bool = False) -> NDArray[np.int64]:
         """Return readings of all membranes in trials with input events, each from rest.
 
         Parameters
@@ -121,6 +121,8 @@ class Bench:
             As of :meth:`membranes`.
         entries : Events
             Those of each trial; ``Events.empty(n)`` for n trials without.
+        neuron_reset : bool
+            As of :meth:`membranes`.
 
         Returns
         -------
@@ -132,7 +134,7 @@ class Bench:
             As :meth:`membranes`.
         """
         ticks = ticks_of(np.atleast_1d(at_us))
-        return self._rows(ticks, (snippet(ticks[-1] + _AFTER_LAST),), entries)
+        return self._rows(ticks, (snippet(ticks[-1] + _AFTER_LAST),), entries, neuron_reset=neuron_reset)
 
     def relaxations(self, at_us: ArrayLike, on_us: float, off_us: float, current: int, trials: int) -> NDArray[np.int64]:
         """Return readings of all membranes before, during and after a constant current.

@@ -70,7 +70,7 @@ _MODULATED: dict[str, Any] = {
 
 
 def stages(target: StpTarget) -> tuple[Stage, ...]:
-    """Return the stages of short-term plasticity, after those of the converter and of the currents of synapses."""
+    """Return the stages of short-term plasticity, after those of the converter and of the currents of the synapses."""
     return (Stage("short-term plasticity", lambda bench, rng: {"driver_offset": search_offsets(bench, target)}),)
 
 

@@ -87,7 +87,9 @@ def enabled(*kinds: str) -> dict[str, bool]:
     return {f"{kind}_input_enable": kind in kinds for kind in KINDS}
 
 
-def search_strengths(bench: Bench, gm: NDArray[np.float64], matched: bool, rng: np.random.Generator) -> Reached:
+def search_strengths(
+    bench: Bench, gm: NDArray[np.float64], matched: bool, rng: np.random.Generator, room: tuple[float, float] = (1.8, 100.0)
+) -> Reached:
     """Search the biases of both inputs for equal strength and leave them set, references too.
 
     Parameters
@@ -95,9 +97,12 @@ def search_strengths(bench: Bench, gm: NDArray[np.float64], matched: bool, rng: 
     bench : Bench
         As :func:`prepared` leaves it.
     gm : ndarray, shape (1,) or (2,)
-        Bias at which the median neuron defines the strength, LSB. Biases are searched up to 1.8 times as much and 100 LSB.
+        Bias at which the median neuron defines the strength, LSB.
     matched : bool
         Inhibition takes the strength, and the train, of excitation; otherwise it has its own.
+    rng : Generator
+    room : (float, float)
+        Biases are searched up to this factor times `gm` plus this summand.
     """
     rest = resting(bench)
     reached: Reached = {}
@@ -110,7 +115,7 @@ def search_strengths(bench: Bench, gm: NDArray[np.float64], matched: bool, rng: 
             if k == 0 or not matched:
                 n_events, heights = reliable_train(bench, kind, RELIABLE)
                 wanted = float(np.median(heights))
-            reached[field] = _search_strength(bench, kind, wanted, n_events, Span(0, min(round(1.8 * bias + 100), CAPMEM_MAX)), rng)
+            reached[field] = _search_strength(bench, kind, wanted, n_events, Span(0, min(round(room[0] * bias + room[1]), CAPMEM_MAX)), rng)
     return reached
 
 

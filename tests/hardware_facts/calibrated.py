@@ -71,6 +71,19 @@ def line_time(chip: Chip, codes: Codes, kind: str, sign: int) -> Floats:
     return decay_time(recording.probe[0].value[0, 0][60:], 0.1)
 
 
+def approach_time(chip: Chip, codes: Codes) -> Floats:
+    """Return with which time constant each circuit and its neighbour, apart at rest, approach each other once its conductance connects them, us."""
+    even = np.arange(512) % 2 == 0
+    found = np.zeros(512)
+    for side in (even, ~even):
+        connected = {"multicompartment_enable_conductance": side, "multicompartment_connect_soma": ~side}
+        pieces = [(200, {"multicompartment_connect_soma_right": even}), (30, connected)]
+        v = volts(run(chip, {**codes, **QUIET}, pieces, probed(["v"], ALL, 0.2)))[1001:]
+        apart = v[:, ~even] - v[:, even]
+        found[side] = decay_time(apart[:40] - apart[-60:].mean(axis=0), 0.2)
+    return found
+
+
 def decay_time(v: Floats, step_us: float) -> Floats:
     """Return the time constants of decays (sample, circuit), us: a straight line through the logarithm down to a fifth of the start."""
     found = []

@@ -19,7 +19,7 @@ from neckar.calibration.targets import from_json, key_of
 from neckar.chip.config_file import loads
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.errors import CalibrationCacheError, CorruptFileError, FileFormatError, ParameterRangeError, UnknownNameError, UnsupportedFeatureError
+from neckar.errors import CalibrationCacheError, CorruptFileError, FileFormatError, ParameterRangeError, UnknownNameError
 
 
 @pytest.fixture
@@ -73,8 +73,6 @@ def test_a_calibration_contradicting_itself_or_without_target_is_named():
 
 
 def test_methods_that_do_not_exist_are_refused():
-    with pytest.raises(UnsupportedFeatureError, match='method="oracle"'):
-        calibrate(Specimen.reference(), NIGHTLY["hagen_synin"], "measurement")
     with pytest.raises(UnknownNameError, match="did you mean oracle"):
         calibrate(Specimen.reference(), SpikingTarget(), "oracel")  # type: ignore[arg-type]
     with pytest.raises(ParameterRangeError, match="circuit 3"):

@@ -13,7 +13,7 @@ from neckar.calibration import NIGHTLY, CadcTarget, Calibration, NeuronTarget, P
 from neckar.calibration.measure import Bench, calibrate_cadc, measure, plan, search_leak, search_membrane_time, set_neurons
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, ParameterRangeError
 from neckar.lab import Lab, Session
 from neckar.program import Program, Recording
 
@@ -134,14 +134,6 @@ def test_circuits_that_cannot_rest_so_high_are_marked_and_hold_the_highest_code(
     set_neurons(bench, PotentialTarget(), rng)
     np.testing.assert_array_equal(search_leak(bench, np.where(high, 250, 80), rng), ~high)
     np.testing.assert_array_equal(bench.codes["leak_v_leak"][high], 1022)
-
-
-@pytest.mark.parametrize(
-    ("target", "missing"), [(NIGHTLY["hagen_synin"], "drivers"), (SpikingTarget(neurons=NeuronTarget(tau_icc_s=5e-6)), "between compartments")]
-)
-def test_more_than_is_measured_is_refused_before_anything_runs(target, missing):
-    with pytest.raises(UnsupportedFeatureError, match=missing):
-        calibrate(Specimen.reference(), target, "measurement")
 
 
 def test_references_that_cannot_be_measured_are_refused_before_anything_runs():

@@ -7,12 +7,14 @@ Programs and gives Recordings can be calibrated.
     with Lab(chip=7).session() as chip:
         calibration = measure(chip, PotentialTarget())
 
-In this version: potentials and membranes alone (PotentialTarget), and chips for spiking networks (SpikingTarget).
+What can be asked for: potentials and membranes alone (PotentialTarget), chips for spiking networks (SpikingTarget), and chips that multiply matrices by
+integration on membranes (HagenTarget) or on synaptic lines (HagenSyninTarget).
 """
 
 from __future__ import annotations
 
 from neckar.calibration.calibration import Calibration
+from neckar.calibration.measure import hagen
 from neckar.calibration.measure.adjust import adjust_rates, refine_potentials
 from neckar.calibration.measure.bench import Bench, Chip
 from neckar.calibration.measure.binary import binary_search, noisy_binary_search
@@ -29,8 +31,7 @@ from neckar.calibration.measure.spiking import stages as spiking_stages
 from neckar.calibration.measure.stage import Stage
 from neckar.calibration.measure.synapse_dac import search_synapse_dac
 from neckar.calibration.measure.synaptic_time import search_synaptic_time
-from neckar.calibration.targets import ChipTarget, PotentialTarget, SpikingTarget
-from neckar.errors import UnsupportedFeatureError
+from neckar.calibration.targets import ChipTarget, HagenTarget, PotentialTarget, SpikingTarget
 
 __all__ = [
     "Bench",
@@ -69,7 +70,7 @@ def measure(chip: Chip, target: ChipTarget, seed: int = 0, journal: Journal | No
     ----------
     chip : Chip
         Takes programs and gives recordings, its registers survive from one to the next; after a reset. It is left with the result set.
-    target : PotentialTarget or SpikingTarget
+    target : PotentialTarget, SpikingTarget, HagenTarget or HagenSyninTarget
     seed : int
         Of the searches' start codes.
     journal : Journal, optional
@@ -85,8 +86,6 @@ def measure(chip: Chip, target: ChipTarget, seed: int = 0, journal: Journal | No
 
     Raises
     ------
-    UnsupportedFeatureError
-        If the target asks for stages that are not measured in this version; nothing is run.
     ParameterRangeError
         If the reference of a conductance-based input lies where it cannot be measured; nothing is run.
     """
@@ -98,14 +97,11 @@ def plan(target: ChipTarget) -> tuple[Stage, ...]:
 
     Raises
     ------
-    UnsupportedFeatureError, ParameterRangeError
+    ParameterRangeError
         As :func:`measure`.
     """
     if isinstance(target, SpikingTarget):
         return spiking_stages(target)
     if isinstance(target, PotentialTarget):
         return (Stage("converter", lambda bench, rng: calibrate_cadc(bench, target.cadc)), *potential_stages(target))
-    raise UnsupportedFeatureError(
-        f"calibration by measurement of a {type(target).__name__} is not part of this version: the converters of the drivers are not measured. "
-        'Measure a SpikingTarget or a PotentialTarget, or use method="oracle".'
-    )
+    return hagen.stages(target) if isinstance(target, HagenTarget) else hagen.line_stages(target)

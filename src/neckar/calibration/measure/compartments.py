@@ -38,6 +38,8 @@ _APPROACHES = 7.0
 
 _SAMPLES, _FASTEST_US = 140, 0.034
 _BEFORE_US = 0.2
+_SHARE = 0.9
+"""The conductance is linear, so nearly the whole approach is fitted."""
 
 
 def stages(tau_s: Values) -> tuple[Stage, ...]:
@@ -105,4 +107,4 @@ def _approach(bench: Bench, circuits: NDArray[np.int64], side: NDArray[np.bool_]
     seen = read_bursts(bench, circuits, ("membrane",), (Piece(_BEFORE_US), Piece(window_us, True, connected)), window_us / _SAMPLES)
     trace = seen.values[0]
     end = trace[:, -trace.shape[1] // 4 :].mean(axis=1, keepdims=True)
-    return fit_decays(seen.at_us, np.where(EVEN[circuits][:, np.newaxis], end - trace, trace - end))
+    return fit_decays(seen.at_us, np.where(EVEN[circuits][:, np.newaxis], end - trace, trace - end), _SHARE)

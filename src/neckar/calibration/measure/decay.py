@@ -1,6 +1,6 @@
 """Time constants of many exponential decays at once.
 
-Only the lower half of each decay is fitted: above, amplifiers saturate and converters clip. With the resting level known, two numbers are left. The amplitude
+Usually the lower half of each decay is fitted: above, amplifiers saturate and converters clip. With the resting level known, two numbers are left. The height
 enters linearly and is eliminated; the logarithm of the time constant is found by Gauss-Newton steps from the moment at which a trace has fallen to a third, or,
 if it never does, from the ratio of area and fall. Upstream fits the same half with three free parameters (calix ``hagen/neuron_leak_bias.py``).
 """
@@ -21,7 +21,7 @@ _STEPS = 6
 _LONGEST_STEP = 0.7
 
 
-def fit_decays(at: Values, above: Values) -> Values:
+def fit_decays(at: Values, above: Values, share: float = 0.5) -> Values:
     """Return time constants, shape (trace,), in the unit of `at`; infinite for a trace that is flat.
 
     Parameters
@@ -30,10 +30,12 @@ def fit_decays(at: Values, above: Values) -> Values:
         Ascending times at equal distances.
     above : ndarray, shape (trace, sample)
         Readings above rest, which fall to zero. What comes before the highest reading does not count.
+    share : float
+        The fit begins where a trace has fallen to this share of its highest reading.
     """
     smooth = _smoothed(above)
     top = smooth.max(axis=1)
-    start = _start(smooth, top, above.argmax(axis=1))
+    start = _start(smooth, share * top, above.argmax(axis=1))
     since = at - at[start][:, np.newaxis]
     counts = since >= 0
     tau = _first_guess(at, above, smooth, start, counts)
@@ -52,12 +54,12 @@ def _smoothed(above: Values) -> Values:
     return np.concatenate([np.repeat(inner[:, :1], side, axis=1), inner, np.repeat(inner[:, -1:], side, axis=1)], axis=1)
 
 
-def _start(smooth: Values, top: Values, peak: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the first sample of each lower half; of the whole decay, if it is too fast or too slow for half of it to tell."""
+def _start(smooth: Values, level: Values, peak: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first sample of each lower part; of the whole decay, if it is too fast or too slow for a part of it to tell."""
     number = np.arange(smooth.shape[1])
-    half = np.argmax((number >= peak[:, np.newaxis]) & (smooth <= top[:, np.newaxis] / 2), axis=1)
-    whole = (half < peak + _FASTEST) | (half > smooth.shape[1] - _FEWEST)
-    return np.where(whole, np.minimum(peak, smooth.shape[1] - _FEWEST), half)
+    part = np.argmax((number >= peak[:, np.newaxis]) & (smooth <= level[:, np.newaxis]), axis=1)
+    whole = (part < peak + _FASTEST) | (part > smooth.shape[1] - _FEWEST)
+    return np.where(whole, np.minimum(peak, smooth.shape[1] - _FEWEST), part)
 
 
 def _first_guess(at: Values, above: Values, smooth: Values, start: NDArray[np.int64], counts: NDArray[np.bool_]) -> Values:

@@ -129,17 +129,20 @@ def _time_constants(bench: Bench, tau_s: Values) -> Values:
     grid = np.rint(np.log(tau_s / 10e-6) / np.log(_GRID))
     for k in np.unique(grid):
         mine = grid == k
-        found[mine] = _relaxation(bench, float(10.0 * _GRID**k))[mine] * 1e-6
+        found[mine] = relaxation(bench, float(10.0 * _GRID**k))[mine] * 1e-6
     return found
 
 
-def _relaxation(bench: Bench, window_us: float) -> Values:
-    """Return the time constants of all membranes, us, from rows in two windows after a constant current of some windows."""
+def relaxation(bench: Bench, window_us: float, current: int | None = None) -> Values:
+    """Return the time constants of all membranes, us, from rows in two windows after a constant current of some windows.
+
+    The current is a code; by default it moves membranes of full capacitance and a time constant of one window by some 0.3 V.
+    """
     step_us = max(2.0, window_us / _ROWS)
     off_us = _ON_US + _CHARGED * window_us
     rows = np.arange(max(1, round(window_us / step_us))) * step_us
     at_us = np.concatenate([_REST_US, off_us + rows, off_us + len(rows) * step_us + rows])
-    current = min(1000, round(_CURRENT_AT_10_US * 10.0 / window_us))
+    current = min(1000, round(_CURRENT_AT_10_US * 10.0 / window_us)) if current is None else current
     seen = bench.relaxations(at_us, _ON_US, off_us, current, _TRIALS).mean(axis=0)
     rest = seen[: len(_REST_US)].mean(axis=0)
     first, second = (seen[len(_REST_US) + k * len(rows) :][: len(rows)].mean(axis=0) - rest for k in (0, 1))

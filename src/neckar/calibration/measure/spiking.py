@@ -11,6 +11,7 @@ import numpy as np
 
 from neckar.calibration.clocks import refractory_clocks
 from neckar.calibration.measure.bench import Bench
+from neckar.calibration.measure.compartments import stages as compartment_stages
 from neckar.calibration.measure.conductance import references_of, search_conductances
 from neckar.calibration.measure.converter import calibrate_cadc
 from neckar.calibration.measure.correlation import stages as correlation_stages
@@ -23,7 +24,6 @@ from neckar.calibration.measure.stimuli import KINDS
 from neckar.calibration.measure.synapse_dac import search_synapse_dac
 from neckar.calibration.measure.synaptic_time import search_synaptic_time
 from neckar.calibration.targets import NeuronTarget, PotentialTarget, SpikingTarget
-from neckar.errors import UnsupportedFeatureError
 
 _FIRST_LEAK, _FIRST_LEAK_BIAS = 700, 200
 
@@ -38,10 +38,6 @@ def stages(target: SpikingTarget) -> tuple[Stage, ...]:
     """
     neurons = target.neurons
     references_of(neurons)
-    if neurons.tau_icc_s is not None:
-        raise UnsupportedFeatureError(
-            'conductances between compartments are not measured in this version. Leave tau_icc_s out of the target, or use method="oracle".'
-        )
     refine = target.refine_potentials if target.refine_potentials is not None else not neurons.is_conductance_based.any()
     return (
         Stage("converter", lambda bench, rng: calibrate_cadc(bench, target.cadc)),
@@ -78,6 +74,7 @@ def neuron_stages(target: NeuronTarget) -> tuple[Stage, ...]:
         Stage("membrane time constant", lambda bench, rng: {"leak_i_bias": search_membrane_time(bench, tau_mem_s, rng)}),
         Stage("reset", lambda bench, rng: {"reset_v_reset": search_reset(bench, target.reset, rng)}),
         Stage("leak after the membrane", lambda bench, rng: {"leak_v_leak": search_leak(bench, target.leak, rng)}),
+        *(() if target.tau_icc_s is None else compartment_stages(np.asarray(target.tau_icc_s))),
         Stage("inputs on", enable),
     )
 

@@ -191,7 +191,7 @@ class SynapseDriverCalibOptions(CalibOptions):
 
 
 class HagenNeuronCalibTarget(_PerNeuron, CalibTarget):
-    """Neurons that integrate, for matrix multiplication. A target noise needs measurements."""
+    """Neurons that integrate, for matrix multiplication. A target noise has no effect on the oracle."""
 
     _fields: ClassVar[_Fields] = {
         "leak": (array("leak", _CADC, (NEURONS,)), 120),
@@ -328,6 +328,7 @@ def integrating_to_neckar(n: HagenNeuronCalibTarget, disable_leak: bool) -> cali
         i_synin_gm=int(n.i_synin_gm),
         synapse_dac_bias=int(n.synapse_dac_bias),
         disable_leak=disable_leak,
+        noise=None if n.target_noise is None else float(n.target_noise),
     )
 
 

@@ -14,9 +14,9 @@ import pytest
 from chips import OTHERS, SPECIMEN, Floats
 from codes import Codes
 
-from neckar.calibration import CadcTarget, StpTarget
+from neckar.calibration import NIGHTLY, CadcTarget, StpTarget, calibrate
 from neckar.calibration.measure import Bench, calibrate_cadc
-from neckar.calibration.measure.drivers import search_offsets
+from neckar.calibration.measure.drivers import amplitudes, lines, search_offsets
 from neckar.calibration.settings import CIRCUIT_FIELDS, NEURONS
 from neckar.chip.machine import Chip
 from neckar.facts import registers
@@ -71,3 +71,50 @@ def test_the_result_says_what_was_asked_and_leaves_drivers_off():
     assert not codes["driver_enable_stp"].any()
     for name in ("synapse_weight", "synapse_row_mode", "driver_enable_receiver", "excitatory_input_i_bias_tau"):
         np.testing.assert_array_equal(codes.get(name, TABLE[name].default_array()), TABLE[name].default_array(), err_msg=name)
+
+
+# ---- A22: the length of pulses follows the activation
+
+WEIGHT = 21
+"""One event of two rows with this weight pulls a line by what calix' six events of weight 63 do: the twin's lines are more sensitive, see the ledger."""
+
+
+@cache
+def for_lines(chip: Chip) -> Codes:
+    calibration = calibrate(chip.specimen, NIGHTLY["hagen_synin"], "measurement", chip.effects)
+    assert not calibration.failures()
+    return dict(calibration.fields)
+
+
+def sweep(chip: Chip, codes: Codes) -> Floats:
+    """Return the amplitude of each driver at each activation, shape (activation, hemisphere, driver), as the calibrated converter reads it, CADC LSB."""
+    with Lab(chip=chip.specimen, effects=chip.effects, instruments="silicon", seed=1).session() as session:
+        bench = Bench(session)
+        bench.set(**codes)
+        with lines(bench, WEIGHT):
+            return np.stack([amplitudes(bench, activation) for activation in range(1, 32)])
+
+
+def follows_the_activation(found: Floats) -> bool:
+    """Return whether amplitudes are those of calix' test: its limits on range, growth, baseline and mismatch, and its "some 30 LSB" as 20 to 35."""
+    mean, mismatch = found.mean(axis=(1, 2)), found.std(axis=(1, 2)).mean()
+    steps, span = np.diff(mean), mean.max() - mean.min()
+    grows = steps.mean() > 0.5 and steps[:4].mean() > 0.2 and steps[-4:].mean() > 0.2
+    return bool(grows and -1 < mean.min() < span / 8 and 20 < mean.max() < 35 and mismatch < min(4, span / 8))
+
+
+def check_sweep(chip: Chip) -> None:
+    codes = for_lines(chip)
+    found = sweep(chip, codes)
+    assert follows_the_activation(found)
+    mean = found.mean(axis=(1, 2))
+    assert (np.diff(mean) > 0).all()
+    np.testing.assert_allclose(mean[:25] / mean[24], np.arange(1, 26) / 25, atol=0.02)  # the last ones bend: ramps start at different moments
+    assert not follows_the_activation(sweep(chip, {**codes, "stp_i_ramp": 400, "driver_hagen_dac_offset": 31}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one", [SPECIMEN, *OTHERS], ids=lambda one: one.specimen.id)
+def test_a22_pulses_follow_the_activation_and_without_the_calibration_they_do_not(one):
+    """calix test_hagen_input.py; amplitudes of 23 LSB whose errors are 0.1 LSB."""
+    check_sweep(one)

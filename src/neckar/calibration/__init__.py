@@ -5,8 +5,7 @@ what was asked. Two ways lead there, behind one function:
 
 * the **oracle** (:mod:`neckar.calibration.oracle`) knows the chip: it inverts its transfer lines circuit by circuit and adds the spread that a real
   calibration leaves. It takes a second and exists only on a twin;
-* **measurement** (:mod:`neckar.calibration.measure`) finds the codes by experiments, as silicon must. This version measures potentials and membranes alone
-  (:class:`PotentialTarget`) and chips for spiking networks (:class:`SpikingTarget`).
+* **measurement** (:mod:`neckar.calibration.measure`) finds the codes by experiments, as silicon must.
 
     calibration = calibrate(Specimen.named("chip-7"), SpikingTarget())
     config = ChipConfig.default().updated(calibration.fields)
@@ -88,7 +87,7 @@ def calibrate(
         What its circuits are to do. Parts outside the range that circuits reach well are logged as warnings.
     method : str
         ``"oracle"`` inverts the model of the chip. ``"measurement"`` runs experiments on it, with the instruments of silicon,
-        the lab's seed 0 and the chip after a reset; in this version of a PotentialTarget or SpikingTarget.
+        the lab's seed 0 and the chip after a reset.
     effects : Effects, optional
         Which imperfections the chip has; a chip without mismatch gets a calibration for that. All by default.
     cache : Path, optional
@@ -106,8 +105,6 @@ def calibrate(
     ------
     UnknownNameError
         If there is no such method.
-    UnsupportedFeatureError
-        If the target asks for more than the method can do in this version; names what is missing.
     ParameterRangeError
         If a target makes no sense; names circuit, value and range.
     CalibrationCacheError

@@ -9,7 +9,18 @@ from functools import cache
 import numpy as np
 import pytest
 
-from neckar.calibration import NIGHTLY, CadcTarget, Calibration, NeuronTarget, PotentialTarget, SpikingTarget, calibrate
+from neckar.calibration import (
+    NIGHTLY,
+    CadcTarget,
+    Calibration,
+    HagenNeuronTarget,
+    HagenSyninTarget,
+    HagenTarget,
+    NeuronTarget,
+    PotentialTarget,
+    SpikingTarget,
+    calibrate,
+)
 from neckar.calibration.measure import Bench, calibrate_cadc, measure, plan, search_leak, search_membrane_time, set_neurons
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
@@ -216,3 +227,18 @@ def test_targets_that_differ_a_little_share_their_runs():
     bench.set(leak_v_leak=580)
     assert search_membrane_time(bench, np.linspace(9.2e-6, 10.8e-6, 512), rng).all()
     assert bench.programs == 14
+
+
+def test_stages_of_a_plan_have_names_of_their_own_and_come_in_upstreams_order():
+    """Random numbers and kept stages go by the name. Order: calix ``__init__.py`` and ``neuron.py`` of ``hagen`` and ``spiking``."""
+    order = [
+        (HagenTarget(), ("drivers", "converter", "inputs", "references of the inputs", "leak", "reset", "no leak")),
+        (HagenTarget(neurons=HagenNeuronTarget(noise=1.2)), ("reset", "noise", "references of the inputs again", "leak again", "reset again", "no leak")),
+        (HagenSyninTarget(), ("converter", "currents of the synapses", "drivers", "synaptic lines")),
+        (SpikingTarget(neurons=NeuronTarget(tau_icc_s=5e-6)), ("leak after the membrane", "conductances between compartments", "short-term plasticity")),
+        (NIGHTLY["correlation"], ("short-term plasticity", "leak again", "correlation amplitude", "correlation time constant", "correlation of synapses")),
+    ]
+    for target, expected in order:
+        names = [stage.name for stage in plan(target)]
+        assert len(set(names)) == len(names)
+        assert [name for name in names if name in expected] == list(expected)

@@ -49,6 +49,9 @@ _PRE, _POST = 15, 16
 _FULL, _BRIGHT = 70, 40
 """Number of pairs times the wanted amplitude, LSB: for the shared currents, and for bits, which more than double amplitudes."""
 
+_MOST_PAIRS = 1000
+"""More would take a minute of chip time for each measurement; amplitudes below a tenth of what is usual are searched with less than they need."""
+
 _SMALLEST, _LARGEST = 8, 160
 """Readings between which amplitudes are trusted: below, whole numbers are too coarse; above, the converter may be at its end."""
 
@@ -131,8 +134,9 @@ def choose_bits(bench: Bench, target: CorrelationTarget) -> None:
         for time in range(levels):
             bench.set(synapse_amp_calib=amp, synapse_time_calib=time)
             seen = _whole_chip(bench, target)
-            score = (1 - target.time_constant_priority) * (seen.amplitude / target.amplitude - 1) ** 2
-            score += target.time_constant_priority * (1e-6 * seen.tau_us / target.time_constant_s - 1) ** 2
+            with np.errstate(invalid="ignore"):  # endless time constants that do not count
+                score = (1 - target.time_constant_priority) * (seen.amplitude / target.amplitude - 1) ** 2
+                score += target.time_constant_priority * (1e-6 * seen.tau_us / target.time_constant_s - 1) ** 2
             better = score < best
             best = np.where(better, score, best)
             bits[0][better], bits[1][better] = amp, time
@@ -148,7 +152,7 @@ def _whole_chip(bench: Bench, target: CorrelationTarget) -> Characteristics:
 
 def _measured(bench: Bench, rows: Rows, delays_us: Values, target: CorrelationTarget, full: float, trigger: int = _TRIGGER) -> Characteristics:
     """Return the characteristics of the sensors of some rows, shape (branch, hemisphere, row, column), for the branches that count."""
-    pairs = max(1, round(full / target.amplitude))
+    pairs = int(np.clip(round(full / target.amplitude), 1, _MOST_PAIRS))
     branches = BRANCHES if target.branches == "both" else (target.branches,)
     return characteristics(drops(bench, rows, delays_us, branches, pairs, trigger).swapaxes(0, 1), delays_us, pairs)
 

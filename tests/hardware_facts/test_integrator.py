@@ -69,9 +69,14 @@ def test_a18_drift():
 
 
 def check_measured(chip):
-    """The step of one chip is within 10 % of the figure, or in the band of random chips; circuits are equally strong and carry no current at rest."""
+    """The step of one chip is within 10 % of the figure, or in the band of random chips; circuits are equally strong and carry no current at rest.
+
+    On a chip whose inhibition is weak a fifth of the circuits cannot match excitation: those and hardly others are marked.
+    """
     calibration = measured(chip)
-    assert calibration.reached().mean() > 0.95  # calix: 0.6, "typically all"
+    reached = calibration.reached()
+    assert reached.mean() > 0.6  # calix test_neuron_integration.py
+    assert np.mean(reached == oracle.calibrate(chip.specimen, chip.effects, HagenTarget(), leave_spread=False).reached()) > 0.96
     low, high = (0.9 * 7.9, 1.1 * 7.9) if chip is SPECIMEN else (4.8, 11.4)
     assert low < integrated(chip, EXCITATORY, True)[0] < high
     assert -integrated(chip, INHIBITORY, True)[0] == pytest.approx(integrated(chip, EXCITATORY, True)[0], rel=0.08)
@@ -80,7 +85,7 @@ def check_measured(chip):
     for tau in (p.tau_exc, p.tau_inh):
         assert np.median(tau) == pytest.approx(0.32e-6, rel=0.06)
         assert trimmed(tau) < 0.2 * 0.25 * 0.32e-6  # of the spread of time constants, 25 %
-    ratio = p.gm_inh * p.tau_inh / (p.gm_exc * p.tau_exc)
+    ratio = (p.gm_inh * p.tau_inh / (p.gm_exc * p.tau_exc))[reached]
     assert np.median(ratio) == pytest.approx(1, abs=0.03)
     assert trimmed(ratio) < 0.06
     moved = p.i_syn_rest * 30e-6 / p.capacitance

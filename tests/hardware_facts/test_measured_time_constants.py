@@ -149,16 +149,10 @@ def check_membranes(chip: Chip, method: str | None = None) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["current", "reset", "windows"])
+@pytest.mark.parametrize("method", ["reset", "windows"])
 def test_a23_membranes_become_equally_fast_by_each_method(method):
-    """The twin leaves 0.07, 0.21 and 0.06 of the spread."""
+    """The twin leaves 0.21 and 0.06 of the spread; the current, which is the way at 10 us, is tested with the whole calibration."""
     check_membranes(SPECIMEN, method)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(5))
-def test_a23_membranes_of_other_chips(number):
-    check_membranes(OTHERS[number])
 
 
 @pytest.mark.slow

@@ -112,7 +112,7 @@ def test_after_a_reset_membranes_rise_with_capacitance_over_conductance(expected
     assert made.codes["leak_v_leak"][0] == 600
 
 
-@pytest.mark.parametrize(("expected_us", "bias", "high", "small"), [(10.0, 260, True, False), (1.0, 320, False, False), (1.0, 100, False, True)])
+@pytest.mark.parametrize(("expected_us", "bias", "high", "small"), [(10.0, 260, True, False), (1.0, 320, False, False), (0.4, 300, False, True)])
 def test_lines_come_back_with_their_time_constants(expected_us, bias, high, small):
     """Both lines of all circuits in one program; last with the smaller capacitance of the lines' wires."""
     switches = {f"{kind}_input_enable_high_resistance": high for kind in KINDS} | {f"{kind}_input_enable_small_capacitance": small for kind in KINDS}

@@ -119,15 +119,18 @@ def kick_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.
 
 
 def reference_tau(parameters: CircuitParameters) -> tuple[float, float, float]:
-    """Return the median time constants (s) of the excitatory and the inhibitory inputs in use and of the membranes behind them; 10 us where there is none."""
+    """Return the median time constants (s) of the excitatory and the inhibitory inputs in use and of the membranes behind them.
+
+    Where none is in use, those of all lines, which an instrument may look at, and 10 us for the membranes.
+    """
     p = parameters
     membrane = p.capacitance / np.maximum(p.g_leak, 1e-15)
+    exc, inh = p.gm_exc > 0, p.gm_inh > 0
 
     def median(tau: Values, used: NDArray[np.bool_]) -> float:
-        return float(np.median(tau[used])) if used.any() else 1e-5
+        return float(np.median(tau[used] if used.any() else tau))
 
-    exc, inh = p.gm_exc > 0, p.gm_inh > 0
-    return median(p.tau_exc, exc), median(p.tau_inh, inh), median(membrane, exc | inh)
+    return median(p.tau_exc, exc), median(p.tau_inh, inh), median(membrane, exc | inh) if (exc | inh).any() else 1e-5
 
 
 def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:

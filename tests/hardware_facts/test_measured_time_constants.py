@@ -83,7 +83,7 @@ def test_lines_reach_the_ends_of_their_range(tau_s, small, high):
     for kind, tau in zip(KINDS, (p.tau_exc, p.tau_inh), strict=True):
         assert np.mean(reached[f"{kind}_input_i_bias_tau"]) > 0.99
         assert np.mean(made.codes[f"{kind}_input_enable_high_resistance"] == high) > 0.97
-        assert np.median(tau) == pytest.approx(tau_s, rel=0.06)
+        assert np.median(tau) == pytest.approx(tau_s, rel=0.02)
         assert shown.trimmed(tau / tau_s) < facts.CALIBRATION_RATIO["tau_syn"].value * 0.25  # of the spread of lines over circuits
 
 

@@ -15,8 +15,9 @@ from codes import Codes
 
 from neckar.calibration import CadcTarget, PotentialTarget
 from neckar.calibration.measure import Bench, calibrate_cadc, set_neurons
-from neckar.calibration.measure.compartments import search_conductance
+from neckar.calibration.measure.compartments import approach, search_conductance
 from neckar.calibration.measure.potentials import search_leak
+from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.chip.transfer import compartment_siemens, physical
 from neckar.facts import brainscales2 as facts
@@ -26,7 +27,7 @@ EVEN = np.arange(512) % 2 == 0
 
 
 @cache
-def measured(chip: Chip, tau_us: float = 5.0) -> Codes:
+def measured(chip: Chip, tau_us: float | tuple[float, ...] = 5.0) -> Codes:
     """Return the codes of a chip after the search of its conductances, at leaks of 60 us that rest at 80 and 110."""
     rng = np.random.default_rng(0)
     with Lab(chip=chip.specimen, effects=chip.effects, instruments="silicon", seed=0).session() as session:
@@ -36,7 +37,7 @@ def measured(chip: Chip, tau_us: float = 5.0) -> Codes:
         bench.set(leak_enable_division=True)
         search_leak(bench, np.where(EVEN, 80, 110), rng)
         before = dict(bench.codes)
-        assert search_conductance(bench, np.full(512, 1e-6 * tau_us), rng).mean() > 0.95
+        assert search_conductance(bench, 1e-6 * np.broadcast_to(tau_us, 512), rng).mean() > 0.95
     searched = {name for name in bench.codes if name.startswith("multicompartment_")}
     assert all(np.array_equal(bench.codes[name], before[name]) for name in bench.codes.keys() - searched)
     return dict(bench.codes)
@@ -60,15 +61,32 @@ def test_conductances_become_equally_strong(one):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tau_us", [0.5, 20.0])
-def test_fast_and_slow_conductances_use_multiplication_and_division(tau_us):
-    """Compared with the capacitance over the conductance, the mean of two neighbours; 140 samples of a decay leave some 5 %, the end of slow ones more."""
-    codes = measured(SPECIMEN, tau_us)
-    fast, slow = (codes[f"multicompartment_enable_conductance_{name}"].mean() for name in ("multiplication", "division"))
-    assert (fast > 0.9, slow > 0.9) == (tau_us < 1, tau_us > 10)
+def test_fast_and_slow_conductances_use_multiplication_and_division():
+    """Compared with the capacitance over the conductance, the mean of two neighbours; the noise of slow membranes leaves 8 % of spread at 20 us."""
+    is_fast = np.arange(512) % 8 < 4
+    codes = measured(SPECIMEN, tuple(np.where(is_fast, 0.5, 20.0).tolist()))
+    assert np.mean(codes["multicompartment_enable_conductance_multiplication"] == is_fast) > 0.9
+    assert np.mean(codes["multicompartment_enable_conductance_division"] == ~is_fast) > 0.98
     capacitance = physical(SPECIMEN.specimen, SPECIMEN.effects, codes).capacitance
     neighbour = capacitance.reshape(-1, 2)[:, ::-1].reshape(-1)
     pair = 2 * capacitance * neighbour / (capacitance + neighbour)
-    ratio = 1e6 * pair / compartment_siemens(SPECIMEN.specimen, SPECIMEN.effects, codes) / tau_us
-    assert np.median(ratio) == pytest.approx(1, abs=0.08)
-    assert shown.trimmed(ratio) < 0.125
+    tau_us = 1e6 * pair / compartment_siemens(SPECIMEN.specimen, SPECIMEN.effects, codes)
+    for mine, target in ((is_fast, 0.5), (~is_fast, 20.0)):
+        assert np.median(tau_us[mine]) == pytest.approx(target, rel=0.08)
+        assert shown.trimmed(tau_us[mine]) < 0.5 * 0.25 * target  # of the spread of conductances, 25 %
+
+
+def test_an_approach_has_the_time_constant_of_conductance_capacitances_and_leaks():
+    """Two capacitances C, a conductance g and two leaks l: ``1 / tau = (2 g + l) / C``. Four circuits of either side at one code; a record leaves 5 % each."""
+    rng = np.random.default_rng(0)
+    ideal = Chip(SPECIMEN.specimen, Effects.parse("-mismatch"))
+    with Lab(chip=ideal.specimen, effects=ideal.effects, instruments="silicon", seed=0).session() as session:
+        bench = Bench(session)
+        calibrate_cadc(bench, CadcTarget())
+        set_neurons(bench, PotentialTarget(leak_bias=200), rng)
+        bench.set(leak_enable_division=True, leak_v_leak=np.where(EVEN, 550, 650), multicompartment_i_bias_nmda=400)
+        found = [approach(bench, np.flatnonzero(side)[:4], side, 2.0) for side in (EVEN, ~EVEN)]
+    p = physical(ideal.specimen, ideal.effects, bench.codes)
+    conductance = compartment_siemens(ideal.specimen, ideal.effects, bench.codes)
+    expected = 1e6 * p.capacitance / (2 * conductance + p.g_leak)
+    np.testing.assert_allclose(np.mean(found, axis=1), expected[:2], rtol=0.08)

@@ -26,7 +26,7 @@ _USUAL = 6.0
 _V_LEAK, _CURRENT = 500, 100
 
 
-def intrinsic_capacitance(bench: Bench, rng: np.random.Generator, tau_s: float = TAU_S, codes: NDArray[np.int64] = CODES, repeats: int = 2) -> Values:
+def intrinsic_capacitance(bench: Bench, rng: np.random.Generator, tau_s: float = TAU_S, codes: NDArray[np.int64] = CODES, repeats: int = 4) -> Values:
     """Return the intrinsic capacitance of each circuit in LSB of the switched one, shape (circuit,).
 
     Parameters

@@ -91,13 +91,25 @@ def _approaches(bench: Bench, tau_s: Values) -> Values:
     for side in (EVEN, ~EVEN):
         members = np.flatnonzero(side)
         for total_us, some in alike(total_s[members]):
-            found[members[some]] = _approach(bench, members[some], side, total_us) * 1e-6
+            found[members[some]] = approach(bench, members[some], side, total_us) * 1e-6
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(found < LEAK_S, 2 * LEAK_S * found / (LEAK_S - found), np.inf))
 
 
-def _approach(bench: Bench, circuits: NDArray[np.int64], side: NDArray[np.bool_], total_us: float) -> Values:
-    """Return the time constants with which some circuits of a side approach their neighbours, us."""
+def approach(bench: Bench, circuits: NDArray[np.int64], side: NDArray[np.bool_], total_us: float) -> Values:
+    """Return the time constants with which some circuits approach their neighbours, us, shape (circuit,); infinite for one that hardly moves.
+
+    Parameters
+    ----------
+    bench : Bench
+        Neighbours rest apart.
+    circuits : ndarray of int
+        All of one side.
+    side : ndarray of bool, shape (circuit,)
+        :data:`EVEN` or its opposite.
+    total_us : float
+        About what is expected.
+    """
     window_us = max(_APPROACHES * total_us, _SAMPLES * _FASTEST_US)
     connected = {
         "multicompartment_connect_soma_right": EVEN,
@@ -105,6 +117,6 @@ def _approach(bench: Bench, circuits: NDArray[np.int64], side: NDArray[np.bool_]
         "multicompartment_enable_conductance": side,
     }
     seen = read_bursts(bench, circuits, ("membrane",), (Piece(_BEFORE_US), Piece(window_us, True, connected)), window_us / _SAMPLES)
-    trace = seen.values[0]
+    trace = seen.values[0, 0]
     end = trace[:, -trace.shape[1] // 4 :].mean(axis=1, keepdims=True)
     return fit_decays(seen.at_us, np.where(EVEN[circuits][:, np.newaxis], end - trace, trace - end), _SHARE)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neckar.calibration import NIGHTLY, NeuronTarget, PotentialTarget, SpikingTarget, ageing, calibrate
-from neckar.calibration.behaviour import QUANTITIES, alike, applicable, compared, lsb, read, trimmed
+from neckar.calibration.behaviour import QUANTITIES, alike, applicable, compared, lsb, read, trimmed, wished
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import physical
@@ -95,3 +95,22 @@ def test_a_calibration_for_another_chip_is_plausible_and_worse():
             assert errors[CHIP.id] > 2 * errors[chip.id], (seed, name)
             assert low < np.median(seen[CHIP.id]) < high, (seed, name)
             assert np.isfinite(seen[CHIP.id]).all()
+
+
+def check_measured_spreads(specimen: Specimen) -> None:
+    """Row A23 with a ruler that the search has not used: no channel of the converter."""
+    found = calibrate(specimen, PotentialTarget(), "measurement")
+    for name, seen in compared(Lab(chip=specimen, instruments="open", seed=0), found, ageing.DRIFTING).items():
+        assert trimmed(seen.after) / trimmed(seen.before) < facts.CALIBRATION_RATIO[name].value, name
+        assert np.median(seen.after) == pytest.approx(wished(found.target, QUANTITIES[name])[0], abs=1), name
+
+
+def test_a23_measured_potentials_are_alike_without_the_converter_too():
+    """Ratios of 0.17 (leak, limit 0.30), 0.17 (reset, 0.20) and 0.20 (threshold, 0.35); their standard error is 4 %, so the reset is 4.5 of them away."""
+    check_measured_spreads(Specimen.reference())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_a23_measured_potentials_of_other_chips_without_the_converter(seed):
+    check_measured_spreads(Specimen.from_seed(seed))

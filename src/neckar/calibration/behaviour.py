@@ -156,7 +156,7 @@ def lsb(lab: Lab, calibration: Calibration, volts: Values) -> Values:
 def _channels(bench: Bench, target: ChipTarget) -> Values:
     """Return what each channel reads in the middle of its range, the mean of several readings, shape (channel,)."""
     with bench.changed(stp_v_charge_0=sum(target.cadc.dynamic_range) // 2):
-        return np.mean([bench.converter().reshape(-1) for _ in range(_TRIALS)], axis=0)
+        return bench.converter(_TRIALS).mean(axis=0).reshape(-1)
 
 
 def _resting(bench: Bench, target: ChipTarget) -> Values:

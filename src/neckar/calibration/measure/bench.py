@@ -85,10 +85,10 @@ class Bench:
         """Write what was set since the last program."""
         self.run((snippet(_AFTER_LAST),))
 
-    def converter(self) -> NDArray[np.int64]:
-        """Return one reading of each channel of the CADC on the debug line, shape (hemisphere, cadc_channel, column)."""
-        recording = self.run((snippet(_AFTER_LAST),), reads=(TimedRead(name="cadc", at="before", field="cadc_debug"),))
-        return recording.reads["cadc"][0].astype(np.int64)
+    def converter(self, trials: int = 1) -> NDArray[np.int64]:
+        """Return readings of each channel of the CADC on the debug line, one for each trial, shape (trial, hemisphere, cadc_channel, column)."""
+        reads = (TimedRead(name="cadc", at="before", field="cadc_debug"),)
+        return self.run((snippet(_AFTER_LAST),), reads=reads, entries=Events.empty(trials)).reads["cadc"].astype(np.int64)
 
     def membranes(self, at_us: ArrayLike, neuron_reset: bool = False) -> NDArray[np.int64]:
         """Return readings of all membranes by the causal channels of the CADC.

@@ -1,7 +1,8 @@
 """The parallel converter by measurement: ramps of the quadrants, then offsets of the channels.
 
 All channels look at one voltage cell over the debug line. The start of each quadrant's ramp is searched for the mean reading of the lower potential, its
-slope for that of the upper one; the digital offsets bring all channels to the median reading of the middle. Order and targets as of calix ``common/cadc.py``.
+slope for that of the upper one; the digital offsets bring all channels to the median reading of the middle. Order and targets as of calix ``common/cadc.py``,
+which takes a single reading for the offsets; the mean of eight takes out their noise, which would go into every potential that is read afterwards.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from neckar.facts import AXES, CAPMEM_MAX
 
 _HALVES = AXES["quadrant"] // AXES["hemisphere"]
 _OFFSET = TABLE["cadc_channel_offset"]
+_READINGS = 8
 
 
 def calibrate_cadc(bench: Bench, target: CadcTarget) -> dict[str, NDArray[np.bool_]]:
@@ -43,7 +45,7 @@ def calibrate_cadc(bench: Bench, target: CadcTarget) -> dict[str, NDArray[np.boo
 def _quadrants(bench: Bench, field: str, codes: Codes) -> Values:
     """Return the mean reading of each quadrant with a field at codes."""
     bench.set(**{field: codes})
-    reads = bench.converter()
+    reads = bench.converter()[0]
     return np.asarray(reads.reshape(*reads.shape[:2], _HALVES, -1).mean(axis=(1, 3)).reshape(-1))  # hemisphere, channel, half, column
 
 
@@ -52,7 +54,7 @@ def _offsets(bench: Bench) -> Outcome:
 
     def measure(codes: Codes) -> Values:
         bench.set(cadc_channel_offset=codes.reshape(_OFFSET.shape))
-        return bench.converter().reshape(-1).astype(np.float64)
+        return bench.converter(_READINGS).mean(axis=0).reshape(-1)
 
     none = np.zeros(_OFFSET.size, np.int64)
     return predict(measure, int(np.median(measure(none))), none, Span(_OFFSET.low, _OFFSET.high))

@@ -15,7 +15,11 @@ from chips import OTHERS, SOME, SPECIMEN, assert_four_of_five, events, membranes
 from codes import TABLE, with_potentials
 
 from neckar.calibration import HagenNeuronTarget, HagenTarget, calibrate, oracle
+from neckar.calibration.measure import Bench
+from neckar.calibration.measure.hagen import search_noise
 from neckar.chip.transfer import physical
+from neckar.lab import Lab
+from neckar.program import Events
 
 EXCITATORY, INHIBITORY = 1, 2
 FIRST, SPACING, N_EVENTS, DRIFT = 10.0, 2.0, 5, 30.0
@@ -94,23 +98,23 @@ def check_measured(chip):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("one", [SPECIMEN, *OTHERS], ids=lambda one: one.specimen.id)
+@pytest.mark.parametrize("one", [SPECIMEN, OTHERS[2]], ids=lambda one: one.specimen.id)
 def test_a18_after_a_calibration_by_measurement(one):
     check_measured(one)
 
 
 @pytest.mark.slow
 def test_the_leak_is_as_weak_as_the_wanted_noise_allows():
-    """60 readings 30 us after a reset scatter by no more than 2 LSB on 60 % of the neurons [calix neuron_leak_bias.py], with less leak than for 60 us."""
-    target = HagenTarget(neurons=HagenNeuronTarget(noise=1.2, disable_leak=False))
-    calibration = calibrate(SPECIMEN.specimen, target, "measurement")
-    assert calibration.success["leak_i_bias"].mean() > 0.6
-    slow = HagenTarget(neurons=HagenNeuronTarget(disable_leak=False))
-    usual = oracle.calibrate(SPECIMEN.specimen, SPECIMEN.effects, slow, leave_spread=False)
-    assert np.median(calibration.fields["leak_i_bias"]) < 0.8 * np.median(usual.fields["leak_i_bias"])
-    record = membranes(SOME)
-    held = run(SPECIMEN, dict(calibration.fields), 32, record, entries=events(n_entries=60), neuron_reset=True)
+    """60 readings 30 us after a reset scatter by no more than 2 LSB on most neurons [calix neuron_leak_bias.py], with less leak than for 60 us."""
+    target = HagenTarget(neurons=HagenNeuronTarget(disable_leak=False))
+    usual = dict(oracle.calibrate(SPECIMEN.specimen, SPECIMEN.effects, target, leave_spread=False).fields)
+    with Lab(chip=SPECIMEN.specimen, effects=SPECIMEN.effects, instruments="silicon", seed=0).session() as session:
+        bench = Bench(session)
+        bench.set(**usual)
+        reached = search_noise(bench, 1.2, np.random.default_rng(0))
+    assert reached.mean() > 0.6
+    assert np.median(bench.codes["leak_i_bias"]) < 0.8 * np.median(usual["leak_i_bias"])
+    held = run(SPECIMEN, {**bench.codes, "threshold_enable": False}, 32, membranes(SOME), entries=Events.empty(60), neuron_reset=True)
     time, values = samples(held)
-    scatter = values[:, :, time > 31].mean(axis=2).std(axis=0) / 3.0
-    kept = calibration.success["leak_i_bias"][list(SOME)]
-    assert np.median(scatter[kept]) < 1.2
+    scatter = values[:, :, time > 31].mean(axis=2).std(axis=0) / 2.9
+    assert np.median(scatter[reached[list(SOME)]]) < 1.2

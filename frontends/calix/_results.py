@@ -33,8 +33,9 @@ _NEURON_CELLS = (
 )
 
 
+@dataclass
 class CalibResult:
-    """Base of all results.
+    """Base of all results: a dataclass, so that results of one's own begin with these two attributes.
 
     Attributes
     ----------

@@ -58,8 +58,8 @@ class Checkouts(NamedTuple):
     tests: dict[tuple[str, str], Path]
 
 
-TEST_FILES = ("brainscales2/test/?w/*test*.py", "py*/test/py*_vx_v3.py", "dlens/tests/*.py")
-"""Where test files lie in checkouts of pynn-brainscales, halco and haldls."""
+TEST_FILES = ("brainscales2/test/?w/*test*.py", "py*/test/py*_vx_v3.py", "dlens/tests/*.py", "tests/?w/py/test_*.py")
+"""Where test files lie in checkouts of pynn-brainscales, halco, haldls and calix."""
 
 
 def find(folders: list[Path]) -> Checkouts:
@@ -140,7 +140,7 @@ def main() -> int:
     """Run everything and print the table; 0 if nothing failed and every observable lies in its band."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "folders", nargs="*", type=Path, help="checkouts of brainscales2-demos, pynn-brainscales, perhaps halco and haldls, or folders with them"
+        "folders", nargs="*", type=Path, help="checkouts of brainscales2-demos, pynn-brainscales, perhaps halco, haldls and calix, or folders with them"
     )
     parser.add_argument("--only", metavar="TEXT", default="", help="run only files whose name holds this text")
     arguments = parser.parse_args()
@@ -165,7 +165,8 @@ def main() -> int:
         if notebook.needs_solution and path.suffix == ".ipynb":
             new.append(Row("", observable="without the solution, which only branch master of brainscales2-demos holds"))
         rows, good = rows + new, good and fine
-    below = tuple(key for key in upstream_tests.REGISTER_LEVEL if key in checkouts.tests)
+    optional = (*upstream_tests.REGISTER_LEVEL, *upstream_tests.CALIX)
+    below = tuple(key for key in optional if key in checkouts.tests)
     for folder, name in (key for key in (*upstream_tests.FILES, *below) if arguments.only in key[1]):
         if (folder, name) not in checkouts.tests:
             rows.append(Row(f"test/{folder}/{name}.py", observable="missing: no checkout of pynn-brainscales holds it", verdict="no"))
@@ -176,8 +177,8 @@ def main() -> int:
     print(table(rows))
     for stem, reason in NOT_RUN.items():
         print(f"not run: {stem}: {reason}")
-    for _, name in sorted(set(upstream_tests.REGISTER_LEVEL) - set(below)):
-        print(f"not run: {name}.py: no checkout of halco or haldls holds it")
+    for _, name in sorted(set(optional) - set(below)):
+        print(f"not run: {name}.py: no checkout of halco, haldls or calix holds it")
     for folder, name in sorted(set(checkouts.tests) - {*upstream_tests.FILES, *below}):
         print(f"not run: test/{folder}/{name}.py: {upstream_tests.NOT_RUN.get(name, 'unknown to this table')}")
     return 0 if good else 1

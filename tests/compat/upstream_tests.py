@@ -26,6 +26,9 @@ REGISTER_LEVEL = (
 )
 """Folder and name of files in halco and haldls; they run if there is a checkout of these."""
 
+CALIX = tuple(("py", f"test_{name}") for name in ("algorithms", "boundary_check", "types", "calibration_cache"))
+"""Folder and name of files in calix; they run if there is a checkout of it."""
+
 _BELOW = "imports pyfisch, the library below, which does not exist here"
 NOT_RUN = {
     "pystadls_hwtest_vx_v3": _BELOW,
@@ -33,6 +36,17 @@ NOT_RUN = {
     "dlens_hwtest_vx_v3": "runs pystadls_hwtest_vx_v3",
     "dlens_hwtest_with_ppu_vx_v3": "programs of the plasticity processors come later",
     "dlens_health_check_vx_v3": "checks the state of a real installation",
+    **dict.fromkeys(
+        (
+            *(f"test_{name}" for name in ("cadc_assignment", "cadc_calibration", "capacitance_measurement", "connection_setup", "correlation")),
+            *(f"test_{name}" for name in ("hagen_input", "hagen_multiplication", "madc_characterization", "madc_recorder", "multicompartment")),
+            *(f"test_{name}" for name in ("quiggeldy", "stp_calibration")),
+            *(f"test_neuron_{name}" for name in ("coba", "distribution", "integration", "reference_madc", "spiking", "threshold_calibration")),
+        ),
+        "uses parts of calix that Neckar does not have: docs/reference/calix.md",
+    ),
+    "test_generic_algorithm_calibration": "runs every class of calix without a chip; in Neckar stages search by themselves",
+    "test_refractory_period": "imports private functions; tests/unit/test_calix.py checks the same",
     f"{_TEST}plasticity_rule": "plasticity rules come later",
 }
 """The other files, with the reason."""
@@ -45,6 +59,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     "multicompartment": {"test_initial_config_access": _GENERATION},
     "population": {"test_initial_config_access": _GENERATION},
+    "test_types": {"test_assignment": "asks for an error where quantities are assigned to one neuron; they are converted here"},
     "static_recording_synapse": {"test_main": "records weights by a plasticity rule; these come later"},
 }
 """Tests that fail, by file: name of the test, reason."""

@@ -159,15 +159,13 @@ class OwnTarget(base.TopLevelCalibTarget):
 
     def calibrate(self, connection, options=None):
         assert isinstance(connection, base.StatefulConnection)
-        return OwnResult(None, None, True)
+        return OwnResult(target=None, options=None, was_made=True)
 
 
 @dataclass
 class OwnResult(base.CalibResult):
     """A result that forgets that it was made."""
 
-    target: Any
-    options: Any
     was_made: bool = False
 
     def __getstate__(self):

@@ -407,6 +407,22 @@ class HagenCalibResult(_Whole):
     def _parts(self) -> tuple[CalibResult | None, ...]:
         return self.cadc_result, self.neuron_result, self.synapse_driver_result
 
+    def to_hagen_synin_result(
+        self, connection: Any, *, cadc_target: Any = None, cadc_options: Any = None, synapse_dac_bias: int | None = None
+    ) -> HagenSyninCalibResult:
+        """Return the calibration for integration on synaptic lines with the same drivers; what is missing is measured on the chip of a connection.
+
+        Parameters
+        ----------
+        connection : StatefulConnection or hxcomm.ConnectionHandle
+            Its chip is left with the new result.
+        cadc_target, cadc_options, synapse_dac_bias : optional
+            By default those of ``HagenSyninCalibTarget`` and ``HagenSyninCalibOptions``.
+        """
+        from calix._lines import change_to_lines
+
+        return change_to_lines(self, connection, cadc_target, cadc_options, synapse_dac_bias)
+
 
 @dataclass
 class HagenSyninCalibResult(_Whole):

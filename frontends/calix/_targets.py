@@ -412,7 +412,9 @@ def from_neckar(target: calibration.ChipTarget) -> tuple[Any, Any]:
         synin = HagenSyninCalibTarget(cadc_target=cadc, synapse_dac_bias=target.synapse_dac_bias)
         return synin, HagenSyninCalibOptions(cadc_options=cadc_options, synapse_driver_options=drivers)
     n = target.neurons
-    neurons = HagenNeuronCalibTarget(leak=n.leak, tau_mem=n.tau_mem_s, tau_syn=n.tau_syn_s, i_synin_gm=n.i_synin_gm, synapse_dac_bias=n.synapse_dac_bias)
+    neurons = HagenNeuronCalibTarget(
+        leak=n.leak, tau_mem=n.tau_mem_s, tau_syn=n.tau_syn_s, i_synin_gm=n.i_synin_gm, target_noise=n.noise, synapse_dac_bias=n.synapse_dac_bias
+    )
     hagen_options = HagenCalibOptions(cadc_options=cadc_options, neuron_disable_leakage=n.disable_leak, synapse_driver_options=drivers)
     return HagenCalibTarget(cadc_target=cadc, neuron_target=neurons), hagen_options
 

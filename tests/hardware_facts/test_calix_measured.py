@@ -12,6 +12,7 @@ import pytest
 import quantities as pq
 
 import calix
+import calix.hagen
 import neckar
 import pynn_brainscales.brainscales2 as pynn
 from calix import _calibrate
@@ -98,6 +99,23 @@ def test_views_of_single_stages_leave_their_result_on_the_chip():
             if view.field == "excitatory_input_i_bias_tau":
                 np.testing.assert_array_equal(now["inhibitory_input_i_bias_tau"], held["inhibitory_input_i_bias_tau"])
         assert np.median(membranes(chip)) == pytest.approx(85, abs=3)  # the last search of the leak was before that of its bias
+
+
+def test_a_chip_that_integrates_on_membranes_changes_to_lines():
+    with neckar.Lab(chip=3), hxcomm.ManagedConnection() as connection:
+        chip = base.StatefulConnection(connection)
+        result = calix.hagen.HagenCalibTarget().calibrate(chip)
+        assert result.provenance["method"] == "measurement"
+        assert np.mean(list(result.neuron_result.success.values())) > 0.75  # inhibition of some of this chip cannot match, as the oracle finds too
+        before = connection.session.state.registers["driver_hagen_dac_offset"].copy()
+        lines = result.to_hagen_synin_result(chip, synapse_dac_bias=700)
+        assert isinstance(lines, calix.hagen.HagenSyninCalibResult)
+        registers = connection.session.state.registers
+        np.testing.assert_array_equal(registers["driver_hagen_dac_offset"], before)
+        np.testing.assert_array_equal(registers["syn_i_bias_dac"], lines.syn_i_bias_dac)
+        np.testing.assert_array_equal(registers["cadc_v_ramp_offset"], lines.cadc_result.v_ramp_offset)
+        assert not registers["leak_i_bias"].any()
+        assert lines.syn_i_bias_dac.min() > 600
 
 
 def test_calibrating_cells_do_what_was_asked_of_them():

@@ -104,6 +104,8 @@ def test_rich_targets_survive_as_well():
         )
         target = calibration.SpikingTarget(neurons=neurons, cadc=calibration.CadcTarget(dynamic_range=(100, 450), calibrate_offsets=False))
         assert to_neckar(*from_neckar(target)) == target
+    integrating = calibration.HagenTarget(neurons=calibration.HagenNeuronTarget(noise=1.2, disable_leak=False), offset_test_activation=5)
+    assert to_neckar(*from_neckar(integrating)) == integrating
 
 
 def test_arrays_take_numbers_arrays_quantities_and_coordinates():

@@ -58,9 +58,9 @@ def stages(target: HagenTarget) -> tuple[Stage, ...]:
     cadc = target.cadc
     return (
         Stage("converter for synaptic lines", lambda bench, rng: calibrate_cadc(bench, LINES_CADC)),
-        *_driver_stages(LINES_BIAS, target.offset_test_activation),
+        *driver_stages(LINES_BIAS, target.offset_test_activation),
         Stage("converter", lambda bench, rng: calibrate_cadc(bench, cadc)),
-        *_neuron_stages(target.neurons),
+        *neuron_stages(target.neurons),
     )
 
 
@@ -68,31 +68,33 @@ def line_stages(target: HagenSyninTarget) -> tuple[Stage, ...]:
     """Return the stages of a chip that integrates on synaptic lines, in order."""
     return (
         Stage("converter", lambda bench, rng: calibrate_cadc(bench, target.cadc)),
-        *_driver_stages(target.synapse_dac_bias, target.offset_test_activation),
-        Stage("synaptic lines", _leave_lines),
+        *driver_stages(target.synapse_dac_bias, target.offset_test_activation),
+        Stage("synaptic lines", leave_lines),
     )
 
 
-def _driver_stages(bias: int, test_activation: int) -> tuple[Stage, ...]:
+def driver_stages(bias: int, test_activation: int) -> tuple[Stage, ...]:
     """Return the stages from a reset chip with a converter to its drivers."""
-
-    def prepare(bench: Bench, rng: np.random.Generator) -> Reached:
-        set_neurons(bench, PotentialTarget(leak_bias=_FIRST_LEAK_BIAS), rng)
-        bench.set(**RESETS, synapse_row_mode=0, leak_v_leak=dithered(_FIRST_LEAK, rng))
-        return {}
 
     def drivers(bench: Bench, rng: np.random.Generator) -> Reached:
         ramps, offsets = search_multiplication(bench, test_activation)
         return {"stp_i_ramp": ramps, "driver_hagen_dac_offset": offsets}
 
     return (
-        Stage("neurons", prepare),
+        Stage("neurons", set_up),
         Stage("currents of the synapses", lambda bench, rng: {"syn_i_bias_dac": search_synapse_dac(bench, bias)}),
         Stage("drivers", drivers),
     )
 
 
-def _leave_lines(bench: Bench, rng: np.random.Generator) -> Reached:
+def set_up(bench: Bench, rng: np.random.Generator) -> Reached:
+    """Set everything of the neurons that is not searched; their inputs are off."""
+    set_neurons(bench, PotentialTarget(leak_bias=_FIRST_LEAK_BIAS), rng)
+    bench.set(**RESETS, synapse_row_mode=0, leak_v_leak=dithered(_FIRST_LEAK, rng))
+    return {}
+
+
+def leave_lines(bench: Bench, rng: np.random.Generator) -> Reached:
     """Leave neurons whose lines integrate: nothing recovers them, nothing reaches the membranes."""
     for kind in KINDS:
         name = f"{kind}_input"
@@ -101,7 +103,7 @@ def _leave_lines(bench: Bench, rng: np.random.Generator) -> Reached:
     return {}
 
 
-def _neuron_stages(target: HagenNeuronTarget) -> tuple[Stage, ...]:
+def neuron_stages(target: HagenNeuronTarget) -> tuple[Stage, ...]:
     """Return the stages of neurons that integrate, after those of the drivers and of their own converter."""
     tau_mem_s, tau_syn_s, gm = np.asarray(target.tau_mem_s), np.asarray(target.tau_syn_s), np.array([float(target.i_synin_gm)])
 

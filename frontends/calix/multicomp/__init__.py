@@ -1,0 +1,1 @@
+"""Neurons of several compartments."""

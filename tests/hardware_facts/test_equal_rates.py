@@ -43,7 +43,7 @@ def rates(chip: Chip, calibration: Calibration, seconds: float = 2e-3) -> Floats
 
 def check_equal_rates(chip: Chip, rate_hz: float, tau_mem_us: float) -> None:
     calibration = adjust_rates(session(chip), refined(chip, tau_mem_us), rate_hz)
-    assert not calibration.failures()
+    assert calibration.success["threshold_v_threshold"].all()
     relative = rates(chip, calibration, 200 / rate_hz) / rate_hz
     assert np.mean(relative > 0.9) > 0.9
     assert np.mean(relative < 1.15) > 0.9
@@ -64,8 +64,7 @@ def test_a37_rates_may_differ_and_some_thresholds_stay():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(5))
-@pytest.mark.parametrize(("rate_hz", "tau_mem_us"), [(100e3, 10), (30e3, 10), (10e3, 40)])
+@pytest.mark.parametrize(("number", "rate_hz", "tau_mem_us"), [*((number, 100e3, 10) for number in range(5)), (0, 30e3, 10), (0, 10e3, 40)])
 def test_a37_on_other_chips(number, rate_hz, tau_mem_us):
     """10 kHz with a membrane that is still on its way after 100 us: at 10 us, noise alone would say when a neuron fires."""
     check_equal_rates(OTHERS[number], rate_hz, tau_mem_us)

@@ -68,10 +68,8 @@ def line(name: str, runs: Sequence[Spent], limit: str = "") -> None:
     """Print medians, and the range of wall times."""
     walls = [run.wall_s for run in runs]
     processor_s, chip_s = (np.median([getattr(run, field) for run in runs]) for field in ("processor_s", "chip_s"))
-    print(
-        f"{name:12} {np.median(walls):7.2f} s wall ({min(walls):.2f} to {max(walls):.2f}), {processor_s:6.2f} s of processors, {chip_s:7.2f} s on silicon{limit}",
-        flush=True,
-    )
+    times = f"{np.median(walls):7.2f} s wall ({min(walls):.2f} to {max(walls):.2f}), {processor_s:6.2f} s of processors, {chip_s:7.2f} s on silicon"
+    print(f"{name:12} {times}{limit}", flush=True)
 
 
 def main() -> None:

@@ -112,22 +112,29 @@ def _made(target: Any, options: Any, connection: Any, method: str, *, keeps: boo
     _log.INFO("Executing calibration")
     lab, wanted = lab_of(connection), to_neckar(target, options)
     _check_for_a_chip(connection)
-    alone = method == "oracle" or not keeps
     with translated():
-        found = neckar_calibrate(lab.specimen, wanted, method, lab.effects) if alone else _measured(lab, wanted)  # type: ignore[arg-type]  # checked
+        found = _measured(lab, wanted, keeps) if method == "measurement" else neckar_calibrate(lab.specimen, wanted, "oracle", lab.effects)
     warn_of_failures(found)
     return found
 
 
-def _measured(lab: Lab, wanted: ChipTarget) -> Calibration:
-    """Measure, in a folder of Neckar's own; without it, if it cannot be written."""
+def _measured(lab: Lab, wanted: ChipTarget, keeps: bool) -> Calibration:
+    """Measure; if it `keeps`, in a folder of Neckar's own, and without it, if that cannot be written."""
+    if not keeps:
+        return neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects, progress=_told)
     try:
-        return neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects, cache=store.root() / "measured")
+        return neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects, cache=store.root() / "measured", progress=_told)
     except CalibrationCacheError as error:
         _log.WARN(f"{error}")
         if isinstance(error.calibration, Calibration):
             return error.calibration
-        return neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects)
+        return _measured(lab, wanted, keeps=False)
+
+
+def _told(stage: str, number: int, count: int) -> None:
+    """Log which stage begins."""
+    if stage:
+        _log.DEBUG(f"Stage {number + 1} of {count}: {stage}")
 
 
 def _check_for_a_chip(connection: Any) -> None:

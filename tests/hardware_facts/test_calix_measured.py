@@ -5,6 +5,8 @@ Limits are those of upstream's own tests (calix ``tests/hw/py``) where they have
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,25 @@ def test_a_measured_chip_comes_from_the_cache_the_second_time(tmp_path: Path, mo
     assert first.to_chip() == second.to_chip()
     assert first.neuron_result.success_mask.mean() > 0.98
     assert first.cadc_result.success.all()
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import calix, calix.hagen, neckar
+with neckar.Lab(chip=6):
+    result = calix.calibrate(calix.hagen.HagenSyninCalibTarget(), cache_paths=[Path(sys.argv[1])])
+print(result.provenance["method"], list(result.syn_i_bias_dac), result.provenance["chip_time_s"])
+"""
+
+
+def test_two_processes_that_want_the_same_calibration_get_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NECKAR_CALIBRATION_CACHE", str(tmp_path / "neckar"))
+    both = [subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "calix")], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=600)[0] for process in both]
+    assert told[0] == told[1]
+    assert told[0].startswith("measurement [")
+    assert len(list((tmp_path / "calix").iterdir())) == 1
 
 
 def test_parts_are_calibrated_on_the_chip_as_it_is():

@@ -131,6 +131,20 @@ def test_arrays_take_numbers_arrays_quantities_and_coordinates():
     assert sum(map(int, target.threshold)) == 512 * 125
 
 
+def test_arrays_take_part_in_arithmetic_as_upstreams_example_does_with_them():
+    """The hold-off of calix ``examples/plateau_potential.py``: a membrane falls from its reset below threshold."""
+    target = neuron.NeuronCalibTarget(leak=50, threshold=80, reset=100, tau_mem=10 * pq.us)
+    assert (target.reset > target.threshold).all()
+    fall = np.zeros(target.tau_mem.size) * target.tau_mem.units
+    above = np.asarray(target.reset > target.threshold)
+    fall[above] = target.tau_mem[above] * np.log(np.asarray((target.reset - target.leak) / (target.threshold - target.leak))[above])
+    target.holdoff_time = 1.5 * fall
+    target.refractory_time = 20 * pq.us + target.holdoff_time
+    assert target.refractory_time.to_numpy()[5] == pytest.approx(20e-6 + 15e-6 * np.log(5 / 3))
+    assert target.leak != target.reset
+    assert target.leak == neuron.NeuronCalibTarget(leak=50).leak
+
+
 def test_wrong_values_are_refused_when_they_are_set():
     target = neuron.NeuronCalibTarget()
     with pytest.raises(OverflowError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,8 +140,10 @@ def test_a_result_that_cannot_be_kept_is_returned_and_the_reason_logged(made, tm
 def test_a_measurement_that_neckar_cannot_keep_is_returned_all_the_same(tmp_path, monkeypatch, caplog):
     finished = neckar.calibration.calibrate(neckar.Specimen.reference(), HagenSyninTarget())
     calls = []
+    caplog.set_level(logging.DEBUG, "pylogging.calix.calibrate")
 
-    def measure(chip, target, method, effects, cache=None):
+    def measure(chip, target, method, effects, cache=None, progress=None):
+        progress("converter", 0, 4)
         calls.append(cache)
         if cache is not None:
             raise CalibrationCacheError("disk full", finished if len(calls) == 1 else None)
@@ -152,6 +155,7 @@ def test_a_measurement_that_neckar_cannot_keep_is_returned_all_the_same(tmp_path
         np.testing.assert_array_equal(result.syn_i_bias_dac, finished.fields["syn_i_bias_dac"])
         assert [cache is not None for cache in calls] == expected
     assert "disk full" in caplog.text
+    assert "Stage 1 of 4: converter" in caplog.text
 
 
 class OwnTarget(base.TopLevelCalibTarget):

@@ -7,6 +7,8 @@ import pytest
 import quantities as pq
 
 import calix
+import neckar
+import pyccalix.helpers as pyccalix_helpers
 from calix.common import algorithms, base, boundary_check, cadc_helpers, helpers
 from calix.common.exceptions import ExcessiveNoiseError
 from calix.spiking import SpikingCalibTarget
@@ -148,6 +150,13 @@ def test_the_builder_remembers_what_it_writes_and_runs():
         ticket = again.read(cell)
         base.run(base.StatefulConnection(connection), again)
         assert int(ticket.get().value) == 7
+
+
+def test_rows_of_cells_are_written_as_they_are():
+    builder = sta.PlaybackProgramBuilderDumper()
+    pyccalix_helpers.write_capmem_row(builder, halco.CapMemRowOnCapMemBlock.i_bias_leak, np.arange(512)[::-1])
+    assert config_of(sta.convert_to_chip(builder.done()))["leak_i_bias"].tolist() == list(range(512))[::-1]
+    assert neckar.__version__ in pyccalix_helpers.get_repo_state()
 
 
 def test_readings_are_ordered_as_their_coordinates():

@@ -145,6 +145,18 @@ def test_targets_that_circuits_reach_badly_warn_and_impossible_ones_are_refused(
         pynn.run(0.01)
 
 
+def test_masks_select_circuits_and_ones_that_select_nothing_are_refused(calls):
+    pynn.setup()
+    neurons = pynn.Population(3, Cuba())
+    pynn.run(None, PREPARE)
+    for selector in ([False, True, True], [1, 2], np.array([1, 2]), slice(1, 3)):
+        assert [circuit is neurons.actual_hwparams[i] for i, circuit in enumerate(neurons[selector].actual_hwparams, 1)] == [True, True]
+    with pytest.raises(IndexError, match="mask of length 3"):
+        neurons[np.zeros(3, bool)]
+    with pytest.raises(IndexError, match="selects none"):
+        neurons[3:]
+
+
 def test_an_initial_configuration_is_overwritten_and_the_rest_of_it_stays(calls, caplog):
     chip = lola.Chip()
     config_of(chip)["synapse_weight", 0, 200] = 17

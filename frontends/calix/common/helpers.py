@@ -61,8 +61,12 @@ def capmem_set_neuron_cells(builder: Any, config: Mapping[Any, Any]) -> Any:
         codes = np.broadcast_to(np.asarray(values, np.int64), _NEURONS)
         if np.ndim(values) == 0 and values != 0:
             codes = codes + capmem_noise(max(-int(values), -_NOISE), min(CAPMEM_MAX - int(values), _NOISE) + 1, _NEURONS)
-        for neuron, code in zip(halco.iter_all(halco.NeuronConfigOnDLS), codes, strict=True):
-            column = neuron.toCapMemColumnOnCapMemBlock()
-            cell = halco.CapMemCellOnCapMemBlock(column, row)
-            builder.write(halco.CapMemCellOnDLS(cell, neuron.toCapMemBlockOnDLS()), hal.CapMemCell(hal.CapMemCell.Value(int(code))))
+        write_capmem_row(builder, row, codes)
     return builder
+
+
+def write_capmem_row(builder: Any, row: Any, values: Any) -> None:
+    """Append writes of a row of cells of all neurons as they are given, shape (circuit,); upstream's is in ``pyccalix.helpers``."""
+    for neuron, code in zip(halco.iter_all(halco.NeuronConfigOnDLS), values, strict=True):
+        cell = halco.CapMemCellOnCapMemBlock(neuron.toCapMemColumnOnCapMemBlock(), row)
+        builder.write(halco.CapMemCellOnDLS(cell, neuron.toCapMemBlockOnDLS()), hal.CapMemCell(hal.CapMemCell.Value(int(code))))

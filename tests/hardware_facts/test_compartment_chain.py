@@ -15,7 +15,7 @@ from codes import TABLE, default_calibration, with_membrane_time
 
 from neckar.calibration import CadcTarget, PotentialTarget
 from neckar.calibration.measure import Bench, calibrate_cadc, set_neurons
-from neckar.calibration.measure.capacitance import intrinsic_capacitance
+from neckar.calibration.measure.capacitance import fit, intrinsic_capacitance
 from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.chip.specimen import Specimen
@@ -220,6 +220,17 @@ def test_a28_so_does_one_by_the_measured_intrinsic_capacitance(one):
         set_neurons(bench, PotentialTarget(), rng)
         before = dict(bench.codes)
         intrinsic = intrinsic_capacitance(bench, rng)
+    assert np.isfinite(intrinsic).all()
     assert all(np.array_equal(code, before[name]) for name, code in bench.codes.items())
     size = np.maximum(0, 63 - np.round([intrinsic[n + 1 : n + JOINED].sum() for n in NEURONS]))
     assert np.mean(np.abs(time_constants(one, True, size) / alone(one) - 1)) < 0.12
+
+
+def test_a_straight_line_through_time_constants_gives_capacitance_and_conductance():
+    """Closed form; a membrane that shows no decay at one code has the others, one that never does has no result."""
+    codes, intrinsic, per_lsb = np.array([10, 36, 63]), np.array([5.0, 7.0, 6.0]), np.array([1e-6, 2e-6, 1e-6])
+    times = per_lsb[:, None] * (codes + intrinsic[:, None])
+    times[1, 0], times[2] = np.inf, np.inf
+    found = fit(codes, times)
+    np.testing.assert_allclose(found[:2], np.stack([intrinsic, per_lsb], axis=1)[:2])
+    assert np.isnan(found[2]).all()

@@ -23,11 +23,11 @@ TAU_S = 60e-6
 """Time constant with all of the capacitance."""
 
 _USUAL = 6.0
-_V_LEAK, _CURRENT = 500, 100
+_V_LEAK, _CURRENT = 600, 100
 
 
 def intrinsic_capacitance(bench: Bench, rng: np.random.Generator, tau_s: float = TAU_S, codes: NDArray[np.int64] = CODES, repeats: int = 4) -> Values:
-    """Return the intrinsic capacitance of each circuit in LSB of the switched one, shape (circuit,).
+    """Return the intrinsic capacitance of each circuit in LSB of the switched one, shape (circuit,); not a number where a membrane shows no decay.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def intrinsic_capacitance(bench: Bench, rng: np.random.Generator, tau_s: float =
     repeats : int
         Measurements at each code.
     """
-    times = membrane_times(bench, rng, tau_s, codes, repeats).mean(axis=2)
+    times = np.median(membrane_times(bench, rng, tau_s, codes, repeats), axis=2)
     return fit(codes, times)[:, 0]
 
 
@@ -66,11 +66,15 @@ def fit(codes: NDArray[np.int64], times_s: Values) -> Values:
     ----------
     codes : ndarray of int, shape (code,)
     times_s : ndarray, shape (circuit, code)
-        s; errors are taken to be proportional to them.
+        s; errors are taken to be proportional to them. Infinite ones do not count; a circuit with less than two others has no result, not a number.
     """
-    weight = 1.0 / times_s**2
-    total = weight.sum(axis=1)
-    code, time = (weight * codes).sum(axis=1) / total, (weight * times_s).sum(axis=1) / total
-    away = codes - code[:, np.newaxis]
-    slope = (weight * away * times_s).sum(axis=1) / (weight * away**2).sum(axis=1)
-    return np.stack([time / slope - code, slope], axis=1)
+    counts = np.isfinite(times_s)
+    times = np.where(counts, times_s, 1.0)
+    weight = np.where(counts, times**-2.0, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        total = weight.sum(axis=1)
+        code, time = (weight * codes).sum(axis=1) / total, (weight * times).sum(axis=1) / total
+        away = codes - code[:, np.newaxis]
+        slope = (weight * away * times).sum(axis=1) / (weight * away**2).sum(axis=1)
+        found = np.stack([time / slope - code, slope], axis=1)
+    return np.where(counts.sum(axis=1)[:, np.newaxis] > 1, found, np.nan)

@@ -110,6 +110,7 @@ def test_the_report_says_what_the_chip_does(root):
     assert len(converter["after"]["values"]) == 1024
     assert converter["after"]["spread"] < 1.5
     assert converter["ratio"] == pytest.approx(trimmed(np.array(converter["after"]["values"])) / converter["before"]["spread"], rel=1e-3)
+    assert one["quantities"]["drivers"]["ratio"] < 0.5
     assert Path(one["folder"], "hagen_synin_cocolist.pbin").is_file()
     shape = imread(picture).shape
     assert shape[1] > 1000
@@ -141,6 +142,7 @@ def test_a_measured_calibration_is_loaded_without_a_warning_on_its_chip(root, me
 
 def test_quantities_are_those_that_a_target_names():
     assert applicable(PotentialTarget()) == ("converter", "leak", "reset", "threshold")
-    assert applicable(NIGHTLY["hagen_synin"]) == ("converter",)
-    assert set(applicable(NIGHTLY["spiking"])) - set(applicable(PotentialTarget())) == {"tau_mem", "tau_syn_exc", "tau_syn_inh", "psp_exc", "psp_inh"}
+    assert applicable(NIGHTLY["hagen_synin"]) == ("converter", "drivers")
+    more = {"tau_mem", "tau_syn_exc", "tau_syn_inh", "psp_exc", "psp_inh", "drivers_stp"}
+    assert set(applicable(NIGHTLY["spiking"])) - set(applicable(PotentialTarget())) == more
     assert "leak" not in applicable(NIGHTLY["hagen"])

@@ -2,7 +2,8 @@
 
 A calibration by measurement sees each neuron through one channel of the converter, whose own errors end up in the codes. Here the potentials themselves are
 looked at, in states of the circuits that are not those of the searches wherever there is a choice; so the numbers say independently how good a calibration is.
-Potentials are given as the mean of all channels of the calibrated converter reads them, without noise.
+Potentials are given as the mean of all channels of the calibrated converter reads them, without noise. Channels of the converter and drivers show only
+where the search has looked at them, too; correlation sensors are not looked at.
 
 :func:`compared` gives each quantity after the calibration and before: with the searched codes alike on all circuits, the median of what was found, as
 upstream's test of a calibration does it (calix ``test_neuron_distribution.py``).
@@ -24,8 +25,11 @@ from numpy.typing import NDArray
 
 from neckar.calibration.calibration import Calibration
 from neckar.calibration.measure.bench import CIRCUITS, Bench, snippet, ticks_of
+from neckar.calibration.measure.converter import calibrate_cadc
+from neckar.calibration.measure.drivers import amplitudes, lines, weight_for
+from neckar.calibration.measure.hagen import LINES_CADC
 from neckar.calibration.measure.stimuli import KINDS, stimulated, trains
-from neckar.calibration.targets import ChipTarget, HagenTarget, PotentialTarget, SpikingTarget
+from neckar.calibration.targets import ChipTarget, HagenSyninTarget, HagenTarget, PotentialTarget, SpikingTarget
 from neckar.chip.cadc import CadcTransfer
 from neckar.errors import UnknownNameError, nearest
 from neckar.facts import AXES
@@ -56,8 +60,8 @@ class Quantity:
     aim : callable
         Takes the target of a calibration; returns the value that it names, shape (circuit,) or one for all, in the unit. None if it names none.
     read : callable
-        Takes a bench with the codes set and the target; returns the quantity of all circuits, shape (circuit,), potentials in V; of the converter, of all
-        channels.
+        Takes a bench with the codes set and the target; returns the quantity of all circuits, shape (circuit,), potentials in V; of the converter and of
+        drivers, of all channels or drivers.
     applies : callable, optional
         Takes the target of a calibration; returns whether it searches the quantity. By default, if the target names a value.
     is_potential : bool
@@ -79,7 +83,8 @@ class Comparison(NamedTuple):
     Attributes
     ----------
     before, after : ndarray, shape (circuit,)
-        In the quantity's unit; before: with the searched codes alike on all circuits. Of the converter: shape (channel,).
+        In the quantity's unit; before: with the searched codes alike on all circuits. Of other elements: shape (channel,) or
+        (driver,).
     target : ndarray, shape (circuit,), or None
         What was asked for; None where a calibration makes circuits equal without naming the value.
     """
@@ -218,6 +223,21 @@ def _heights(kind: str) -> Callable[[Bench, ChipTarget], Values]:
     return heights
 
 
+def _modulated(bench: Bench, target: ChipTarget) -> Values:
+    """Return how far an event of each driver in short-term plasticity pulls synaptic lines down, at the voltage of the target, shape (driver,)."""
+    assert isinstance(target, SpikingTarget)
+    with bench.changed(stp_v_charge_0=target.stp.v_stp, stp_v_recover_0=target.stp.v_stp, driver_enable_stp=True), lines(bench, weight_for(bench)):
+        return amplitudes(bench, trials=_TRIALS).reshape(-1)
+
+
+def _multiplying(bench: Bench, target: ChipTarget) -> Values:
+    """Return how far an event of each driver pulls synaptic lines down, at the activation of the target, shape (driver,)."""
+    assert isinstance(target, HagenTarget | HagenSyninTarget)
+    calibrate_cadc(bench, LINES_CADC)
+    with lines(bench, weight_for(bench)):
+        return amplitudes(bench, target.offset_test_activation, 3, _TRIALS).reshape(-1)
+
+
 def _trace(bench: Bench, signal: str, pieces: Any, step_us: float, trials: int = 1, **parts: Any) -> Values:
     """Return what the probe saw, shape (trial, sample, circuit); `pieces` are snippets, or a duration in us."""
     parts.setdefault("entries", Events.empty(trials))
@@ -279,6 +299,10 @@ def _quantities() -> Mapping[str, Quantity]:
         field, short = f"{kind}_input_i_bias", kind[:3]
         rows.append(Quantity(f"tau_syn_{short}", f"{kind} time constant", "us", (f"{field}_tau",), _tau_syn(kind), _line_times(kind)))
         rows.append(Quantity(f"psp_{short}", f"{kind} strength", "mV", (f"{field}_gm",), _none, _heights(kind), _has_inputs))
+    drivers = "strength of drivers"
+    rows.append(Quantity("drivers_stp", drivers, "CADC LSB", ("driver_offset",), _none, _modulated, lambda t: isinstance(t, SpikingTarget)))
+    multiplies = HagenTarget | HagenSyninTarget
+    rows.append(Quantity("drivers", drivers, "CADC LSB", ("driver_hagen_dac_offset",), _none, _multiplying, lambda t: isinstance(t, multiplies)))
     return MappingProxyType({row.name: row for row in rows})
 
 

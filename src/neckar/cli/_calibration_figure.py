@@ -39,7 +39,6 @@ def draw(lab: Lab, made: Made, path: Path) -> None:
         left = figure.add_subplot(grid[row, 0])
         _neurons(left, name, seen, ~reached)
         _histogram(figure.add_subplot(grid[row, 1], sharey=left), seen)
-    left.set_xlabel("neuron circuit" if len(seen.after) == len(reached) else "channel of the converter", fontsize=8)
     row = len(made.seen)
     if made.ageing is not None:
         _ageing(figure.add_subplot(grid[row : row + 2, :]), made.ageing)
@@ -63,6 +62,7 @@ def _neurons(axes: Axes, name: str, seen: Comparison, missed: Any) -> None:
     low, high = np.percentile(np.concatenate([seen.before, seen.after]), (0.2, 99.8))
     axes.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
     axes.set_xlim(0, len(place))
+    axes.set_xlabel({512: "neuron circuit", 1024: "channel of the converter"}.get(len(place), "driver"), fontsize=8, labelpad=1)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE
 from rich.table import Table
 
 from neckar import __version__
@@ -103,10 +104,11 @@ def ratio(seen: Comparison) -> float:
 
 
 def _ages(ageing: Mapping[str, Aged]) -> Table:
-    heads = (f"{name.replace('_exc', ' exc').replace('_inh', ' inh')}\n({QUANTITIES[name].unit})" for name in ageing)
-    table = _columns("an ageing calibration: root mean square distance from the target", "hours", *heads)
-    for row, hours in enumerate(next(iter(ageing.values())).hours):
-        table.add_row(f"{hours:g}", *(f"{aged.error[row]:.2g}" for aged in ageing.values()))
+    hours = next(iter(ageing.values())).hours
+    table = _columns("an ageing calibration: root mean square distance from the target, by hours since", "hours", *(f"{h:g}" for h in hours))
+    table.box = SIMPLE
+    for name, aged in ageing.items():
+        table.add_row(f"{name} ({QUANTITIES[name].unit})", *(f"{error:.2g}" for error in aged.error))
     return table
 
 
@@ -190,7 +192,7 @@ def _range(values: np.ndarray) -> str:
 
 
 def _columns(title: str, first: str, *others: str) -> Table:
-    table = Table(title=title)
+    table = Table(title=title, padding=(0, 1, 0, 0))
     table.add_column(first)
     for name in others:
         table.add_column(name, justify="right", overflow="fold")

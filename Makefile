@@ -85,5 +85,5 @@ $(STAMPS)/docs: $(INPUTS)
 	$(call install,docs,docs)
 
 # a comma inside $(call ...) would split its argument
-EXTRAS_TEST := plot,notebook,dev
-EXTRAS_SLOW := plot,notebook,dev,oracle,torch
+EXTRAS_TEST := plot,notebook,ppu,dev
+EXTRAS_SLOW := plot,notebook,ppu,dev,oracle,torch

@@ -13,6 +13,15 @@
     |   `-- CapacityError
     |       |-- PlacementError
     |       `-- UnsuccessfulRoutingError
+    |-- KernelError (RuntimeError)
+    |   |-- KernelSourceError
+    |   |   `-- KernelCompileError
+    |   |-- KernelMemoryError (MemoryError)
+    |   `-- KernelFault
+    |       |-- KernelTimeout
+    |       |-- KernelAccessError
+    |       `-- KernelExit
+    |-- MissingExtraError (ImportError)
     |-- MemoryLimitError (MemoryError)
     |-- ConservationError (RuntimeError)
     |-- CalibrationCacheError (OSError)
@@ -74,6 +83,42 @@ class PlacementError(CapacityError):
 
 class UnsuccessfulRoutingError(CapacityError):
     """Every single demand is within its limit, and yet no assignment of buses and drivers was found."""
+
+
+class KernelError(NeckarError, RuntimeError):
+    """Something is wrong with a kernel of the plasticity processors; nothing of it is left running."""
+
+
+class KernelSourceError(KernelError):
+    """The text of a kernel is refused before it is compiled."""
+
+
+class KernelCompileError(KernelSourceError):
+    """The compiler or the linker refuses a kernel; the text holds their messages with the lines of the kernel."""
+
+
+class KernelMemoryError(KernelError, MemoryError):
+    """A kernel needs more memory than a processor has."""
+
+
+class KernelFault(KernelError):
+    """A kernel did something on its processor that stopped it."""
+
+
+class KernelTimeout(KernelFault):
+    """A kernel did not come to an end."""
+
+
+class KernelAccessError(KernelFault):
+    """A kernel reached for memory, rows or functions that are not there."""
+
+
+class KernelExit(KernelFault):
+    """A kernel stopped its processor with ``exit``."""
+
+
+class MissingExtraError(NeckarError, ImportError):
+    """A package is missing that an optional part of Neckar needs; the text names the extra that brings it."""
 
 
 class MemoryLimitError(NeckarError, MemoryError):

@@ -23,7 +23,7 @@ from neckar.program import (
 @pytest.mark.parametrize(
     ("parts", "named"),
     [
-        ({"plasticity": (PlasticityTask(name="stdp", kernel="", period=100),)}, "stdp"),
+        ({"plasticity": (PlasticityTask(name="stdp", kernel="", language="python", period=100),)}, "stdp"),
     ],
 )
 def test_what_has_no_model_is_refused_by_name(parts, named):

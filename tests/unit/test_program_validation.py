@@ -15,6 +15,7 @@ from neckar.program import (
     Events,
     MadcBursts,
     MadcChannel,
+    NeuronView,
     Observable,
     PlasticityTask,
     PlasticityView,
@@ -161,7 +162,7 @@ CASES: list[tuple[Callable[[], object], type[ConfigurationError], list[str]]] = 
     (lambda: view(2, (0,), (0,)), ParameterRangeError, ["'rule': views[0].hemisphere[0]", "2", "0 to 1", "Choose"]),
     (lambda: view(0, (0, 256), (0,)), ParameterRangeError, ["views[0].rows[1]", "256", "0 to 255", "Choose a row"]),
     (lambda: view(0, (0,), (300,)), ParameterRangeError, ["views[0].columns[0]", "300", "0 to 255", "Choose a column"]),
-    (lambda: program(plasticity=(task(neurons=(512,)),)), ParameterRangeError, ["'rule': neurons[0]", "512", "0 to 511", "Choose"]),
+    (lambda: program(plasticity=(task(neurons=(NeuronView(0, (256,)),)),)), ParameterRangeError, ["'rule': neurons[0].columns", "256", "0 to 255", "Choose"]),
     (lambda: program(plasticity=(task(), task())), ProgramError, ["plasticity", "'rule'", "may occur once", "rename"]),
     (lambda: task(language="c"), UnknownNameError, ["'rule': language", "'c'", "cpp, python", "Choose"]),
     (lambda: task(mode="time"), UnknownNameError, ["'rule': mode", "'time'", "did you mean timed", "Choose"]),
@@ -202,7 +203,7 @@ def test_a_program_at_the_edges_of_its_ranges_is_accepted() -> None:
         ),
         reads=(TimedRead(name="n", at=1500, field="spike_counter"),),
         record=Record(spikes=(511,), madc=(MadcChannel(511),), cadc=(CadcRecord((511,), ticks=np.array([1499])),)),
-        plasticity=(task(views=(PlasticityView(1, (255,), (255,)),), neurons=(511,)),),
+        plasticity=(task(views=(PlasticityView(1, (255,), (255,)),), neurons=(NeuronView(1, (255,)),)),),
         run_seed=(2**64 - 1, 0),
     )
     assert whole.duration == 1500

@@ -9,7 +9,7 @@ from neckar.program._events import Events, Spikes
 from neckar.program._file import Contents, dumps, load, loads, save
 from neckar.program._losses import LOSS_REASONS, Losses
 from neckar.program._machine import Machine, MachineState
-from neckar.program._plasticity import Observable, PlasticityTask, PlasticityView
+from neckar.program._plasticity import NeuronView, Observable, PlasticityTask, PlasticityView
 from neckar.program._program import Program, Snippet, TimedRead, TimedWrite
 from neckar.program._provenance import Provenance
 from neckar.program._record import MADC_SOURCES, PROBE_SIGNALS, SOURCES, CadcRecord, MadcBursts, MadcChannel, Probe, Record
@@ -40,6 +40,7 @@ __all__ = [
     "MachineState",
     "MadcBursts",
     "MadcChannel",
+    "NeuronView",
     "Observable",
     "PlasticityTask",
     "PlasticityView",

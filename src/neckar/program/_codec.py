@@ -20,7 +20,7 @@ from neckar.program._events import Events, Spikes
 from neckar.program._losses import Losses
 from neckar.program._machine import MachineState
 from neckar.program._plain import FrozenDict, Plain, summary
-from neckar.program._plasticity import Observable, PlasticityTask, PlasticityView
+from neckar.program._plasticity import NeuronView, Observable, PlasticityTask, PlasticityView
 from neckar.program._program import Program, Snippet, TimedRead, TimedWrite
 from neckar.program._provenance import Provenance
 from neckar.program._record import CadcRecord, MadcBursts, MadcChannel, Probe, Record
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import h5py
 
 _RECORD_TYPES = (Record, MadcChannel, MadcBursts, CadcRecord, Probe)
-_PROGRAM_TYPES = (Program, Snippet, Events, TimedWrite, TimedRead, *_RECORD_TYPES, PlasticityTask, PlasticityView, Observable)
+_PROGRAM_TYPES = (Program, Snippet, Events, TimedWrite, TimedRead, *_RECORD_TYPES, PlasticityTask, PlasticityView, NeuronView, Observable)
 _RECORDING_TYPES = (Recording, Spikes, Samples, BurstSamples, CadcSamples, ProbeSamples, Losses, Cost, CostItem, EnergyRange, Provenance)
 _TYPES: dict[str, type[Plain]] = {cls.__name__: cls for cls in (*_PROGRAM_TYPES, *_RECORDING_TYPES, MachineState)}
 

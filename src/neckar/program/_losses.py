@@ -9,9 +9,12 @@ from neckar.errors import ConservationError, ProgramError
 from neckar.program._plain import FrozenDict, Plain, integer, mapping_of, string
 from neckar.program._record import check_name
 
-LOSS_REASONS = ("link_loss", "fifo_overflow", "no_route", "no_receiver", "after_end", "memory_full", "outside_run")
+LOSS_REASONS = ("link_loss", "fifo_overflow", "no_route", "no_receiver", "after_end", "memory_full", "outside_run", "missed", "queue_full", "late")
 """Why an event was lost; ``no_receiver`` counts input events that no driver row answers. Of the CADC's rows, ``memory_full`` counts those for which the memory
-had no place left, ``outside_run`` those whose stamp lies in the run but whose conversion does not."""
+had no place left, ``outside_run`` those whose stamp lies in the run but whose conversion does not. Of the invocations of a kernel, ``missed`` counts those
+whose time passed while the
+processor was busy, ``queue_full`` those for which its queue had no place, ``after_end`` those that still waited at the end; ``late`` those that ended after
+their deadline, at the link ``deadline.*``."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

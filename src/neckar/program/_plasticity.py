@@ -43,6 +43,24 @@ class PlasticityView(Plain):
 
 
 @dataclass(frozen=True, repr=False)
+class NeuronView(Plain):
+    """Neuron circuits of one hemisphere that a kernel sees.
+
+    Parameters
+    ----------
+    hemisphere : int
+    columns : sequence of int
+        Physical columns.
+    """
+
+    hemisphere: int
+    columns: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        self._set(hemisphere=integer(self.hemisphere, "NeuronView.hemisphere", low=0), columns=int_tuple(self.columns, "NeuronView.columns"))
+
+
+@dataclass(frozen=True, repr=False)
 class Observable(Plain):
     """Something a kernel records at each invocation.
 
@@ -80,15 +98,16 @@ class PlasticityTask(Plain):
         Source text.
     language : {"cpp", "python"}
     views : sequence of PlasticityView
-    neurons : sequence of int
-        Circuits that the kernel sees.
+    neurons : sequence of NeuronView
     start, period : int
         First invocation and distance of invocations, in ticks of the entry.
     count : int
         Number of invocations, at least 1.
     observables : mapping of str to Observable
     symbols : mapping of str to array_like of int32
-        Values of global variables, written before the run.
+        Values of global variables, written before the run: shape (word,), or (hemisphere, word) for different ones.
+    read_symbols : sequence of str
+        Global variables that are read after the run.
     mode : {"timed", "instant"}
         Whether the kernel takes the processor's time.
     same_id : int
@@ -104,12 +123,13 @@ class PlasticityTask(Plain):
     kernel: str
     language: Language = "cpp"
     views: tuple[PlasticityView, ...] = ()
-    neurons: tuple[int, ...] = ()
+    neurons: tuple[NeuronView, ...] = ()
     start: int = 0
     period: int = 1
     count: int = 1
     observables: Mapping[str, Observable] = field(default_factory=FrozenDict)
     symbols: Mapping[str, NDArray[np.int32]] = field(default_factory=FrozenDict)
+    read_symbols: tuple[str, ...] = ()
     mode: Mode = "timed"
     same_id: int = 0
 
@@ -121,11 +141,17 @@ class PlasticityTask(Plain):
         self._set(
             kernel=string(self.kernel, where + "kernel"),
             views=tuple_of(PlasticityView, self.views, where + "views"),
-            neurons=int_tuple(self.neurons, where + "neurons"),
+            neurons=tuple_of(NeuronView, self.neurons, where + "neurons"),
             start=integer(self.start, where + "start", low=0, unit="ticks"),
             period=integer(self.period, where + "period", low=1, unit="ticks"),
             count=integer(self.count, where + "count", low=1),
             observables=mapping_of(self.observables, where + "observables", lambda value, at: tuple_of(Observable, (value,), at)[0]),
             symbols=mapping_of(self.symbols, where + "symbols", lambda value, at: integers(value, np.int32, at)),
+            read_symbols=tuple(string(name, f"{where}read_symbols[{i}]") for i, name in enumerate(self.read_symbols)),
             same_id=integer(self.same_id, where + "same_id"),
         )
+
+    @property
+    def hemispheres(self) -> frozenset[int]:
+        """Hemispheres of the views."""
+        return frozenset({view.hemisphere for view in self.views} | {view.hemisphere for view in self.neurons})

@@ -220,7 +220,9 @@ def _check_read(where: str, read: TimedRead, table: Table, duration: int) -> Non
 def _check_task(task: PlasticityTask, axes: Mapping[str, int]) -> None:
     """Check that a task's views and neurons lie inside the machine."""
     where = f"plasticity task {task.name!r}: "
-    _check_circuits(where + "neurons", task.neurons, axes)
+    for i, neurons in enumerate(task.neurons):
+        _check_circuits(f"{where}neurons[{i}].hemisphere", (neurons.hemisphere,), axes, "hemisphere")
+        _check_circuits(f"{where}neurons[{i}].columns", neurons.columns, axes, "column")
     for i, view in enumerate(task.views):
         _check_circuits(f"{where}views[{i}].hemisphere", (view.hemisphere,), axes, "hemisphere")
         _check_circuits(f"{where}views[{i}].rows", view.rows, axes, "row")

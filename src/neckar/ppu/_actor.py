@@ -1,0 +1,239 @@
+"""A plasticity processor as an actor on the chip's agenda.
+
+It boots before the trial's first tick, then works through its timers. In ``timed`` mode an invocation takes the time of its accesses and instructions: what
+it writes
+acts at its own moment, what it reads is read at its own moment, and meanwhile the chip and the other processor go on. In ``instant`` mode it takes no time.
+
+Not modelled: waiting for the memory outside the chip, the other processor's traffic on the bus, and interrupts, which the real scheduler does not use either.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.errors import ProgramError
+from neckar.facts.ppu_brainscales2 import CYCLES_PER_INSTRUCTION, TICKS_PER_CYCLE
+from neckar.ppu._compile import build
+from neckar.ppu._kernel import kernels_of
+from neckar.ppu._port import ChipPort
+from neckar.ppu._processor import Actions, MemoryUse, Processor
+from neckar.ppu._recorder import Recorder
+from neckar.ppu._sandbox import load
+from neckar.ppu._schedule import Scheduler, Timer
+from neckar.ppu._turns import Turns
+from neckar.program import PlasticityTask
+
+BOOT, FREE, BUSY, OVER = range(4)
+WRITE_CYCLES = 1250
+"""Writes of an invocation that are closer than this (5 us) act together, at the time of the last of them."""
+
+LONG_AGO = -(2**62)
+FUEL_FACTOR = 100
+FUEL = (1_000_000_000, 5_000_000_000)
+"""Instructions of an invocation, least and most; in between a hundred times what fits into the rest of the trial. About a second at most."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Tally:
+    """What became of the invocations of one task on one processor."""
+
+    due: int = 0
+    executed: int = 0
+    missed: int = 0
+    queue_full: int = 0
+    after_end: int = 0
+    late: int = 0
+
+
+@dataclass(eq=False)
+class Invocation:
+    """One run of a kernel."""
+
+    task: int
+    deadline: int
+    turns: Turns
+    actions: Actions | None = None
+    asked_at: float = 0.0  # cycles
+    looks: tuple[int, int] | None = field(default=None)
+
+
+class PlasticityProcessor:
+    """One processor during one trial.
+
+    Parameters
+    ----------
+    tasks : sequence of PlasticityTask
+    hemisphere : int
+    duration : int
+        Ticks of the trial.
+    recorders : mapping of int to Recorder
+        Shared with the other processor.
+    """
+
+    def __init__(self, tasks: Sequence[PlasticityTask], hemisphere: int, duration: int, recorders: Mapping[int, Recorder]) -> None:
+        modes = {task.mode for task in tasks}
+        if len(modes) > 1:
+            raise ProgramError("plasticity tasks of one program ask for the modes 'timed' and 'instant'; allowed is one of them. Give all tasks one mode.")
+        self.tasks, self.hemisphere, self._end = tuple(tasks), hemisphere, duration // TICKS_PER_CYCLE
+        self._instant, self._recorders = modes == {"instant"}, recorders
+        self._processor = Processor(tasks, hemisphere, instant=self._instant, recorders=recorders)
+        self._scheduler = Scheduler([Timer(*_cycles(task)) for task in tasks])
+        self._index = {number: 0 for number in self._processor.kernels}
+        self._state, self._now = BOOT, 0.0
+        self._running: Invocation | None = None
+        self.tally = [Tally() for _ in tasks]
+        self.memory: MemoryUse | None = None
+        self.mailbox: list[str] = []
+
+    def due(self) -> int | None:
+        """Return the next tick at which it acts, or None if it is done."""
+        if self._state == BOOT:
+            return LONG_AGO
+        if self._state == OVER:
+            return None
+        if self._running is not None:
+            return self._tick(self._next_step(self._running)[0])
+        due = self._scheduler.due(self._now)
+        return None if due is None or due >= self._end else self._tick(due)
+
+    def _tick(self, cycles: float) -> int:
+        return min(int(np.ceil(cycles)), self._end) * TICKS_PER_CYCLE
+
+    def act(self, port: ChipPort) -> None:
+        """Act at the due tick."""
+        if self._state == BOOT:
+            self.memory = self._processor.boot(port, _symbols(self.tasks))
+            self._state = FREE
+            if self.memory.total > 0.93 * self.memory.limit:
+                _log.warning("the plasticity kernels take %d of %d bytes of a processor; the stack needs the rest", self.memory.total, self.memory.limit)
+        elif self._running is not None:
+            self._step(self._running, port)
+        else:
+            self._now = max(self._now, float(port.tick // TICKS_PER_CYCLE))
+            event = self._scheduler.pick(self._now)
+            if event is not None:
+                self._start(event.task, event.deadline, port)
+
+    def _start(self, task: int, deadline: int, port: ChipPort) -> None:
+        processor, number = self._processor, self.tasks[task].same_id
+        period, self._index[number] = self._index[number], self._index[number] + 1
+        fuel = int(np.clip(FUEL_FACTOR * (self._end - self._now) / CYCLES_PER_INSTRUCTION.value, *FUEL))
+        began = self._now
+        if self._instant:
+            processor.serve(port)
+            processor.invoke(task, began, period, fuel)
+            processor.carry_out(port, processor.actions())
+            self._finish(task, deadline, began, began)
+            return
+        processor.load_planes(port)
+        turns = Turns(lambda: self._invoke(task, began, period, fuel))
+        processor.observe = lambda view, row: turns.wait((processor.actions(), processor.moment(), (view, row)))
+        processor.flush = lambda: turns.wait((processor.actions(), processor.moment(), None))
+        self._running = Invocation(task, deadline, turns)
+        self._resume(self._running)
+
+    def _invoke(self, task: int, began: float, period: int, fuel: int) -> None:
+        processor = self._processor
+        processor.invoke(task, began, period, fuel)
+        self._left = processor.actions(), processor.moment()
+
+    def _resume(self, running: Invocation) -> None:
+        running.turns.go_on()
+        if running.turns.done:
+            running.actions, running.asked_at = self._left
+            running.looks = None
+        else:
+            running.actions, running.asked_at, running.looks = running.turns.asked
+
+    def _next_step(self, running: Invocation) -> tuple[float, int]:
+        """Return when something is to be done next, in cycles, and how many actions that are."""
+        actions = running.actions
+        if actions is None or len(actions) == 0:
+            return running.asked_at, 0
+        number = int(np.searchsorted(actions.cycles, actions.cycles[0] + WRITE_CYCLES, side="right"))
+        return max(float(actions.cycles[number - 1]), self._now), number
+
+    def _step(self, running: Invocation, port: ChipPort) -> None:
+        """Do what is due of an invocation: some of its writes, or a look at the chip, after which it goes on."""
+        when, number = self._next_step(running)
+        self._now = max(self._now, when)
+        if number and running.actions is not None:
+            self._processor.carry_out(port, running.actions.part(0, number))
+            running.actions = running.actions.part(number)
+            return
+        if running.turns.done:
+            self._running = None
+            self._finish(running.task, running.deadline, self._processor.began, self._now)
+            return
+        self._processor.load_planes(port)
+        if running.looks is not None:
+            self._processor.look(port, *running.looks)
+        self._resume(running)
+
+    def _finish(self, task: int, deadline: int, began: float, now: float) -> None:
+        self.tally[task].executed += 1
+        self.tally[task].late += now > deadline
+        name = f"{self.tasks[task].same_id}_{task}"
+        text = self._processor.mail()
+        self.mailbox.append(f"plasticity rule {name}: b: {int(began)}{text} d: {int(now - began)}\n")
+
+    def close(self) -> None:
+        """Count what was not carried out, and end what is under way."""
+        if self._state == OVER:
+            return
+        if self._running is not None:
+            self._running.turns.cancel()
+            self._running = None
+        self._state = OVER
+        for timer, tally, dropped in zip(self._scheduler.timers, self.tally, self._scheduler.dropped, strict=True):
+            tally.missed, tally.queue_full = timer.missed, dropped
+            left = [k for k in range(timer.count) if timer.next <= timer.start + k * timer.period < min(timer.end, self._end)]
+            tally.due = timer.fired + timer.missed + len(left)
+            tally.after_end = tally.due - tally.executed - tally.missed - tally.queue_full
+        self._log()
+
+    def symbols(self) -> dict[tuple[str, str], NDArray[np.int32]]:
+        """Return the global variables that tasks ask for, by task and name, shape (word,)."""
+        return {(task.name, name): self._processor.read_symbol(name) for task in self.tasks for name in task.read_symbols}
+
+    def _log(self) -> None:
+        side = ("top", "bottom")[self.hemisphere]
+        for task, tally in zip(self.tasks, self.tally, strict=True):
+            if tally.queue_full or tally.after_end:
+                lost = tally.queue_full + tally.after_end
+                _log.warning("%s processor: could not execute all tasks of %r (dropped: %d)", side, task.name, lost)
+            if tally.missed:
+                _log.warning("%s processor: the timer of %r could not insert all requested tasks (skipped: %d)", side, task.name, tally.missed)
+
+
+def prepare(tasks: Sequence[PlasticityTask]) -> None:
+    """Compile the kernels of some tasks, so that what is wrong with them shows before anything runs.
+
+    Raises
+    ------
+    KernelSourceError, KernelMemoryError, ProgramError, MissingExtraError
+    """
+    load(build(tuple(kernels_of(tasks).values())))
+
+
+def recorders_of(tasks: Sequence[PlasticityTask]) -> dict[int, Recorder]:
+    """Return memory for the observables of some tasks, by rule: one record per period of all its timers."""
+    kernels = kernels_of(tasks)
+    return {
+        number: Recorder(kernel, sum(task.count for task in tasks if task.same_id == number)) for number, kernel in kernels.items() if kernel.observables
+    }
+
+
+def _cycles(task: PlasticityTask) -> tuple[int, int, int]:
+    return task.start // TICKS_PER_CYCLE, max(task.period // TICKS_PER_CYCLE, 1), task.count
+
+
+def _symbols(tasks: Sequence[PlasticityTask]) -> dict[str, NDArray[np.int32]]:
+    return {name: words for task in tasks for name, words in task.symbols.items()}

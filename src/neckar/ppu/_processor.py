@@ -1,0 +1,353 @@
+"""One plasticity processor: an instance of the program in its sandbox, and the exchange of rows with the chip.
+
+The kernel works on planes in its own memory. What it does to the chip stands in a journal with the cycles of access spent so far; the host turns the
+journal into actions and carries them out, all at once (`instant`) or each at its time (`timed`). A view of something that changes by itself (counters,
+sensors, membranes) is a call of the host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.errors import KernelAccessError, KernelError, KernelMemoryError
+from neckar.facts.ppu_brainscales2 import CYCLES_PER_INSTRUCTION, MAILBOX_BYTES, MEMORY_BYTES
+from neckar.ppu._compile import build
+from neckar.ppu._kernel import kernels_of
+from neckar.ppu._port import ChipPort
+from neckar.ppu._recorder import Recorder
+from neckar.ppu._sandbox import BOOT_FUEL, COLUMNS, JOURNAL, ROWS, Sandbox
+from neckar.ppu._source import rule_tag
+from neckar.program import PlasticityTask
+
+WEIGHTS, LABELS, SENSORS, MEMBRANES, COUNTER = range(5)
+CAUSAL, ACAUSAL, COUNTERS, COUNTERS_AND_RESET = range(4)
+PLANES = {WEIGHTS: "synapse_weight", LABELS: "synapse_label"}
+READS = ("correlation_causal", "correlation_acausal")
+NEURON_SWITCH = 0x20
+
+_LIMITS = np.array([ROWS, ROWS, ROWS, ROWS, 2 * COLUMNS])  # of the place of each kind of action
+_SIX_BITS = np.uint8(0x3F)
+
+
+@dataclass(frozen=True, eq=False)
+class Actions:
+    """What a kernel does to the chip, in order.
+
+    Attributes
+    ----------
+    kind, place : ndarray, shape (action,)
+        What, and the row or circuit.
+    cycles : ndarray of float, shape (action,)
+        When, by the processor's clock.
+    rows : ndarray of uint8, shape (action, column)
+        Values of weights or labels (not of instant ones, which stand in the planes), or a mask.
+    """
+
+    kind: NDArray[np.uint32]
+    place: NDArray[np.uint32]
+    cycles: NDArray[np.float64]
+    rows: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def part(self, start: int, stop: int | None = None) -> Actions:
+        """Return some of them."""
+        taken = slice(start, stop)
+        return Actions(self.kind[taken], self.place[taken], self.cycles[taken], self.rows[taken])
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """What a program takes of a processor's memory, bytes; the stack is not known."""
+
+    static: int
+    heap: int
+    limit: int = int(MEMORY_BYTES.value - MAILBOX_BYTES.value)
+
+    @property
+    def total(self) -> int:
+        """Data and heap."""
+        return self.static + self.heap
+
+
+class Processor:
+    """A processor with a program.
+
+    Parameters
+    ----------
+    tasks : sequence of PlasticityTask
+    hemisphere : int
+        0 or 1: which of the two processors.
+    instant : bool
+        Whether kernels take no time.
+    recorders : mapping of int to Recorder
+        Memory of the observables, shared by both processors, by rule.
+
+    Raises
+    ------
+    KernelError
+        If the program does not compile or start.
+    """
+
+    def __init__(self, tasks: Sequence[PlasticityTask], hemisphere: int, *, instant: bool, recorders: Mapping[int, Recorder]) -> None:
+        self.kernels = kernels_of(tasks)
+        self.tasks, self.hemisphere, self.instant, self.recorders = tuple(tasks), hemisphere, instant, recorders
+        self.observe: Callable[[int, int], None] = _nobody
+        self.flush: Callable[[], None] = _nobody
+        self._box = Sandbox(build(tuple(self.kernels.values())), lambda view, row: self.observe(view, row), self.time, lambda: self.flush())
+        self.began = 0.0  # cycles
+        self._port = self._box.port
+        self._journal, self._rows = self._port["journal"], self._port["journal_row"]
+        self._weights, self._labels = self._port["weights"], self._port["labels"]
+        self._valid = self._port["sensor_valid"]
+        self._handles: list[int] = []
+        self._since = (0, 0)  # cycles and charged instructions of the port when the invocation began
+        self._accessed = 0  # cycles of the port when the journal was last emptied
+        self._last = 0.0
+
+    def boot(self, port: ChipPort, symbols: Mapping[str, NDArray[np.int32]]) -> MemoryUse:
+        """Write symbols, run static constructors, which may already look at the chip, and make the handles.
+
+        Raises
+        ------
+        KernelError
+            If a constructor is stopped, or the program does not fit into the memory of a processor.
+        """
+        box = self._box
+        self._port["instant"] = 1  # constructors run before time begins
+        self._port["ppu"] = self.hemisphere
+        box.set_word("ppu", self.hemisphere)
+        self._port["random"][...] = 0x5EED ^ (np.arange(COLUMNS) * 0x9E37 & 0xFFFF) | 1
+        with self._named("a static constructor"):
+            self.serve(port)
+            box.refuel(BOOT_FUEL)
+            box.call("neckar_boot")
+            self.carry_out(port, self.actions())
+        use = MemoryUse(box.static_bytes - sum(recorder.size for recorder in self.recorders.values()), int(self._port["heap_used"]))
+        if use.total > use.limit:
+            raise KernelMemoryError(
+                f"the kernels {[k.name for k in self.kernels.values()]} take {use.total} bytes ({use.static} of variables and constants, {use.heap} of heap); "
+                f"a processor has {use.limit} besides its mailbox. Use smaller types, or fewer constants."
+            )
+        self._write_symbols(symbols)
+        self._handles = [self._make_handles(task) for task in self.tasks]
+        self._port["instant"] = self.instant
+        return use
+
+    def _write_symbols(self, symbols: Mapping[str, NDArray[np.int32]]) -> None:
+        for name, words in symbols.items():
+            place, size, element = self._symbol(name)
+            mine = words[self.hemisphere] if words.ndim == 2 else words
+            bytes_ = np.ascontiguousarray(mine, ">i4").view(np.uint8)
+            if len(bytes_) > size + 3:
+                raise KernelAccessError(f"the symbol {name!r} has {size} bytes; asked for were {len(bytes_)}. Give as many words as the variable has.")
+            self._box.part(place, size)[: len(bytes_)] = _turned(bytes_[:size], element)
+
+    def read_symbol(self, name: str) -> NDArray[np.int32]:
+        """Return a global variable as the processor's words, shape (word,)."""
+        place, size, element = self._symbol(name)
+        padded = np.zeros(-(-size // 4) * 4, np.uint8)
+        padded[:size] = _turned(self._box.part(place, size), element)
+        return padded.view(">i4").astype(np.int32)
+
+    def _symbol(self, name: str) -> tuple[int, int, int]:
+        for number, kernel in self.kernels.items():
+            if name in kernel.symbols:
+                function = f"neckar_symbol_{rule_tag(number)}_{kernel.symbols.index(name)}"
+                place, size, element = (self._box.call(function, i) & 0xFFFFFFFF for i in range(3))
+                return place, size, max(1, min(element, 8))
+        raise KernelAccessError(f"no kernel has the symbol {name!r}.")
+
+    def _make_handles(self, task: PlasticityTask) -> int:
+        box, tag = self._box, rule_tag(task.same_id)
+        box.refuel(BOOT_FUEL)
+        handles = box.call(f"neckar_handles_{tag}")
+        for i, view in enumerate(task.views):
+            rows, columns = self._put(view.rows), self._put(view.columns)
+            box.call(f"neckar_synapses_{tag}", handles, i, view.hemisphere, rows, len(view.rows), columns, len(view.columns))
+        for i, neurons in enumerate(task.neurons):
+            box.call(f"neckar_neurons_{tag}", handles, i, neurons.hemisphere, self._put(neurons.columns), len(neurons.columns))
+        if task.same_id in self.recorders:
+            self.recorders[task.same_id].learn_layout(lambda i: box.call(f"neckar_layout_{tag}", i) & 0xFFFFFFFF)
+        return handles
+
+    def _put(self, numbers: Sequence[int]) -> int:
+        place = self._box.call("neckar_take", max(len(numbers), 1)) & 0xFFFFFFFF
+        self._box.part(place, len(numbers))[:] = numbers
+        return place
+
+    def load_planes(self, port: ChipPort) -> None:
+        """Take over weights and labels from the chip."""
+        self._weights[...] = port.read("synapse_weight", (self.hemisphere,))
+        self._labels[...] = port.read("synapse_label", (self.hemisphere,))
+
+    def serve(self, port: ChipPort) -> None:
+        """Answer the kernel's calls at this moment of the chip from now on."""
+        self.load_planes(port)
+        self._valid[...] = 0
+
+        def observe(view: int, row: int) -> None:
+            self.carry_out(port, self.actions())
+            self.look(port, view, row)
+
+        self.observe, self.flush = observe, lambda: self.carry_out(port, self.actions())
+
+    def invoke(self, task: int, cycles: float, period: int, fuel: int) -> None:
+        """Run the kernel of a task.
+
+        Parameters
+        ----------
+        task : int
+            Its number in `tasks`.
+        cycles : float
+            The processor's time, cycles.
+        period : int
+            Which of the task's records is written.
+        fuel : int
+            Instructions that it may take.
+
+        Raises
+        ------
+        KernelError
+            If it is stopped; the text names the task and the period.
+        """
+        what = self.tasks[task]
+        recorder = self.recorders.get(what.same_id)
+        tag = rule_tag(what.same_id)
+        self.began = self._last = cycles
+        self._since = int(self._port["cycles"]), int(self._port["charged_fuel"])
+        self._accessed = self._since[0]
+        self._port["handles"] = self._handles[task]
+        with self._named(f"invocation {period} at {cycles / 250:.3f} us", what.name):
+            self._box.refuel(fuel)
+            if recorder is None:
+                self._box.call(f"neckar_invoke_{tag}")
+            else:
+                part = self._box.part(recorder.place, recorder.size)
+                before = recorder.load(period, part)
+                self._box.call(f"neckar_invoke_{tag}")
+                recorder.store(period, part, before)
+
+    def time(self) -> int:
+        """Return the processor's time, cycles; it never goes back."""
+        return int(self._now(self._box.spent()))
+
+    def moment(self) -> float:
+        """Return the processor's time, cycles, after everything that it did so far."""
+        return self._now(self._box.spent())
+
+    def _now(self, fuel: int) -> float:
+        if self._now_instant():
+            return self.began
+        access = int(self._port["cycles"]) - self._since[0]
+        inside = min(max(int(self._port["charged_fuel"]) - self._since[1], 0), fuel)
+        now = self.began + max(access, 0) + CYCLES_PER_INSTRUCTION.value * (fuel - inside)
+        self._last = max(self._last, now)
+        return self._last
+
+    def actions(self) -> Actions:
+        """Return what the journal holds and empty it. Instructions since the last time are spread over the accesses."""
+        number = min(int(self._port["journal_length"]), JOURNAL)
+        self._port["journal_length"] = 0
+        entries = self._journal[:number]
+        if self._now_instant() or number == 0:
+            self._accessed = int(self._port["cycles"])
+            self._now(self._box.spent())
+            return Actions(entries["action"], entries["index"], np.full(number, self.began), self._rows[:number])
+        start, end = self._last, self._now(self._box.spent())
+        access = entries["cycles"].astype(np.float64)
+        low, high = float(self._accessed), float(self._port["cycles"])
+        self._accessed = int(self._port["cycles"])
+        share = np.clip((access - low) / (high - low), 0.0, 1.0) if high > low else np.ones(number)
+        stamps = np.maximum.accumulate(start + (end - start) * share)
+        return Actions(entries["action"].copy(), entries["index"].copy(), stamps, self._rows[:number].copy())
+
+    def _now_instant(self) -> bool:
+        return bool(self._port["instant"])
+
+    def carry_out(self, port: ChipPort, actions: Actions) -> None:
+        """Do what a kernel wants to be done; a row written several times keeps the last values."""
+        if len(actions) == 0:
+            return
+        kind, place = actions.kind, actions.place
+        if kind.max() > COUNTER or (place >= _LIMITS[kind]).any():
+            raise KernelAccessError("has written into the memory through which it talks to the chip")
+        if kind.max() > WEIGHTS:
+            self._carry_out_others(port, actions)
+        self._write_rows(port, WEIGHTS, self._weights, actions)
+
+    def _write_rows(self, port: ChipPort, what: int, plane: NDArray[np.uint8], actions: Actions) -> None:
+        mine = np.flatnonzero(actions.kind == what)
+        if len(mine) == 0:
+            return
+        last = np.full(ROWS, -1)
+        last[actions.place[mine]] = mine
+        rows = np.flatnonzero(last >= 0)
+        now = plane if len(rows) == ROWS else plane[rows]
+        port.write_rows(PLANES[what], self.hemisphere, rows, (now if self._now_instant() else actions.rows[last[rows]]) & _SIX_BITS)
+
+    def _carry_out_others(self, port: ChipPort, actions: Actions) -> None:
+        """Do what is no write of weights."""
+        kind, place = actions.kind, actions.place
+        self._write_rows(port, LABELS, self._labels, actions)
+        for n in np.flatnonzero(kind == SENSORS):
+            port.reset_sensors(self.hemisphere, int(place[n]), actions.rows[n].view(np.int8) > 0)
+        for n in np.flatnonzero(kind == MEMBRANES):
+            port.reset_membranes(self.hemisphere, actions.rows[n].view(np.int8) > 0)
+        counters = place[kind == COUNTER]
+        if len(counters):
+            port.reset_counters(counters.astype(np.int64))
+
+    def look(self, port: ChipPort, view: int, row: int) -> None:
+        """Put what the kernel wants to see into its memory."""
+        if view in (COUNTERS, COUNTERS_AND_RESET):
+            count, overflow = port.read_counters()
+            self._port["count"][...] = count.reshape(2, COLUMNS)
+            self._port["overflow"][...] = overflow.reshape(2, COLUMNS)
+            if view == COUNTERS_AND_RESET:
+                port.reset_counters(np.flatnonzero(self._port["count_mask"]))
+            return
+        view, row = view & 1, row % ROWS
+        sensors = self._port["sensors"][view]
+        on_neurons = (self._port["neuron_switch"] & NEURON_SWITCH) > 0
+        if view == CAUSAL and on_neurons.any():
+            readings = port.read_neurons(self.hemisphere)
+            sensors[row] = readings if on_neurons.all() else np.where(on_neurons, readings, port.read(READS[view], (self.hemisphere, row)))
+        elif self._now_instant() and not self._valid[view].any():
+            sensors[...] = port.read(READS[view], (self.hemisphere,))
+            self._valid[view] = 1
+        else:
+            sensors[row] = port.read(READS[view], (self.hemisphere, row))
+            self._valid[view, row] = 1
+
+    def mail(self) -> str:
+        """Return what the kernels have written into the mailbox, and empty it."""
+        length = min(int(self._port["mailbox_length"]), len(self._port["mailbox"]))
+        self._port["mailbox_length"] = 0
+        return bytes(self._port["mailbox"][:length]).decode("latin-1")
+
+    @contextlib.contextmanager
+    def _named(self, what: str, rule: str | None = None) -> Iterator[None]:
+        """Say in an exception which kernel was stopped, and when."""
+        try:
+            yield
+        except KernelError as error:
+            names = repr(rule) if rule is not None else ", ".join(repr(kernel.name) for kernel in self.kernels.values())
+            side = ("top", "bottom")[self.hemisphere]
+            raise type(error)(f"kernel of {names} on the {side} processor, {what}: it {error}.") from None
+
+
+def _nobody(*_: int) -> None:
+    raise KernelAccessError("looks at the chip while nothing is connected")
+
+
+def _turned(content: NDArray[np.uint8], element: int) -> NDArray[np.uint8]:
+    """Return numbers of so many bytes with their bytes in the other order."""
+    whole = len(content) // element * element
+    return np.concatenate([content[:whole].reshape(-1, element)[:, ::-1].reshape(-1), content[whole:]])

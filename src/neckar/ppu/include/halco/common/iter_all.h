@@ -1,0 +1,2 @@
+#pragma once
+#include "halco/common/geometry.h"

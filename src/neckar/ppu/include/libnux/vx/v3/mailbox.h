@@ -1,0 +1,2 @@
+#pragma once
+#include "libnux/vx/mailbox.h"

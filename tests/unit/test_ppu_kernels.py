@@ -1,0 +1,405 @@
+"""What kernels can use besides rows: random numbers, casts, handles, counters, time, observables, symbols, several rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ppu_bench import Bench, FakeChip, kernel, processor
+
+from neckar.errors import KernelCompileError, KernelMemoryError, KernelSourceError, ProgramError
+from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView
+
+pytest.importorskip("ziglang")
+pytest.importorskip("wasmtime")
+
+EVERYTHING = kernel(
+    """
+    switch (what) {
+        case 0: {
+            parallel_rng_seed(VectorRowMod8(number));
+            for (size_t i = 0; i < 64; ++i) {
+                auto const drawn = parallel_rng_rand<VectorRowMod8>();
+                for (size_t c = 0; c < 256; ++c) { bytes[i][c] = drawn[c]; }
+            }
+            break;
+        }
+        case 1: {
+            VectorRowMod16 value;
+            for (size_t c = 0; c < 256; ++c) { value[c] = words[c]; }
+            for (size_t i = 0; i < 40; ++i) { parallel_rng_rand<VectorRowMod16>(); }
+            value = vector_round_stochastic(value, number);
+            for (size_t c = 0; c < 256; ++c) { words[c] = value[c]; }
+            break;
+        }
+        case 2: {
+            unsigned char turned[4];
+            *reinterpret_cast<float*>(turned) = 1.5f;
+            for (size_t i = 0; i < 4; ++i) { bytes[0][i] = turned[i]; }
+            words[0] = *reinterpret_cast<uint16_t const*>(turned);
+            uint32_t word = 0x01020304;
+            auto const seen = reinterpret_cast<uint8_t*>(&word);
+            for (size_t i = 0; i < 4; ++i) { bytes[1][i] = seen[i]; }
+            break;
+        }
+        case 3: {
+            std::array<int, 3> const a{1, 2, 3};
+            std::tuple<char, long, short> const t{4, 5, 6};
+            int sum = 0;
+            hate::for_each([&](auto x, auto y) { sum = 10 * sum + x + static_cast<int>(y); }, a, t);
+            words[0] = sum;
+            words[1] = abs_diff(3, 10);
+            words[2] = find_max_amount(std::array<int, 6>{1, 7, 2, 7, 1, 7});
+            uint32_t state = 1;
+            words[3] = xorshift32(&state) & 0xffff;
+            words[4] = sizeof(long) + 10 * sizeof(size_t) + 100 * sizeof(long long) + 1000 * (static_cast<char>(-1) > 0);
+            std::vector<int> numbers;
+            for (int i = 0; i < 100; ++i) { numbers.push_back((37 * i) % 101); }
+            std::sort(numbers.begin(), numbers.end());
+            words[5] = numbers[50];
+            SynapseArrayViewHandle from, to;
+            from.columns = {3, 5};
+            to.columns = {0, 1, 2};
+            VectorRowMod8 row;
+            row[3] = 30, row[5] = 50;
+            auto const moved = translate_columns(row, from, to);
+            words[6] = moved[0], words[7] = moved[1], words[8] = moved[2];
+            words[9] = constructed;
+            break;
+        }
+    }
+    """,
+    before="""
+    #include <algorithm>
+    #include <array>
+    #include <tuple>
+    #include <vector>
+    #include "grenade/vx/ppu/translate_columns.h"
+    #include "hate/tuple.h"
+    #include "libnux/vx/helper.h"
+    #include "libnux/vx/parallel_rng.h"
+    #include "libnux/vx/random.h"
+    #include "libnux/vx/vector_round_stochastic.h"
+    int32_t what, number;
+    uint8_t bytes[64][256];
+    uint16_t words[256];
+    struct Counter { int calls = 0; Counter() { calls = 17; } };
+    Counter counter;
+    int constructed = counter.calls;
+    """,
+)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    return Bench(EVERYTHING, ("what", "number", "bytes", "words"))
+
+
+def do(bench: Bench, what: int, number: int = 0) -> None:
+    bench.variable("what", "<i4")[0], bench.variable("number", "<i4")[0] = what, number
+    bench.call()
+
+
+def test_a_draw_brings_one_new_bit_and_columns_draw_different_ones(bench: Bench) -> None:
+    do(bench, 0, 77)
+    drawn = bench.variable("bytes", "u1").reshape(64, 256)
+    assert ((drawn[1:] >> 1) == (drawn[:-1] & 0x7F)).all()
+    assert ((drawn[0] >> 1) == (77 & 0x7F)).all()  # the seed is the low byte
+    new = drawn & 1
+    assert len({tuple(column) for column in new.T}) == 256
+    assert abs(new.mean() - 0.5) < 5 * 0.5 / np.sqrt(new.size)  # false alarm below 1e-6 if bits were drawn; the seed is fixed
+
+
+def test_columns_repeat_after_all_states_of_16_bits_but_zero(bench: Bench) -> None:
+    do(bench, 0, 0)
+    assert not bench.variable("bytes", "u1").any()  # a register of zeros stays
+    state, column = 1, 5
+    from_kernel = []
+    for seed in (1,):
+        do(bench, 0, seed)
+        from_kernel = (bench.variable("bytes", "u1").reshape(64, 256)[:, column] & 1).tolist()
+    # the taps follow from the first 32 bits by Berlekamp and Massey; the period is that of the register they describe
+    taps = berlekamp_massey([state & 1, *from_kernel][1:])
+    assert len(taps) == 17
+    assert period(taps) == 65535
+
+
+def berlekamp_massey(bits: list[int]) -> list[int]:
+    """Return the shortest recurrence c of bits: sum over k of c[k] s[n - k] is even."""
+    c, b, length, m = [1], [1], 0, 1
+    for n, bit in enumerate(bits):
+        d = bit
+        for i in range(1, length + 1):
+            d ^= (c[i] if i < len(c) else 0) & bits[n - i]
+        if d == 0:
+            m += 1
+            continue
+        t = list(c)
+        c = c + [0] * (len(b) + m - len(c))
+        for i, value in enumerate(b):
+            c[i + m] ^= value
+        if 2 * length <= n:
+            length, b, m = n + 1 - length, t, 1
+        else:
+            m += 1
+    return (c + [0] * (length + 1))[: length + 1]
+
+
+def period(taps: list[int]) -> int:
+    mask = sum(1 << (k - 1) for k in range(1, len(taps)) if taps[k])
+    start = state = 1
+    for n in range(1, 1 << 17):
+        state = ((state << 1) | (bin(state & mask).count("1") & 1)) & 0xFFFF
+        if state == start:
+            return n
+    return 0
+
+
+@pytest.mark.parametrize("bits", [1, 4, 9])
+def test_stochastic_rounding_goes_up_as_often_as_the_rest_says(bench: Bench, bits: int) -> None:
+    value, trials, up = 5 * 2**bits + 2**bits // 3, 200, 0
+    do(bench, 0, 201)
+    for _ in range(trials):
+        bench.variable("words", "<u2")[:] = value
+        do(bench, 1, bits)
+        rounded = bench.variable("words", "<u2")
+        assert set(rounded.tolist()) <= {5 * 2**bits, 6 * 2**bits}
+        up += int((rounded == 6 * 2**bits).sum())
+    expected, n = (2**bits // 3) / 2**bits, trials * 256
+    assert abs(up / n - expected) < 6 * np.sqrt(max(expected * (1 - expected), 1e-3) / n)  # draws of a column overlap little after 40 steps; the seed is fixed
+
+
+def test_rounding_no_bits_changes_nothing_and_all_bits_gives_zero(bench: Bench) -> None:
+    for bits, expected in ((0, 12345), (16, 0), (99, 0)):
+        bench.variable("words", "<u2")[:] = 12345
+        do(bench, 1, bits)
+        assert (bench.variable("words", "<u2") == expected).all()
+
+
+def test_numbers_seen_as_bytes_are_big_endian(bench: Bench) -> None:
+    do(bench, 2)
+    shown = bench.variable("bytes", "u1").reshape(64, 256)
+    assert shown[0, :4].tolist() == list(np.array(1.5, ">f4").tobytes())
+    assert bench.variable("words", "<u2")[0] == int.from_bytes(np.array(1.5, ">f4").tobytes()[:2], "big")
+    assert shown[1, :4].tolist() == [1, 2, 3, 4]
+
+
+def test_helpers_of_the_libraries(bench: Bench) -> None:
+    do(bench, 3)
+    x = 1
+    x ^= x << 13
+    x ^= x >> 17
+    x ^= x << 5
+    expected = [100 * 5 + 10 * 7 + 9, 7, 7, x & 0xFFFF, 4 + 10 * 4 + 100 * 8 + 1000, sorted(37 * i % 101 for i in range(100))[50], 30, 50, 50, 17]
+    assert bench.variable("words", "<u2")[:10].tolist() == expected
+
+
+# ---- Kernels with views, on a chip that is a few arrays
+
+
+VIEWS = (PlasticityView(0, (7, 2), (1, 4, 9)), PlasticityView(1, (0,), (255,)))
+NEURONS = (NeuronView(0, (4, 1)), NeuronView(1, (200,)))
+
+
+def task(body: str, before: str = "", **others: object) -> PlasticityTask:
+    third = ", Recording& recording" if "observables" in others else ""
+    text = f"""
+    #include "grenade/vx/ppu/neuron_view_handle.h"
+    #include "grenade/vx/ppu/synapse_array_view_handle.h"
+    #include "grenade/vx/ppu/time.h"
+    #include "libnux/vx/correlation.h"
+    #include "libnux/vx/mailbox.h"
+    #include "libnux/vx/reset_neurons.h"
+    #include "stadls/vx/v3/ppu/read.h"
+    #include "stadls/vx/v3/ppu/write.h"
+    #include "hate/tuple.h"
+    using namespace grenade::vx::ppu;
+    using namespace libnux::vx;
+    using namespace halco::hicann_dls::vx::v3;
+    extern volatile PPUOnDLS ppu;
+    {before}
+    template <size_t N, size_t M>
+    void PLASTICITY_RULE_KERNEL(std::array<SynapseArrayViewHandle, N>& synapses, std::array<NeuronViewHandle, M>& neurons{third})
+    {{
+        {body}
+    }}
+    """
+    return PlasticityTask(**{"name": "rule", "kernel": text, "views": VIEWS, "neurons": NEURONS, "period": 1000, "count": 4, **others})  # type: ignore[arg-type]
+
+
+RECORDED = {
+    "w": Observable("uint8", "synapse", "packed_active_columns"),
+    "rows": Observable("int16", "synapse", "complete_rows"),
+    "n": Observable("int8", "neuron", "packed_active_columns"),
+    "line": Observable("uint16", 3),
+}
+
+HANDLES = task(
+    """
+    recording.time = 5 + static_cast<uint32_t>(ppu);
+    hate::for_each([&ppu](auto const& view, auto& w, auto& rows) {
+        if (view.hemisphere != ppu) { return; }
+        for (size_t i = 0; i < view.rows.size(); ++i) {
+            auto const weights = view.get_weights(i);
+            view.set_weights(weights + 100 + view.rows[i], i);
+            rows[i] = -VectorRowFracSat16(static_cast<int16_t>(1000 + i));
+            for (size_t c = 0; c < view.columns.size(); ++c) {
+                w[i][c] = weights[view.columns[c]];
+                rows[i][view.columns[c]] = 7;
+            }
+        }
+    }, synapses, recording.w, recording.rows);
+    hate::for_each([](NeuronViewHandle const& view, auto& n) {
+        if (static_cast<uint32_t>(view.hemisphere) != static_cast<uint32_t>(ppu)) { return; }
+        auto const counts = view.get_rate_counters(true);
+        for (size_t c = 0; c < view.columns.size(); ++c) { n[c] = counts[view.columns[c]] - view.columns[c]; }
+    }, neurons, recording.n);
+    recording.line[0] = synapses[0].rows.size() * 100 + synapses[0].columns.size();
+    recording.line[1] = sizeof(recording);
+    recording.line[2] = 60000;
+    """,
+    observables=RECORDED,
+)
+
+
+def test_a_kernel_sees_and_writes_its_views_and_both_processors_share_a_record() -> None:
+    chip = FakeChip()
+    rng = np.random.default_rng(1)
+    chip.planes["synapse_weight"][:] = rng.integers(0, 64, (2, 256, 256))
+    chip.counts[:] = np.arange(512) % 200
+    before, counts = chip.planes["synapse_weight"].copy(), chip.counts.copy()
+    processors, recorders = processor(HANDLES, chip)
+    for p in processors:
+        p.serve(chip)
+        p.invoke(0, 0.0, 0, 10**9)
+        p.carry_out(chip, p.actions())
+    expected = before.copy()
+    for view in VIEWS:
+        for row in view.rows:
+            for column in view.columns:
+                expected[view.hemisphere, row, column] = (int(before[view.hemisphere, row, column]) + 100 + row) % 256 & 0x3F
+    assert (chip.planes["synapse_weight"] == expected).all()
+    arrays = recorders[0].arrays()
+    assert arrays["time"][0] == 6  # the last writer
+    for v, view in enumerate(VIEWS):
+        assert (arrays[f"w.{v}"][0] == before[view.hemisphere][np.ix_(view.rows, view.columns)]).all()
+        rows = np.repeat(-(1000 + np.arange(len(view.rows))), 256).reshape(-1, 256)
+        rows[:, list(view.columns)] = 7
+        assert (arrays[f"rows.{v}"][0] == rows).all()
+    for v, view in enumerate(NEURONS):
+        circuits = 256 * view.hemisphere + np.array(view.columns)
+        assert arrays[f"n.{v}"][0].tolist() == (counts[circuits].astype(np.int64) - view.columns).astype(np.int8).tolist()
+        assert not chip.counts[circuits].any()
+    assert np.delete(chip.counts, [4, 1, 456]).tolist() == np.delete(counts, [4, 1, 456]).tolist()
+    assert arrays["line"][0].tolist()[::2] == [203, 60000]
+    assert not arrays["w.0"][1:].any()  # three more periods
+
+
+SENSORS = task(
+    """
+    if (ppu != PPUOnDLS::top) { return; }
+    auto const [causal, acausal] = synapses[0].get_correlation(1, true);
+    VectorRowMod8 again;
+    get_causal_correlation(&again.even.data, &again.odd.data, synapses[0].rows[1]);
+    auto const neurons_now = neurons[0].get_analog_readouts();
+    reset_neurons(vec_splat_u8(0), vec_splat_u8(1));
+    uint32_t seen = 0;
+    for (auto const coord : halco::common::iter_all<SpikeCounterResetOnDLS>()) { seen += coord.value(); }
+    auto const coord = AtomicNeuronOnDLS(NeuronColumnOnDLS(3), NeuronRowOnDLS(1));
+    auto const counter = stadls::vx::v3::ppu::read<haldls::vx::v3::SpikeCounterRead>(coord.toSpikeCounterReadOnDLS());
+    stadls::vx::v3::ppu::write(coord.toSpikeCounterResetOnDLS(), haldls::vx::v3::SpikeCounterReset());
+    uint16_t const found[] = {causal[9], acausal[9], again[9], neurons_now[2], static_cast<uint16_t>(seen), static_cast<uint16_t>(counter.get_count()),
+                              static_cast<uint16_t>(counter.get_overflow()), neurons[1].get_rate_counter(0, false)};
+    for (size_t i = 0; i < 8; ++i) { recording.found[i] = found[i]; }
+    mailbox_write_string("row ");
+    mailbox_write_int(12);
+    mailbox_write_signed_int(-34);
+    """,
+    observables={"found": Observable("uint16", 8)},
+)
+
+
+def test_sensors_neurons_and_counters_are_read_and_reset() -> None:
+    chip = FakeChip()
+    chip.planes["correlation_causal"][0] = np.arange(256)[:, None]
+    chip.planes["correlation_acausal"][0] = 100 + np.arange(256)[:, None]
+    chip.counts[[256 + 3, 256 + 200]] = 250, 9
+    chip.overflow[[256 + 3, 256 + 200]] = 1
+    processors, recorders = processor(SENSORS, chip)
+    p = processors[0]
+    p.serve(chip)
+    p.invoke(0, 0.0, 0, 10**9)
+    p.carry_out(chip, p.actions())
+    assert recorders[0].arrays()["found"][0].tolist() == [2, 102, 190, 77, 512 * 511 // 2 % 2**16, 250, 1, 255]
+    assert chip.log == [("sensors", 0, 2, [1, 4, 9]), ("membranes", 0, list(range(1, 256, 2)))]
+    assert chip.counts[256 + 3] == 0
+    assert p.mail() == "row 12-34"
+
+
+def test_symbols_are_words_of_a_big_endian_processor() -> None:
+    before = "volatile uint32_t word; uint8_t bytes[4]; int16_t halves[3]; namespace inner { uint32_t deep = 9; } static int32_t hidden;"
+    rule = task(
+        "bytes[0] += 1; inner::deep += 1; hidden = word + halves[1];",
+        before=before,
+        symbols={"word": [0x1234567], "bytes": [0x01020304], "halves": [[0x00050006, 0], [0x0005FFFF, 0]]},
+        read_symbols=("word", "bytes", "inner::deep", "hidden"),
+    )
+    chip = FakeChip()
+    processors, _ = processor(rule, chip)
+    for p in processors:
+        p.serve(chip)
+        p.invoke(0, 0.0, 0, 10**9)
+    top, bottom = processors
+    assert top.read_symbol("word").tolist() == [0x1234567]
+    assert top.read_symbol("bytes").tolist() == [0x02020304]
+    assert top.read_symbol("inner::deep").tolist() == [10]
+    assert [p.read_symbol("hidden").tolist() for p in (top, bottom)] == [[0x1234567 + 6], [0x1234567 - 1]]
+
+
+def test_rules_share_a_processor_and_keep_their_own_names() -> None:
+    text = HANDLES.kernel
+    two = PlasticityTask(name="two", kernel=text, views=VIEWS, neurons=NEURONS, period=10, observables=RECORDED, same_id=2)
+    chip = FakeChip()
+    processors, recorders = processor((HANDLES, two), chip)
+    for index in (0, 1):
+        processors[0].serve(chip)
+        processors[0].invoke(index, 0.0, 0, 10**9)
+        processors[0].carry_out(chip, processors[0].actions())
+    assert recorders[0].arrays()["w.0"][0].tolist() == [[0] * 3] * 2
+    assert recorders[2].arrays()["w.0"][0].tolist() == [[(100 + 7) & 0x3F] * 3, [(100 + 2) & 0x3F] * 3]
+    with pytest.raises(ProgramError, match="'rule' and 'other' have same_id 0"):
+        processor((HANDLES, PlasticityTask(name="other", kernel=text + "\n", views=VIEWS, neurons=NEURONS, observables=RECORDED)), chip)
+
+
+# ---- What is refused
+
+
+def test_a_mistake_is_shown_with_the_line_of_the_kernel() -> None:
+    text = "\n\n\n" + kernel("VectorRowMod8 row;\n        row.shuffle();").lstrip("\n")
+    line = text[: text.index("row.shuffle")].count("\n") + 1
+    with pytest.raises(KernelCompileError, match=rf"(?s)lines count in its text.*kernel:{line}:\d+: error: no member named 'shuffle'"):
+        Bench(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("void nothing() {}", "does not name PLASTICITY_RULE_KERNEL"),
+        ('#include "libnux/vx/vectorrow.h"\nPLASTICITY_RULE_KERNEL', "line 1: there is no header 'libnux/vx/vectorrow.h'.*did you mean libnux/vx/vector_row.h"),
+        ("\n  #  include <fstream>\nPLASTICITY_RULE_KERNEL", "line 2: there is no header 'fstream'"),
+        ("/* a\n*/ #inc\\\nlude MACRO\nPLASTICITY_RULE_KERNEL", "line 2: #include MACRO does not name a header plainly"),
+        ("x" * 2**20 + "PLASTICITY_RULE_KERNEL", "has 1048598 characters; allowed are 1048576"),
+    ],
+)
+def test_texts_that_are_refused_before_they_are_compiled(text: str, said: str) -> None:
+    with pytest.raises(KernelSourceError, match=f"(?s){said}"):
+        Bench(text)
+
+
+def test_a_symbol_that_does_not_exist_is_named() -> None:
+    with pytest.raises(KernelCompileError, match="has no global variable 'missing'"):
+        Bench(kernel("", before="int present;"), ("present", "missing"))
+
+
+def test_a_program_that_fills_the_memory_of_a_processor_is_refused_with_its_size() -> None:
+    with pytest.raises(KernelMemoryError, match=r"take 13\d\d\d bytes \(13\d\d\d of variables and constants, 0 of heap\); a processor has 12288"):
+        processor(task("table[0] = 1;", before="uint8_t volatile table[13000];"), FakeChip())

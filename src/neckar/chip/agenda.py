@@ -91,6 +91,7 @@ class Trial:
         self.carrier: Carrier | None = None
         self.segments: Sequence[Segment] = ()
         self._found: list[Carried] = []
+        self._added = 0  # parts whose spikes are in the counters already
 
     def run(self, segments: Sequence[Segment], carrier: Carrier, actors: Sequence[Actor]) -> None:
         """Run a stretch of constant circuit parameters; segments are given per hemisphere. Actors whose tick lies in it act."""
@@ -157,12 +158,21 @@ class Trial:
 
     def counted(self, now: int) -> NDArray[np.int64]:
         """Return how many spikes have come to the counters of all circuits at tick `now`, also in a step that is under way."""
+        while self._added < len(self._found) and (self._found[self._added].tick < now).all():  # ticks of later calls are not earlier
+            part = self._found[self._added]
+            self._counted = self._counted + np.bincount(part.circuit[part.tick >= 0], minlength=len(self._counted))
+            self._added += 1
         ahead = self._finish_step(now)
-        found = self._found if ahead is None else [*self._found, ahead]
         total = self._counted.copy()
-        for part in found:
+        for part in [*self._found[self._added :], *([] if ahead is None else [ahead])]:
             total += np.bincount(part.circuit[(part.tick >= 0) & (part.tick < now)], minlength=len(total))
         return total
+
+    def reset_counters(self, circuits: NDArray[np.int64], now: int) -> None:
+        """Set the counters of some circuits to 0 at tick `now`."""
+        seen = self.counted(now)[circuits]
+        self._counted = self._counted.copy()
+        self._counted[circuits] -= seen
 
 
 def spike_counters(counted: NDArray[np.int64]) -> dict[str, NDArray[np.uint8]]:
@@ -227,3 +237,47 @@ class Port:
                 trial.carrier.write_row(int(hemisphere), int(row), volts, trial.config.synapse_label[hemisphere, row])
             if trial.sensors is not None and field == "synapse_label":
                 trial.sensors.relabel(int(hemisphere), int(row), trial.config.synapse_label[hemisphere, row], self.tick)
+
+    def write_rows(self, field: str, hemisphere: int, rows: NDArray[np.int64], values: NDArray[np.uint8]) -> None:
+        """Write rows of ``synapse_weight`` or ``synapse_label``, values of shape (row, column); they act on events from now on."""
+        trial = self._trial
+        differs = (trial.config[field][hemisphere, rows] != values).any(axis=1)
+        rows, values = rows[differs], values[differs]
+        if len(rows) == 0:
+            return
+        trial.config[(field, hemisphere, rows)] = values
+        labels = trial.config.synapse_label[hemisphere]
+        if trial.carrier is not None:
+            for row, volts in zip(rows.tolist(), trial.kick_volts(trial.config, hemisphere, rows), strict=True):
+                trial.carrier.write_row(hemisphere, row, volts, labels[row])
+        if trial.sensors is not None and field == "synapse_label":
+            for row in rows.tolist():
+                trial.sensors.relabel(hemisphere, row, labels[row], self.tick)
+
+    def reset_sensors(self, hemisphere: int, row: int, columns: NDArray[np.bool_]) -> None:
+        """Empty the correlation sensors of some columns of a row, shape (column,)."""
+        if self._trial.sensors is not None and columns.any():
+            self._trial.sensors.reset_columns(hemisphere, row, columns, self.tick)
+
+    def reset_membranes(self, hemisphere: int, columns: NDArray[np.bool_]) -> None:
+        """Refuse: a neuron reset in the middle of a trial has no model."""
+        raise UnsupportedFeatureError(
+            f"a kernel resets {int(columns.sum())} neurons of hemisphere {hemisphere} at tick {self.tick}; neurons are reset before a trial only. "
+            "Leave out reset_neurons, or divide the program into trials."
+        )
+
+    def read_counters(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return what the spike counters show, and their flags of overflow, shape (circuit,)."""
+        shown = spike_counters(self._trial.counted(self.tick))
+        return shown["spike_counter"], shown["spike_counter_overflow"]
+
+    def reset_counters(self, circuits: NDArray[np.int64]) -> None:
+        """Set spike counters to 0."""
+        self._trial.reset_counters(np.unique(circuits), self.tick)
+
+    def read_neurons(self, hemisphere: int) -> NDArray[np.uint8]:
+        """Refuse: the converter on the neurons' readout lines from within a trial has no model."""
+        raise UnsupportedFeatureError(
+            f"a kernel reads the readout lines of the neurons of hemisphere {hemisphere} at tick {self.tick}; no machine of this version does. "
+            "Record them with the CADC instead."
+        )

@@ -151,7 +151,7 @@ def _check_rhythm(where: str, hemisphere: int, records: Sequence[tuple[int, Cadc
 def _check_tasks(where: str, hemisphere: int, records: Sequence[tuple[int, CadcRecord]], tasks: Sequence[PlasticityTask]) -> None:
     """Check that no plasticity task needs the processor that reads."""
     for task in tasks if records else ():
-        if hemisphere in {view.hemisphere for view in task.views} | {int(hemisphere_of(circuit)) for circuit in task.neurons}:
+        if hemisphere in task.hemispheres:
             raise ConfigurationError(
                 f"{where}.cadc[{records[0][0]}] reads hemisphere {hemisphere}, on whose processor the plasticity task {task.name!r} runs; it does one of "
                 'the two. Read in the task itself, record with the MADC, or choose instruments="open".'

@@ -168,8 +168,7 @@ def _uses_madc(program: Program) -> bool:
 def _active_ppus(program: Program) -> set[int]:
     """Return the hemispheres whose plasticity processor works: it reads the CADC and runs plasticity."""
     circuits = [circuit for record in records_of(program) for cadc in record.cadc for circuit in cadc.circuits]
-    circuits += [circuit for task in program.plasticity for circuit in task.neurons]
-    return {circuit // _CIRCUITS_PER_PPU for circuit in circuits} | {view.hemisphere for task in program.plasticity for view in task.views}
+    return {circuit // _CIRCUITS_PER_PPU for circuit in circuits}.union(*(task.hemispheres for task in program.plasticity))
 
 
 def _codes(program: Program, access: TimedWrite | TimedRead) -> int:

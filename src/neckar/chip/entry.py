@@ -21,6 +21,7 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS, ROWS_PER_DRIVER
 from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch
 from neckar.chip.madc import STAMP_TICKS, Sequencer, burst_grids, channel_grids, sample_rate
+from neckar.chip.plasticity import Observables, Plasticity
 from neckar.chip.probe import n_samples
 from neckar.chip.readout import Readout
 from neckar.chip.rest import reset_neurons, resting_state
@@ -230,6 +231,7 @@ class EntryResult:
     codes: list[NDArray[np.uint8]] = field(default_factory=list)  # of each target of the parallel converter
     events: Counts = field(default_factory=Counts)
     sensors: tuple[SensorState, ...] | None = None
+    observables: Observables = field(default_factory=dict)
     loops: tuple[Ticks, NDArray[np.int64]] = (np.empty(0, np.int64),) * 2
 
 
@@ -308,8 +310,15 @@ class EntryRun:
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
         trial = Trial(config, [*samplers, *bursts.samplers, *cadc.samplers, *probes], self._kicks, counted, at_rest, bank)
-        self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in (*PLANES, RESET)], [playback, *self.actors], result)
-        self._finish(trial, fabric, result, probes)
+        plasticity = Plasticity(program.plasticity, program.duration)
+        actors: list[Actor] = [playback, *plasticity.actors, *self.actors]
+        try:
+            self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in (*PLANES, RESET)], actors, result)
+            self._finish(trial, fabric, result, probes)
+            result.observables = plasticity.observables()
+        finally:
+            plasticity.close()
+        plasticity.count(result.events)
         return result
 
     def _stretches(

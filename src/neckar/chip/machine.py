@@ -4,7 +4,7 @@ A run is a list of entries; an entry is a list of stretches of constant circuit 
 of the agenda. An entry starts 4 us before its tick 0 from the circuits' rest, if the program asks for it with a neuron reset; with ``sequential`` the next
 entry goes on from the state of the last.
 
-Not modelled: plasticity; it raises :class:`~neckar.errors.UnsupportedFeatureError`.
+The plasticity processors (:mod:`neckar.ppu`) are actors of the agenda.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from neckar.chip.entry import EntryResult, EntryRun, Plan, refuse_changes
 from neckar.chip.fabric import CIRCUITS, Counts
 from neckar.chip.instruments import checked_instruments
 from neckar.chip.madc import STAMP_TICKS, check_channels, conversion_ticks, convert, external_potential
+from neckar.chip.plasticity import check_plasticity
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals, keyed_normals_of
 from neckar.chip.substrate import Substrate
@@ -105,7 +106,7 @@ class Chip:
         state : MachineState, optional
             What the chip holds before; None: everything at its default, as after a reset.
         actors : sequence of Actor
-            Act on entry 0 besides the program's own playback; for plasticity processors under development.
+            Act on entry 0 besides the program's own playback and its plasticity processors.
 
         Returns
         -------
@@ -127,7 +128,7 @@ class Chip:
             check_cadc(program, base)
         check_memory(program, conversion_ticks(base), share=self.instruments == "silicon")
         check_background(program, base, min(1 if program.sequential else self.threads, program.n_entries))
-        plan = Plan(program, base, self.instruments, limited_links=self.effects.event_loss, watched=len(actors) > 0)
+        plan = Plan(program, base, self.instruments, limited_links=self.effects.event_loss, watched=len(actors) + len(program.plasticity) > 0)
         written = CELLS if state is None else program.config
         cells = self._substrate.capmem(state).written(written, base, *(program.run_seed or (0, 0)), "config")
         runs = [EntryRun(self._substrate, plan, e, cells, actors if e == 0 else ()) for e in range(program.n_entries)]
@@ -153,11 +154,7 @@ class Chip:
     def _refuse(self, program: Program) -> None:
         if program.machine != "brainscales2":
             raise UnsupportedFeatureError(f"the program is for {program.machine!r}; this machine is a BrainScaleS-2 chip. Run it on a machine of its kind.")
-        if program.plasticity:
-            names = [task.name for task in program.plasticity]
-            raise UnsupportedFeatureError(
-                f"the program has plasticity tasks {names}; no machine of this version executes them. Remove them, or store the program for later."
-            )
+        check_plasticity(program)
         if self.instruments == "silicon":
             check_channels(program.record.madc, "record")
             for k, snippet in enumerate(program.snippets):
@@ -221,6 +218,7 @@ class Chip:
             bursts=bursts,
             loopback=_loopback(results),
             reads=reads,
+            observables=_observables(results),
             losses=losses,
             cost=cost,
             chip_ticks=program.n_entries * (repetitions * program.duration + waiting_ticks(program)) + plan.lead_ticks * resets * repetitions,
@@ -292,6 +290,12 @@ class Chip:
             active_circuits=tuple(int(c) for c in plan.active),
             environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
         )
+
+
+def _observables(results: Sequence[EntryResult]) -> dict[str, dict[str, NDArray[Any]]]:
+    """Return what the kernels recorded, with the entry axis first."""
+    first = results[0].observables
+    return {task: {name: np.stack([r.observables[task][name] for r in results]) for name in arrays} for task, arrays in first.items()}
 
 
 def _loopback(results: Sequence[EntryResult]) -> Events:

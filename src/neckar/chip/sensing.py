@@ -66,6 +66,10 @@ class SensorBank:
         for h, row in np.argwhere(rows):
             self._sensors[h].reset(int(row), tick)
 
+    def reset_columns(self, hemisphere: int, row: int, columns: NDArray[np.bool_], tick: int) -> None:
+        """Empty the sensors of some columns of a row, shape (column,)."""
+        self._sensors[hemisphere].reset(row, tick, columns)
+
     def relabel(self, hemisphere: int, row: int, labels: NDArray[np.uint8], tick: int) -> None:
         """Give the synapses of a row other labels, shape (column,)."""
         self._sensors[hemisphere].relabel(row, labels, tick)

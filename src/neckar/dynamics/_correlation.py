@@ -190,9 +190,9 @@ class Sensors:
         if len(tick):
             self._posts.append(tick * WIDTH + column)
 
-    def reset(self, row: int, tick: int) -> None:
-        """Empty the sensors of a row; they remember the last pulses."""
-        self._changes.append((tick, "reset", row))
+    def reset(self, row: int, tick: int, columns: NDArray[np.bool_] | None = None) -> None:
+        """Empty the sensors of a row, or of some of its columns; they remember the last pulses."""
+        self._changes.append((tick, "reset", (row, slice(None) if columns is None else columns.copy())))
 
     def relabel(self, row: int, labels: NDArray[np.uint8], tick: int) -> None:
         """Give the synapses of a row other labels. A synapse takes over the last pulse that its row saw with its new label."""
@@ -231,9 +231,9 @@ class Sensors:
         """Return what the sensors hold after the last advance; its values are in the unit of the amplitudes."""
         return SensorState(self.charge + self.parameters.amplitude * self.counts.astype(np.float32) / np.float32(UNIT), self.pre.copy(), self.post.copy())
 
-    def _reset(self, row: int) -> None:
-        row = self._place(row)
-        self.charge[:, row], self.counts[:, row] = 0, 0
+    def _reset(self, what: tuple[int, NDArray[np.bool_] | slice]) -> None:
+        row, columns = self._place(what[0]), what[1]
+        self.charge[:, row, columns], self.counts[:, row, columns] = 0, 0
 
     def _relabel(self, what: tuple[int, NDArray[np.uint8]]) -> None:
         self.labels[self._place(what[0])] = what[1]
@@ -273,4 +273,4 @@ class Sensors:
 
 
 def _row_of(change: tuple[int, str, Any]) -> int:
-    return int(change[2] if change[1] == "reset" else change[2][0])
+    return int(change[2][0])

@@ -1,0 +1,133 @@
+"""Speed of the plasticity processors: compiling a kernel, calling one, and a homeostasis of 512 neurons.
+
+Medians. Prints one line per figure, with the limit that the project sets:
+
+* first compile of a kernel on an empty cache: at most 3 s;
+* the same from the cache, in a new process: at most 20 ms;
+* an invocation that changes 256 x 256 weights: at most 2.5 times an empty one.
+
+    .venv/bin/python benchmarks/plasticity.py
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.ppu._compile import ENVIRONMENT, build
+from neckar.ppu._kernel import kernels_of
+from neckar.ppu._processor import Processor
+from neckar.program import PlasticityTask, PlasticityView
+
+INCLUDES = """
+#include "grenade/vx/ppu/neuron_view_handle.h"
+#include "grenade/vx/ppu/synapse_array_view_handle.h"
+#include "libnux/vx/vector_if.h"
+using namespace grenade::vx::ppu;
+using namespace libnux::vx;
+"""
+SIGNATURE = "void PLASTICITY_RULE_KERNEL(std::array<SynapseArrayViewHandle, 1>& synapses, std::array<NeuronViewHandle, 0>&)"
+EMPTY = f"{INCLUDES}{SIGNATURE} {{}}"
+ALL_ROWS = f"""{INCLUDES}{SIGNATURE}
+{{
+    for (size_t i = 0; i < synapses[0].rows.size(); ++i) {{
+        auto weights = static_cast<VectorRowFracSat8>(synapses[0].get_weights(i));
+        weights += VectorRowFracSat8(1);
+        weights = vector_if(weights - 63, VectorIfCondition::greater, VectorRowFracSat8(0), weights);
+        synapses[0].set_weights(static_cast<VectorRowMod8>(weights), i);
+    }}
+}}
+"""
+
+
+class Chip:
+    """Arrays in place of a chip."""
+
+    tick = 0
+
+    def __init__(self) -> None:
+        self.planes = {name: np.zeros((2, 256, 256), np.uint8) for name in ("synapse_weight", "synapse_label")}
+
+    def read(self, field: str, key: tuple[int | slice, ...]) -> NDArray[np.uint8]:
+        """Return a plane."""
+        return self.planes[field][key]
+
+    def write_rows(self, field: str, hemisphere: int, rows: NDArray[np.int64], values: NDArray[np.uint8]) -> None:
+        """Write rows."""
+        plane = self.planes[field][hemisphere]
+        plane[slice(None) if len(rows) == len(plane) else rows] = values
+
+
+def task(kernel: str) -> PlasticityTask:
+    """Return a task on all synapses of a hemisphere."""
+    return PlasticityTask(name="rule", kernel=kernel, views=(PlasticityView(0, tuple(range(256)), tuple(range(256))),), mode="instant")
+
+
+def seconds(action: Callable[[], object], repeats: int) -> float:
+    """Return the median time of an action."""
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def invocation(kernel: str, repeats: int) -> float:
+    """Return the time of one invocation with all that it exchanges with the chip, s."""
+    chip, processor = Chip(), Processor((task(kernel),), 0, instant=True, recorders={})
+    processor.boot(chip, {})  # type: ignore[arg-type]
+
+    def once() -> None:
+        processor.serve(chip)  # type: ignore[arg-type]
+        processor.invoke(0, 0.0, 0, 10**9)
+        processor.carry_out(chip, processor.actions())  # type: ignore[arg-type]
+
+    for _ in range(100):
+        once()
+    return seconds(once, repeats)
+
+
+def from_cache() -> float:
+    """Return the time to get a compiled kernel in a new process, s, without starting Python and importing."""
+    code = f"import time; from benchmarks_plasticity import *; import wasmtime; {compile_line()}; print(time.perf_counter() - t)"
+    here = os.path.dirname(os.path.abspath(__file__))
+    prelude = f"import importlib.util, sys; s = importlib.util.spec_from_file_location('benchmarks_plasticity', {os.path.join(here, 'plasticity.py')!r}); "
+    prelude += "m = importlib.util.module_from_spec(s); sys.modules['benchmarks_plasticity'] = m; s.loader.exec_module(m); "
+    return float(subprocess.run([sys.executable, "-c", prelude + code], capture_output=True, text=True, check=True).stdout)
+
+
+def compile_line() -> str:
+    """Return what is timed in the new process."""
+    return "t = time.perf_counter(); build(tuple(kernels_of((task(ALL_ROWS),)).values()))"
+
+
+def main() -> None:
+    """Measure and print."""
+    kernels = tuple(kernels_of((task(ALL_ROWS),)).values())
+    first = []
+    for _ in range(3):
+        build.cache_clear()
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ[ENVIRONMENT] = folder
+            first.append(seconds(lambda: build(kernels), 1))
+            build.cache_clear()
+            again = statistics.median(from_cache() for _ in range(5))
+    del os.environ[ENVIRONMENT]
+    empty, whole = invocation(EMPTY, 2000), invocation(ALL_ROWS, 2000)
+    print(f"first compile, empty cache        {statistics.median(first):7.2f} s    limit 3 s")
+    print(f"from the cache, new process       {again * 1e3:7.1f} ms   limit 20 ms")
+    print(f"empty invocation                  {empty * 1e6:7.1f} us")
+    print(f"invocation over 256 x 256 weights {whole * 1e6:7.1f} us   {whole / empty:.2f} times the empty one, limit 2.5")
+
+
+if __name__ == "__main__":
+    main()

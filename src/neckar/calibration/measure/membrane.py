@@ -46,6 +46,8 @@ _ROWS = 5
 _TRIALS = 4
 _CHARGED = 2.5
 _CURRENT_AT_10_US = 600
+_BACK = 4.0
+"""Membranes this near to rest in the first window are back, LSB: means there scatter by up to 1 LSB, and their ratio would say anything."""
 
 
 def search_membrane_time(bench: Bench, tau_s: Values, rng: np.random.Generator, method: Method | None = None) -> NDArray[np.bool_]:
@@ -136,7 +138,8 @@ def _time_constants(bench: Bench, tau_s: Values) -> Values:
 def relaxation(bench: Bench, window_us: float, current: int | None = None) -> Values:
     """Return the time constants of all membranes, us, from rows in two windows after a constant current of some windows.
 
-    The current is a code; by default it moves membranes of full capacitance and a time constant of one window by some 0.3 V.
+    A membrane that is back before the first window has 0, one that does not come back an endless time constant. The current is a code; by default it moves
+    membranes of full capacitance and a time constant of one window by some 0.3 V.
     """
     step_us = max(2.0, window_us / _ROWS)
     off_us = _ON_US + _CHARGED * window_us
@@ -148,4 +151,5 @@ def relaxation(bench: Bench, window_us: float, current: int | None = None) -> Va
     first, second = (seen[len(_REST_US) + k * len(rows) :][: len(rows)].mean(axis=0) - rest for k in (0, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         fall = np.log(np.maximum(first, 0.0) / np.maximum(second, 1e-3))
-    return np.asarray(np.where(fall > 0, len(rows) * step_us / np.where(fall > 0, fall, 1.0), np.inf))
+    seen_us = np.where(fall > 0, len(rows) * step_us / np.where(fall > 0, fall, 1.0), np.inf)
+    return np.asarray(np.where(first < _BACK, 0.0, seen_us))

@@ -1,0 +1,1 @@
+"""Characterisations that are no calibrations."""

@@ -66,7 +66,8 @@ def fit(codes: NDArray[np.int64], times_s: Values) -> Values:
     ----------
     codes : ndarray of int, shape (code,)
     times_s : ndarray, shape (circuit, code)
-        s; errors are taken to be proportional to them. Those of membranes whose decay was not seen, 0 or infinite, do not count; a circuit with less than two others has no result, not a number.
+        s; errors are taken to be proportional to them. Those of membranes whose decay was not seen, 0 or infinite, do not count; a circuit with less than two
+        others has no result, not a number.
     """
     counts = np.isfinite(times_s) & (times_s > 0)
     times = np.where(counts, times_s, 1.0)

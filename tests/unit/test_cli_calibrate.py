@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import signal
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +15,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 import calix
 import neckar
 import pynn_brainscales.brainscales2 as pynn
 from dlens_vx_v3._container import config_of
-from neckar.calibration import NIGHTLY, Calibration, PotentialTarget, calibrate, store
-from neckar.calibration.behaviour import applicable, trimmed
+from neckar.calibration import NIGHTLY, Calibration, PotentialTarget, ageing, calibrate, store
+from neckar.calibration.behaviour import applicable, compared, trimmed
 from neckar.chip.specimen import Specimen
-from neckar.cli import app
+from neckar.cli import _calibration_report, app
+from neckar.cli._calibration_figure import draw
 from neckar.errors import CalibrationCacheError, ConfigurationError, UnknownNameError
 
 KIND = "hagen_synin"  # of which a report is quick
@@ -121,10 +128,72 @@ def test_a_disk_that_refuses_the_files_still_gets_the_report(root, monkeypatch):
         raise CalibrationCacheError("no room in /there")
 
     monkeypatch.setattr(store, "put", refuse)
-    result = invoke("--kind", "hagen_synin", "--method", "oracle", "--report", root / "r.json")
+    monkeypatch.chdir(root)
+    result = invoke("--kind", KIND, "--method", "oracle", "--report", root / "r.json")
     assert result.exit_code == 2
     assert "no room in /there" in result.output
     assert json.loads((root / "r.json").read_text())["calibrations"][0]["folder"] is None
+    rescued = Calibration.loads((root / f"reference-{KIND}.pbin").read_bytes())
+    assert rescued == calibrate(Specimen.reference(), NIGHTLY[KIND])
+
+
+def test_ageing_is_told_in_table_report_and_picture(root):
+    """A calibration of potentials, which is quick, looked at when it is a day old, and over two nights."""
+    chip, target = Specimen.from_seed(7), PotentialTarget()
+    found = calibrate(chip, target)
+    seen = compared(neckar.Lab(chip=chip, instruments="open"), found, ("leak", "reset"))
+    old = ageing.aged(chip, found, hours=(0.0, 24.0), names=("leak", "reset"))
+    days = ageing.nights(chip, target, 2, names=("leak", "reset"))
+    made = _calibration_report.Made("potentials", found, None, 0.3, seen, ageing=old, nights=days)
+    lab = neckar.Lab(chip=chip)
+    told = Console(width=100, record=True, file=io.StringIO())
+    for table in _calibration_report.tables(lab, made):
+        told.print(table)
+    text = told.export_text()
+    assert f"{old['leak'].error[1]:.2g}" in text
+    assert f"{days[1].once['reset']:.2f}" in text
+    described = json.loads(json.dumps(_calibration_report.as_dict(lab, [made])))["calibrations"][0]
+    assert described["ageing"]["leak"]["hours"] == [0.0, 24.0]
+    assert described["nights"][1]["once"] == days[1].once
+    draw(lab, made, root / "r.png")
+    assert imread(root / "r.png").shape[0] > 500
+
+
+def test_nights_of_what_does_not_drift_are_refused_by_the_library_and_left_out_by_the_command(root):
+    with pytest.raises(ConfigurationError, match="drift"):
+        ageing.nights(Specimen.reference(), NIGHTLY[KIND], 2)
+    result = invoke("--kind", KIND, "--method", "oracle", "--nights", 2)
+    assert result.exit_code == 0
+    assert "nothing of this calibration drifts" in result.output
+
+
+@pytest.mark.slow
+def test_a_command_that_is_interrupted_goes_on(root):
+    """Ctrl-C, then SIGKILL, each in a later stage than before; the third process ends with the calibration of an uninterrupted one."""
+    begun: list[int] = []
+    command = [sys.executable, "-m", "neckar", "calibrate", "--chip", "7", "--kind", KIND, "--report", str(root / "r.json")]
+    for number, kill in enumerate((signal.SIGINT, signal.SIGKILL, None)):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        assert process.stderr is not None
+        stages = []
+        for line in process.stderr:
+            if match := re.search(r"stage (\d+) of", line):
+                stages.append(int(match[1]))
+                if kill is not None and len(stages) == 2:
+                    process.send_signal(kill)
+                    break
+        said = process.stderr.read()
+        process.wait(timeout=120)
+        if kill == signal.SIGINT:
+            assert process.returncode == 130
+            assert "goes on after the last finished stage" in said
+        begun.append(stages[0])
+        assert number == 0 or begun[-1] > begun[-2]
+    assert process.returncode == 0
+    told = json.loads((root / "r.json").read_text())["calibrations"][0]
+    found = Calibration.loads(Path(told["folder"], f"{KIND}_cocolist.pbin").read_bytes())
+    assert found == calibrate(Specimen.from_seed(7), NIGHTLY[KIND], "measurement")
+    assert told["chip_time_s"] == pytest.approx(sum(stage["chip_time_s"] for stage in told["stages"]), abs=0.03)  # and the last write
 
 
 def test_a_report_into_nowhere_is_refused_before_anything_is_measured(root):

@@ -20,6 +20,7 @@ from neckar.calibration.behaviour import QUANTITIES, applicable, read, trimmed, 
 from neckar.calibration.targets import ChipTarget
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
+from neckar.errors import ConfigurationError
 from neckar.lab import Lab
 
 DRIFTING = ("leak", "reset", "threshold")
@@ -134,8 +135,18 @@ def nights(
         When on each day, h after the night's calibration.
     told : callable, optional
         Told before each night its number from 0 and how many there are.
+
+    Raises
+    ------
+    ConfigurationError
+        If the target has none of the quantities.
     """
     names = [name for name in names if name in applicable(target)]
+    if not names:
+        raise ConfigurationError(
+            f"nights of a {type(target).__name__} were asked for, which has none of the quantities looked at; a drift moves {', '.join(DRIFTING)}. "
+            "Choose another target, or names of quantities that it has."
+        )
     days: list[Night] = []
     first: Calibration | None = None
     for night in range(n):

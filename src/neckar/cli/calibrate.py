@@ -78,7 +78,7 @@ def _run(lab: Lab, kind: Kind, method: How, output: Path | None, report: Path | 
     from neckar.cli import _calibration_report as reports
 
     kinds = list(NIGHTLY) if kind is Kind.all else [kind.value]
-    made, refused = [], []
+    made = []
     for name in kinds:
         one = _made(lab, name, method)
         made.append(one)
@@ -94,13 +94,24 @@ def _run(lab: Lab, kind: Kind, method: How, output: Path | None, report: Path | 
             path = output if len(kinds) == 1 else output.with_stem(f"{output.stem}-{name}")
             draw(lab, one, path)
             typer.echo(f"Picture: {path}")
-        if one.refused is not None:
-            refused.append(one.refused)
     if report is not None:
         write_whole(report, (json.dumps(reports.as_dict(lab, made), indent=1, ensure_ascii=False) + "\n").encode())
-    for error in refused:
-        typer.echo(f"neckar: {error}", err=True)
-    return 2 if refused else 0
+    for one in made:
+        if one.refused is not None:
+            typer.echo(f"neckar: {one.refused}", err=True)
+            _rescue(lab, one)
+    return 2 if any(one.refused is not None for one in made) else 0
+
+
+def _rescue(lab: Lab, made: Made) -> None:
+    """Write a calibration that the cache refused into the working directory."""
+    path = Path(f"{lab.specimen.id}-{made.kind}.pbin").absolute()
+    try:
+        write_whole(path, made.calibration.dumps())
+    except OSError as error:
+        typer.echo(f"neckar: the calibration is lost, because {path} cannot be written either: {error}", err=True)
+    else:
+        typer.echo(f"neckar: the calibration is in {path} instead, which pynn.helper.chip_from_file and calix.load read", err=True)
 
 
 def _made(lab: Lab, kind: str, method: How) -> Made:
@@ -147,7 +158,12 @@ def _aged(lab: Lab, calibration: Calibration) -> Any:
 
 
 def _nights(lab: Lab, calibration: Calibration, method: How, n: int) -> Any:
-    from neckar.calibration.ageing import nights
+    from neckar.calibration.ageing import DRIFTING, nights
+    from neckar.calibration.behaviour import applicable
+
+    if not set(DRIFTING) & set(applicable(calibration.target)):
+        typer.echo("neckar: no nights are simulated, because nothing of this calibration drifts", err=True)
+        return None
 
     def told(night: int, count: int) -> None:
         typer.echo(f"neckar: night {night + 1} of {count}", err=True)

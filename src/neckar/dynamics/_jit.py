@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,8 @@ LOG = logging.getLogger("neckar.engine")
 """Says when a kernel is compiled, which takes seconds and happens once for each kind of circuits."""
 
 FAST = {"contract", "arcp", "nsz"}  # fused multiply-add and reciprocal of loop constants; no reassociation, NaN and infinity stay correct
+
+_setting = threading.Lock()  # numba's directory is one for all threads; two at once would leave kernels in the working directory
 
 BARE: Any = {"_nrt": False}  # kernels borrow their arrays: no counting of references, which would cost more than a row event
 
@@ -70,10 +73,11 @@ def kernel(function: Callable[..., Any], variant: str) -> Any:
     """Compile a kernel with a disk cache, of which `variant` is the key; it releases the GIL, so lanes run in threads."""
     dispatcher: Any = numba.njit(fastmath=FAST, nogil=True, error_model="numpy", boundscheck=False, **BARE)(function)
     config: Any = numba.config
-    previous = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_directory())
-    try:
-        dispatcher._cache = _KernelCache(function, variant)
-    finally:
-        config.CACHE_DIR = previous
+    with _setting:
+        previous = config.CACHE_DIR
+        config.CACHE_DIR = str(cache_directory())
+        try:
+            dispatcher._cache = _KernelCache(function, variant)
+        finally:
+            config.CACHE_DIR = previous
     return dispatcher

@@ -84,12 +84,21 @@ def calibrate(
         cache_paths = _cache.default_paths()
     if type(target) not in OPTIONS:
         return _own(target, chosen, cache_paths, cache_read_only, connection, how)
-    return _finished(_found(target, chosen, cache_paths, cache_read_only, connection, how), connection)
+    found = _found(target, chosen, cache_paths, cache_read_only, connection, how)
+    leave_on_chip(connection, found.fields)
+    return result_of(found)
 
 
 def execute(target: Any, options: Any, connection: Any, method: str | None = None) -> Any:
     """Return the result of a calibration of a whole chip, without a cache; errors as of :func:`calibrate`."""
-    return _finished(_made(target, _options_of(target, options), connection, _method(method), keeps=False), connection)
+    return result_of(found_without_cache(target, options, connection, method))
+
+
+def found_without_cache(target: Any, options: Any, connection: Any, method: str | None = None) -> Calibration:
+    """Return what :func:`execute` finds, as Neckar's data; the chip of the connection is left with it."""
+    found = _made(target, _options_of(target, options), connection, _method(method), keeps=False)
+    leave_on_chip(connection, found.fields)
+    return found
 
 
 def _found(target: Any, options: Any, paths: Sequence[Path], read_only: bool, connection: Any, method: str) -> Calibration:
@@ -142,11 +151,6 @@ def _check_for_a_chip(connection: Any) -> None:
     mock = choice() == "zeromock" if connection is None else not isinstance(connection, Lab) and handle_of(connection).zero_mock
     if mock:
         raise NoChipError("a calibration of a connection without a chip (zero mock) was asked for; allowed are chips. Remove HXCOMM_ENABLE_ZERO_MOCK.")
-
-
-def _finished(found: Calibration, connection: Any) -> Any:
-    leave_on_chip(connection, found.fields)
-    return result_of(found)
 
 
 def _own(target: Any, options: Any, paths: Sequence[Path], read_only: bool, connection: Any, method: str) -> Any:

@@ -2,6 +2,7 @@
 
 import measures
 import pytest
+from test_notebook_calibration import equal_rates, potential_lines
 from test_notebook_dynamic_range import dynamic_range
 from test_notebook_lif_parameters import leak_conductance, leak_sweep
 from test_notebook_multicompartment import chain
@@ -12,7 +13,10 @@ from test_notebook_superspike import training
 import neckar
 
 CHIPS = range(1, 6)
-EXPERIMENTS = (silent_neuron, leak_over_threshold, fixed_pattern, stimulation, leak_sweep, leak_conductance, training, chain, dynamic_range, painting)
+EXPERIMENTS = (
+    *(silent_neuron, leak_over_threshold, fixed_pattern, stimulation, leak_sweep, leak_conductance, training, chain, dynamic_range, painting),
+    *(potential_lines, equal_rates),
+)
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ import neckar
 import pyccalix
 from calix import constants
 from calix.common import base, cadc
+from calix.scripts import calix_generate_default_calibration, calix_generate_weekly_calibration
 from calix.spiking import correlation, neuron, refractory_period
 from dlens_vx_v3 import hal, halco, hxcomm, lola, sta
 from dlens_vx_v3._container import config_of
@@ -307,6 +308,15 @@ def test_scripts_that_stay_as_they_are_calibrate_with_the_environment_variable(o
         assert len({repr(result.to_chip()._config.delta_from(ChipConfig())["leak_v_leak"].tolist()) for result in results}) == 1
         assert isinstance(calix.hagen.calibrate_for_synin_integration(stateful), calix.hagen.HagenSyninCalibResult)
         assert isinstance(calix.spiking.calibrate(stateful), calix.spiking.SpikingCalibResult)
+
+
+def test_upstreams_scripts_write_the_files_of_every_kind(oracle, tmp_path):
+    with neckar.Lab(chip=3):
+        calix_generate_default_calibration.run_and_save_all(tmp_path)
+        calix_generate_weekly_calibration.run_and_save_all(tmp_path)
+        assert sorted(file.name for file in tmp_path.iterdir()) == sorted(store.FILES)
+        for kind in NIGHTLY:
+            assert calix.load(tmp_path / f"{kind}_cocolist.pbin").provenance["chip"] == "chip-3"
 
 
 def test_targets_that_make_no_sense_are_refused(oracle):

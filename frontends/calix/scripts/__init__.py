@@ -1,0 +1,1 @@
+"""Upstream's scripts that calibrate a chip and save the result."""

@@ -1,0 +1,30 @@
+"""The calibration of every week: correlation sensors, measured on the chip of a connection and saved in all formats."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from calix._connection import StatefulConnection
+from calix.scripts.calix_generate_default_calibration import RecorderAndDumper
+from dlens_vx_v3.hxcomm import ManagedConnection
+
+
+class CorrelationCalib(RecorderAndDumper):
+    """Spiking networks with correlation sensors."""
+
+    kind = "correlation"
+
+
+def run_and_save_all(deployment_folder: Path) -> None:
+    """Calibrate the chip of a new connection and save the result in a folder."""
+    with ManagedConnection() as connection:
+        CorrelationCalib().record_and_dump(StatefulConnection(connection), deployment_folder)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("deployment_folder", type=Path, help="folder for the files; made if it does not exist")
+    folder = parser.parse_args().deployment_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    run_and_save_all(folder)

@@ -82,7 +82,7 @@ BANDS = {
     "dynamic range: R2 of the excitatory line": Band(0.99, 1, "S04"),
     "dynamic range: inhibitory drop at 288 over drop at 96": Band(1.5, 2.6, "S04"),
     "dynamic range: excitatory sd across neurons [LSB]": Band(4, 12, "S04; open, see the ledger: spread of PSPs after calibration", decides=False),
-    "dynamic range: inhibitory sd across neurons [LSB]": Band(4, 12, "S04; open, see the ledger: spread of PSPs after calibration", decides=False),
+    "dynamic range: inhibitory sd across neurons [LSB]": Band(4, 12, "S04", others=(2, 24)),
     "adaptation: overshoot [LSB]": Band(117, 143, "A14, median of neurons", decides=False),
     "adaptation: steady level [LSB]": Band(85.5, 104.5, "A14, median of neurons", decides=False),
     "adaptation: overshoot over steady level": Band(1.1, 2, "S03, shape; figure 1.37"),

@@ -34,7 +34,7 @@ MICRO = 1e-6
 C = 2.3e-12
 NONE = np.zeros(0, np.int64)
 NOBODY = Relays(NONE, NONE, np.zeros((2, 0), np.bool_), np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.bool_), NONE, NONE)
-SCALARS = {"v_sat", "v_floor", "v_width", "v_supply", "saturating"}
+SCALARS = {"v_sat", "v_width", "v_supply", "saturating"}
 
 
 def circuits(n: int, **changes) -> CircuitParameters:

@@ -29,7 +29,7 @@ def circuits(**changes) -> CircuitParameters:
         "gm_exc": C / tau, "gm_inh": C / tau, "v_exp": 0.7, "delta_exp": 0.02, "w_rest": 0.6, "v_adapt": 0.5,
         "tau_exc": tau, "tau_inh": tau, "tau_adapt": 100 * MICRO, "v_sat": 0.9, "v_floor": 0.128, "v_width": 0.037, "v_supply": 1.2, "saturating": False,
     }  # fmt: skip
-    scalars = {"v_sat", "v_floor", "v_width", "v_supply", "saturating"}
+    scalars = {"v_sat", "v_width", "v_supply", "saturating"}
     values |= changes
     return CircuitParameters(**{name: value if name in scalars else np.broadcast_to(value, N).copy() for name, value in values.items()})
 

@@ -41,7 +41,7 @@ class Rk4Circuit:
         p, q, c = self.p, self.parameters, self.c
         v, w, s_e, s_i = y
         g, e = (p["g_reset"], p["e_reset"]) if reset else (p["g_leak"], p["e_leak"])
-        gate = 1.0 - math.exp(-max(v - q.v_floor, 0.0) / q.v_width) if q.saturating else 1.0
+        gate = 1.0 - math.exp(-max(v - p["v_floor"], 0.0) / q.v_width) if q.saturating else 1.0
         amplifier = g * q.v_sat * math.tanh((e - v) / q.v_sat) if q.saturating else g * (e - v)
         gain_e, gain_i = (max(1.0 + p[f"coba_{sign}"] * (p[f"e_coba_{sign}"] - v), 0.0) for sign in ("exc", "inh"))
         inputs = p["gm_exc"] * gain_e * s_e - p["gm_inh"] * gain_i * s_i * gate

@@ -68,6 +68,7 @@ MOVES = {
     "reset_time": {"g_reset"},
     "offset_current": {"i_source"},
     "intrinsic_capacitance": {"capacitance"},
+    "inhibition_floor": {"v_floor"},
     "adaptation_time": {"tau_adapt"},
     "adaptation_jump": {"b_adapt"},
     "adaptation_conductance": {"g_adapt"},

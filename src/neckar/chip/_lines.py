@@ -137,7 +137,7 @@ def circuit_factors(specimen: Specimen, mismatch: bool) -> Mapping[str, Values]:
 _QUANTITIES = (
     *("intrinsic_capacitance", "leak_time", "reset_time", "offset_current", "adaptation_time", "adaptation_jump", "adaptation_conductance"),
     *(f"synaptic_{quantity}_{sign}" for quantity in ("time", "gm", "shift") for sign in ("exc", "inh")),
-    *("coba_slope_exc", "coba_slope_inh", "compartment_time"),
+    *("coba_slope_exc", "coba_slope_inh", "compartment_time", "inhibition_floor"),
 )
 
 

@@ -73,6 +73,7 @@ _LENGTHS = {**AXES, "direction": 2}
 _SYNAPTIC = {f"synaptic_{row}_{sign}": f"synaptic_{row}" for row in ("time", "gm", "shift") for sign in ("exc", "inh")}
 _CIRCUIT_ROWS = {
     **{row: row for row in ("leak_offset", "reset_offset", "threshold_offset", "leak_time", "reset_time", "offset_current", "intrinsic_capacitance")},
+    "inhibition_floor": "inhibition_floor",
     **dict.fromkeys(("exponential_offset", "adaptation_ref_offset", "adaptation_leak_offset", "coba_offset_exc", "coba_offset_inh"), "leak_offset"),
     **{row: row for row in ("adaptation_time", "adaptation_jump", "adaptation_conductance", "compartment_time")},
     **_SYNAPTIC,

@@ -183,7 +183,7 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
         **_adaptation(codes, factors, lines),
         noise=np.full(len(codes.circuits), facts.MEMBRANE_NOISE.value if effects.noise else 0.0),
         v_sat=facts.OTA_SATURATION.value,
-        v_floor=facts.INHIBITION_FLOOR.value,
+        v_floor=np.maximum(facts.INHIBITION_FLOOR.value + facts.MADC_STEP.value * factors["inhibition_floor"], 0.0),
         v_width=facts.INHIBITION_WIDTH.value,
         v_supply=facts.SUPPLY.value,
         saturating=effects.saturation,

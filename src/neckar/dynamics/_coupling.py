@@ -202,7 +202,7 @@ def _gather(features: Features) -> Kernel:
         exc = inh = exc_lost = inh_lost = exc_now = inh_now = exc_slope = inh_slope = ZERO
         left, stops, several = F(1e30), False, N.q[COMPARATORS, j] > ONE
         chosen, threshold = -1, F(np.inf)
-        seen = min(v, min(lowest, N.constants[3]))
+        seen = min(v, min(lowest, N.constants[2]))
         for m in range(N.ptr[j], N.ptr[j + 1]):
             r = N.s[REFRACTORY, m]
             rest = r - N.p[T_HOLDOFF, m] + lag  # local time left in its reset phase
@@ -295,7 +295,7 @@ def _scatter(features: Features) -> Kernel:
         """Carry the members of node `j` over its step, which began `since` us after the lanes' step."""
         B = N.block
         chosen = N.chosen[j] if N.flags[j] else -1
-        seen = min(HALF * (N.q[V_START, j] + B[L.V * STRIDE + j]), min(N.q[LOWEST, j], N.constants[3]))
+        seen = min(HALF * (N.q[V_START, j] + B[L.V * STRIDE + j]), min(N.q[LOWEST, j], N.constants[2]))
         for m in range(N.ptr[j], N.ptr[j + 1]):
             N.s[S_EXC, m] -= N.s[S_EXC, m] * N.p[Q_EXC, m]
             N.s[S_INH, m] -= N.s[S_INH, m] * N.p[Q_INH, m]

@@ -53,9 +53,10 @@ X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_GUESS, X_
     A_ADAPT,
     V_ADAPT,  # V
     B_ADAPT,  # V
-) = range(21, 41)
+    V_FLOOR,  # V, of inhibition
+) = range(21, 42)
 # ... and functions of the circuit and the step (:mod:`neckar.dynamics._propagators`).
-GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(41, 47)  # Q = 1 - exp(-h / tau)
+GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(42, 48)  # Q = 1 - exp(-h / tau)
 
 # Of conductance-based inputs only; the step of current-based circuits touches none of these rows. In theirs, `GM` follows the membrane.
 (
@@ -69,8 +70,8 @@ GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(41, 47)  # Q = 1 - exp
     REST_INH,
     X_TOTAL,  # passed on within a step
     X_INHIBITION,
-) = range(47, 57)
-N_ROWS = 57
+) = range(48, 58)
+N_ROWS = 58
 
 
 def aligned(n: int, dtype: Any = np.float32) -> NDArray[Any]:

@@ -84,8 +84,10 @@ class CircuitParameters:
         White current noise on the membrane, A sqrt(s): in a time t it adds charge of standard deviation ``noise * sqrt(t)``.
     v_sat : float
         Saturation voltage of the leak and reset amplifier, V.
-    v_floor, v_width : float
-        Floor of inhibition and its width, V.
+    v_floor : ndarray
+        Floor of inhibition, V.
+    v_width : float
+        Width over which inhibition vanishes towards its floor, V.
     v_supply : float
         The membrane stays between 0 and this voltage, V.
     saturating : bool
@@ -133,8 +135,8 @@ class CircuitParameters:
     tau_inh: Values
     tau_adapt: Values
     noise: Values
+    v_floor: Values
     v_sat: float
-    v_floor: float
     v_width: float
     v_supply: float
     saturating: bool
@@ -176,7 +178,7 @@ class CircuitParameters:
     __hash__ = None  # type: ignore[assignment]  # compares arrays
 
 
-_SCALARS = frozenset({"v_sat", "v_floor", "v_width", "v_supply", "saturating"})
+_SCALARS = frozenset({"v_sat", "v_width", "v_supply", "saturating"})
 _ARRAYS = tuple(field.name for field in fields(CircuitParameters) if field.name not in _SCALARS)
 
 

@@ -17,9 +17,9 @@ Values = NDArray[np.float64]
 
 
 def constants(parameters: CircuitParameters) -> NDArray[np.float32]:
-    """Return saturation voltage, floor and width of inhibition, supply (V), float32."""
+    """Return saturation voltage, width of inhibition's floor, supply (V), float32."""
     p = parameters
-    return np.array([p.v_sat, p.v_floor, p.v_width, p.v_supply], np.float32)
+    return np.array([p.v_sat, p.v_width, p.v_supply], np.float32)
 
 
 def _mean_drive(k: Values, rate: Values, h: float) -> Values:
@@ -74,6 +74,7 @@ def lane_rows(parameters: CircuitParameters, step_ticks: float) -> NDArray[np.fl
         L.A_ADAPT: p.a_adapt,
         L.V_ADAPT: p.v_adapt,
         L.B_ADAPT: p.b_adapt,
+        L.V_FLOOR: p.v_floor,
         L.GM_EXC: gm_exc,
         L.GM_INH: gm_inh,
         L.Q_EXC: -np.expm1(-rate_e * h),

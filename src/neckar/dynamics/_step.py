@@ -99,7 +99,7 @@ def _bend(saturating: bool, exponential: bool, conductance: bool) -> Kernel:
     @kernel_part
     def bend(B, n, constants):  # type: ignore[no-untyped-def]
         """Second pass: what is not linear, and the adaptation."""
-        v_sat, v_floor, v_width, v_supply = constants[0], constants[1], constants[2], constants[3]
+        v_sat, v_width, v_supply = constants[0], constants[1], constants[2]
         for j in range(n):
             v, v_e, k = B[L.V * STRIDE + j], B[L.X_END * STRIDE + j], EIGHT * B[L.X_RATE * STRIDE + j]
             phi, e = B[L.X_SHARE * STRIDE + j], B[L.X_POTENTIAL * STRIDE + j]
@@ -107,6 +107,7 @@ def _bend(saturating: bool, exponential: bool, conductance: bool) -> Kernel:
             middle = HALF * (v + v_e + phi * before)
             bent = lifted = ZERO
             if saturating:
+                v_floor = B[L.V_FLOOR * STRIDE + j]
                 open_ = gate(middle, v_floor, v_width)
                 if conductance:
                     gained = gain(middle, B[L.COBA_INH * STRIDE + j], B[L.E_COBA_INH * STRIDE + j])
@@ -151,7 +152,7 @@ def _shoot() -> Kernel:
         """Third pass: a second look at the exponential; the first lags behind a steep upstroke. (A pass of its own: one exponential after another stalls.)"""
         for j in range(n):
             i_t, v_t, sharpness, theta = B[L.I_EXP * STRIDE + j], B[L.V_EXP * STRIDE + j], B[L.SHARPNESS * STRIDE + j], B[L.V_THRESHOLD * STRIDE + j]
-            up = B[L.X_OPEN * STRIDE + j] * expo(min(B[L.X_GUESS * STRIDE + j], min(theta, constants[3])), i_t, v_t, sharpness)
+            up = B[L.X_OPEN * STRIDE + j] * expo(min(B[L.X_GUESS * STRIDE + j], min(theta, constants[2])), i_t, v_t, sharpness)
             B[L.X_END * STRIDE + j] += B[L.X_SHARE * STRIDE + j] * up
             B[L.BENT * STRIDE + j] += up
 
@@ -171,7 +172,7 @@ def _cross(saturating: bool, exponential: bool, noisy: bool, conductance: bool) 
             if noisy:
                 v_e += normal(scramble(noise_key[j], salt)) * B[L.NOISE_STEP * STRIDE + j]
             if saturating:
-                v_e = min(max(v_e, ZERO), constants[3])
+                v_e = min(max(v_e, ZERO), constants[2])
             armed = select(v < theta, ONE, armed)
             rise = ONE / max(v_e - v, TINY)
             chord = min(max((theta - v) * rise, ZERO), ONE)

@@ -304,7 +304,7 @@ def _parameters(kind: Kind, effects: EffectSet, scatter: float, rng: np.random.G
         tau_adapt=spread(100e-6),
         noise=same(2e-3) * capacitance * np.sqrt(2.0 / tau_membrane) if effects == "default" else same(0.0),
         v_sat=0.9,
-        v_floor=0.128,
+        v_floor=same(0.128),
         v_width=0.037,
         v_supply=1.2,
         saturating=effects == "default",

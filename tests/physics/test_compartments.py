@@ -105,6 +105,27 @@ def test_adaptation_of_each_circuit_acts_on_the_joined_membrane():
     np.testing.assert_allclose(found, right, atol=5e-5)
 
 
+@pytest.mark.parametrize("sink", [0.0, 2e-8])
+@pytest.mark.parametrize("coba", [0.0, -1.5])
+def test_inhibition_of_joined_membranes_ends_at_the_floor_of_each_circuit(sink, coba):
+    """Three circuits at 2 us pull a membrane towards floors of 90, 130 and 170 mV, with unequal strength and at unequal times."""
+    p = circuits(
+        3, g_leak=C / (30 * MICRO), e_leak=0.4, saturating=True, v_floor=[0.09, 0.13, 0.17], gm_inh=C / (10 * MICRO) * np.array([1.0, 0.6, 2.0]),
+        i_sink=[sink, 0.0, sink], coba_inh=coba, e_coba_inh=0.4,
+    )  # fmt: skip
+    weights = np.zeros((4, 3))
+    weights[[1, 2, 3], [0, 1, 2]] = 0.25
+    receptor = np.array([1, 2, 2, 2], np.uint8)
+    volleys = at(*((tick, row) for row, first in ((1, 2), (2, 12), (3, 30)) for tick in range(first * US, (first + 8) * US, US)))
+    samples = np.arange(0, 60 * US, 50)
+    found = engine(p, joined([0, 1, 2]), 60 * US, samples, volleys, weights, receptor, v=0.4, step=50).membranes[0]
+    right = reference(p, joined([0, 1, 2]), samples, volleys, weights, receptor, 0.4)[1][0]
+    assert right.min() < 0.2
+    np.testing.assert_allclose(found, right, atol=1e-3)
+    one = engine(replace(p, v_floor=np.full(3, 0.13)), joined([0, 1, 2]), 60 * US, samples, volleys, weights, receptor, v=0.4, step=50).membranes[0]
+    assert np.abs(one - right).max() > 5e-3  # the floors matter
+
+
 def test_exponential_currents_of_joined_membranes_add():
     """Two alike at a potential are one that sets in earlier by the slope times ln 2."""
     samples = np.arange(0, 40 * US, 50)
@@ -241,6 +262,7 @@ def draw(kind: str) -> tuple[CircuitParameters, Membranes, np.ndarray]:
         v_threshold=np.where(np.isin(np.arange(N), [group[0] for group in groups]), between(0.5, 0.6), np.inf), t_reset=between(1.1e-6, 3e-6),
         t_holdoff=between(0.0, 1e-6) * (rng.random(N) < 0.5), gm_exc=c / tau * between(0.2, 2.0), gm_inh=c / tau * between(0.2, 2.0),
         pause=rng.random(N) < 0.5, tau_exc=between(3e-6, 20e-6), tau_inh=between(3e-6, 20e-6), saturating=True,
+        v_floor=np.random.default_rng(11).uniform(0.108, 0.148, N),
     )  # fmt: skip
     if kind == "everything":
         p = replace(

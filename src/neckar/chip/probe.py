@@ -57,7 +57,7 @@ def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: NDArr
         return values[i][:, np.newaxis]
 
     def gate() -> NDArray[np.float64] | float:
-        return eq.inhibition_gate(v, p.v_floor, p.v_width) if p.saturating else 1.0
+        return eq.inhibition_gate(v, of(p.v_floor), p.v_width) if p.saturating else 1.0
 
     def gain(sign: str) -> NDArray[np.float64]:
         return eq.conductance_gain(v, of(getattr(p, f"coba_{sign}")), of(getattr(p, f"e_coba_{sign}")))

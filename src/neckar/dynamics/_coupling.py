@@ -5,6 +5,9 @@ circuits of a lane (:mod:`neckar.dynamics._step`). Before each step the node gat
 one, the leaks add, a member in its reset phase pulls with its reset amplifier, synaptic and adaptation currents come in with each member's own
 transconductance and decay. The comparator in charge is the lowest one of a member that may fire. After the step the members get the membrane back.
 
+Inhibition belongs to each circuit's own amplifier, so each part of it vanishes at the floor of its circuit. The sum of the currents ``I_m`` whose floors
+``f_m`` lie below the membrane is one current with the floor ``w ln(sum I_m exp(f_m / w) / sum I_m)``, which the node takes for the step.
+
 Conductances between nodes enter twice. The current that they carry at the start of a step is a constant current during it, so equilibria are exact. What a
 node then moves is passed through the mean propagator of the network over the step, so the move spreads, and crossings are found after that. Both together
 are exact for constant slopes and of second order for others (an exponential Rosenbrock method), stable for conductances of any size, and conserve charge.
@@ -12,12 +15,14 @@ Where a network is fast or a connected circuit is reset, nodes take several step
 
 The lanes carry the members too: their synaptic lines, and the kicks that events leave. Their membranes and comparators are overruled by the node.
 
-Approximations: by how much amplifiers at different potentials saturate differently is taken at an extrapolated potential; while a member is reset, the
-exponential currents of its whole membrane rest; the adaptation of a member acts with its value at the middle of the step, from its slope at the start.
+Approximations: by how much amplifiers at different potentials saturate differently, and which floors lie below the membrane, is taken at an extrapolated
+potential; while a member is reset, the exponential currents of its whole membrane rest; the adaptation of a member acts with its value at the middle of the
+step, from its slope at the start.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
@@ -77,14 +82,16 @@ NOT_FIRED = F(-1e9)  # us
     RATE_EXC,  # 1/(8 us)
     RATE_INH,
     RATE_ADAPT,
-) = range(30)
-N_P = 30
+    FLOOR,  # V
+    CLOSES,  # its part of a sum that vanishes at the floor of the first member, relative to that one's
+) = range(32)
+N_P = 32
 # ... its state during a step of the lanes (rows of Nodes.s) ...
 S_EXC, S_INH, W, REFRACTORY, ARMED, FIRED = range(6)  # FIRED: us from the step's start on; a node that lags may fire a little before
 N_S = 6
 # ... and numbers of a node (rows of Nodes.q).
-V_EXP, SHARPNESS, LOWEST, COMPARATORS, V_START, COUPLED = range(6)
-N_Q = 6
+V_EXP, SHARPNESS, LOWEST, COMPARATORS, V_START, COUPLED, FIRST_FLOOR = range(7)
+N_Q = 7
 
 
 class Nodes(NamedTuple):
@@ -198,7 +205,7 @@ def _gather(features: Features) -> Kernel:
         B = N.block
         v, lag, lowest = B[L.V * STRIDE + j], B[L.LAG * STRIDE + j], N.q[LOWEST, j]
         v_sat, ahead = N.constants[0], v + HALF * (v - N.q[V_START, j])  # the middle of the step, if it goes on as the last one
-        k = ke = offset = sink = up = ZERO
+        k = ke = offset = sink = up = lowers = closes = ZERO
         exc = inh = exc_lost = inh_lost = exc_now = inh_now = exc_slope = inh_slope = ZERO
         left, stops, several = F(1e30), False, N.q[COMPARATORS, j] > ONE
         chosen, threshold = -1, F(np.inf)
@@ -217,9 +224,17 @@ def _gather(features: Features) -> Kernel:
             if saturating:
                 offset += ota(ahead, e_m, k_m, v_sat)
             offset += N.p[OFFSET, m]
-            sink += N.p[SINK, m]
             d_e = N.p[GM_EXC, m] * N.s[S_EXC, m] if heard else ZERO
             d_i = N.p[GM_INH, m] * N.s[S_INH, m] if heard else ZERO
+            drawn = N.p[SINK, m]
+            if saturating:
+                if ahead <= N.p[FLOOR, m]:
+                    offset += drawn
+                    d_i = drawn = ZERO
+                below = d_i * gain_of(v, N.p[COBA_INH, m], N.p[E_COBA_INH, m]) + drawn if conductance else d_i + drawn
+                lowers += below
+                closes += below * N.p[CLOSES, m]
+            sink += drawn
             exc_lost += d_e * N.p[Q_EXC, m]
             inh_lost += d_i * N.p[Q_INH, m]
             if conductance:
@@ -255,6 +270,8 @@ def _gather(features: Features) -> Kernel:
             offset -= ota(ahead, potential, k, v_sat)
         else:
             potential += offset * inverse
+        if saturating:
+            B[L.V_FLOOR * STRIDE + j] = N.q[FIRST_FLOOR, j] + (N.constants[1] * F(math.log(closes / lowers)) if lowers > ZERO else ZERO)
         r = N.s[REFRACTORY, chosen] if chosen >= 0 else h + h
         B[L.K_LEAK * STRIDE + j] = B[L.K_RESET * STRIDE + j] = EIGHTH * k
         B[L.E_LEAK * STRIDE + j] = B[L.E_RESET * STRIDE + j] = potential
@@ -569,10 +586,12 @@ def _numbers(
         RATE_EXC: rate_e / 8,
         RATE_INH: rate_i / 8,
         RATE_ADAPT: rate_w / 8,
+        FLOOR: own.v_floor,
+        CLOSES: np.exp((own.v_floor - np.repeat(own.v_floor[ptr[:-1]], np.diff(ptr))) / own.v_width),
     }
     first = whole.take(ptr[:-1])
     node = np.zeros((N_Q, len(ptr) - 1))
-    node[V_EXP], node[SHARPNESS] = first.v_exp, 1.0 / first.delta_exp
+    node[V_EXP], node[SHARPNESS], node[FIRST_FLOOR] = first.v_exp, 1.0 / first.delta_exp, first.v_floor
     node[LOWEST] = np.minimum.reduceat(own.v_threshold, ptr[:-1])
     node[COMPARATORS] = np.add.reduceat(np.isfinite(own.v_threshold).astype(np.float64), ptr[:-1])
     return np.stack([rows[row] for row in range(N_P)]).astype(np.float32), node.astype(np.float32)

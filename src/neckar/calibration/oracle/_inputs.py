@@ -2,8 +2,8 @@
 
 Order and rules are upstream's (calix ``spiking/neuron_calib_parts.py``, ``hagen/neuron_synin.py``, ``common/synapse.py``): time constants; all quadrants as
 strong as the weakest; every excitatory input as strong as the median circuit's at the wanted bias and every inhibitory one as strong as these; no current at
-rest. Upstream compares strengths on eight rows of synapses; here each column counts with the mean of all its rows, because the drivers of eight rows would
-make one hemisphere stronger than the other by chance.
+rest. Strength is what upstream measures, the step of a slow membrane: charge over capacitance. Upstream compares it on eight rows of synapses; here each column
+counts with the mean of all its rows, because the drivers of eight rows would make one hemisphere stronger than the other by chance.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def equal_quadrants(oracle: Oracle, bias: int) -> None:
 
 
 def strengths(oracle: Oracle, gm: NDArray[np.float64], *, matched: bool, room: tuple[float, float] = (1.8, 100.0)) -> None:
-    """Search the biases of the amplifiers for equal charge per event.
+    """Search the biases of the amplifiers for equal steps of the membranes per event.
 
     Parameters
     ----------
@@ -82,15 +82,15 @@ def strengths(oracle: Oracle, gm: NDArray[np.float64], *, matched: bool, room: t
     room : (float, float)
         Biases are searched up to this factor times `gm` plus this summand, as upstream does.
     """
-    kick = column_kicks(oracle)
+    step = column_kicks(oracle) / oracle.physics().capacitance
     wanted = 0.0
     for kind, (sign, k) in KINDS.items():
         bias = float(gm[min(k, len(gm) - 1)])
-        median = np.median(getattr(oracle.physics(**{f"{kind}_input_i_bias_gm": round(bias)}), f"gm_{sign}") * kick)
+        median = np.median(getattr(oracle.physics(**{f"{kind}_input_i_bias_gm": round(bias)}), f"gm_{sign}") * step)
         wanted = wanted if matched and k else float(median)
         missed = wanted * np.exp(oracle.spread(f"synaptic_gm {sign}", facts.CALIBRATION_SPREAD["synaptic_gm"].value))
         high = min(round(room[0] * bias + room[1]), CAPMEM_MAX)
-        oracle.search(f"{kind}_input_i_bias_gm", lambda p, gm=f"gm_{sign}": getattr(p, gm) * kick, wanted, aim=missed, high=high)  # type: ignore[misc]
+        oracle.search(f"{kind}_input_i_bias_gm", lambda p, gm=f"gm_{sign}": getattr(p, gm) * step, wanted, aim=missed, high=high)  # type: ignore[misc]
 
 
 def references(oracle: Oracle) -> None:

@@ -73,7 +73,8 @@ def draw(features: set[str], saturating: bool, rng: np.random.Generator) -> Circ
         i_exp=c * between(0.5e3, 1e4) * ("exponential" in features), v_exp=between(0.5, 0.7), delta_exp=between(0.02, 0.03),
         g_adapt=c / tau * between(0.0, 1.0) * ("adaptation" in features), w_rest=between(0.4, 0.6), a_adapt=between(-0.5, 1.5),
         v_adapt=between(0.3, 0.6), b_adapt=between(0.0, 0.05), tau_adapt=between(20e-6, 200e-6), tau_exc=between(3e-6, 20e-6), tau_inh=between(3e-6, 20e-6),
-        noise=np.zeros(N), **conductances(), v_sat=0.9, v_floor=np.random.default_rng(11).uniform(0.108, 0.148, N), v_width=0.037, v_supply=1.2, saturating=saturating,
+        noise=np.zeros(N), **conductances(), v_floor=np.random.default_rng(11).uniform(0.108, 0.148, N),
+        v_sat=0.9, v_width=0.037, v_supply=1.2, saturating=saturating,
     )  # fmt: skip
 
 

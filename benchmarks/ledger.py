@@ -4,7 +4,7 @@
     python benchmarks/ledger.py --write         store numbers (benchmarks/ledger.json) and page (docs/reference/prediction_ledger.md)
     python benchmarks/ledger.py --chips 100     fewer chips
 
-`make ledger` does the second, in about two minutes on two cores. Chips are the seeds 1, 2, ...; the reference chip is none of them. Every value gets the
+`make ledger` does the second, in about four minutes on two cores. Chips are the seeds 1, 2, ...; the reference chip is none of them. Every value gets the
 reading error of its row, drawn by row and seed, so the result is the same for any number of processes.
 """
 
@@ -167,10 +167,9 @@ _BOTTOM = """
 ## How it is measured
 
 Levels at rest, references and linear time constants are read off the transfer of codes, because a run gives exactly these; periods, post-synaptic
-potentials, decays and the adaptation come from running programs. Rows that start from a calibration use the codes that the inverted transfer lines give
-on each circuit, plus the spread that upstream's tests tolerate after a calibration: potentials 20 to 35 % of the spread before it, membrane time
-constants 45 %, synaptic ones 20 %, strength of the inputs 8 %. `benchmarks/ledger_experiments.py` holds the experiments,
-`benchmarks/ledger_calibration.py` the inversion, `benchmarks/ledger_observations.csv` the published numbers.
+potentials, decays and the adaptation come from running programs. Rows that start from a calibration use the delivered one, by oracle, with
+the spread that a real calibration leaves (`neckar.calibration.oracle`). `benchmarks/ledger_experiments.py` holds the experiments,
+`benchmarks/ledger_observations.csv` the published numbers.
 """
 
 

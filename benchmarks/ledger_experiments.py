@@ -11,18 +11,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from ledger_calibration import FLOATS, cadc_to_volt, calibrated, codes, converter, whole
 from numpy.typing import NDArray
 
 import neckar
+from neckar.calibration import NIGHTLY, ChipTarget, PotentialTarget, oracle
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import MadcTransfer, madc_to_volt, physical, potentials
+from neckar.facts import CAPMEM_MAX, registers
 from neckar.facts import brainscales2 as facts
 from neckar.facts.labels import LABEL_CHANNEL_SHIFT, LABEL_SELECT_SHIFT
 from neckar.program import TICKS_PER_US, CadcRecord, Events, MadcChannel, Probe, Program, Record, Recording, Snippet, TimedWrite
 
+FLOATS = NDArray[np.float64]
+TABLE = registers("brainscales2")
 TEN = tuple(range(10))
 MANY = tuple(range(0, 512, 16))
 INTERVAL = 50  # ticks between samples of a probe, 0.1 us
@@ -50,8 +53,24 @@ ADAPTIVE: dict[str, Any] = {  # ts_08, sub-threshold
     "adaptation_i_bias_a": 10,
     "constant_current_i_offset": 300,
 }
+TARGETS: dict[str, ChipTarget] = {**NIGHTLY, "half below": PotentialTarget(leak=79.5, threshold=124.5)}  # the last as read in ts_12
 FIGURE_REST_LSB = 325  # level at rest in the figure of ts_08
 RATE_LEVELS_LSB = (349, 200)  # leak and reset in fp_calibration: its own lines at its codes 670 and 511
+
+
+def cadc_to_volt(reading: float) -> float:
+    """Return the potential in V that a calibrated parallel converter reads so."""
+    return facts.CADC_ZERO.value + facts.CADC_STEP.value * reading
+
+
+def codes(field: str, values: FLOATS) -> NDArray[Any]:
+    """Return values as codes of a field: rounded, and clipped to the values of a cell."""
+    return np.clip(np.round(values), 0, CAPMEM_MAX).astype(TABLE[field].dtype)
+
+
+def whole(fields: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return whole register fields: each value broadcast to the shape of its field."""
+    return {name: np.broadcast_to(np.asarray(value, TABLE[name].dtype), TABLE[name].shape) for name, value in fields.items()}
 
 
 class Bench:
@@ -69,6 +88,13 @@ class Bench:
         self.lab = neckar.Lab(chip=self.specimen, effects=self.effects, instruments="open", seed=seed, executor="inline")
         self.madc = MadcTransfer.of(self.specimen, self.effects)
         self.lsb = self.madc.gain / facts.MADC_STEP.value
+        self._calibrated: dict[str, dict[str, NDArray[Any]]] = {}
+
+    def calibrated(self, kind: str) -> dict[str, NDArray[Any]]:
+        """Return whole fields of the chip calibrated by oracle for one of the targets; searched once."""
+        if kind not in self._calibrated:
+            self._calibrated[kind] = dict(oracle.calibrate(self.specimen, self.effects, TARGETS[kind]).fields)
+        return self._calibrated[kind]
 
     def level(self, field: str, code: Any, circuits: Sequence[int]) -> FLOATS:
         """Return the reading of the potentials that a code gives."""
@@ -159,21 +185,20 @@ def _rates(bench: Bench) -> dict[str, float]:
 
 
 def _calibrated_levels(bench: Bench) -> dict[str, float]:
-    def level(field: str, **target: float) -> float:
-        return float(bench.level(field, calibrated(bench.specimen, ROWS, **target)[field][:1], (0,))[0])
+    def level(field: str, kind: str) -> float:
+        return float(bench.level(field, bench.calibrated(kind)[field][:1], (0,))[0])
 
-    rest, threshold = level("leak_v_leak"), level("threshold_v_threshold")
     return {
-        **dict.fromkeys(("V10", "V13", "V14"), rest),
-        "V15": threshold,
-        "V16": level("leak_v_leak", leak=79.5),
-        "V17": level("threshold_v_threshold", threshold=124.5),
+        **dict.fromkeys(("V10", "V13", "V14"), level("leak_v_leak", "spiking")),
+        "V15": level("threshold_v_threshold", "spiking"),
+        "V16": level("leak_v_leak", "half below"),
+        "V17": level("threshold_v_threshold", "half below"),
     }
 
 
 def _boundaries(bench: Bench) -> dict[str, float]:
     """V32, V45, V46: the calibrated neuron at rest and under the strongest constant current, as the calibrated parallel converter reads it, less 128."""
-    fields = {**calibrated(bench.specimen, ROWS), **converter(bench.specimen), "threshold_enable": 0, "constant_current_i_offset": 1000}
+    fields = {**bench.calibrated("spiking"), "threshold_enable": 0, "constant_current_i_offset": 1000}
     deltas = ({}, {"constant_current_enable": 1}, {"constant_current_type": 1})
     times = np.array([t for start in (0, 150, 300) for t in range(start + 110, start + 150, 4)]) * TICKS_PER_US
     seen = bench.run(fields, (150, 150, 150), Record(spikes=(), cadc=(CadcRecord((0,), ticks=times),)), deltas=deltas).cadc[0]
@@ -183,7 +208,7 @@ def _boundaries(bench: Bench) -> dict[str, float]:
 
 def _converters(bench: Bench) -> dict[str, float]:
     """V18: rest and highest reading before one spike of a calibrated neuron that creeps to its threshold, in both converters."""
-    fields = {**calibrated(bench.specimen, ROWS), **converter(bench.specimen), "constant_current_i_offset": 100, "constant_current_enable": 1}
+    fields = {**bench.calibrated("spiking"), "constant_current_i_offset": 100, "constant_current_enable": 1}
     p = physical(bench.specimen, bench.effects, whole(fields), [0])
     reach = cadc_to_volt(135) - float(p.e_leak[0])  # 10 LSB above the threshold
     wanted = float(p.g_leak[0]) * facts.OTA_SATURATION.value * np.tanh(reach / facts.OTA_SATURATION.value) - float(p.i_syn_rest[0])
@@ -243,22 +268,19 @@ def _heights(bench: Bench, fields: dict[str, Any], weights: Sequence[int]) -> FL
 
 
 def _synapses(bench: Bench) -> dict[str, float]:
-    fields = calibrated(bench.specimen, ROWS)
+    fields = bench.calibrated("spiking")
     single = Events.from_lists([[(50 * TICKS_PER_US, _label(0))]] * 4)
-    one = calibrated(bench.specimen, (0,))
-    traces = bench.traces({**one, "threshold_enable": 0, **_synaptic((0,), 63)}, 120, (0,), entries=single)
+    traces = bench.traces({**fields, "threshold_enable": 0, **_synaptic((0,), 63)}, 120, (0,), entries=single)
     total = np.array(WEIGHTS) * len(ROWS)
     slope = total @ _heights(bench, fields, WEIGHTS) / (total @ total)
-    faster = calibrated(bench.specimen, ROWS, reset=80, threshold=150, tau_mem_us=6, tau_syn_us=6, dac=1000)
-    slope_faster = total @ _heights(bench, faster, WEIGHTS) / (total @ total)
+    slope_faster = total @ _heights(bench, bench.calibrated("spiking2"), WEIGHTS) / (total @ total)
     weight = facts.CADC_STEP.value * 45 / np.e * bench.lsb  # height of a software weight of 1, LSB: a threshold 45 CADC LSB above the leak
     return {"V11": float(_height(traces, 50, 100)[0]), "V12": slope.mean(), "V31": weight / slope[0], "V47": weight / slope_faster[0]}
 
 
 def _integrator(bench: Bench) -> dict[str, float]:
     """V35: matrix calibration: gm 450, converters at 1022, 0.32 us with small capacitance, and no leak. The step of one event of weight 63 after a reset."""
-    fields = calibrated(bench.specimen, (0,), leak=120, tau_mem_us=60, tau_syn_us=0.32, small_capacitance=True, gm=450, dac=1022)
-    fields |= whole({"leak_i_bias": 0, "threshold_enable": 0, "reset_enable_multiplication": 1})
+    fields = bench.calibrated("hagen")
     entries = Events.from_lists([[(10 * TICKS_PER_US, _label(0))]] * 8)
     traces = bench.traces({**fields, **_synaptic((0,), 63)}, 25, (0,), entries=entries, neuron_reset=True)
     mean = traces.mean(axis=0)[:, 0]

@@ -451,6 +451,19 @@ def test_registers_of_the_converter_stay_as_they_were_written_last(connection: h
     assert ticket.get() == hal.MADCConfig.read_from(ChipConfig(), halco.MADCConfigOnDLS())  # the defaults of the chip
 
 
+def test_the_block_of_the_boards_voltages_changes_the_register_that_its_channel_changes() -> None:
+    block, channel = lola.DACChannelBlock(), halco.DACChannelOnBoard.mux_dac_25
+    block.set_voltage(channel, 0.5)
+    block.set_voltage(halco.DACChannelOnBoard.v_reset, 1.0)
+    alone = hal.DACChannel(block.value[channel])
+    assert block.codes(halco.DACChannelBlockOnBoard()) == alone.codes(channel) == (("board_external_voltage", (), 819),)
+    config = ChipConfig()
+    block.write_to(config, halco.DACChannelBlockOnBoard())
+    seen = lola.DACChannelBlock.read_from(config, halco.DACChannelBlockOnBoard())
+    assert seen.value[channel] == 819
+    assert seen.value[halco.DACChannelOnBoard.v_reset] == 0  # reaches nothing
+
+
 def external(connection: hxcomm.ConnectionHandle, volt: float) -> np.ndarray:
     """Return what the converter reads at a voltage of the board, as upstream's demonstration measures it."""
     init = sta.SystemInit(connection.get_hwdb_entry()[0])

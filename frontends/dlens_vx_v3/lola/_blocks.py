@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import Any
 
-from dlens_vx_v3._container import Container, stored
+from dlens_vx_v3._container import Container, Index, Place, stored
 from dlens_vx_v3._member import code, switch
 from dlens_vx_v3._part import Many, Part, Sub
 from dlens_vx_v3.hal._board import DACChannel
@@ -54,7 +54,10 @@ from dlens_vx_v3.halco import (
     SynapticInputOnNeuron,
     SynramOnDLS,
     UnusedCapMemCellOnDLS,
+    iter_all,
 )
+from dlens_vx_v3.halco._base import Ranged
+from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError
 
 _stored = partial(stored, __name__)
@@ -283,6 +286,29 @@ class DACChannelBlock(Container, at=DACChannelBlockOnBoard):
     Value = DACChannel.Value
 
     value = code(DACChannel.Value, "", 0, DACChannelOnBoard)
+
+    @classmethod
+    def places(cls, coord: Ranged) -> tuple[Place, ...]:
+        """Return the places of the voltages that reach the chip."""
+        return tuple(place for channel in iter_all(DACChannelOnBoard) for place in DACChannel.places(channel))
+
+    def codes(self, coord: Ranged) -> tuple[tuple[str, Index, Any], ...]:
+        """Return field, index and code of each voltage that reaches the chip."""
+        return tuple(found for channel in iter_all(DACChannelOnBoard) for found in DACChannel(self.value[channel]).codes(channel))
+
+    @classmethod
+    def from_codes(cls, coord: Ranged, values: Any) -> DACChannelBlock:
+        """Return the block with the voltages that reach the chip."""
+        block, left = cls(), list(values)
+        for channel in iter_all(DACChannelOnBoard):
+            if DACChannel.places(channel):
+                block.value[channel] = int(left.pop(0))
+        return block
+
+    @classmethod
+    def read_from(cls, config: ChipConfig, coord: Ranged) -> DACChannelBlock:
+        """Return the block as a configuration has it."""
+        return cls.from_codes(coord, [config[place.field][place.key] for place in cls.places(coord)])
 
     def set_voltage(self, coord: Any, voltage: float) -> None:
         """Set a channel to a voltage in V; it becomes a code of 12 bits, rounded down.

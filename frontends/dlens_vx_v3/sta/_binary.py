@@ -16,7 +16,6 @@ from dlens_vx_v3 import halco, lola
 from dlens_vx_v3._container import Container, chip_of, container_type_of
 from dlens_vx_v3.halco import Coordinate
 from dlens_vx_v3.sta._builders import DumperDone, PlaybackProgramBuilderDumper
-from dlens_vx_v3.sta._registers import codes_of
 from neckar.chip import config_file
 from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError, CorruptFileError
@@ -70,7 +69,7 @@ def to_portablebinary(dump: DumperDone | PlaybackProgramBuilderDumper) -> bytes:
     for coordinate, container in dump.values:
         if isinstance(coordinate, NOT_STORED):
             continue
-        for name, index, codes in codes_of(coordinate, container):
+        for name, index, codes in container.codes(coordinate):
             key = tuple(slice(*part) if isinstance(part, tuple) else part for part in index)
             config[(name, *key)] = codes
             masks.setdefault(name, np.zeros(config[name].shape, bool))[key] = True

@@ -6,7 +6,7 @@ and PyNN's injected configuration and hooks both use it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dlens_vx_v3 import halco, lola
 from dlens_vx_v3._container import Container, Index, Place, container_type_of
-from dlens_vx_v3.halco import Coordinate, DACChannelBlockOnBoard, DACChannelOnBoard
+from dlens_vx_v3.halco import Coordinate
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts.brainscales2 import FPGA_CLOCK_TICKS
 from neckar.program import Recording, TimedRead, TimedWrite
@@ -42,12 +42,6 @@ At = int | Literal["before", "after"]
 
 FPGA_TICKS = FPGA_CLOCK_TICKS
 """Ticks of a Program in one cycle of the FPGA clock."""
-
-EXTERNAL_VOLTAGE = "board_external_voltage"
-"""Register field of the one board voltage that reaches the chip in the twin."""
-
-EXTERNAL_CHANNEL: Coordinate = DACChannelOnBoard.mux_dac_25  # type: ignore[attr-defined]  # names of coordinates are set by a table
-"""The channel of the board's converter that gives it."""
 
 _READ_WHOLE = 16
 
@@ -87,16 +81,6 @@ def check_command(coordinate: Coordinate, container: Any, at: At) -> None:
         raise UnsupportedFeatureError(f"a command goes to {coordinate}, which has no model. {remedy}")
 
 
-def codes_of(coordinate: Coordinate, container: Any) -> Iterator[tuple[str, Index, Any]]:
-    """Yield field, index and codes of everything that a container changes on the chip."""
-    if isinstance(coordinate, DACChannelBlockOnBoard):
-        yield EXTERNAL_VOLTAGE, (), int(container.value[EXTERNAL_CHANNEL])
-    elif coordinate == EXTERNAL_CHANNEL:
-        yield EXTERNAL_VOLTAGE, (), int(container.value)
-    else:
-        yield from container.codes(coordinate)
-
-
 def timed_writes(coordinate: Coordinate, container: Container, at: At) -> list[TimedWrite]:
     """Return the register writes that bring a container to the chip at a tick or in a phase.
 
@@ -106,7 +90,7 @@ def timed_writes(coordinate: Coordinate, container: Container, at: At) -> list[T
         If it would do something on silicon that has no model.
     """
     check_command(coordinate, container, at)
-    return [TimedWrite(at=at, field=field, index=index, value=np.asarray(codes)) for field, index, codes in codes_of(coordinate, container)]
+    return [TimedWrite(at=at, field=field, index=index, value=np.asarray(codes)) for field, index, codes in container.codes(coordinate)]
 
 
 class NeuronResets:

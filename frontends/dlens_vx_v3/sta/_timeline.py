@@ -33,12 +33,13 @@ from dlens_vx_v3.sta._cadc import read_rows, records
 from dlens_vx_v3.sta._commands import Command, Read, Wait, Write
 from dlens_vx_v3.sta._questions import Question, timed_reads
 from dlens_vx_v3.sta._readout import channels_of
-from dlens_vx_v3.sta._registers import EXTERNAL_VOLTAGE, FPGA_TICKS, At, NeuronResets, PendingRead, check_command, codes_of
+from dlens_vx_v3.sta._registers import FPGA_TICKS, At, NeuronResets, PendingRead, check_command
 from neckar.chip.config import ChipConfig
 from neckar.errors import UnsupportedFeatureError
 from neckar.program import Events, MadcChannel, Program, Record, Snippet, TimedWrite
 
-_CONVERTER = (EXTERNAL_VOLTAGE, *(name for name in ChipConfig.default() if name.startswith("madc_")))
+_VOLTAGE = "board_external_voltage"
+_CONVERTER = (_VOLTAGE, *(name for name in ChipConfig.default() if name.startswith("madc_")))
 _CADC_ROWS = (halco.CADCSampleRowOnDLS, halco.CADCSamplesOnDLS)
 _TRIGGER = "correlation_reset"
 _SPIKE_PACKS = (halco.SpikePack1ToChipOnDLS, halco.SpikePack2ToChipOnDLS, halco.SpikePack3ToChipOnDLS)
@@ -201,7 +202,7 @@ class Timeline:
                 self._codes(coordinate, container)
 
     def _codes(self, coordinate: Coordinate, container: Any) -> None:
-        changed = list(codes_of(coordinate, container))
+        changed = list(container.codes(coordinate))
         if changed and self._last_read == (self.begun, self.now):
             self._begin()
             self.now += self._last_read[0]
@@ -220,7 +221,7 @@ class Timeline:
             return
         if self.begun:
             raise UnsupportedFeatureError("a program resets the chip after it waited, read or sent an event; allowed is at its start. Make it two programs.")
-        board = {EXTERNAL_VOLTAGE: self.config[EXTERNAL_VOLTAGE]}
+        board = {_VOLTAGE: self.config[_VOLTAGE]}
         self.config, self.was_reset = ChipConfig(board), True
         self._touched = {name: np.ones(codes.shape, bool) for name, codes in board.items()}
         self.board.reset_chip()

@@ -194,7 +194,8 @@ def test_control_c_ends_the_run(cell: str) -> None:
     assert "too far" not in result.stdout
     assert "was interrupted in cell 2 of 3" in result.stderr
     assert "1 run on virtual chip" in result.stderr.splitlines()[-1]
-    assert (report()["status"], len(report()["cells"])) == ("interrupted", 1)
+    assert (report()["status"], len(report()["cells"])) == ("interrupted", 2)
+    assert [failure["type"] for failure in report()["cells"][1]["failures"] if failure["where"] == "cell"] == ["KeyboardInterrupt"]
 
 
 def test_two_notebooks_after_each_other_share_nothing() -> None:

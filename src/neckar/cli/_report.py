@@ -57,6 +57,11 @@ class Part(NamedTuple):
     failures: tuple[Failure, ...]
     figures: tuple[str, ...]
 
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return any(failure.type == KeyboardInterrupt.__name__ and failure.where != "callback" for failure in self.failures)
+
 
 class Report:
     """Collects the parts and writes them, whole or not at all, after each one.

@@ -141,13 +141,7 @@ def session(folder: Path, figures: Figures) -> Iterator[_Shell]:
 
 
 def run_cell(shell: _Shell, cell: Cell, tally: Tally) -> Part:
-    """Run one cell.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If Ctrl-C was pressed, also inside a callback.
-    """
+    """Run one cell. Ctrl-C, also inside a callback, is a failure of the cell, even of one that may fail."""
     shell.failures.clear()
     shell.figures.place = f"cell{cell.number}"
     figures, runs, start = len(shell.figures.names), tally.runs, time.perf_counter()
@@ -155,12 +149,10 @@ def run_cell(shell: _Shell, cell: Cell, tally: Tally) -> Part:
     result = shell.run_cell(cell.source, store_history=True)
     wall_s = time.perf_counter() - start
     own = result.error_before_exec or result.error_in_exec
-    if isinstance(own, KeyboardInterrupt):
-        raise own
     shown = [*shell.failures]
     if own is not None and all(error is not own for error, _ in shown):
         shown.append((own, f"{type(own).__name__}: {own}"))  # IPython prints errors in the use of its own commands without a traceback
-    failures = () if cell.may_fail else tuple(_failure(error, text, error is own) for error, text in shown)
+    failures = () if cell.may_fail and not isinstance(own, KeyboardInterrupt) else tuple(_failure(error, text, error is own) for error, text in shown)
     return Part(cell.number, cell.title, wall_s, tally.runs - runs, failures, tuple(shell.figures.names[figures:]))
 
 

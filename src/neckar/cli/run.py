@@ -95,16 +95,22 @@ def _run_notebook(file: Path, cells: tuple[Cell, ...], keep_going: bool, report:
                 part = run_cell(shell, cell, report.tally)
                 report.add(part)
                 progress.end(part)
+                if part.was_interrupted:
+                    return _interrupted(file, part.number, len(cells))
                 if part.failures and not keep_going:
                     break
-    except KeyboardInterrupt:
-        typer.echo(f"neckar: {file.name} was interrupted in cell {len(report.parts) + 1} of {len(cells)}", err=True)
-        return INTERRUPTED
+    except KeyboardInterrupt:  # between two cells
+        return _interrupted(file, len(report.parts) + 1, len(cells))
     failures = [(part.number, failure) for part in report.parts for failure in part.failures]
     for number, failure in failures:
         where = f"cell {number}" if failure.where == "cell" else f"a callback of cell {number}"
         typer.echo(f"neckar: {file.name} failed in {where}: {failure.type}: {_first_line(failure.message)}", err=True)
     return int(bool(failures))
+
+
+def _interrupted(file: Path, cell: int, cells: int) -> int:
+    typer.echo(f"neckar: {file.name} was interrupted in cell {cell} of {cells}", err=True)
+    return INTERRUPTED
 
 
 def _several(n: int, noun: str) -> str:
@@ -132,13 +138,17 @@ class _Progress:
 
     def end(self, part: Part) -> None:
         runs = f", {_several(part.runs, 'run')}" if part.runs else ""
-        typer.echo(f"{self._text}: {'failed' if part.failures else 'done'} in {part.wall_s:.1f} s{runs}", err=True)
+        typer.echo(f"{self._text}: {_end(part)} in {part.wall_s:.1f} s{runs}", err=True)
 
     def _ran(self) -> None:
         now = time.monotonic()
         if now - self._told > self.every_s:
             self._told = now
             typer.echo(f"{self._text}: {_several(self._tally.runs - self._runs, 'run')} in {now - self._started:.0f} s so far", err=True)
+
+
+def _end(part: Part) -> str:
+    return "interrupted" if part.was_interrupted else "failed" if part.failures else "done"
 
 
 def _save(record: Path, tally: Tally) -> int:

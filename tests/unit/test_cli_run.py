@@ -23,7 +23,7 @@ import neckar
 from neckar.cli import _notebook, app
 from neckar.cli._rst import holds
 from neckar.errors import ConfigurationError, FileFormatError, UnsupportedFeatureError
-from neckar.lab import ENVIRONMENT, _execute
+from neckar.lab import ENVIRONMENT, _execute, _observe
 
 RUN = "import neckar\nfrom fake_machine import program\nneckar.current_lab().run(program());"
 
@@ -196,6 +196,40 @@ def test_control_c_ends_the_run(cell: str) -> None:
     assert "1 run on virtual chip" in result.stderr.splitlines()[-1]
     assert (report()["status"], len(report()["cells"])) == ("interrupted", 2)
     assert [failure["type"] for failure in report()["cells"][1]["failures"] if failure["where"] == "cell"] == ["KeyboardInterrupt"]
+
+
+FORKED = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+import neckar
+from fake_machine import program
+
+def one(number):
+    neckar.current_lab().run(program())
+
+with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as pool:
+    list(pool.map(one, range(3)))
+"""
+STARTED = f"""
+import subprocess, sys
+new = "import sys, fake_machine; sys.path.insert(0, ''); sys.modules[fake_machine.MODULE] = fake_machine.module()\\n"
+subprocess.run([sys.executable, "-c", new + {RUN!r}], check=True, env={{**__import__("os").environ, "PYTHONPATH": ":".join(sys.path)}})
+"""
+
+
+def test_runs_of_processes_that_a_notebook_starts_are_counted() -> None:
+    """On the chip of the command line, whether they are forked or start anew."""
+    result = run("--chip", "7", "--report", "r.json", notebook(RUN, FORKED, STARTED))
+    assert result.exit_code == 0, result.stderr
+    assert "5 runs on virtual chip 7;" in result.stderr.splitlines()[-1]
+    assert report()["virtual_chips"] == {"7": 5}
+    assert [cell["runs"] for cell in report()["cells"]] == [1, 3, 1]
+    assert report()["cost"]["hardware_s"] == pytest.approx(5 * only_run().cost.hardware_s)
+    assert not {*ENVIRONMENT.values(), _observe.FOLDER} & os.environ.keys()
+
+
+def only_run() -> Any:
+    return neckar.Lab().run(fake_machine.program())
 
 
 def test_two_notebooks_after_each_other_share_nothing() -> None:

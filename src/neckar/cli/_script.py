@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import runpy
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,13 +23,33 @@ INTERRUPTED = 130
 
 @contextmanager
 def virtual_chip(**options: str | None) -> Iterator[Tally]:
-    """Set the layer of the command line, check all settings at once, and count the runs inside the block."""
-    from neckar.lab import command_line, current_lab, observe
+    """Set the layer of the command line, check all settings at once, and count the runs inside the block, also in processes that it starts."""
+    from neckar.lab import command_line, current_lab, observe, observe_children
 
-    tally = Tally()
-    with command_line(**options), observe(tally), _told():
-        current_lab()
-        yield tally
+    with command_line(**options), _passed_on(options), observe_children() as elsewhere, _told():
+        tally = Tally(elsewhere)
+        with observe(tally):
+            current_lab()
+            yield tally
+        _ = tally.runs  # while the others' notes are there
+
+
+@contextmanager
+def _passed_on(options: Mapping[str, str | None]) -> Iterator[None]:
+    """Give the processes that a script starts the settings of the command line as environment variables."""
+    from neckar.lab import ENVIRONMENT
+
+    given = {ENVIRONMENT[name]: value for name, value in options.items() if value is not None}
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 class _Told(logging.Handler):

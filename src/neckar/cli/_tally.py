@@ -11,12 +11,21 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """Number of runs, chips, effects, losses, cost, and the last run with all that is needed to repeat it. An observer of :func:`neckar.lab.observe`."""
+    """Number of runs, chips, effects, losses, cost, and the last run of this process with all that is needed to repeat it.
 
-    def __init__(self) -> None:
-        self.runs = 0
+    An observer of :func:`neckar.lab.observe`.
+
+    Parameters
+    ----------
+    elsewhere : callable
+        Returns summaries of the runs that other processes have finished since the last call (:func:`neckar.lab.observe_children`).
+    """
+
+    def __init__(self, elsewhere: Callable[[], list[dict[str, Any]]] = list) -> None:
         self.last: tuple[Program, Recording, MachineState | None] | None = None
         self.on_run: Callable[[], None] | None = None
+        self._elsewhere = elsewhere
+        self._runs = 0
         self._chips: Counter[str] = Counter()
         self._effects: Counter[str] = Counter()
         self._sent: Counter[str] = Counter()
@@ -24,24 +33,36 @@ class Tally:
         self._cost = dict.fromkeys(("hardware_s", "configuration_s", "transfer_s", "energy_low_j", "energy_high_j"), 0.0)
 
     def __call__(self, program: Program, recording: Recording, state: MachineState | None) -> None:
-        self.runs += 1
+        from neckar.lab import summary
+
         self.last = program, recording, state
-        self._chips[chip_name(recording.provenance.chip["id"])] += 1
-        self._effects[effects_text(recording.provenance.effects)] += 1
-        self._sent.update(recording.losses.sent)
-        self._lost.update(recording.losses.lost)
-        cost = recording.cost
-        for name, value in zip(self._cost, (cost.hardware_s, cost.configuration_s, cost.transfer_s, cost.energy_j.low, cost.energy_j.high), strict=True):
-            self._cost[name] += value
+        self._add(summary(recording))
         if self.on_run is not None:
             self.on_run()
 
+    @property
+    def runs(self) -> int:
+        """Number of runs so far, in this process and in those that it started."""
+        for run in self._elsewhere():
+            self._add(run)
+        return self._runs
+
+    def _add(self, run: Mapping[str, Any]) -> None:
+        self._runs += 1
+        self._chips[chip_name(run["chip"])] += 1
+        self._effects[effects_text(run["effects"])] += 1
+        self._sent.update(run["sent"])
+        self._lost.update({(reason, place): number for reason, place, number in run["lost"]})
+        for name, value in zip(self._cost, run["cost"], strict=True):
+            self._cost[name] += value
+
     def line(self) -> str:
         """Return what ran, in one honest line."""
-        if not self.runs:
+        runs = self.runs
+        if not runs:
             return "neckar: nothing ran on a virtual chip"
         chips = ", ".join(list(self._chips)[:3]) + (f" and {len(self._chips) - 3} more" if len(self._chips) > 3 else "")
-        count = f"{self.runs} run{'s' if self.runs > 1 else ''}"
+        count = f"{runs} run{'s' if runs > 1 else ''}"
         return f"neckar: {count} on virtual chip{'s' if len(self._chips) > 1 else ''} {chips}; effects: {' / '.join(self._effects)}; {self._losses()}"
 
     def summary(self) -> dict[str, Any]:

@@ -20,23 +20,29 @@ SMOOTHING_US = 1.0  # a fifth of the shortest time constant in these experiments
 EDGE_LSB = 3.0  # two means of 0.1 ms differ by less from noise alone
 
 
-class Band(NamedTuple):
-    """Where a number should lie on the reference chip, and on other virtual chips, where the study says so.
+TOLD = ()
 
-    `decides` is False where the study adjusts the experiment until it does, and where the ledger says that it does not yet.
+
+class Band(NamedTuple):
+    """Where a number should lie on the reference chip, and on other virtual chips: `others` where a study says so, else twice as wide.
+
+    `decides` is False where the number is only told: no source gives a band, the study adjusts the experiment until it lies inside, or the ledger says that it
+    does not yet. Empty `others` are told on other chips.
     """
 
     low: float
     high: float
     source: str
     decides: bool = True
-    others: tuple[float, float] | None = None
+    others: tuple[float, ...] | None = None
 
     def holds(self, value: float) -> bool:
         return bool(self.low <= value <= self.high)
 
     def wide(self) -> Band:
         """Return the band for other chips: what the study says, else twice as wide."""
+        if self.others == TOLD:
+            return self._replace(decides=False)
         if self.others is not None:
             return self._replace(low=self.others[0], high=self.others[1])
         half = (self.high - self.low) / 2
@@ -50,20 +56,20 @@ BANDS = {
     "leak over threshold: period [us]": Band(8.1, 12.4, "S01, A6b", others=(5.2, 12.5)),
     "leak over threshold: CV of period [%]": Band(0, 2, "S01"),
     "leak over threshold: trough [LSB]": Band(134, 184, "S01", others=(65, 299)),
-    "fixed pattern: neurons that fire, of 10": Band(9, 10, "S01", others=(0, 10)),
+    "fixed pattern: neurons that fire, of 10": Band(9, 10, "S01; on a third of the other chips fewer do", others=TOLD),
     "fixed pattern: sd of peaks [LSB]": Band(8, 20, "S01"),
     "fixed pattern: sd of troughs [LSB]": Band(8, 30, "S01"),
     "fixed pattern: CV of periods [%]": Band(10, 40, "S01"),
     "stimulation: baseline [LSB]": Band(290, 320, "S01, A13", others=(246, 363)),
     "stimulation: EPSP [LSB]": Band(38, 70, "S01-2"),
     "stimulation: EPSP, time to peak [us]": Band(8, 12, "S01-2"),
-    "stimulation: IPSP [LSB]": Band(-60, -32, "S01, -46 without the tail of the EPSP"),
+    "stimulation: IPSP [LSB]": Band(-60, -32, "told: ours, -46 without the tail of the EPSP", decides=False),
     "leak sweep: largest step down [LSB]": Band(-INF, EDGE_LSB, "S02"),
     "leak sweep: R2 of a line through the centre": Band(0.98, 1, "S02"),
     "leak conductance: rank correlation with 1/tau": Band(0.97, 1, "S02; fits of short tau scatter by 5 %"),
     "leak conductance: 1/tau off proportional [%]": Band(0, 15, "A8"),
     "leak conductance: shortest tau [us]": Band(0, 10, "S02"),
-    "f-I curve: largest step down [kHz]": Band(-INF, 5, "S02; rates scatter by 2 %"),
+    "f-I curve: largest step down [kHz]": Band(-INF, 5, "told: S02 has no number for the scatter of rates", decides=False),
     "f-I curve: steps of the leak that raise the onset, of 2": Band(2, 2, "S02-1"),
     "f-I curve: steps of the refractory time that lower the rate, of 2": Band(2, 2, "S02-1"),
     "f-I curve: onset moves with the refractory time by [codes]": Band(0, 21, "S02-1; one step of the sweep"),
@@ -81,12 +87,12 @@ BANDS = {
     "dynamic range: excitatory slope [LSB per weight]": Band(0.628, 0.942, "S04-1", others=(0.66, 1.12)),
     "dynamic range: R2 of the excitatory line": Band(0.99, 1, "S04"),
     "dynamic range: inhibitory drop at 288 over drop at 96": Band(1.5, 2.6, "S04"),
-    "dynamic range: excitatory sd across neurons [LSB]": Band(4, 12, "S04; open, see the ledger: spread of PSPs after calibration", decides=False),
-    "dynamic range: inhibitory sd across neurons [LSB]": Band(4, 12, "S04", others=(2, 24)),
+    "dynamic range: excitatory sd across neurons [LSB]": Band(4, 12, "S04; two chips of three, see the ledger: spread of PSPs", decides=False),
+    "dynamic range: inhibitory sd across neurons [LSB]": Band(4, 12, "S04"),
     "adaptation: overshoot [LSB]": Band(117, 143, "A14, median of neurons", decides=False),
     "adaptation: steady level [LSB]": Band(85.5, 104.5, "A14, median of neurons", decides=False),
-    "adaptation: overshoot over steady level": Band(1.1, 2, "S03, shape; figure 1.37"),
-    "adaptation: undershoot over steady level": Band(-1, -0.1, "S03, shape; figure -0.39"),
+    "adaptation: overshoot over steady level": Band(1.12, 1.67, "A14, 130 over 95, each within 10 %"),
+    "adaptation: undershoot over steady level": Band(-0.48, -0.32, "A14, -37 over 95, each within 10 %; median of neurons", decides=False),
     "adaptation: spikes": Band(0, 0, "S03"),
     "MADC: slope [mV/LSB]": Band(1.35, 1.65, "fp_calibration; nominal 1.5"),
     "leak line: slope [LSB/LSB]": Band(0.70, 0.89, "A2"),

@@ -52,7 +52,7 @@ from neckar.program import (
 )
 from neckar.program._time import whole_ticks
 
-MODEL_VERSION = "2026.15"
+MODEL_VERSION = "2026.16"
 DEFAULT_STEP_TICKS = 250
 
 

@@ -57,18 +57,20 @@ def choices_of(name: str, field: str) -> Any:
 class Store:
     """Values of a container: a chip configuration for the members that it has, a dictionary for all others.
 
-    ``values`` holds codes by key; members with a shape are arrays. What is missing has its default.
+    ``values`` holds codes by key; members with a shape are arrays. What is missing has its default. ``calibration`` is the id of the calibration that a chip
+    was loaded with, for provenance; it says nothing about what was changed since.
     """
 
-    __slots__ = ("config", "values")
+    __slots__ = ("calibration", "config", "values")
 
-    def __init__(self, config: ChipConfig | None = None, values: dict[Key, Any] | None = None) -> None:
+    def __init__(self, config: ChipConfig | None = None, values: dict[Key, Any] | None = None, calibration: str | None = None) -> None:
         self.config = config
         self.values: dict[Key, Any] = {} if values is None else values
+        self.calibration = calibration
 
     def copy(self) -> Store:
         values = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in self.values.items()}
-        return Store(None if self.config is None else self.config.copy(), values)
+        return Store(None if self.config is None else self.config.copy(), values, self.calibration)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Store) or self.config != other.config or self.values.keys() != other.values.keys():

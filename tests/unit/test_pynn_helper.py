@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import warnings
 from pathlib import Path
@@ -18,6 +19,7 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.specimen import Specimen
 from neckar.errors import CorruptFileError, FileFormatError
 from neckar.facts import registers
+from neckar.lab import observe
 
 HXNEURON = {name for name, row in registers("brainscales2").items() if row.hxneuron}
 
@@ -52,6 +54,21 @@ def test_the_nightly_chip_holds_the_calibration_of_the_labs_chip():
     assert config_of(chip) == ChipConfig(expected.fields)
     neuron = chip.neuron_block.atomic_neurons[halco.AtomicNeuronOnDLS(halco.Enum(3))]
     assert neuron.leak.v_leak == expected.fields["leak_v_leak"][3]
+
+
+def test_recordings_name_the_calibration_that_their_script_loaded():
+    """By method, chip and the hash of the file; a script that loads none names none."""
+    seen = []
+    with observe(lambda program, recording, state: seen.append(recording.provenance)), neckar.Lab(chip=7):
+        path = pynn.helper.nightly_calib_path()
+        for initial in (pynn.helper.chip_from_nightly(), None):
+            pynn.setup(initial_config=initial)
+            pynn.Population(1, pynn.cells.HXNeuron()).record(["spikes"])
+            pynn.run(0.001)
+            pynn.end()
+    named, unnamed = seen
+    assert named.calibration == f"oracle, chip-7, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    assert unnamed.calibration is None
 
 
 def test_a_calibration_of_another_chip_is_loaded_with_a_warning_that_names_both():

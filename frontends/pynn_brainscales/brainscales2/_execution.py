@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dlens_vx_v3.hxcomm import choice
 from neckar.facts import AXES
 from neckar.network import MappedNetwork, Section, build_program, split_madc
-from neckar.program import TICK_S, Program, Recording
+from neckar.program import CALIBRATION_LABEL, TICK_S, Program, Recording
 from pynn_brainscales.brainscales2._injection import Accesses
 from pynn_brainscales.brainscales2.recording_data import ADCData
 
@@ -37,9 +37,15 @@ class ChipSession:
         Where the session is opened, at the first execution.
     session : neckar.lab.Session, optional
         An open session that belongs to the user and is not closed here; what its chip holds is not known.
+
+    Attributes
+    ----------
+    calibration : str or None
+        Id of the calibration that the configuration starts from.
     """
 
     def __init__(self, lab: Any, session: Any = None) -> None:
+        self.calibration: str | None = None
         self._lab = lab
         self._session: Any = session
         self._lent = session is not None
@@ -89,7 +95,7 @@ class ChipSession:
                 reads=accesses.reads,
                 events=accesses.events,
                 neuron_reset=accesses.neuron_reset,
-                labels=_LABELS,
+                labels=_LABELS if self.calibration is None else {**_LABELS, CALIBRATION_LABEL: self.calibration},
             )
             self._programs[i] = self._held, program
         return program

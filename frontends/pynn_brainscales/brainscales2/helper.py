@@ -5,6 +5,7 @@ Files of a calibration come from :mod:`neckar.calibration.store`, which makes th
 
 from __future__ import annotations
 
+import hashlib
 import reprlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,10 +66,14 @@ def chip_from_file(path: str | Path) -> lola.Chip:
 def _chip(data: bytes, source: str) -> lola.Chip:
     if not isinstance(data, bytes | bytearray | memoryview):
         raise ArgumentTypeError(f"{source} is {reprlib.repr(data)}; allowed are the bytes of a file. Open it with mode 'rb', or use chip_from_file.")
-    tell_origin(loads(data, source)[1], current_lab(), source, stacklevel=4)  # the script that calls a function of this module
+    provenance = loads(data, source)[1]
+    tell_origin(provenance, current_lab(), source, stacklevel=4)  # the script that calls a function of this module
     dump = sta.DumperDone()
     sta.from_portablebinary(dump, data)
-    return sta.convert_to_chip(dump)
+    chip = sta.convert_to_chip(dump)
+    if "method" in provenance:
+        chip._store.calibration = f"{provenance['method']}, {provenance.get('chip', '?')}, sha256 {hashlib.sha256(data).hexdigest()[:16]}"
+    return chip
 
 
 def get_unique_identifier() -> list[str]:

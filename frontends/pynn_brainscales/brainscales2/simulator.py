@@ -387,6 +387,7 @@ class State(pyNN.common.control.BaseState):
 
     def _execute(self, added: Accesses) -> dict[int, list[Recording]]:
         """Execute what is scheduled and return the recordings by execution instance."""
+        self.chip.calibration = None if self._initial_chip is None else self._initial_chip._store.calibration
         if all(snippet.layout.partition is None for snippet in self._snippets):
             return {0: self.chip.execute([self._section(snippet) for snippet in self._snippets], added)}
         if added:

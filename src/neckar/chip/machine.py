@@ -38,6 +38,7 @@ from neckar.chip.transfer import MadcTransfer
 from neckar.dynamics import SensorState
 from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
 from neckar.program import (
+    CALIBRATION_LABEL,
     BurstSamples,
     CadcSamples,
     Events,
@@ -288,6 +289,7 @@ class Chip:
             run_seed=program.run_seed or (0, 0),
             step_ticks=tuple(results[0].steps),
             active_circuits=tuple(int(c) for c in plan.active),
+            calibration=program.labels.get(CALIBRATION_LABEL),
             environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
         )
 

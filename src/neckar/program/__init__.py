@@ -10,7 +10,7 @@ from neckar.program._file import Contents, dumps, load, loads, save
 from neckar.program._losses import LOSS_REASONS, Losses
 from neckar.program._machine import Machine, MachineState
 from neckar.program._plasticity import NeuronView, Observable, PlasticityTask, PlasticityView
-from neckar.program._program import Program, Snippet, TimedRead, TimedWrite
+from neckar.program._program import CALIBRATION_LABEL, Program, Snippet, TimedRead, TimedWrite
 from neckar.program._provenance import Provenance
 from neckar.program._record import MADC_SOURCES, PROBE_SIGNALS, SOURCES, CadcRecord, MadcBursts, MadcChannel, Probe, Record
 from neckar.program._recording import BurstSamples, CadcSamples, ProbeSamples, Recording, Samples
@@ -19,6 +19,7 @@ from neckar.program._time import TICK_S, TICKS_PER_US, seconds, ticks
 from neckar.program._validate import MACHINES
 
 __all__ = [
+    "CALIBRATION_LABEL",
     "LOSS_REASONS",
     "MACHINES",
     "MADC_SOURCES",

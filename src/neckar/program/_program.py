@@ -19,6 +19,9 @@ MachineName = Literal["brainscales2", "brainscales1"]
 Phase = Literal["before", "after"]
 Index = tuple[int | tuple[int, int], ...]
 
+CALIBRATION_LABEL = "calibration"
+"""Label of a Program that names the calibration which its configuration starts from; machines note it in the provenance."""
+
 _PHASES = ("before", "after")
 
 
@@ -164,7 +167,7 @@ class Program(Plain):
     run_seed : (lab_seed, run_number), optional
         Two integers of 64 bits, 0 or above, that seed everything which differs between repeated runs. None is (0, 0).
     labels : mapping of str to str
-        Annotations without influence on the result.
+        Annotations without influence on the result; a calibration's id under :data:`CALIBRATION_LABEL` is noted in the provenance.
 
     Raises
     ------

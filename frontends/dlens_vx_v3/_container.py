@@ -77,6 +77,8 @@ class Container(Part):
     """What a coordinate holds: a class per kind, ``class CommonNeuronBackendConfig(Container, at=CommonNeuronBackendConfigOnDLS): ...``."""
 
     coordinate: ClassVar[Any] = None
+    is_on_board: ClassVar[bool] = False
+    """Whether it belongs to the board around the chip."""
 
     def __init_subclass__(cls, at: Any = ()) -> None:
         coordinates = at if isinstance(at, tuple) else (at,)

@@ -57,6 +57,7 @@ ShiftRegister = _stored(
 class DACChannel(SingleValue, at=DACChannelOnBoard):
     """A channel of the board's converters, 12 bit. One of them, mux_dac_25, reaches the chip; the others are stored."""
 
+    is_on_board = True
     Value = ranged_of("Value", "board_external_voltage")
 
     value = code(Value)

@@ -283,6 +283,7 @@ CADCSamples = _stored(
 class DACChannelBlock(Container, at=DACChannelBlockOnBoard):
     """All voltages of the board. One of them reaches the chip in the twin, ``mux_dac_25``: a playback program applies it to the debug pad."""
 
+    is_on_board = True
     Value = DACChannel.Value
 
     value = code(DACChannel.Value, "", 0, DACChannelOnBoard)

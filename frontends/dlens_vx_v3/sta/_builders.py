@@ -338,7 +338,7 @@ def convert_to_chip(dump: DumperDone | PlaybackProgramBuilderDumper, previous: A
     for coordinate, container in _pairs(dump):
         if isinstance(coordinate, halco.ChipOnDLS):
             chip = copy.copy(container)
-        elif isinstance(container, Container):
+        elif isinstance(container, Container) and not container.is_on_board:
             container.write_to(config_of(chip), coordinate)
     return chip
 

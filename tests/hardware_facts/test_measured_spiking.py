@@ -67,6 +67,17 @@ def test_levels_and_time_constants_are_the_targets(number):
 
 
 @pytest.mark.slow
+def test_a13_levels_on_the_other_converter():
+    """80 and 125 CADC LSB are 305 and 440 MADC LSB within 15 on the reference chip, 246 to 363 and 374 to 493 on others [hxsnn_intro]."""
+    for chip in CHIPS:
+        rest, peak = (np.median(shown.madc(chip, level(chip, codes(chip)))) for level in (shown.rest, shown.peak))
+        if chip is SPECIMEN:
+            assert (rest, peak) == (pytest.approx(305, abs=15), pytest.approx(440, abs=15))
+        assert 246 < rest < 363
+        assert 374 < peak < 493
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(6))
 def test_inputs_are_equally_strong_and_carry_no_current_at_rest(number):
     """Excitation and inhibition of one synapse agree within 4 % from circuit to circuit, 1 % in the median.

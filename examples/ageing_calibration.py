@@ -13,7 +13,7 @@ from neckar.calibration import PotentialTarget, ageing, calibrate
 
 TARGET = PotentialTarget()
 HOURS = (0, 2, 4, 8, 12, 18, 24, 36, 48, 72, 120, 168)
-NIGHTS = 5
+NIGHTS = 4
 
 
 def measure():
@@ -26,7 +26,7 @@ def measure():
 
 
 def main():
-    """Print how the distance from the targets grows, and draw it."""
+    """Print how the distance from the targets grows, and draw it; return what was measured."""
     old, days = measure()
     for name, aged in old.items():
         told = ", ".join(f"{error:.1f} after {hours:g} h" for hours, error in zip(aged.hours, aged.error, strict=True) if hours in (0, 8, 24, 168))
@@ -48,6 +48,7 @@ def main():
     right.legend(frameon=False)
     figure.suptitle(f"virtual chip {neckar.current_lab().specimen.id}: an ageing calibration")
     plt.savefig("ageing_calibration.png", dpi=150)
+    return old, days
 
 
 if __name__ == "__main__":

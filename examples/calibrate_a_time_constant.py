@@ -47,7 +47,7 @@ def measure():
 
 
 def main():
-    """Print how far time constants are from what was wished, and draw decays and time constants."""
+    """Print how far time constants are from what was wished, and draw decays and time constants; return what was measured."""
     found, results = measure()
     figure, panels = plt.subplots(2, 2, figsize=(10, 7), layout="constrained", sharex="col")
     for (left, right), (name, (time, fall, tau)) in zip(panels, results.items(), strict=True):
@@ -64,6 +64,7 @@ def main():
     panels[1, 1].set_xlabel("neuron circuit")
     figure.suptitle(f"virtual chip {found.provenance['chip']}: membrane time constants as wished")
     plt.savefig("calibrate_a_time_constant.png", dpi=150)
+    return found, results
 
 
 if __name__ == "__main__":

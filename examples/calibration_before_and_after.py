@@ -24,7 +24,7 @@ def measure():
 
 
 def main():
-    """Print the spreads and draw all neurons."""
+    """Print the spreads and draw all neurons; return what was measured."""
     found, seen = measure()
     origin = found.provenance
     print(f"virtual chip {origin['chip']}: {float(origin['chip_time_s']):.0f} s of chip time on silicon, {origin['programs']} programs")
@@ -46,6 +46,7 @@ def main():
     panels[-1, 0].set_xlabel("neuron circuit")
     figure.suptitle(f"virtual chip {origin['chip']}: all neurons before (one code for all) and after a calibration by measurement")
     plt.savefig("calibration_before_and_after.png", dpi=150)
+    return found, seen
 
 
 if __name__ == "__main__":

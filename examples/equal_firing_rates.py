@@ -43,7 +43,7 @@ def rates(trains):
 
 
 def main():
-    """Print the rates and draw spikes and rates."""
+    """Print the rates and draw spikes and rates; return what was measured."""
     before, after, reached = measure()
     figure, panels = plt.subplots(2, 2, figsize=(10, 7), width_ratios=(2, 1), sharex="col", layout="constrained")
     for (raster, histogram), (title, trains) in zip(panels, (("equal levels", before), ("equal rates", after)), strict=True):
@@ -59,6 +59,7 @@ def main():
     panels[1, 1].set_xlabel("kHz")
     figure.suptitle(f"virtual chip {neckar.current_lab().specimen.id}: neurons whose leak lies above their threshold")
     plt.savefig("equal_firing_rates.png", dpi=150)
+    return before, after, reached
 
 
 if __name__ == "__main__":

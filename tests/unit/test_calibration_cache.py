@@ -27,12 +27,12 @@ from neckar.program import Program, Snippet
 
 CHIP = Specimen.from_seed(7)
 TARGET = PotentialTarget()
-SEVEN_HUNDRED_MS = ("converter", "neurons", "leak", "reset")
+QUICK = ("neurons", "leak", "reset", "spikes")
 
 
 @pytest.fixture
 def short(monkeypatch) -> list[str]:
-    """Leave out the stage that takes longest; return the names of the stages that run."""
+    """Leave out the stages that take longest; return the names of the stages that run."""
     ran: list[str] = []
     whole = measure.plan
 
@@ -43,7 +43,7 @@ def short(monkeypatch) -> list[str]:
 
         return stage._replace(run=run)
 
-    monkeypatch.setattr(measure, "plan", lambda target: tuple(noted(stage) for stage in whole(target) if stage.name in SEVEN_HUNDRED_MS))
+    monkeypatch.setattr(measure, "plan", lambda target: tuple(noted(stage) for stage in whole(target) if stage.name in QUICK))
     return ran
 
 
@@ -71,13 +71,13 @@ def names(folder: Path) -> set[str]:
 
 def test_an_interrupted_calibration_goes_on_after_the_last_finished_stage_and_has_the_same_bits(short, tmp_path):
     whole = calibrate(CHIP, TARGET, "measurement")
-    assert short == list(SEVEN_HUNDRED_MS)
+    assert short == list(QUICK)
     short.clear()
-    for stage in ("neurons", "leak", "reset"):
+    for stage in ("reset", "spikes"):
         with pytest.raises(KeyboardInterrupt):
             calibrate(CHIP, TARGET, "measurement", cache=tmp_path, progress=interrupt_before(stage))
     found = calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
-    assert short == list(SEVEN_HUNDRED_MS)  # each once, in four calls
+    assert short == list(QUICK)  # each once, in three calls
     assert found == whole
     assert found.provenance == whole.provenance  # chip time and programs of all calls
     assert names(tmp_path) == {".pbin", ".lock"}  # what was kept in between is gone
@@ -92,12 +92,12 @@ def test_a_kept_calibration_is_returned_without_measuring(short, tmp_path):
 
 def test_a_stage_that_was_damaged_is_measured_again(short, tmp_path, caplog):
     with pytest.raises(KeyboardInterrupt):
-        calibrate(CHIP, TARGET, "measurement", cache=tmp_path, progress=interrupt_before("leak"))
+        calibrate(CHIP, TARGET, "measurement", cache=tmp_path, progress=interrupt_before("reset"))
     for path in tmp_path.glob("*.journal/*-chip.h5"):
         path.write_bytes(path.read_bytes()[:1000])
     short.clear()
     calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
-    assert short == list(SEVEN_HUNDRED_MS)
+    assert short == list(QUICK)
     assert "measured again" in caplog.text
 
 
@@ -132,7 +132,7 @@ def test_finished_stages_are_taken_over_by_a_chip_that_was_reset(short):
         found = measure.measure(session, TARGET, journal=journal)
         assert session.state is not None
         np.testing.assert_array_equal(session.state.registers["leak_v_leak"], found.fields["leak_v_leak"])
-    assert short == list(SEVEN_HUNDRED_MS)
+    assert short == list(QUICK)
     assert found.reached().all()
     for name in set(kept) - {"reset_v_reset"}:
         np.testing.assert_array_equal(found.fields[name], kept[name], err_msg=name)
@@ -210,7 +210,7 @@ def test_of_two_at_once_one_measures_and_the_other_waits_for_its_result(short, t
     for thread in threads:
         thread.join(timeout=60)
     assert found[0] == found[1]
-    assert short == list(SEVEN_HUNDRED_MS)
+    assert short == list(QUICK)
     assert "waiting for it" in caplog.text
 
 
@@ -276,12 +276,12 @@ def test_a_full_disk_does_not_lose_a_finished_calibration(short, unwritten, tmp_
         assert "NECKAR_CALIBRATION_CACHE" in str(caught.value)
         assert isinstance(caught.value, OSError)
         assert caplog.text.count("finished stages cannot be kept") == 1
-        assert short == list(SEVEN_HUNDRED_MS)
+        assert short == list(QUICK)
         found = caught.value.calibration
         assert calibrate(CHIP, TARGET, "measurement", cache=tmp_path) == found  # still full, still there
     assert not list(tmp_path.rglob("*.tmp"))
     assert calibrate(CHIP, TARGET, "measurement", cache=tmp_path) == found
-    assert short == list(SEVEN_HUNDRED_MS)
+    assert short == list(QUICK)
     (path,) = tmp_path.glob("*.pbin")
     assert Calibration.loads(path.read_bytes()) == found
     assert unwritten == {}

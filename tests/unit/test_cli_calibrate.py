@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,8 +33,21 @@ from neckar.errors import CalibrationCacheError, ConfigurationError, UnknownName
 KIND = "hagen_synin"  # of which a report is quick
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """Return a cache in which the oracle's files of two chips lie, which take a second each."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("made")
+        patch.setenv(store.ENVIRONMENT, str(folder))
+        for chip in (0, 7):
+            with neckar.Lab(chip=chip) as lab:
+                store.ensure(lab)
+    return folder
+
+
 @pytest.fixture
-def root(tmp_path, monkeypatch) -> Path:
+def root(made, tmp_path, monkeypatch) -> Path:
+    shutil.copytree(made, tmp_path / "cache")
     monkeypatch.setenv(store.ENVIRONMENT, str(tmp_path / "cache"))
     return tmp_path
 
@@ -54,8 +68,9 @@ def invoke(*arguments: object) -> Result:
 
 
 def test_a_measured_calibration_takes_the_place_of_the_oracles_and_the_way_back_is_open(root, measured):
-    with neckar.Lab(chip=7) as lab:
+    with neckar.Lab(chip=9) as lab:
         assert store.methods(lab) == {}
+    with neckar.Lab(chip=7) as lab:
         folder = store.ensure(lab)
         assert set(store.methods(lab).values()) == {"oracle"}
         before = {path: path.read_bytes() for path in folder.iterdir()}
@@ -66,7 +81,7 @@ def test_a_measured_calibration_takes_the_place_of_the_oracles_and_the_way_back_
         assert calix.load(folder.parent / "ebrains-stable" / f"{KIND}_cocolist.json.gz").provenance["method"] == "measurement"
         for path, data in before.items():
             assert (path.read_bytes() == data) == (not path.name.startswith(KIND))
-    assert invoke("--chip", 7, "--kind", KIND, "--method", "oracle").exit_code == 0
+        store.put(lab, KIND, calibrate(lab.specimen, NIGHTLY[KIND]))
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -108,6 +123,8 @@ def test_the_report_says_what_the_chip_does(root):
     assert result.exit_code == 0, result.output
     assert "virtual chip 7: hagen_synin, by oracle" in result.output
     assert "512 of 512 neurons reached all of their targets" in result.output
+    with neckar.Lab(chip=7) as lab:
+        assert set(store.methods(lab).values()) == {"oracle"}
     told = json.loads(report.read_text())
     assert (told["report_version"], told["chip"]["id"], told["chip"]["is_real"]) == (1, "chip-7", False)
     (one,) = told["calibrations"]
@@ -199,7 +216,7 @@ def test_a_command_that_is_interrupted_goes_on(root):
 def test_a_report_into_nowhere_is_refused_before_anything_is_measured(root):
     with pytest.raises(neckar.NeckarError, match="Create the folder first"):
         CliRunner().invoke(app, ["calibrate", "--report", str(root / "no" / "r.json")], catch_exceptions=False)
-    assert not (root / "cache").exists()
+    assert not (root / "cache" / "measured").exists()
 
 
 def test_a_measured_calibration_is_loaded_without_a_warning_on_its_chip(root, measured):

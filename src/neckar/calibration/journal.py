@@ -86,13 +86,14 @@ class FileJournal:
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Keep the newest stage; a disk that refuses is said once, and the calibration goes on without."""
-        if self._is_full:
+        state = self._chip.session.state
+        if self._is_full or state is None:  # nothing was run yet that an interruption could lose
             return
         stem = f"{len(checkpoint.costs):03d}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             sweep(self._folder)
-            write_whole(self._folder / f"{stem}{_CHIP}", program_file.dumps(state=self._chip.session.state))
+            write_whole(self._folder / f"{stem}{_CHIP}", program_file.dumps(state=state))
             write_whole(self._folder / f"{stem}{_BENCH}", config_file.dumps(checkpoint.codes, _texts(checkpoint)))
         except OSError as error:
             self._is_full = True

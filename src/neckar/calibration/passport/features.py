@@ -1,0 +1,128 @@
+"""Numbers by which a twin is judged: rates, heights of potentials and time constants, read from a chip's and a twin's raw readings in the same way.
+
+They are made for comparison. Each is a definite number of the readings, whatever the circuits do, and is not used by a fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.calibration.passport.characterisation import Readings, Setting
+from neckar.calibration.passport.observations import intervals
+from neckar.facts import AXES
+
+Values = NDArray[np.float64]
+
+_N = AXES["circuit"]
+_SHORTEST_US, _LONGEST_US, _TRIES = 1.5, 80.0, 120
+_FAST_MEMBRANE = 600
+"""From this code of the leak's bias on, a membrane follows its input, and a potential decays as the synaptic line does."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A kind of number.
+
+    Attributes
+    ----------
+    name, unit : str
+    """
+
+    name: str
+    unit: str
+
+
+RATE = Feature("firing rate", "kHz")
+HEIGHT = Feature("PSP height", "CADC LSB")
+MEMBRANE = Feature("membrane time constant", "us")
+SYNAPTIC = Feature("synaptic time constant", "us")
+FEATURES = (RATE, HEIGHT, MEMBRANE, SYNAPTIC)
+
+
+def feature_of(setting: Setting) -> Feature | None:
+    """Return what a setting shows best; None if it is a resting potential or a reading of the MADC."""
+    if setting.kind == "spikes":
+        return RATE
+    if setting.kind != "cadc":
+        return None
+    if setting.receptor is None:
+        return MEMBRANE if len(setting.sections) > 1 else None
+    return SYNAPTIC if np.min(setting.codes["leak_i_bias"]) >= _FAST_MEMBRANE else HEIGHT
+
+
+def read(setting: Setting, readings: Readings) -> Values:
+    """Return the number of each circuit, shape (circuit,), NaN where it cannot be read; see :func:`feature_of` for which one it is."""
+    feature = feature_of(setting)
+    if feature is RATE:
+        mean, _, n = intervals(readings)
+        return np.where(n >= 3, 1e-3 / np.maximum(mean, 1e-9), np.nan)
+    if feature is HEIGHT:
+        return height(setting, readings)
+    if feature is MEMBRANE:
+        ends = np.cumsum([us for us, _ in setting.sections])
+        return decay(readings, [(a + 1.5, b - 1.0) for a, b in pairwise(ends)], own_levels=True)
+    ends = [*setting.events_us[1:], setting.duration_us]
+    return decay(readings, [(start + 8.0, end - 1.0) for start, end in zip(setting.events_us, ends, strict=True)])
+
+
+def height(setting: Setting, readings: Readings) -> Values:
+    """Return the mean height of the potentials: the largest mean of three neighbouring samples after each event, less the mean before the first."""
+    sign = -1.0 if setting.receptor == "inhibitory" else 1.0
+    value = np.where(np.isfinite(readings.time_us), sign * readings.value, np.nan)
+    before = np.where(readings.time_us < setting.events_us[0], value, np.nan)
+    smooth = (value[:, :-2] + value[:, 1:-1] + value[:, 2:]) / 3
+    middle = readings.time_us[:, 1:-1]
+    ends = [*setting.events_us[1:], setting.duration_us]
+    tops = [np.nanmax(np.where((middle > a) & (middle < b), smooth, -np.inf), axis=1) for a, b in zip(setting.events_us, ends, strict=True)]
+    top = np.mean(tops, axis=0) - np.nanmean(before, axis=1)
+    clipped = np.nanmax(np.abs(value), axis=1) >= 254
+    return np.where(clipped | (np.nanmin(np.abs(value), axis=1) <= 1), np.nan, top)
+
+
+def decay(readings: Readings, windows: Sequence[tuple[float, float]], own_levels: bool = False) -> Values:
+    """Return the time constant, us, of exponentials that go to a level in each window, by least squares.
+
+    Parameters
+    ----------
+    readings : Readings
+    windows : sequence of (float, float)
+        Begin and end, us; each has an amplitude of its own.
+    own_levels : bool
+        Each also has a level of its own; otherwise there is one for all.
+
+    Returns
+    -------
+    ndarray, shape (circuit,)
+        NaN where the amplitude is below 6 LSB or the best fit lies at an end of the range from 1.5 to 80 us.
+    """
+    tries = np.geomspace(_SHORTEST_US, _LONGEST_US, _TRIES)
+    time = np.nan_to_num(readings.time_us, nan=-1.0)
+    inside = [(time >= a) & (time < b) for a, b in windows]
+    used = np.logical_or.reduce(inside).astype(np.float64)
+    levels = [mask.astype(np.float64) for mask in inside] if own_levels else [used]
+    errors, amplitude = np.zeros((_TRIES, _N)), np.zeros((_TRIES, _N))
+    for k, tau in enumerate(tries):
+        columns = [*levels, *(np.where(mask, np.exp(-np.maximum(time - a, 0.0) / tau), 0.0) for mask, (a, _) in zip(inside, windows, strict=True))]
+        design = np.stack(columns, axis=-1)
+        moments, normal = np.einsum("nti,nt->ni", design, readings.value * used), np.einsum("nti,ntj->nij", design, design)
+        found = np.linalg.solve(normal + 1e-9 * np.eye(len(columns)), moments[:, :, None])[:, :, 0]
+        errors[k] = -(moments * found).sum(axis=1)
+        amplitude[k] = np.abs(found[:, len(levels) :]).mean(axis=1)
+    best = errors.argmin(axis=0)
+    middle = np.clip(best, 1, _TRIES - 2)
+    left, centre, right = (errors[middle + shift, np.arange(_N)] for shift in (-1, 0, 1))
+    shift = 0.5 * (left - right) / np.maximum(left - 2 * centre + right, 1e-12)
+    step = np.log(tries[1] / tries[0])
+    tau = tries[middle] * np.exp(np.clip(shift, -1, 1) * step)
+    good = (best == middle) & (amplitude[best, np.arange(_N)] >= 6)
+    return np.where(good, tau, np.nan)
+
+
+def read_all(settings: Sequence[Setting], readings: Sequence[Readings]) -> Mapping[str, Values]:
+    """Return the numbers of several settings, by name; settings without a feature are left out."""
+    return {setting.name: read(setting, seen) for setting, seen in zip(settings, readings, strict=True) if feature_of(setting) is not None}

@@ -1,0 +1,309 @@
+"""The fit: the most probable deviations of a chip, and how far they are known.
+
+The prior is the population, normal in every unknown. Observations are linearised about the present chip, circuits are independent of each other given the
+deviations of the whole chip, and so the most probable chip is found by a few Gauss-Newton steps in which each circuit's unknowns are eliminated (an arrow of
+equations). The posterior is the normal distribution that the last linearisation leaves (Laplace's approximation). The derivatives are finite differences: one
+prediction with an unknown moved on all circuits at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.calibration.passport.observations import CLOCK_US, Observation
+from neckar.calibration.passport.unknowns import State, Unknown, specimen_of, split
+from neckar.chip.coordinates import hemisphere_of
+from neckar.chip.specimen import Specimen
+from neckar.facts import AXES
+from neckar.facts import brainscales2 as facts
+
+Values = NDArray[np.float64]
+
+_N = AXES["circuit"]
+_STEP = 0.1  # of a finite difference, in standard deviations of the population
+_SEEN = 0.05  # an unknown counts as seen if one standard deviation moves the observations of the median circuit by so much of their error in all
+_TEMPER = (1.0, 8.0, 8.0, 2.0, 1.0)
+"""Factor on the errors of the model in each step: a fit starts far away, where lines are no good guide, and must not trust small errors there."""
+
+_FAR = 3.0  # longest step of an unknown, in standard deviations of the population
+_STRANGE = 6.0  # an observation further off, in standard errors, counts less from then on: a circuit that is broken shall not bend the chip
+_HEMISPHERE = hemisphere_of(np.arange(_N))
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """What is known about a chip.
+
+    Attributes
+    ----------
+    unknowns : tuple of Unknown
+    state : State
+        The most probable values.
+    seen : frozenset of str
+        Names of the unknowns that the observations depend on; the others keep their prior.
+    whole_covariance : ndarray, shape (unknown of the whole chip, same)
+    circuit_covariance : ndarray, shape (circuit, unknown of circuits, same)
+        Given the values of the whole chip.
+    coupling : ndarray, shape (circuit, unknown of circuits, unknown of the whole chip)
+        How the most probable values of a circuit move with those of the whole chip.
+    seed : int
+        Of the chip's other draws.
+    """
+
+    unknowns: tuple[Unknown, ...]
+    state: State
+    seen: frozenset[str]
+    whole_covariance: Values
+    circuit_covariance: Values
+    coupling: Values
+    seed: int
+
+    def draw(self, rng: np.random.Generator) -> State:
+        """Return values drawn from the posterior: those of the whole chip, then those of the circuits given them."""
+        whole = _normal(self.whole_covariance, rng.standard_normal(len(self.state.whole)))
+        circuits = _normal(self.circuit_covariance, rng.standard_normal((_N, len(self.state.circuits))))
+        return self.state.moved((circuits + self.coupling @ whole).T, whole)
+
+    def sigma(self) -> Mapping[str, tuple[float, float]]:
+        """Return standard deviations of every unknown, its prior and what is left of it (of circuits: the median), by name."""
+        own, whole = split(self.unknowns)
+        spread = self.circuit_covariance + self.coupling @ self.whole_covariance @ self.coupling.transpose(0, 2, 1)
+        left = [*np.median(np.sqrt(np.diagonal(spread, axis1=1, axis2=2)), axis=0), *np.sqrt(np.diagonal(self.whole_covariance))]
+        return {unknown.name: (unknown.sigma, float(sigma)) for unknown, sigma in zip([*own, *whole], left, strict=True)}
+
+
+def _normal(covariance: Values, variates: Values) -> Values:
+    values, vectors = np.linalg.eigh(covariance)
+    return np.einsum("...ij,...j->...i", vectors * np.sqrt(values.clip(0.0))[..., None, :], variates)
+
+
+def infer(all_unknowns: Sequence[Unknown], observed: Sequence[Observation], seed: int, progress: Callable[[str], None] = lambda _: None) -> Posterior:
+    """Return the posterior of a chip.
+
+    Parameters
+    ----------
+    all_unknowns : sequence of Unknown
+        Those of circuits first.
+    observed : sequence of Observation
+    seed : int
+        Of everything that the unknowns do not cover.
+    progress : callable
+        Takes a sentence after each step.
+
+    Returns
+    -------
+    Posterior
+        About 10 s for 500 numbers per circuit.
+    """
+    own, whole = split(all_unknowns)
+    state = State(np.zeros((len(own), _N)), np.zeros(len(whole)))
+    furthest = [_FAR * np.array([u.sigma for u in part]) for part in (own, whole)]
+    last = max(o.stage for o in observed)
+    blind: set[tuple[str, str]] = set()
+    clocks = np.zeros((0, 2))
+    for number, temper in enumerate(_TEMPER):
+        used = [o for o in observed if o.stage <= number]
+        clocks = np.concatenate([clocks, np.zeros((sum(o.has_clock for o in used) - len(clocks), 2))])
+        rows = _linearised(all_unknowns, blind, state, used, clocks, seed, temper)
+        equations = _Arrow.of(own, whole, state, rows, clocks)
+        if number <= last:
+            blind |= _blind(own, whole, used, rows)
+        step = equations.solution()
+        state = state.moved(
+            np.clip(step.circuits, -furthest[0][:, None], furthest[0][:, None]), np.clip(step.whole[: len(whole)], -furthest[1], furthest[1])
+        )
+        clocks = clocks + np.clip(step.whole[len(whole) :], -2 * CLOCK_US, 2 * CLOCK_US).reshape(clocks.shape)
+        progress(f"step {number + 1} of {len(_TEMPER)}: {equations.misfit:.2f} standard errors per observation")
+    covariance = equations.whole_covariance()[: len(whole), : len(whole)]
+    seen = _seen(own, whole, equations)
+    return Posterior(tuple(all_unknowns), state, seen, covariance, equations.circuit_covariance, equations.coupling[:, :, : len(whole)], seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """One observation, linearised and in units of its standard errors, independent of each other.
+
+    `residual` (circuit, number), `own` (circuit, number, unknown of circuits), `whole` (circuit, number, unknown of the whole chip), `clock` (circuit, number).
+    """
+
+    residual: Values
+    own: Values
+    whole: Values
+    clock: Values | None
+
+
+def _linearised(
+    all_unknowns: Sequence[Unknown], blind: set[tuple[str, str]], state: State, observed: Sequence[Observation], clocks: Values, seed: int, temper: float
+) -> list[_Rows]:
+    """Return all observations, linearised about a state.
+
+    Derivatives of pairs of unknown and observation that are `blind` are left out; pairs of cell and observation are added to them.
+    """
+    own, whole = split(all_unknowns)
+    here = specimen_of(all_unknowns, state, seed, "fit")
+    centre = [o.predict(here, o.codes) for o in observed]
+    slopes = [[np.zeros((*c.shape, len(part))) for part in (own, whole)] for c in centre]
+    for k, unknown in enumerate([*own, *whole]):
+        wanted = [i for i, o in enumerate(observed) if (unknown.name, o.name) not in blind]
+        if not wanted:
+            continue
+        circuits, chip = np.zeros_like(state.circuits), np.zeros_like(state.whole)
+        level, place, values = (0, k, circuits) if unknown.is_of_circuits else (1, k - len(own), chip)
+        values[place] = _STEP * unknown.sigma
+        there = specimen_of(all_unknowns, state.moved(circuits, chip), seed, "fit")
+        for i in wanted:
+            slopes[i][level][:, :, place] = (observed[i].predict(there, observed[i].codes) - centre[i]) / (_STEP * unknown.sigma)
+    rows, clock = [], 0
+    for o, predicted, derivatives in zip(observed, centre, slopes, strict=True):
+        drift = None
+        if o.has_clock:
+            drift = _drift(predicted)
+            predicted = predicted + drift * clocks[clock][_HEMISPHERE][:, None]
+            clock += 1
+        rows.append(_whitened(o, here, predicted, derivatives, drift, temper, blind))
+    return rows
+
+
+def _drift(predicted: Values) -> Values:
+    """Return how readings move if the clock is late by 1 us, roughly: differences between samples that are about 2 us apart."""
+    return np.gradient(predicted, axis=1) / 2.0 if predicted.shape[1] > 1 else np.zeros_like(predicted)
+
+
+def _whitened(
+    o: Observation, here: Specimen, predicted: Values, slopes: Sequence[Values], clock: Values | None, temper: float, blind: set[tuple[str, str]]
+) -> _Rows:
+    """Divide by a root of the errors' covariance: noise of samples, of writes, of the model."""
+    missing = o.variance > 1e6
+    shared = [np.where(missing, 0.0, temper * error) for error in o.model]
+    for cell in o.cells if temper <= 2 else ():
+        if (cell, o.name) not in blind:
+            moved = o.predict(here, {**o.codes, cell: o.codes[cell] + facts.CAPMEM_JITTER.value}) - o.predict(here, o.codes)
+            shared.append(np.where(missing, 0.0, moved) / np.sqrt(o.repeats))
+            if np.abs(moved).max() < 1e-6:
+                blind.add((cell, o.name))
+    root = np.sqrt(o.variance)[:, :, None]
+    u = np.stack(shared, axis=-1) / root  # errors that are shared, in units of the noise: the covariance is 1 + u u^T
+    values, vectors = np.linalg.eigh(u.transpose(0, 2, 1) @ u)
+    values = values.clip(0.0)
+    damping = np.where(values > 1e-12, (1 - 1 / np.sqrt(1 + values)) / np.maximum(values, 1e-12), 0.5)
+    back = u @ (vectors * damping[:, None, :])
+    forth = vectors.transpose(0, 2, 1) @ u.transpose(0, 2, 1)
+
+    def white(columns: Values) -> Values:
+        scaled = np.where(missing[:, :, None], 0.0, columns) / root
+        return np.asarray(scaled - back @ (forth @ scaled))
+
+    plain = white((o.value - predicted)[:, :, None])[:, :, 0]
+    weight = np.minimum(1.0, _STRANGE / np.maximum(np.abs(plain), 1e-9)) if temper == 1 else np.ones_like(plain)
+    own, whole = (white(columns) * weight[:, :, None] for columns in slopes)
+    return _Rows(plain * weight, own, whole, None if clock is None else white(clock[:, :, None])[:, :, 0] * weight)
+
+
+@dataclass(frozen=True, eq=False)
+class _Arrow:
+    """Normal equations of a hierarchy: unknowns of the whole chip (and clocks), and of each circuit.
+
+    `coupling` (circuit, own, whole) is minus the inverse of a circuit's block times its coupling to the whole chip.
+    """
+
+    circuit_covariance: Values
+    coupling: Values
+    own_gradient: Values
+    whole_block: Values
+    whole_gradient: Values
+    own_information: Values
+    whole_information: Values
+    whole_strength: Values
+    misfit: float
+
+    @classmethod
+    def of(cls, own: Sequence[Unknown], whole: Sequence[Unknown], state: State, rows: Sequence[_Rows], clocks: Values) -> _Arrow:
+        """Put the equations together.
+
+        The most probable values of everything at once would shrink all voltages of a chip, whose scale is known least, because that makes the deviations of
+        its circuits smaller and hence more probable. So the equations of the whole chip contain how its unknowns stand in for those of the *typical* circuit
+        in place of each, which gives no credit for shrinking.
+        """
+        n_own, n_whole = len(own), len(whole) + clocks.size
+        own_prior = 1 / np.array([u.sigma for u in own]) ** 2
+        whole_prior = np.concatenate([1 / np.array([u.sigma for u in whole]) ** 2, np.full(clocks.size, 1 / CLOCK_US**2)])
+        own_information, cross, own_gradient = np.zeros((_N, n_own, n_own)), np.zeros((_N, n_own, n_whole)), np.zeros((_N, n_own))
+        parts = _columns(rows, len(whole))
+        for row, b, columns in parts:
+            a = np.ascontiguousarray(row.own.transpose(0, 2, 1))
+            own_information += a @ row.own
+            cross[:, :, columns] += a @ b
+            own_gradient += (a @ row.residual[:, :, None])[:, :, 0]
+        covariance = np.linalg.inv(own_information + np.diag(own_prior))
+        coupling = -covariance @ cross
+        atypical = coupling - _typical(coupling)
+        mixed, pure, aided, whole_gradient = np.zeros((n_whole, n_whole)), np.zeros((n_whole, n_whole)), np.zeros_like(cross), np.zeros(n_whole)
+        for row, b, columns in parts:
+            z = b + row.own @ atypical[:, :, columns]
+            flat, flat_z = b.reshape(-1, b.shape[-1]), z.reshape(-1, z.shape[-1])
+            aided[:, :, columns] += row.own.transpose(0, 2, 1) @ z
+            mixed[np.ix_(columns, columns)] += flat_z.T @ flat
+            pure[np.ix_(columns, columns)] += flat_z.T @ flat_z
+            whole_gradient[columns] += flat_z.T @ row.residual.reshape(-1)
+        helper = -covariance @ aided
+        own_gradient -= own_prior * state.circuits.T
+        whole_gradient -= whole_prior * np.concatenate([state.whole, clocks.reshape(-1)])
+        block = mixed + np.diag(whole_prior) + np.tensordot(helper, cross, ((0, 1), (0, 1)))
+        information = pure + np.diag(whole_prior) + np.tensordot(helper, aided, ((0, 1), (0, 1)))
+        gradient = whole_gradient + np.tensordot(helper, own_gradient, ((0, 1), (0, 1)))
+        residual = np.concatenate([row.residual for row in rows], axis=1)
+        used = max(1, int(np.count_nonzero(residual)))
+        misfit = float(np.sqrt((residual**2).sum() / used))
+        return cls(covariance, coupling, own_gradient, block, gradient, own_information, information, np.diagonal(pure), misfit)
+
+    def solution(self) -> State:
+        """Return the Gauss-Newton step."""
+        whole = np.linalg.solve(self.whole_block, self.whole_gradient)
+        own = np.einsum("nij,nj->ni", self.circuit_covariance, self.own_gradient) + self.coupling @ whole
+        return State(own.T, whole)
+
+    def whole_covariance(self) -> Values:
+        """Return the covariance of the unknowns of the whole chip."""
+        return np.linalg.inv(self.whole_information)
+
+
+def _columns(rows: Sequence[_Rows], n_whole: int) -> list[tuple[_Rows, Values, NDArray[np.int64]]]:
+    """Return each observation with its derivatives by the whole chip and the clocks it depends on, and their columns."""
+    found, clock = [], n_whole
+    for row in rows:
+        b, columns = row.whole, np.arange(n_whole)
+        if row.clock is not None:
+            halves = np.stack([row.clock * (hemisphere == _HEMISPHERE)[:, None] for hemisphere in range(2)], axis=-1)
+            b, columns = np.concatenate([b, halves], axis=-1), np.concatenate([columns, [clock, clock + 1]])
+            clock += 2
+        found.append((row, b, columns))
+    return found
+
+
+def _typical(coupling: Values) -> Values:
+    """Return the median coupling of the circuits that an unknown of the whole chip acts on, shape of `coupling`."""
+    acts = np.abs(coupling).max(axis=1) > 1e-9  # (circuit, whole)
+    middle = np.nan_to_num(np.nanmedian(np.where(acts[:, None, :], coupling, np.nan), axis=0)) if acts.any() else np.zeros(coupling.shape[1:])
+    return np.where(acts[:, None, :], middle, 0.0)
+
+
+def _seen(own: Sequence[Unknown], whole: Sequence[Unknown], equations: _Arrow) -> frozenset[str]:
+    """Return which unknowns the observations depend on."""
+    circuits = np.median(np.sqrt(np.diagonal(equations.own_information, axis1=1, axis2=2)), axis=0)
+    chip = np.sqrt(equations.whole_strength / _N)
+    names = [u.name for u, strength in zip(own, circuits, strict=True) if strength * u.sigma > _SEEN]
+    return frozenset([*names, *(u.name for u, strength in zip(whole, chip, strict=False) if strength * u.sigma > _SEEN)])
+
+
+def _blind(own: Sequence[Unknown], whole: Sequence[Unknown], observed: Sequence[Observation], rows: Sequence[_Rows]) -> set[tuple[str, str]]:
+    """Return which observations do not move with which unknowns."""
+    found = set()
+    for o, row in zip(observed, rows, strict=True):
+        for part, derivatives in ((own, row.own), (whole, row.whole)):
+            moving = np.abs(derivatives).max(axis=(0, 1))
+            found |= {(u.name, o.name) for u, largest in zip(part, moving, strict=True) if largest * u.sigma < 1e-3}
+    return found

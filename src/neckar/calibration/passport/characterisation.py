@@ -46,6 +46,16 @@ class Readings:
     spike_circuit: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
+def alike(time_us: Values) -> list[slice]:
+    """Return stretches of circuits that were read at the same times: hemispheres, or single circuits where the software hands on each one's own clock."""
+    half = len(time_us) // 2
+    result: list[slice] = []
+    for part in (slice(0, half), slice(half, len(time_us))):
+        equal = np.array_equal(time_us[part], np.broadcast_to(time_us[part][:1], time_us[part].shape), equal_nan=True)
+        result += [part] if equal else [slice(i, i + 1) for i in range(part.start, part.stop)]
+    return result
+
+
 @dataclass(frozen=True, eq=False)
 class Setting:
     """What a run was: codes of all circuits, switches on the way, and input.

@@ -5,14 +5,14 @@ They are made for comparison. Each is a definite number of the readings, whateve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.calibration.passport.characterisation import Readings, Setting
+from neckar.calibration.passport.characterisation import Readings, Setting, alike
 from neckar.calibration.passport.observations import intervals
 from neckar.facts import AXES
 
@@ -56,11 +56,11 @@ def feature_of(setting: Setting) -> Feature | None:
 
 
 def read(setting: Setting, readings: Readings) -> Values:
-    """Return the number of each circuit, shape (circuit,), NaN where it cannot be read; see :func:`feature_of` for which one it is."""
+    """Return the number of each circuit, shape (circuit,), NaN where it cannot be read; :func:`feature_of` says which one. Silent circuits have rate 0."""
     feature = feature_of(setting)
     if feature is RATE:
         mean, _, n = intervals(readings)
-        return np.where(n >= 3, 1e-3 / np.maximum(mean, 1e-9), np.nan)
+        return np.where(n >= 1, 1e-3 / np.maximum(mean, 1e-9), 0.0)
     if feature is HEIGHT:
         return height(setting, readings)
     if feature is MEMBRANE:
@@ -101,18 +101,19 @@ def decay(readings: Readings, windows: Sequence[tuple[float, float]], own_levels
         NaN where the amplitude is below 6 LSB or the best fit lies at an end of the range from 1.5 to 80 us.
     """
     tries = np.geomspace(_SHORTEST_US, _LONGEST_US, _TRIES)
-    time = np.nan_to_num(readings.time_us, nan=-1.0)
-    inside = [(time >= a) & (time < b) for a, b in windows]
-    used = np.logical_or.reduce(inside).astype(np.float64)
-    levels = [mask.astype(np.float64) for mask in inside] if own_levels else [used]
     errors, amplitude = np.zeros((_TRIES, _N)), np.zeros((_TRIES, _N))
-    for k, tau in enumerate(tries):
-        columns = [*levels, *(np.where(mask, np.exp(-np.maximum(time - a, 0.0) / tau), 0.0) for mask, (a, _) in zip(inside, windows, strict=True))]
-        design = np.stack(columns, axis=-1)
-        moments, normal = np.einsum("nti,nt->ni", design, readings.value * used), np.einsum("nti,ntj->nij", design, design)
-        found = np.linalg.solve(normal + 1e-9 * np.eye(len(columns)), moments[:, :, None])[:, :, 0]
-        errors[k] = -(moments * found).sum(axis=1)
-        amplitude[k] = np.abs(found[:, len(levels) :]).mean(axis=1)
+    for circuits in alike(readings.time_us):
+        time = np.nan_to_num(readings.time_us[circuits][0], nan=-1.0)
+        inside = [(time >= a) & (time < b) for a, b in windows]
+        used = np.logical_or.reduce(inside)
+        levels = inside if own_levels else [used]
+        for k, tau in enumerate(tries):
+            answers = [np.where(mask, np.exp(-np.maximum(time - a, 0.0) / tau), 0.0) for mask, (a, _) in zip(inside, windows, strict=True)]
+            design = np.stack([*levels, *answers], axis=-1).astype(np.float64)
+            moments = readings.value[circuits] @ design
+            found = moments @ np.linalg.inv(design.T @ design + 1e-9 * np.eye(design.shape[1]))
+            errors[k, circuits] = -(moments * found).sum(axis=1)
+            amplitude[k, circuits] = np.abs(found[:, len(levels) :]).mean(axis=1)
     best = errors.argmin(axis=0)
     middle = np.clip(best, 1, _TRIES - 2)
     left, centre, right = (errors[middle + shift, np.arange(_N)] for shift in (-1, 0, 1))
@@ -121,8 +122,3 @@ def decay(readings: Readings, windows: Sequence[tuple[float, float]], own_levels
     tau = tries[middle] * np.exp(np.clip(shift, -1, 1) * step)
     good = (best == middle) & (amplitude[best, np.arange(_N)] >= 6)
     return np.where(good, tau, np.nan)
-
-
-def read_all(settings: Sequence[Setting], readings: Sequence[Readings]) -> Mapping[str, Values]:
-    """Return the numbers of several settings, by name; settings without a feature are left out."""
-    return {setting.name: read(setting, seen) for setting, seen in zip(settings, readings, strict=True) if feature_of(setting) is not None}

@@ -104,23 +104,20 @@ def infer(all_unknowns: Sequence[Unknown], observed: Sequence[Observation], seed
     furthest = [_FAR * np.array([u.sigma for u in part]) for part in (own, whole)]
     last = max(o.stage for o in observed)
     blind: set[tuple[str, str]] = set()
-    clocks = np.zeros((0, 2))
+    clocks, equations = np.zeros((0, 2)), None
     for number, temper in enumerate(_TEMPER):
         used = [o for o in observed if o.stage <= number]
         clocks = np.concatenate([clocks, np.zeros((sum(o.has_clock for o in used) - len(clocks), 2))])
         rows = _linearised(all_unknowns, blind, state, used, clocks, seed, temper)
         equations = _Arrow.of(own, whole, state, rows, clocks)
-        if number <= last:
+        if number <= last:  # whoever moves nothing now will not do so later
             blind |= _blind(own, whole, used, rows)
-        step = equations.solution()
-        state = state.moved(
-            np.clip(step.circuits, -furthest[0][:, None], furthest[0][:, None]), np.clip(step.whole[: len(whole)], -furthest[1], furthest[1])
-        )
-        clocks = clocks + np.clip(step.whole[len(whole) :], -2 * CLOCK_US, 2 * CLOCK_US).reshape(clocks.shape)
+        step, shift = equations.solution()
+        state = state.moved(np.clip(step.circuits, -furthest[0][:, None], furthest[0][:, None]), np.clip(step.whole, -furthest[1], furthest[1]))
+        clocks = clocks + np.clip(shift, -2 * CLOCK_US, 2 * CLOCK_US).reshape(clocks.shape)
         progress(f"step {number + 1} of {len(_TEMPER)}: {equations.misfit:.2f} standard errors per observation")
-    covariance = equations.whole_covariance()[: len(whole), : len(whole)]
-    seen = _seen(own, whole, equations)
-    return Posterior(tuple(all_unknowns), state, seen, covariance, equations.circuit_covariance, equations.coupling[:, :, : len(whole)], seed)
+    assert equations is not None
+    return equations.posterior(state, seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,14 +207,15 @@ class _Arrow:
     `coupling` (circuit, own, whole) is minus the inverse of a circuit's block times its coupling to the whole chip.
     """
 
+    unknowns: tuple[Sequence[Unknown], Sequence[Unknown]]
+    kept: tuple[NDArray[np.int64], NDArray[np.int64]]
     circuit_covariance: Values
     coupling: Values
     own_gradient: Values
     whole_block: Values
     whole_gradient: Values
-    own_information: Values
     whole_information: Values
-    whole_strength: Values
+    strength: tuple[Values, Values]
     misfit: float
 
     @classmethod
@@ -228,59 +226,84 @@ class _Arrow:
         its circuits smaller and hence more probable. So the equations of the whole chip contain how its unknowns stand in for those of the *typical* circuit
         in place of each, which gives no credit for shrinking.
         """
-        n_own, n_whole = len(own), len(whole) + clocks.size
-        own_prior = 1 / np.array([u.sigma for u in own]) ** 2
-        whole_prior = np.concatenate([1 / np.array([u.sigma for u in whole]) ** 2, np.full(clocks.size, 1 / CLOCK_US**2)])
+        kept = [_moving([getattr(row, part) for row in rows]) for part in ("own", "whole")]
+        own_prior = 1 / np.array([u.sigma for u in own])[kept[0]] ** 2
+        whole_prior = np.concatenate([1 / np.array([u.sigma for u in whole])[kept[1]] ** 2, np.full(clocks.size, 1 / CLOCK_US**2)])
+        n_own, n_whole = len(own_prior), len(whole_prior)
         own_information, cross, own_gradient = np.zeros((_N, n_own, n_own)), np.zeros((_N, n_own, n_whole)), np.zeros((_N, n_own))
-        parts = _columns(rows, len(whole))
-        for row, b, columns in parts:
-            a = np.ascontiguousarray(row.own.transpose(0, 2, 1))
-            own_information += a @ row.own
-            cross[:, :, columns] += a @ b
-            own_gradient += (a @ row.residual[:, :, None])[:, :, 0]
+        parts = _columns(rows, *kept)
+        for residual, a, b, columns in parts:
+            across = np.ascontiguousarray(a.transpose(0, 2, 1))
+            own_information += across @ a
+            cross[:, :, columns] += across @ b
+            own_gradient += (across @ residual[:, :, None])[:, :, 0]
         covariance = np.linalg.inv(own_information + np.diag(own_prior))
         coupling = -covariance @ cross
         atypical = coupling - _typical(coupling)
         mixed, pure, aided, whole_gradient = np.zeros((n_whole, n_whole)), np.zeros((n_whole, n_whole)), np.zeros_like(cross), np.zeros(n_whole)
-        for row, b, columns in parts:
-            z = b + row.own @ atypical[:, :, columns]
+        for residual, a, b, columns in parts:
+            z = b + a @ atypical[:, :, columns]
             flat, flat_z = b.reshape(-1, b.shape[-1]), z.reshape(-1, z.shape[-1])
-            aided[:, :, columns] += row.own.transpose(0, 2, 1) @ z
+            aided[:, :, columns] += np.ascontiguousarray(a.transpose(0, 2, 1)) @ z
             mixed[np.ix_(columns, columns)] += flat_z.T @ flat
             pure[np.ix_(columns, columns)] += flat_z.T @ flat_z
-            whole_gradient[columns] += flat_z.T @ row.residual.reshape(-1)
+            whole_gradient[columns] += flat_z.T @ residual.reshape(-1)
         helper = -covariance @ aided
-        own_gradient -= own_prior * state.circuits.T
-        whole_gradient -= whole_prior * np.concatenate([state.whole, clocks.reshape(-1)])
-        block = mixed + np.diag(whole_prior) + np.tensordot(helper, cross, ((0, 1), (0, 1)))
-        information = pure + np.diag(whole_prior) + np.tensordot(helper, aided, ((0, 1), (0, 1)))
-        gradient = whole_gradient + np.tensordot(helper, own_gradient, ((0, 1), (0, 1)))
-        residual = np.concatenate([row.residual for row in rows], axis=1)
-        used = max(1, int(np.count_nonzero(residual)))
-        misfit = float(np.sqrt((residual**2).sum() / used))
-        return cls(covariance, coupling, own_gradient, block, gradient, own_information, information, np.diagonal(pure), misfit)
+        values = np.concatenate([state.whole[kept[1]], clocks.reshape(-1)])
+        own_gradient -= own_prior * state.circuits[kept[0]].T
+        whole_gradient -= whole_prior * values
+        block = mixed + np.diag(whole_prior) + _both(helper, cross)
+        information = pure + np.diag(whole_prior) + _both(helper, aided)
+        gradient = whole_gradient + _both(helper, own_gradient[:, :, None])[:, 0]
+        residuals = np.concatenate([row.residual for row in rows], axis=1)
+        misfit = float(np.sqrt((residuals**2).sum() / max(1, np.count_nonzero(residuals))))
+        strength = np.median(np.sqrt(np.diagonal(own_information, axis1=1, axis2=2)), axis=0), np.sqrt(np.diagonal(pure) / _N)
+        return cls((own, whole), (kept[0], kept[1]), covariance, coupling, own_gradient, block, gradient, information, strength, misfit)
 
-    def solution(self) -> State:
-        """Return the Gauss-Newton step."""
-        whole = np.linalg.solve(self.whole_block, self.whole_gradient)
-        own = np.einsum("nij,nj->ni", self.circuit_covariance, self.own_gradient) + self.coupling @ whole
-        return State(own.T, whole)
+    def solution(self) -> tuple[State, Values]:
+        """Return the step of all unknowns, and that of the clocks."""
+        step = np.linalg.solve(self.whole_block, self.whole_gradient)
+        circuits = np.einsum("nij,nj->ni", self.circuit_covariance, self.own_gradient) + self.coupling @ step
+        own, whole = np.zeros((len(self.unknowns[0]), _N)), np.zeros(len(self.unknowns[1]))
+        n = len(self.kept[1])
+        own[self.kept[0]], whole[self.kept[1]] = circuits.T, step[:n]
+        return State(own, whole), step[n:]
 
-    def whole_covariance(self) -> Values:
-        """Return the covariance of the unknowns of the whole chip."""
-        return np.linalg.inv(self.whole_information)
+    def posterior(self, state: State, seed: int) -> Posterior:
+        """Return the normal distribution about a state; unknowns that move nothing have their prior."""
+        own, whole = self.unknowns
+        n = len(self.kept[1])
+        chip = np.diag(np.array([u.sigma for u in whole]) ** 2)
+        chip[np.ix_(self.kept[1], self.kept[1])] = np.linalg.inv(self.whole_information)[:n, :n]
+        circuits = np.tile(np.diag(np.array([u.sigma for u in own]) ** 2), (_N, 1, 1))
+        circuits[:, self.kept[0][:, None], self.kept[0]] = self.circuit_covariance
+        coupling = np.zeros((_N, len(own), len(whole)))
+        coupling[:, self.kept[0][:, None], self.kept[1]] = self.coupling[:, :, :n]
+        seen = {own[k].name for k, strength in zip(self.kept[0], self.strength[0], strict=True) if strength * own[k].sigma > _SEEN}
+        seen |= {whole[k].name for k, strength in zip(self.kept[1], self.strength[1][:n], strict=True) if strength * whole[k].sigma > _SEEN}
+        return Posterior((*own, *whole), state, frozenset(seen), chip, circuits, coupling, seed)
 
 
-def _columns(rows: Sequence[_Rows], n_whole: int) -> list[tuple[_Rows, Values, NDArray[np.int64]]]:
-    """Return each observation with its derivatives by the whole chip and the clocks it depends on, and their columns."""
-    found, clock = [], n_whole
+def _moving(derivatives: Sequence[Values]) -> NDArray[np.int64]:
+    """Return the places of the unknowns, the last axis, of which anything depends."""
+    return np.flatnonzero(np.max([np.abs(part).max(axis=(0, 1)) for part in derivatives], axis=0))
+
+
+def _both(first: Values, second: Values) -> Values:
+    """Return the sum over circuits of the transpose of the one times the other."""
+    return np.asarray(first.reshape(-1, first.shape[-1]).T @ second.reshape(-1, second.shape[-1]))
+
+
+def _columns(rows: Sequence[_Rows], own: NDArray[np.int64], whole: NDArray[np.int64]) -> list[tuple[Values, Values, Values, NDArray[np.int64]]]:
+    """Return each observation: residuals, derivatives by the unknowns kept, those of the whole chip with the clocks it depends on, and the latter's columns."""
+    found, clock = [], len(whole)
     for row in rows:
-        b, columns = row.whole, np.arange(n_whole)
+        b, columns = row.whole[:, :, whole], np.arange(len(whole))
         if row.clock is not None:
             halves = np.stack([row.clock * (hemisphere == _HEMISPHERE)[:, None] for hemisphere in range(2)], axis=-1)
             b, columns = np.concatenate([b, halves], axis=-1), np.concatenate([columns, [clock, clock + 1]])
             clock += 2
-        found.append((row, b, columns))
+        found.append((row.residual, row.own[:, :, own], b, columns))
     return found
 
 
@@ -289,14 +312,6 @@ def _typical(coupling: Values) -> Values:
     acts = np.abs(coupling).max(axis=1) > 1e-9  # (circuit, whole)
     middle = np.nan_to_num(np.nanmedian(np.where(acts[:, None, :], coupling, np.nan), axis=0)) if acts.any() else np.zeros(coupling.shape[1:])
     return np.where(acts[:, None, :], middle, 0.0)
-
-
-def _seen(own: Sequence[Unknown], whole: Sequence[Unknown], equations: _Arrow) -> frozenset[str]:
-    """Return which unknowns the observations depend on."""
-    circuits = np.median(np.sqrt(np.diagonal(equations.own_information, axis1=1, axis2=2)), axis=0)
-    chip = np.sqrt(equations.whole_strength / _N)
-    names = [u.name for u, strength in zip(own, circuits, strict=True) if strength * u.sigma > _SEEN]
-    return frozenset([*names, *(u.name for u, strength in zip(whole, chip, strict=False) if strength * u.sigma > _SEEN)])
 
 
 def _blind(own: Sequence[Unknown], whole: Sequence[Unknown], observed: Sequence[Observation], rows: Sequence[_Rows]) -> set[tuple[str, str]]:

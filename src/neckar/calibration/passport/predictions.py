@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neckar.calibration.passport.characterisation import Setting, Synapses
+from neckar.calibration.passport.characterisation import Setting, Synapses, alike
 from neckar.chip.cadc import CadcTransfer, channels_of
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
@@ -133,19 +133,17 @@ def _integrated(
 
 
 def _interpolated(nodes: Values, values: Values, slopes: Values, time: Values) -> Values:
-    """Return cubic interpolation between nodes with known slopes, shape of `time`, (circuit, sample); circuits are alike in time by hemispheres, mostly."""
+    """Return cubic interpolation between nodes with known slopes, shape of `time`, (circuit, sample)."""
     result = np.empty_like(time)
-    for half in (slice(0, len(time) // 2), slice(len(time) // 2, None)):
-        alike = bool((time[half] == time[half][:1]).all())
-        for circuits in (half,) if alike else [slice(i, i + 1) for i in range(*half.indices(len(time)))]:
-            at = time[circuits][0]
-            left = np.clip(np.searchsorted(nodes, at, side="right") - 1, 0, len(nodes) - 2)
-            left = np.where(nodes[left + 1] > nodes[left], left, np.maximum(left - 1, 0))
-            h = nodes[left + 1] - nodes[left]
-            x = np.clip((at - nodes[left]) / h, 0.0, 1.0)
-            rise = x * x * (3 - 2 * x)
-            weights = ((1 - rise, values, left), (rise, values, left + 1), (h * x * (1 - x) ** 2, slopes, left), (-h * x * x * (1 - x), slopes, left + 1))
-            result[circuits] = sum(weight[:, None] * array[:, circuits][place] for weight, array, place in weights).T  # type: ignore[union-attr]
+    for circuits in alike(time):
+        at = time[circuits][0]
+        left = np.clip(np.searchsorted(nodes, at, side="right") - 1, 0, len(nodes) - 2)
+        left = np.where(nodes[left + 1] > nodes[left], left, np.maximum(left - 1, 0))
+        h = nodes[left + 1] - nodes[left]
+        x = np.clip((at - nodes[left]) / h, 0.0, 1.0)
+        rise = x * x * (3 - 2 * x)
+        weights = ((1 - rise, values, left), (rise, values, left + 1), (h * x * (1 - x) ** 2, slopes, left), (-h * x * x * (1 - x), slopes, left + 1))
+        result[circuits] = sum(weight[:, None] * array[:, circuits][place] for weight, array, place in weights).T  # type: ignore[union-attr]
     return result
 
 

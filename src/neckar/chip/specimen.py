@@ -190,7 +190,9 @@ class Specimen:
 
     @classmethod
     def named(cls, name_or_seed: str | int, age_h: float = 0.0) -> Self:
-        """Return a chip by name: one of :data:`neckar.chip.named.NAMED` such as ``"reference"``, ``"chip-7"``, or a seed such as ``7`` or ``"7"``.
+        """Return a chip by name: one of :data:`neckar.chip.named.NAMED` such as ``"reference"``, ``"chip-7"``, a seed such as ``7`` or ``"7"``, or a file.
+
+        A file is what :func:`neckar.chip.specimen_file.save_specimen` wrote; its name ends in ``.npz``. An age of 0 leaves it at its own.
 
         Raises
         ------
@@ -198,14 +200,21 @@ class Specimen:
             If there is no such chip; lists the names.
         ParameterRangeError
             If seed or age are outside their ranges.
+        ConfigurationError
+            If there is no such file; FileFormatError if it holds something else.
         """
+        if str(name_or_seed).endswith(".npz"):
+            from neckar.chip.specimen_file import load_specimen
+
+            kept = load_specimen(str(name_or_seed))
+            return cls(kept.id, kept.seed, kept.statistics_version, age_h or kept.age_h, kept.overrides)
         match = re.fullmatch(r"(?:chip-)?(\d+)", str(name_or_seed))
         if match is not None:
             return cls.from_seed(int(match[1]), age_h)
         seeds = {named.name: named.seed for named in NAMED}
         if name_or_seed not in seeds:
             hint, names = nearest(str(name_or_seed), seeds), ", ".join(seeds)
-            raise UnknownNameError(f"no virtual chip is called {name_or_seed!r}{hint} Names: {names}, or chip-<seed> or <seed> with any seed, e.g. chip-7.")
+            raise UnknownNameError(f"no virtual chip is called {name_or_seed!r}{hint} Names: {names}, or chip-<seed> or <seed> with any seed, e.g. chip-7, or a file.npz of one.")
         return cls.from_seed(seeds[str(name_or_seed)], age_h)
 
     @property

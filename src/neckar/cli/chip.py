@@ -71,16 +71,16 @@ def list_chips(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(named) for named in NAMED], indent=2))
         return
-    table = _table("virtual chips with a name", ("name", "left"), ("seed", "right"), ("what it is good for", "left"))
+    table = table_of("virtual chips with a name", ("name", "left"), ("seed", "right"), ("what it is good for", "left"))
     for named in NAMED:
         table.add_row(named.name, str(named.seed), named.reason)
-    _print(table)
+    print_table(table)
     typer.echo("Every seed is a chip: chip-1, chip-2, ... None of them is a real chip. See one with: neckar chip show NAME")
 
 
 @app.command()
 def show(
-    chip: Annotated[str, typer.Argument(metavar="CHIP", help="Name or seed: reference, chip-7, 7, or a name of neckar chip list.")],
+    chip: Annotated[str, typer.Argument(metavar="CHIP", help="Name or seed: reference, chip-7, 7, a name of neckar chip list, or the .npz of a fitted chip.")],
     output: Output = None,
     as_json: AsJson = False,
     age_h: Age = 0.0,
@@ -93,8 +93,8 @@ def show(
     if as_json:
         typer.echo(json.dumps({**_described(portrait), "characteristics": _compared([portrait], population)}, indent=2))
         return
-    _print(_deviations_table(portrait))
-    _print(_circuits_table([portrait], population))
+    print_table(_deviations_table(portrait))
+    print_table(_circuits_table([portrait], population))
     _told(output)
 
 
@@ -113,7 +113,7 @@ def compare(
     if as_json:
         typer.echo(json.dumps({"chips": [_described(p) for p in portraits], "characteristics": _compared(portraits, population)}, indent=2))
         return
-    _print(_circuits_table(portraits, population))
+    print_table(_circuits_table(portraits, population))
     _told(output)
 
 
@@ -186,7 +186,8 @@ def _compared(portraits: Sequence[Portrait], population: Mapping[str, NDArray[np
     }
 
 
-def _table(title: str, *columns: tuple[str, str]) -> Table:
+def table_of(title: str, *columns: tuple[str, str]) -> Table:
+    """Return an empty table with a title; each column has a name and a side to which it is justified."""
     from rich.table import Table
 
     table = Table(title=title)
@@ -196,7 +197,7 @@ def _table(title: str, *columns: tuple[str, str]) -> Table:
 
 
 def _deviations_table(portrait: Portrait) -> Table:
-    table = _table(
+    table = table_of(
         f"virtual chip {portrait.title}: deviations of the whole chip", ("parameter", "left"), ("deviation", "right"), ("standard deviations", "right")
     )
     if portrait.specimen.is_reference:
@@ -213,7 +214,7 @@ def _circuits_table(portraits: Sequence[Portrait], population: Mapping[str, NDAr
     one = len(portraits) == 1
     title = f"{f'virtual chip {portraits[0].title}' if one else 'virtual chips'}: what equal codes mean, 5 / 50 / 95 % of 512 circuits"
     chips = [(p.title, "right") for p in portraits]
-    table = _table(title, ("characteristic", "left"), *chips, (f"medians of {POPULATION} chips", "right"), ("unit", "left"), *[("codes", "left")][:one])
+    table = table_of(title, ("characteristic", "left"), *chips, (f"medians of {POPULATION} chips", "right"), ("unit", "left"), *[("codes", "left")][:one])
     for c in _characteristics():
         columns = [*(p.quantiles(c.name) for p in portraits), _quantiles(population[c.name])]
         digits = _digits(columns[-1])
@@ -227,7 +228,8 @@ def _digits(quantiles: Sequence[float]) -> int:
     return next((digits for digits in range(4) if width * 10**digits >= 10), 4)
 
 
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal."""
     from rich.console import Console
 
     Console().print(table)

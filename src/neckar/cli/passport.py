@@ -1,0 +1,122 @@
+"""``neckar chip characterise`` and ``neckar chip fit``: measure an unknown chip, and build its twin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neckar.cli.chip import AsJson, print_table, table_of
+from neckar.errors import ConfigurationError, UnsupportedFeatureError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from neckar.calibration.passport import Passport, Row
+
+
+def characterise(
+    script: Annotated[Path, typer.Argument(metavar="SCRIPT.py", help="Where the script goes.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a stand-alone PyNN script that characterises a chip, on silicon in about ten minutes; neckar chip fit takes the file that it leaves."""
+    if script.exists() and not force:
+        raise ConfigurationError(f"{script} exists. Name another file, or replace it with --force.")
+    source = Path(__file__).with_name("_characterise_script.py")
+    script.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    typer.echo(f"Script: {script}. On silicon: python {script}    On a virtual chip: neckar run --chip 7 {script}    Then: neckar chip fit characterisation.npz")
+
+
+def fit(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="What the script wrote, or the file of a calibration.")],
+    out: Annotated[Path, typer.Option("--out", metavar="TWIN.npz", help="Where the twin goes; neckar run --chip TWIN.npz takes it.")] = Path("twin.npz"),
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE.png", help="Draw predictions beside measurements there.")] = None,
+    draws: Annotated[int, typer.Option(help="Twins drawn for the intervals; the range of 19 is a 90 % interval.", min=2)] = 19,
+    as_json: AsJson = False,
+) -> None:
+    """Build the twin of a chip from measurements, and say how far it can be trusted: errors and coverage at settings that the fit has not seen."""
+    draw = _figure() if output is not None else None
+    if out.suffix != ".npz":
+        raise ConfigurationError(f"option --out is {out}; allowed is a name that ends in .npz, by which --chip knows the file of a chip.")
+    passport = _fitted(file, draws)
+    from neckar.chip.specimen_file import save_specimen
+
+    save_specimen(out, passport.specimen)
+    if draw is not None and passport.predictions:
+        draw(passport, output)
+    if as_json:
+        typer.echo(json.dumps(_described(passport), indent=2))
+        return
+    if passport.predictions:
+        print_table(_fidelity_table(passport))
+    print_table(_unknowns_table(passport))
+    typer.echo(f"Twin: {out}. Run on it with: neckar run --chip {out} SCRIPT")
+    if output is not None:
+        typer.echo(f"Picture: {output}" if passport.predictions else "There is no picture: the file holds no checks.")
+
+
+def _fitted(file: Path, draws: int) -> Passport:
+    from rich.console import Console
+
+    from neckar.calibration import passport
+
+    with Console(stderr=True).status("reading") as status:
+
+        def told(sentence: str) -> None:
+            status.update(sentence)
+
+        if file.read_bytes()[:2] == b"PK":
+            return passport.fit(passport.load(file), draws, told)
+        return passport.fit_calibration(passport.load_calibration(file), told)
+
+
+def _described(passport: Passport) -> dict[str, Any]:
+    """Return a passport as plain data."""
+    sigma = passport.posterior.sigma()
+    return {
+        "chip": {"id": passport.specimen.id, "seed": passport.specimen.seed, "overrides": passport.specimen.overrides_digest},
+        "fidelity": [{"name": r.name, "unit": r.unit, "count": r.count, "unfitted": r.unfitted, "fitted": r.fitted, "coverage": r.coverage} for r in _rows(passport)],
+        "unknowns": {
+            name: {"seen": name in passport.posterior.seen, "prior_sigma": before, "posterior_sigma": after} for name, (before, after) in sigma.items()
+        },
+    }
+
+
+def _rows(passport: Passport) -> Sequence[Row]:
+    return passport.fidelity
+
+
+def _fidelity_table(passport: Passport) -> Table:
+    table = table_of(
+        f"{passport.specimen.id}: predictions at settings that the fit has not seen",
+        *(("setting", "left"), ("circuits", "right"), ("error unfitted", "right"), ("error fitted", "right"), ("in 90 % interval", "right")),
+    )
+    table.caption = "Errors: median over the circuits of the relative error, of the population's mean chip and of the twin. Every twin has run on the machine."
+    for row in _rows(passport):
+        table.add_row(row.name, str(row.count), f"{row.unfitted:.1%}", f"{row.fitted:.1%}", f"{row.coverage:.1%}")
+    return table
+
+
+def _unknowns_table(passport: Passport) -> Table:
+    table = table_of("what was learnt: standard deviations, of factors those of the logarithm", ("deviation", "left"), ("population", "right"), ("left", "right"))
+    sigma = passport.posterior.sigma()
+    for name, (before, after) in sigma.items():
+        if name in passport.posterior.seen:
+            table.add_row(name, f"{before:.3g}", f"{after:.2g}")
+    unseen = [name for name in sigma if name not in passport.posterior.seen]
+    table.caption = f"Not seen, left at the population: {', '.join(unseen)}." if unseen else None
+    return table
+
+
+def _figure() -> Any:
+    """Return the drawing function; fails before anything is computed if plots are not installed."""
+    try:
+        from neckar.cli._passport_figure import draw
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        raise UnsupportedFeatureError("a picture was asked for and matplotlib is not installed. Install it with: pip install 'neckar[plot]'") from None
+    return draw

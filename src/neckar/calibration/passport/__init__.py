@@ -7,7 +7,7 @@ its intervals hold. A :class:`~neckar.calibration.Calibration` alone, codes and 
     passport = fit(load("characterisation.npz"))
     save(passport.specimen, "twin.npz")            # neckar run --chip twin.npz script.py
 
-Public: :func:`load`, :func:`fit`, :func:`fit_calibration`, :class:`Passport`, :class:`Characterisation`.
+Public: :func:`load`, :func:`fit`, :func:`load_calibration`, :func:`fit_calibration`, :class:`Passport`, :class:`Characterisation`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from neckar.calibration.calibration import Calibration
 from neckar.calibration.passport.characterisation import RECEPTORS, Characterisation, load
 from neckar.calibration.passport.fidelity import DRAWS, Prediction, Row, predict, table
+from neckar.calibration.passport.from_calibration import calibration_observations
 from neckar.calibration.passport.observations import observations
 from neckar.calibration.passport.posterior import Posterior, infer
 from neckar.calibration.passport.replay import routed_synapses
 from neckar.calibration.passport.unknowns import specimen_of, unknowns
+from neckar.calibration.store import native_content
 from neckar.chip.specimen import Specimen
 from neckar.errors import ParameterRangeError
 
-__all__ = ["DRAWS", "Characterisation", "Passport", "Prediction", "Row", "fit", "load"]
+__all__ = ["DRAWS", "Characterisation", "Passport", "Prediction", "Row", "fit", "fit_calibration", "load", "load_calibration"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +91,47 @@ def fit(characterisation: Characterisation, draws: int = DRAWS, progress: Callab
     twin = specimen_of(found, posterior.state, seed, f"twin-of-{seen.chip}", everything=True)
     predictions = predict(posterior, twin, characterisation.checks, seen.sources, draws, np.random.default_rng(seed), progress)
     return Passport(twin, posterior, predictions)
+
+
+def fit_calibration(
+    calibration: Calibration, checks: Characterisation | None = None, draws: int = DRAWS, progress: Callable[[str], None] = lambda _: None
+) -> Passport:
+    """Fit a twin to a calibration alone: codes at which the chip does what was asked.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Of a SpikingTarget or PotentialTarget.
+    checks : Characterisation, optional
+        Of the same chip; its checks test the predictions. Nothing else of it is looked at.
+    draws, progress
+        As of :func:`fit`.
+
+    Returns
+    -------
+    Passport
+        Much is left at the population: slopes of lines, the scale of voltages, currents, the MADC.
+    """
+    found = unknowns({})
+    digest = hashlib.blake2b(b"".join(np.ascontiguousarray(array).tobytes() for _, array in sorted(calibration.fields.items())), digest_size=7)
+    seed = 1 + int.from_bytes(digest.digest(), "little")
+    posterior = infer(found, calibration_observations(calibration), seed, progress)
+    twin = specimen_of(found, posterior.state, seed, f"twin-of-{calibration.provenance.get('chip', 'unknown')}", everything=True)
+    if checks is None:
+        return Passport(twin, posterior, ())
+    return Passport(twin, posterior, predict(posterior, twin, checks.checks, checks.sources, draws, np.random.default_rng(seed), progress))
+
+
+def load_calibration(path: str | Path) -> Calibration:
+    """Read a calibration from a file of any of the kinds that notebooks load: ``.pbin``, ``.json.gz``, or ``calix-native.pkl``, which is not unpickled.
+
+    Raises
+    ------
+    FileFormatError
+        If it is something else.
+    """
+    data = Path(path).read_bytes()
+    return Calibration.loads(native_content(data) or data, str(path))
 
 
 def _seed(characterisation: Characterisation) -> int:

@@ -26,14 +26,19 @@ Codes = Mapping[str, NDArray[Any]]
 
 _N = AXES["circuit"]
 _TABLE = registers("brainscales2")
-_DEFAULTS = {name: register.default_array() for name, register in _TABLE.items() if register.axes in (("circuit",), ("quadrant",), ("hemisphere",), ("backend",), ())}
+DEFAULTS: Codes = {
+    name: register.default_array() for name, register in _TABLE.items() if not set(register.axes) - {"circuit", "quadrant", "hemisphere", "backend"}
+}
+"""Registers of circuits, quadrants, hemispheres and backends at their defaults, made once."""
+
 _SETTLED_US = 12.0
 """Samples before do not count as rest; the MADC's first samples are not valid either."""
 
 CLOCK_US = 0.7
 """Standard deviation of the parallel converter's clock against the events, per hemisphere and run: silicon's is off by up to 1 us."""
 
-_MISSING = 1e12
+MISSING = 1e12
+"""Variance of a number that is not there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +86,7 @@ def observations(characterisation: Characterisation, synapses: Mapping[str, Syna
     found: defaultdict[str, list[Run]] = defaultdict(list)
     settings: dict[str, Setting] = {}
     for run in characterisation.runs:
-        setting = settings.setdefault(run.setting.name, replace(run.setting, codes={**_DEFAULTS, **run.setting.codes}))
+        setting = settings.setdefault(run.setting.name, replace(run.setting, codes={**DEFAULTS, **run.setting.codes}))
         found[run.setting.name].append(replace(run, setting=setting))
     result: list[Observation] = []
     for runs in found.values():
@@ -135,7 +140,7 @@ def _mean(readings: Readings, from_us: float, largest_noise: float) -> tuple[Val
     mean = value.sum(axis=1) / np.maximum(n, 1)
     noise = np.sqrt((np.where(used, readings.value - mean[:, None], 0.0) ** 2).sum(axis=1) / np.maximum(n - 1, 1))
     good = (n >= 5) & (noise < 2.5 * largest_noise) & _in_range(mean)
-    return mean, np.where(good, (largest_noise**2 + 1 / 12) / np.maximum(n, 1), _MISSING)
+    return mean, np.where(good, (largest_noise**2 + 1 / 12) / np.maximum(n, 1), MISSING)
 
 
 def _in_range(reading: Values) -> NDArray[np.bool_]:
@@ -156,7 +161,7 @@ def _trace(run: Run, synapses: Mapping[str, Synapses]) -> Observation:
     noise = max(float(np.nanmedian(np.nanvar(start, axis=1, ddof=1))), facts.CADC_NOISE.value**2)  # of the membrane as well, which differs between settings
     swing = readings.value - rest[:, None]
     model = np.stack([np.full_like(swing, 0.15), 0.004 * swing])
-    return Observation(setting.name, setting.codes, readings.value, np.where(used, noise, _MISSING), predict, model, has_clock=True, stage=1)
+    return Observation(setting.name, setting.codes, readings.value, np.where(used, noise, MISSING), predict, model, has_clock=True, stage=1)
 
 
 def _interval(run: Run) -> Observation:
@@ -164,7 +169,7 @@ def _interval(run: Run) -> Observation:
     mean, scatter, n = intervals(run.readings)
     good = n >= 4
     value = np.log(np.where(good, mean, 1.0))
-    variance = np.where(good, (scatter / np.maximum(mean, 1e-12)) ** 2 / np.maximum(n, 1) ** 1.0 + 1e-7, _MISSING)
+    variance = np.where(good, (scatter / np.maximum(mean, 1e-12)) ** 2 / np.maximum(n, 1) ** 1.0 + 1e-7, MISSING)
 
     def predict(specimen: Specimen, codes: Codes) -> Values:
         return np.log(predictions.interval(specimen, codes))[:, None]
@@ -187,7 +192,7 @@ def intervals(readings: Readings) -> tuple[Values, Values, NDArray[np.int64]]:
 def _turning(run: Run) -> Observation:
     """Peak and trough of a firing membrane on the MADC."""
     value, count = turning_points(run.readings)
-    variance = np.where(count[:, None] >= 2, np.array([4.0, 1.0]) / np.maximum(count, 1)[:, None], _MISSING)
+    variance = np.where(count[:, None] >= 2, np.array([4.0, 1.0]) / np.maximum(count, 1)[:, None], MISSING)
 
     def predict(specimen: Specimen, codes: Codes) -> Values:
         return np.stack([predictions.on_madc(specimen, v) for v in predictions.peak_and_trough(specimen, codes)], axis=1)

@@ -28,7 +28,9 @@ from neckar.facts import brainscales2 as facts
 Values = NDArray[np.float64]
 Codes = Mapping[str, NDArray[Any]]
 
-_EFFECTS = Effects(noise=False)
+EFFECTS = Effects(noise=False)
+"""What acts in a prediction: all but noise."""
+
 _CIRCUITS = np.arange(AXES["circuit"])
 _CHANNELS = channels_of(_CIRCUITS)
 _US = 1e-6
@@ -43,13 +45,13 @@ def resting(specimen: Specimen, codes: Codes) -> Values:
 
 def on_cadc(specimen: Specimen, potential: Values, codes: Codes) -> Values:
     """Return the exact readings of the parallel converter of potentials, shape (circuit,) or (circuit, sample), LSB."""
-    transfer = CadcTransfer.of(specimen, _EFFECTS, codes)
+    transfer = CadcTransfer.of(specimen, EFFECTS, codes)
     return transfer.reading(potential.T, _CHANNELS).T
 
 
 def on_madc(specimen: Specimen, potential: Values) -> Values:
     """Return the exact readings of the MADC, LSB."""
-    return MadcTransfer.of(specimen, _EFFECTS).reading(potential)
+    return MadcTransfer.of(specimen, EFFECTS).reading(potential)
 
 
 def trace(specimen: Specimen, setting: Setting, codes: Codes, synapses: Synapses | None, time_us: Values) -> Values:
@@ -171,7 +173,7 @@ def _physical(specimen: Specimen, codes: Codes) -> CircuitParameters:
     """Return the physics of all circuits; of repeated calls only the first computes it."""
     global _last
     if _last is None or _last[0] is not specimen or _last[1] is not codes:
-        _last = specimen, codes, physical(specimen, _EFFECTS, codes)
+        _last = specimen, codes, physical(specimen, EFFECTS, codes)
     return _last[2]
 
 
@@ -204,6 +206,6 @@ def _kicks(specimen: Specimen, setting: Setting, synapses: Synapses) -> Values:
         mine = synapses.hemisphere == hemisphere
         if mine.any():
             rows, position = np.unique(synapses.row[mine], return_inverse=True)
-            kicks = kick_volts(specimen, _EFFECTS, ones, hemisphere, rows)
+            kicks = kick_volts(specimen, EFFECTS, ones, hemisphere, rows)
             np.add.at(total, synapses.neuron[mine], kicks[position, synapses.column[mine]])
     return total * setting.weight

@@ -214,7 +214,8 @@ class Specimen:
         seeds = {named.name: named.seed for named in NAMED}
         if name_or_seed not in seeds:
             hint, names = nearest(str(name_or_seed), seeds), ", ".join(seeds)
-            raise UnknownNameError(f"no virtual chip is called {name_or_seed!r}{hint} Names: {names}, or chip-<seed> or <seed> with any seed, e.g. chip-7, or a file.npz of one.")
+            more = "chip-<seed> or <seed> with any seed, e.g. chip-7, or the .npz file of a chip"
+            raise UnknownNameError(f"no virtual chip is called {name_or_seed!r}{hint} Names: {names}, or {more}.")
         return cls.from_seed(seeds[str(name_or_seed)], age_h)
 
     @property

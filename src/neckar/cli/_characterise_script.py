@@ -61,6 +61,9 @@ COMMON = {
 }
 """Registers that differ from the defaults of an HXNeuron, and those that a run changes."""
 
+DIGITAL = ("membrane_capacitance_capacitance", "refractory_period_refractory_time")
+"""Numbers that are no analog cells."""
+
 
 def rest(leak, **codes):
     """Return the resting potential at a code of the leak, read by the parallel converter."""
@@ -137,7 +140,7 @@ def spread(name, code):
 def codes_of(run):
     """Return all codes that a run sets, by register."""
     codes = {**COMMON, **run["codes"]}
-    return {name: spread(name, code) if not isinstance(code, bool) and "capacitance" not in name and "time" not in name else code for name, code in codes.items()}
+    return {name: code if isinstance(code, bool) or name in DIGITAL else spread(name, code) for name, code in codes.items()}
 
 
 class Chip:
@@ -158,11 +161,11 @@ class Chip:
         try:
             rows = []
             connections = self.projections[receptor].connections
-            for connection, placed in zip(connections, self.projections[receptor].placed_connections):
+            for i, placed in enumerate(self.projections[receptor].placed_connections):
                 for synapse in placed:
                     row, column = synapse.toSynapseRowOnDLS(), synapse.toSynapseOnSynapseRow()
                     place = [int(row.toSynramOnDLS()), int(row.toSynapseRowOnSynram()), int(column)]
-                    rows.append([int(connection.postsynaptic_index), int(connection.presynaptic_index), *place])
+                    rows.append([int(connections[i].postsynaptic_index), int(connections[i].presynaptic_index), *place])
             return np.array(rows, np.int64).reshape(-1, 5)
         except (AttributeError, RuntimeError):
             return np.zeros((0, 5), np.int64)

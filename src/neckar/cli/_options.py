@@ -8,7 +8,9 @@ import typer
 
 _PANEL = "Virtual chip"
 
-Chip = Annotated[str | None, typer.Option(help="Virtual chip: reference, chip-7, 7, a name of neckar chip list, or the .npz of a fitted one.", rich_help_panel=_PANEL)]
+Chip = Annotated[
+    str | None, typer.Option(help="Virtual chip: reference, chip-7, 7, a name of neckar chip list, or a fitted one's .npz.", rich_help_panel=_PANEL)
+]
 Effects = Annotated[str | None, typer.Option(help="Imperfections: default, ideal, or changes such as -noise,-mismatch.", rich_help_panel=_PANEL)]
 Instruments = Annotated[str | None, typer.Option(help="silicon: with the limits of the real instruments; open: without.", rich_help_panel=_PANEL)]
 Seed = Annotated[str | None, typer.Option(help="Seed of what differs between repeated runs.", rich_help_panel=_PANEL)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ from neckar.errors import ConfigurationError, UnsupportedFeatureError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from neckar.calibration.passport import Passport, Row
+    from neckar.calibration.passport import Passport
 
 
 def characterise(
@@ -27,7 +27,8 @@ def characterise(
         raise ConfigurationError(f"{script} exists. Name another file, or replace it with --force.")
     source = Path(__file__).with_name("_characterise_script.py")
     script.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-    typer.echo(f"Script: {script}. On silicon: python {script}    On a virtual chip: neckar run --chip 7 {script}    Then: neckar chip fit characterisation.npz")
+    typer.echo(f"Script: {script}. On silicon: python {script}; on a virtual chip: neckar run --chip 7 {script}")
+    typer.echo("Then: neckar chip fit characterisation.npz")
 
 
 def fit(
@@ -70,23 +71,17 @@ def _fitted(file: Path, draws: int) -> Passport:
 
         if file.read_bytes()[:2] == b"PK":
             return passport.fit(passport.load(file), draws, told)
-        return passport.fit_calibration(passport.load_calibration(file), told)
+        return passport.fit_calibration(passport.load_calibration(file), progress=told)
 
 
 def _described(passport: Passport) -> dict[str, Any]:
     """Return a passport as plain data."""
-    sigma = passport.posterior.sigma()
+    sigma, seen = passport.posterior.sigma(), passport.posterior.seen
     return {
         "chip": {"id": passport.specimen.id, "seed": passport.specimen.seed, "overrides": passport.specimen.overrides_digest},
-        "fidelity": [{"name": r.name, "unit": r.unit, "count": r.count, "unfitted": r.unfitted, "fitted": r.fitted, "coverage": r.coverage} for r in _rows(passport)],
-        "unknowns": {
-            name: {"seen": name in passport.posterior.seen, "prior_sigma": before, "posterior_sigma": after} for name, (before, after) in sigma.items()
-        },
+        "fidelity": [asdict(row) for row in passport.fidelity],
+        "unknowns": {name: {"seen": name in seen, "prior_sigma": before, "posterior_sigma": after} for name, (before, after) in sigma.items()},
     }
-
-
-def _rows(passport: Passport) -> Sequence[Row]:
-    return passport.fidelity
 
 
 def _fidelity_table(passport: Passport) -> Table:
@@ -95,13 +90,14 @@ def _fidelity_table(passport: Passport) -> Table:
         *(("setting", "left"), ("circuits", "right"), ("error unfitted", "right"), ("error fitted", "right"), ("in 90 % interval", "right")),
     )
     table.caption = "Errors: median over the circuits of the relative error, of the population's mean chip and of the twin. Every twin has run on the machine."
-    for row in _rows(passport):
+    for row in passport.fidelity:
         table.add_row(row.name, str(row.count), f"{row.unfitted:.1%}", f"{row.fitted:.1%}", f"{row.coverage:.1%}")
     return table
 
 
 def _unknowns_table(passport: Passport) -> Table:
-    table = table_of("what was learnt: standard deviations, of factors those of the logarithm", ("deviation", "left"), ("population", "right"), ("left", "right"))
+    columns = ("deviation", "left"), ("population", "right"), ("left", "right")
+    table = table_of("what was learnt: standard deviations, of factors those of the logarithm", *columns)
     sigma = passport.posterior.sigma()
     for name, (before, after) in sigma.items():
         if name in passport.posterior.seen:

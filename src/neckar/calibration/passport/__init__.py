@@ -1,8 +1,8 @@
 """The passport of a chip: from measurements of an unknown one to its twin, and how far that can be trusted.
 
-A chip is described by what was measured on it (:class:`Characterisation`), by a script that runs on silicon as it does here. :func:`fit` finds the most probable
-:class:`~neckar.chip.specimen.Specimen` given the measurements and the population, tests its predictions at settings that it has not seen, and says how often
-its intervals hold. A :class:`~neckar.calibration.Calibration` alone, codes and targets without readings, is taken too (:func:`fit_calibration`).
+A chip is described by what was measured on it (:class:`Characterisation`), by a script that runs on silicon as it does here. :func:`fit` finds the most
+probable :class:`~neckar.chip.specimen.Specimen` given the measurements and the population, tests its predictions at settings that it has not seen, and says how
+often its intervals hold. A :class:`~neckar.calibration.Calibration` alone, codes and targets without readings, is taken too (:func:`fit_calibration`).
 
     passport = fit(load("characterisation.npz"))
     save(passport.specimen, "twin.npz")            # neckar run --chip twin.npz script.py

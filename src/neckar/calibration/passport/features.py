@@ -64,8 +64,8 @@ def read(setting: Setting, readings: Readings) -> Values:
     if feature is HEIGHT:
         return height(setting, readings)
     if feature is MEMBRANE:
-        ends = np.cumsum([us for us, _ in setting.sections])
-        return decay(readings, [(a + 1.5, b - 1.0) for a, b in pairwise(ends)], own_levels=True)
+        switches = np.cumsum([us for us, _ in setting.sections]).tolist()
+        return decay(readings, [(a + 1.5, b - 1.0) for a, b in pairwise(switches)], own_levels=True)
     ends = [*setting.events_us[1:], setting.duration_us]
     return decay(readings, [(start + 8.0, end - 1.0) for start, end in zip(setting.events_us, ends, strict=True)])
 

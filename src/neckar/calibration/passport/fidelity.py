@@ -1,8 +1,8 @@
 """How far a twin can be trusted: its predictions beside what the chip showed, at settings that no fit has seen.
 
-Predictions are runs of the machine, not formulas. The *fitted* twin is the most probable chip, the *unfitted* one the mean of the population; intervals come from
-twins drawn from the posterior, each run once, with all that scatters from run to run. With n draws the smallest and the largest enclose a further draw with
-probability (n - 1) / (n + 1), whatever the distribution: 90 % for 19.
+Predictions are runs of the machine, not formulas. The *fitted* twin is the most probable chip, the *unfitted* one the mean of the population; intervals come
+from twins drawn from the posterior, each run once, with all that scatters from run to run. With n draws the smallest and the largest enclose a further draw
+with probability (n - 1) / (n + 1), whatever the distribution: 90 % for 19.
 """
 
 from __future__ import annotations
@@ -135,11 +135,7 @@ def table(predictions: Sequence[Prediction]) -> tuple[Row, ...]:
 
 
 def _row(name: str, unit: str, predictions: Sequence[Prediction]) -> Row:
-    whole = Prediction(
-        name,
-        predictions[0].feature,
-        *(np.concatenate([getattr(p, part) for p in predictions]) for part in ("measured", "fitted", "unfitted")),
-        np.concatenate([p.draws for p in predictions], axis=1),
-    )
+    measured, fitted, unfitted = (np.concatenate([getattr(p, part) for p in predictions]) for part in ("measured", "fitted", "unfitted"))
+    whole = Prediction(name, predictions[0].feature, measured, fitted, unfitted, np.concatenate([p.draws for p in predictions], axis=1))
     inside, of = whole.covered
     return Row(name, unit, int(np.count_nonzero(whole.counts)), whole.error(whole.unfitted), whole.error(whole.fitted), inside / of if of else np.nan)

@@ -1,8 +1,8 @@
 """Observations from a calibration alone: codes and targets, no readings.
 
-A calibration says at which codes a circuit does what was asked. Turned round, that is a measurement of the circuit: at these codes its leak potential reads 80, its
-membrane has 10 us, up to what a calibration leaves (:data:`neckar.facts.brainscales2.CALIBRATION_SPREAD`). Slopes of lines, currents, the reset's time constant
-and the MADC do not occur, so they stay at the population.
+A calibration says at which codes a circuit does what was asked. Turned round, that is a measurement of the circuit: at these codes its leak potential reads
+80, its membrane has 10 us, up to what a calibration leaves (:data:`neckar.facts.brainscales2.CALIBRATION_SPREAD`). Slopes of lines, currents, the reset's time
+constant, the absolute strength of synapses and the MADC do not occur, so they stay at the population.
 """
 
 from __future__ import annotations
@@ -66,8 +66,9 @@ def calibration_observations(calibration: Calibration) -> list[Observation]:
     if neurons.tau_mem_s is not None:
         found.append(make.logarithm("leak_i_bias", _membrane_time, np.log(neurons.tau_mem_s), _SPREAD["tau_mem"]))
     if isinstance(target, SpikingTarget):
-        for k, (kind, sign) in enumerate((("excitatory", "exc"), ("inhibitory", "inh"))):
-            found.append(make.logarithm(f"{kind}_input_i_bias_tau", _synaptic_time(sign), np.log(np.asarray(target.neurons.tau_syn_s))[:, k], _SPREAD["tau_syn"]))
+        tau = np.log(np.asarray(target.neurons.tau_syn_s))
+        for k, (kind, sign) in enumerate(_SIGN.items()):
+            found.append(make.logarithm(f"{kind}_input_i_bias_tau", _synaptic_time(sign), tau[:, k], _SPREAD["tau_syn"]))
             found.append(make.reference(kind))
             if target.neurons.strength != "fixed":
                 found.append(make.logarithm(f"{kind}_input_i_bias_gm", _strength(target, kind), 0.0, _SPREAD["synaptic_gm"]))
@@ -113,7 +114,7 @@ class _Maker:
     def reference(self, kind: str) -> Observation:
         """The current at rest of one input, in LSB of its reference."""
         other = {"excitatory": "inhibitory", "inhibitory": "excitatory"}[kind]
-        sign, polarity = {"excitatory": ("exc", 1), "inhibitory": ("inh", -1)}[kind]
+        sign, polarity = _SIGN[kind], 1 if kind == "excitatory" else -1
         switched = {**self._codes, f"{other}_input_enable": np.zeros(_N, bool), f"{kind}_input_enable_coba_mode": np.zeros(_N, bool)}
 
         def predict(specimen: Specimen, codes: Codes) -> Values:

@@ -169,7 +169,7 @@ def _interval(run: Run) -> Observation:
     mean, scatter, n = intervals(run.readings)
     good = n >= 4
     value = np.log(np.where(good, mean, 1.0))
-    variance = np.where(good, (scatter / np.maximum(mean, 1e-12)) ** 2 / np.maximum(n, 1) ** 1.0 + 1e-7, MISSING)
+    variance = np.where(good, (scatter / np.maximum(mean, 1e-12)) ** 2 / np.maximum(n, 1) + 1e-7, MISSING)
 
     def predict(specimen: Specimen, codes: Codes) -> Values:
         return np.log(predictions.interval(specimen, codes))[:, None]
@@ -231,7 +231,7 @@ def _turns(time: Values, v: Values) -> tuple[tuple[float, float], int]:
         before = (time > time[steepest] - 1.2) & (time < time[steepest] - 0.15)
         after = (time > time[steepest] + 1.2) & (time < time[steepest] + 1.9)
         if before.sum() >= 8 and after.sum() >= 4 and time[-1] > time[steepest] + 2.0:
-            slope, offset = np.polyfit(time[before] - time[steepest], v[before], 1)
+            _, offset = np.polyfit(time[before] - time[steepest], v[before], 1)
             peaks.append(offset)
             troughs.append(v[after].mean())
     return ((float(np.mean(peaks)), float(np.mean(troughs))), len(peaks)) if peaks else ((0.0, 0.0), 0)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neckar.calibration.passport.observations import CLOCK_US, Observation
 from neckar.calibration.passport.unknowns import State, Unknown, specimen_of, split
-from neckar.chip.coordinates import hemisphere_of
+from neckar.chip.coordinates import hemisphere_of, quadrant_of
 from neckar.chip.specimen import Specimen
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
@@ -258,7 +258,7 @@ class _Arrow:
         residuals = np.concatenate([row.residual for row in rows], axis=1)
         misfit = float(np.sqrt((residuals**2).sum() / max(1, np.count_nonzero(residuals))))
         strength = np.median(np.sqrt(np.diagonal(own_information, axis1=1, axis2=2)), axis=0), np.sqrt(np.diagonal(pure) / _N)
-        return cls((own, whole), (kept[0], kept[1]), covariance, coupling, own_gradient, block, gradient, information, strength, misfit)
+        return cls((own, whole), (kept[0], kept[1]), np.asarray(covariance), coupling, own_gradient, block, gradient, information, strength, misfit)
 
     def solution(self) -> tuple[State, Values]:
         """Return the step of all unknowns, and that of the clocks."""
@@ -267,7 +267,7 @@ class _Arrow:
         own, whole = np.zeros((len(self.unknowns[0]), _N)), np.zeros(len(self.unknowns[1]))
         n = len(self.kept[1])
         own[self.kept[0]], whole[self.kept[1]] = circuits.T, step[:n]
-        return State(own, whole), step[n:]
+        return State(own, whole), np.asarray(step[n:], np.float64)
 
     def posterior(self, state: State, seed: int) -> Posterior:
         """Return the normal distribution about a state; unknowns that move nothing have their prior."""
@@ -308,10 +308,9 @@ def _columns(rows: Sequence[_Rows], own: NDArray[np.int64], whole: NDArray[np.in
 
 
 def _typical(coupling: Values) -> Values:
-    """Return the median coupling of the circuits that an unknown of the whole chip acts on, shape of `coupling`."""
-    acts = np.abs(coupling).max(axis=1) > 1e-9  # (circuit, whole)
-    middle = np.nan_to_num(np.nanmedian(np.where(acts[:, None, :], coupling, np.nan), axis=0)) if acts.any() else np.zeros(coupling.shape[1:])
-    return np.where(acts[:, None, :], middle, 0.0)
+    """Return the median coupling of the circuits of each quadrant, shape of `coupling`."""
+    quadrants = quadrant_of(np.arange(_N))
+    return np.stack([np.median(coupling[quadrants == quadrant], axis=0) for quadrant in range(AXES["quadrant"])])[quadrants]
 
 
 def _blind(own: Sequence[Unknown], whole: Sequence[Unknown], observed: Sequence[Observation], rows: Sequence[_Rows]) -> set[tuple[str, str]]:

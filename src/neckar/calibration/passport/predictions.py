@@ -97,10 +97,10 @@ def trace(specimen: Specimen, setting: Setting, codes: Codes, synapses: Synapses
     return _interpolated(np.array(nodes), np.array(values), np.array(slopes), np.nan_to_num(time_us))
 
 
-def _synaptic(p: CircuitParameters, receptor: str | None, kicks: ArrayLike, onsets_us: list[float]) -> Callable[[float], ArrayLike]:
+def _synaptic(p: CircuitParameters, receptor: str | None, kicks: ArrayLike, onsets_us: list[float]) -> Callable[[float], Values]:
     """Return the synaptic current, A, as a function of the time in us."""
     if receptor is None or not onsets_us:
-        return lambda _: 0.0
+        return lambda _: np.zeros(AXES["circuit"])
     gm, tau = (p.gm_exc, p.tau_exc) if receptor == "excitatory" else (-p.gm_inh, p.tau_inh)
     amplitude, rate = gm * np.asarray(kicks), _US / np.asarray(tau)
     start = sum(np.exp(onset * rate - onsets_us[-1] * rate) for onset in onsets_us)
@@ -108,7 +108,7 @@ def _synaptic(p: CircuitParameters, receptor: str | None, kicks: ArrayLike, onse
 
 
 def _integrated(
-    p: CircuitParameters, v: Values, first_us: float, last_us: float, current: Callable[[float], ArrayLike]
+    p: CircuitParameters, v: Values, first_us: float, last_us: float, current: Callable[[float], Values]
 ) -> tuple[list[float], list[Values], list[Values]]:
     """Return times, potentials and slopes (V/us) at the nodes of a stretch without jumps, both ends included."""
     fastest = float((p.capacitance / np.maximum(p.g_leak, 1e-12)).min()) / _US
@@ -145,7 +145,7 @@ def _interpolated(nodes: Values, values: Values, slopes: Values, time: Values) -
         x = np.clip((at - nodes[left]) / h, 0.0, 1.0)
         rise = x * x * (3 - 2 * x)
         weights = ((1 - rise, values, left), (rise, values, left + 1), (h * x * (1 - x) ** 2, slopes, left), (-h * x * x * (1 - x), slopes, left + 1))
-        result[circuits] = sum(weight[:, None] * array[:, circuits][place] for weight, array, place in weights).T  # type: ignore[union-attr]
+        result[circuits] = sum(weight[:, None] * array[:, circuits][place] for weight, array, place in weights).T
     return result
 
 

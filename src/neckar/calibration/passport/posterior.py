@@ -26,12 +26,13 @@ Values = NDArray[np.float64]
 _N = AXES["circuit"]
 _STEP = 0.1  # of a finite difference, in standard deviations of the population
 _SEEN = 0.05  # an unknown counts as seen if one standard deviation moves the observations of the median circuit by so much of their error in all
-_TEMPER = (1.0, 8.0, 8.0, 2.0, 1.0)
-"""Factor on the errors of the model in each step: a fit starts far away, where lines are no good guide, and must not trust small errors there."""
+_STEPS = ((0, 1.0), (1, 8.0), (1, 2.0), (2, 30.0), (2, 8.0), (2, 2.0), (2, 1.0))
+"""Which observations each step uses (:attr:`Observation.stage`), and a factor on the errors of the model: a fit starts far away, where lines are no good
+guide, and must not trust small errors there."""
 
 _FAR = 3.0  # longest step of an unknown, in standard deviations of the population
 _STRANGE = 6.0  # an observation further off, in standard errors, counts less from then on: a circuit that is broken shall not bend the chip
-_HEMISPHERE = hemisphere_of(np.arange(_N))
+_HEMISPHERE, _QUADRANT, _QUADRANTS = hemisphere_of(np.arange(_N)), quadrant_of(np.arange(_N)), AXES["quadrant"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,20 +103,21 @@ def infer(all_unknowns: Sequence[Unknown], observed: Sequence[Observation], seed
     own, whole = split(all_unknowns)
     state = State(np.zeros((len(own), _N)), np.zeros(len(whole)))
     furthest = [_FAR * np.array([u.sigma for u in part]) for part in (own, whole)]
-    last = max(o.stage for o in observed)
+    stages = [stage for stage, _ in _STEPS]
     blind: set[tuple[str, str]] = set()
     clocks, equations = np.zeros((0, 2)), None
-    for number, temper in enumerate(_TEMPER):
-        used = [o for o in observed if o.stage <= number]
+    for number, (stage, temper) in enumerate(_STEPS):
+        used = [o for o in observed if o.stage <= stage]
         clocks = np.concatenate([clocks, np.zeros((sum(o.has_clock for o in used) - len(clocks), 2))])
-        rows = _linearised(all_unknowns, blind, state, used, clocks, seed, temper)
+        is_last = number == len(_STEPS) - 1
+        rows = _linearised(all_unknowns, blind, state, used, clocks, seed, temper, is_last)
         equations = _Arrow.of(own, whole, state, rows, clocks)
-        if number <= last:  # whoever moves nothing now will not do so later
+        if number == stages.index(stage):  # whoever moves nothing now will not do so later
             blind |= _blind(own, whole, used, rows)
         step, shift = equations.solution()
         state = state.moved(np.clip(step.circuits, -furthest[0][:, None], furthest[0][:, None]), np.clip(step.whole, -furthest[1], furthest[1]))
         clocks = clocks + np.clip(shift, -2 * CLOCK_US, 2 * CLOCK_US).reshape(clocks.shape)
-        progress(f"step {number + 1} of {len(_TEMPER)}: {equations.misfit:.2f} standard errors per observation")
+        progress(f"step {number + 1} of {len(_STEPS)}: {equations.misfit:.2f} standard errors per observation")
     assert equations is not None
     return equations.posterior(state, seed)
 
@@ -124,21 +126,31 @@ def infer(all_unknowns: Sequence[Unknown], observed: Sequence[Observation], seed
 class _Rows:
     """One observation, linearised and in units of its standard errors, independent of each other.
 
-    `residual` (circuit, number), `own` (circuit, number, unknown of circuits), `whole` (circuit, number, unknown of the whole chip), `clock` (circuit, number).
+    `residual` and `used` (circuit, number), `own` (circuit, number, unknown of circuits), `whole` (circuit, number, unknown of the whole chip), `clock`
+    (circuit, number).
     """
 
     residual: Values
+    used: NDArray[np.bool_]
     own: Values
     whole: Values
     clock: Values | None
 
 
 def _linearised(
-    all_unknowns: Sequence[Unknown], blind: set[tuple[str, str]], state: State, observed: Sequence[Observation], clocks: Values, seed: int, temper: float
+    all_unknowns: Sequence[Unknown],
+    blind: set[tuple[str, str]],
+    state: State,
+    observed: Sequence[Observation],
+    clocks: Values,
+    seed: int,
+    temper: float,
+    is_last: bool,
 ) -> list[_Rows]:
     """Return all observations, linearised about a state.
 
-    Derivatives of pairs of unknown and observation that are `blind` are left out; pairs of cell and observation are added to them.
+    Derivatives of pairs of unknown and observation that are `blind` are left out; pairs of cell and observation are added to them. In the last step strange
+    observations count less.
     """
     own, whole = split(all_unknowns)
     here = specimen_of(all_unknowns, state, seed, "fit")
@@ -161,7 +173,7 @@ def _linearised(
             drift = _drift(predicted)
             predicted = predicted + drift * clocks[clock][_HEMISPHERE][:, None]
             clock += 1
-        rows.append(_whitened(o, here, predicted, derivatives, drift, temper, blind))
+        rows.append(_whitened(o, here, predicted, derivatives, drift, temper, is_last, blind))
     return rows
 
 
@@ -171,7 +183,14 @@ def _drift(predicted: Values) -> Values:
 
 
 def _whitened(
-    o: Observation, here: Specimen, predicted: Values, slopes: Sequence[Values], clock: Values | None, temper: float, blind: set[tuple[str, str]]
+    o: Observation,
+    here: Specimen,
+    predicted: Values,
+    slopes: Sequence[Values],
+    clock: Values | None,
+    temper: float,
+    is_last: bool,
+    blind: set[tuple[str, str]],
 ) -> _Rows:
     """Divide by a root of the errors' covariance: noise of samples, of writes, of the model."""
     missing = o.variance > 1e6
@@ -195,9 +214,9 @@ def _whitened(
         return np.asarray(scaled - back @ (forth @ scaled))
 
     plain = white((o.value - predicted)[:, :, None])[:, :, 0]
-    weight = np.minimum(1.0, _STRANGE / np.maximum(np.abs(plain), 1e-9)) if temper == 1 else np.ones_like(plain)
+    weight = np.minimum(1.0, _STRANGE / np.maximum(np.abs(plain), 1e-9)) if is_last else np.ones_like(plain)
     own, whole = (white(columns) * weight[:, :, None] for columns in slopes)
-    return _Rows(plain * weight, own, whole, None if clock is None else white(clock[:, :, None])[:, :, 0] * weight)
+    return _Rows(plain * weight, ~missing, own, whole, None if clock is None else white(clock[:, :, None])[:, :, 0] * weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,9 +231,8 @@ class _Arrow:
     circuit_covariance: Values
     coupling: Values
     own_gradient: Values
-    whole_block: Values
-    whole_gradient: Values
-    whole_information: Values
+    block: Values
+    gradient: Values
     strength: tuple[Values, Values]
     misfit: float
 
@@ -223,8 +241,8 @@ class _Arrow:
         """Put the equations together.
 
         The most probable values of everything at once would shrink all voltages of a chip, whose scale is known least, because that makes the deviations of
-        its circuits smaller and hence more probable. So the equations of the whole chip contain how its unknowns stand in for those of the *typical* circuit
-        in place of each, which gives no credit for shrinking.
+        its circuits smaller and hence more probable. So the step of the whole chip is found from the mean circuit of each quadrant, whose deviations may move
+        too: means know nothing of how far circuits scatter. Each circuit then follows with derivatives of its own.
         """
         kept = [_moving([getattr(row, part) for row in rows]) for part in ("own", "whole")]
         own_prior = 1 / np.array([u.sigma for u in own])[kept[0]] ** 2
@@ -232,37 +250,26 @@ class _Arrow:
         n_own, n_whole = len(own_prior), len(whole_prior)
         own_information, cross, own_gradient = np.zeros((_N, n_own, n_own)), np.zeros((_N, n_own, n_whole)), np.zeros((_N, n_own))
         parts = _columns(rows, *kept)
-        for residual, a, b, columns in parts:
-            across = np.ascontiguousarray(a.transpose(0, 2, 1))
-            own_information += across @ a
-            cross[:, :, columns] += across @ b
-            own_gradient += (across @ residual[:, :, None])[:, :, 0]
+        for part in parts:
+            across = np.ascontiguousarray(part.own.transpose(0, 2, 1))
+            own_information += across @ part.own
+            cross[:, :, part.columns] += across @ part.whole
+            own_gradient += (across @ part.residual[:, :, None])[:, :, 0]
         covariance = np.linalg.inv(own_information + np.diag(own_prior))
         coupling = -covariance @ cross
-        atypical = coupling - _typical(coupling)
-        mixed, pure, aided, whole_gradient = np.zeros((n_whole, n_whole)), np.zeros((n_whole, n_whole)), np.zeros_like(cross), np.zeros(n_whole)
-        for residual, a, b, columns in parts:
-            z = b + a @ atypical[:, :, columns]
-            flat, flat_z = b.reshape(-1, b.shape[-1]), z.reshape(-1, z.shape[-1])
-            aided[:, :, columns] += np.ascontiguousarray(a.transpose(0, 2, 1)) @ z
-            mixed[np.ix_(columns, columns)] += flat_z.T @ flat
-            pure[np.ix_(columns, columns)] += flat_z.T @ flat_z
-            whole_gradient[columns] += flat_z.T @ residual.reshape(-1)
-        helper = -covariance @ aided
-        values = np.concatenate([state.whole[kept[1]], clocks.reshape(-1)])
         own_gradient -= own_prior * state.circuits[kept[0]].T
-        whole_gradient -= whole_prior * values
-        block = mixed + np.diag(whole_prior) + _both(helper, cross)
-        information = pure + np.diag(whole_prior) + _both(helper, aided)
-        gradient = whole_gradient + _both(helper, own_gradient[:, :, None])[:, 0]
+        block, gradient = _of_means(parts, n_own, n_whole)
+        means = np.add.reduceat(state.circuits[kept[0]].T, np.arange(0, _N, _N // _QUADRANTS), axis=0)  # circuits are numbered quadrant by quadrant
+        block += np.diag(np.concatenate([whole_prior, np.tile(own_prior * _N / _QUADRANTS, _QUADRANTS)]))
+        gradient -= np.concatenate([whole_prior * np.concatenate([state.whole[kept[1]], clocks.reshape(-1)]), (own_prior * means).reshape(-1)])
         residuals = np.concatenate([row.residual for row in rows], axis=1)
         misfit = float(np.sqrt((residuals**2).sum() / max(1, np.count_nonzero(residuals))))
-        strength = np.median(np.sqrt(np.diagonal(own_information, axis1=1, axis2=2)), axis=0), np.sqrt(np.diagonal(pure) / _N)
-        return cls((own, whole), (kept[0], kept[1]), np.asarray(covariance), coupling, own_gradient, block, gradient, information, strength, misfit)
+        strength = np.median(np.sqrt(np.diagonal(own_information, axis1=1, axis2=2)), axis=0), np.sqrt((np.diagonal(block)[:n_whole] - whole_prior) / _N)
+        return cls((own, whole), (kept[0], kept[1]), np.asarray(covariance), coupling, own_gradient, block, gradient, strength, misfit)
 
     def solution(self) -> tuple[State, Values]:
         """Return the step of all unknowns, and that of the clocks."""
-        step = np.linalg.solve(self.whole_block, self.whole_gradient)
+        step = np.linalg.solve(self.block, self.gradient)[: self.coupling.shape[2]]
         circuits = np.einsum("nij,nj->ni", self.circuit_covariance, self.own_gradient) + self.coupling @ step
         own, whole = np.zeros((len(self.unknowns[0]), _N)), np.zeros(len(self.unknowns[1]))
         n = len(self.kept[1])
@@ -274,7 +281,7 @@ class _Arrow:
         own, whole = self.unknowns
         n = len(self.kept[1])
         chip = np.diag(np.array([u.sigma for u in whole]) ** 2)
-        chip[np.ix_(self.kept[1], self.kept[1])] = np.linalg.inv(self.whole_information)[:n, :n]
+        chip[np.ix_(self.kept[1], self.kept[1])] = np.linalg.inv(self.block)[:n, :n]
         circuits = np.tile(np.diag(np.array([u.sigma for u in own]) ** 2), (_N, 1, 1))
         circuits[:, self.kept[0][:, None], self.kept[0]] = self.circuit_covariance
         coupling = np.zeros((_N, len(own), len(whole)))
@@ -289,13 +296,34 @@ def _moving(derivatives: Sequence[Values]) -> NDArray[np.int64]:
     return np.flatnonzero(np.max([np.abs(part).max(axis=(0, 1)) for part in derivatives], axis=0))
 
 
-def _both(first: Values, second: Values) -> Values:
-    """Return the sum over circuits of the transpose of the one times the other."""
-    return np.asarray(first.reshape(-1, first.shape[-1]).T @ second.reshape(-1, second.shape[-1]))
+def _of_means(parts: Sequence[_Part], n_own: int, n_whole: int) -> tuple[Values, Values]:
+    """Return matrix and right side of the equations of the whole chip and the common deviations of each quadrant's circuits, without priors."""
+    n = n_whole + _QUADRANTS * n_own
+    block, gradient = np.zeros((n, n)), np.zeros(n)
+    for part in parts:
+        for quadrant in range(_QUADRANTS):
+            mine = quadrant == _QUADRANT
+            count = np.maximum(part.used[mine].sum(axis=0), 1)[:, None]
+            columns = np.concatenate([part.columns, n_whole + quadrant * n_own + np.arange(n_own)])
+            mean = np.concatenate([part.whole[mine].sum(axis=0), part.own[mine].sum(axis=0)], axis=1) / count
+            block[np.ix_(columns, columns)] += mean.T @ (count * mean)
+            gradient[columns] += mean.T @ part.residual[mine].sum(axis=0)
+    return block, gradient
 
 
-def _columns(rows: Sequence[_Rows], own: NDArray[np.int64], whole: NDArray[np.int64]) -> list[tuple[Values, Values, Values, NDArray[np.int64]]]:
-    """Return each observation: residuals, derivatives by the unknowns kept, those of the whole chip with the clocks it depends on, and the latter's columns."""
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One observation with the unknowns that are kept: as :class:`_Rows`, and the columns of `whole`, among them the clocks'."""
+
+    residual: Values
+    used: NDArray[np.bool_]
+    own: Values
+    whole: Values
+    columns: NDArray[np.int64]
+
+
+def _columns(rows: Sequence[_Rows], own: NDArray[np.int64], whole: NDArray[np.int64]) -> list[_Part]:
+    """Return the observations with the derivatives by the unknowns kept and by the clocks."""
     found, clock = [], len(whole)
     for row in rows:
         b, columns = row.whole[:, :, whole], np.arange(len(whole))
@@ -303,14 +331,8 @@ def _columns(rows: Sequence[_Rows], own: NDArray[np.int64], whole: NDArray[np.in
             halves = np.stack([row.clock * (hemisphere == _HEMISPHERE)[:, None] for hemisphere in range(2)], axis=-1)
             b, columns = np.concatenate([b, halves], axis=-1), np.concatenate([columns, [clock, clock + 1]])
             clock += 2
-        found.append((row.residual, row.own[:, :, own], b, columns))
+        found.append(_Part(row.residual, row.used, row.own[:, :, own], b, columns))
     return found
-
-
-def _typical(coupling: Values) -> Values:
-    """Return the median coupling of the circuits of each quadrant, shape of `coupling`."""
-    quadrants = quadrant_of(np.arange(_N))
-    return np.stack([np.median(coupling[quadrants == quadrant], axis=0) for quadrant in range(AXES["quadrant"])])[quadrants]
 
 
 def _blind(own: Sequence[Unknown], whole: Sequence[Unknown], observed: Sequence[Observation], rows: Sequence[_Rows]) -> set[tuple[str, str]]:

@@ -81,7 +81,9 @@ def trace(specimen: Specimen, setting: Setting, codes: Codes, synapses: Synapses
     onsets = [us + facts.INPUT_LATENCY.value / _US for us in setting.events_us]
     kicks = 0.0 if setting.receptor is None or synapses is None else _kicks(specimen, setting, synapses)
     v: Values | None = None
-    nodes, values, slopes = [], [], []
+    nodes: list[float] = []
+    values: list[Values] = []
+    slopes: list[Values] = []
     begin = 0.0
     for end, (_, switches) in zip(edges, setting.sections, strict=True):
         switched |= {name: np.full(len(_CIRCUITS), value) for name, value in switches.items()}
@@ -91,8 +93,9 @@ def trace(specimen: Specimen, setting: Setting, codes: Codes, synapses: Synapses
         for first, last in pairwise(cuts):
             part = _integrated(p, v, first, last, _synaptic(p, setting.receptor, kicks, [us for us in onsets if us <= first]))
             v = part[1][-1]
-            for whole, new in zip((nodes, values, slopes), part, strict=True):
-                whole += new
+            nodes += part[0]
+            values += part[1]
+            slopes += part[2]
         begin = end
     return _interpolated(np.array(nodes), np.array(values), np.array(slopes), np.nan_to_num(time_us))
 

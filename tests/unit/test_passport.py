@@ -54,7 +54,7 @@ def synapses() -> dict:
 
 @pytest.mark.parametrize("name", ["step 250", "excitatory", "inhibitory, slow"])
 def test_a_trace_is_the_machines(name):
-    """Within a fifth of an LSB of the converter: its rounding is uniform over one LSB, and has a mean of zero over a trace of 90 samples within 0.15 (5 sigma)."""
+    """Within the converter's rounding: uniform over one LSB, its mean over a trace of 90 samples is zero within 0.15 (5 sigma) if the trace moves."""
     chip, wanted = Specimen.from_seed(3), setting(name)
     with Lab(effects="-noise"):
         (seen,) = replay(chip, [wanted], SOURCES)
@@ -73,13 +73,13 @@ def test_a_trace_is_the_machines(name):
 
 @pytest.mark.parametrize("name", ["firing, threshold 330", "firing, slow reset", "rate at a current"])
 def test_the_interval_is_the_machines(name):
-    """Nineteen circuits of twenty within 0.2 %. The others reach their threshold so late that the stray write error of a cell, half an LSB, is seen."""
+    """Within 0.4 %, the step of the machine; spikes that were lost on their way make no longer intervals."""
     chip, wanted = Specimen.from_seed(3), setting(name)
     with Lab(effects="-noise"):
         (seen,) = replay(chip, [wanted], SOURCES)
     mean, _, n = intervals(seen)
     expected = predictions.interval(chip, wanted.codes)
-    assert np.percentile(np.abs(expected[n >= 4] / mean[n >= 4] - 1), 95) < 0.002
+    assert np.abs(expected[n >= 4] / mean[n >= 4] - 1).max() < 0.004
 
 
 def test_a_membrane_without_saturation_to_speak_of_follows_two_exponentials():
@@ -191,8 +191,6 @@ def test_a_chip_survives_its_file_and_is_a_chip_wherever_one_is_chosen(tmp_path)
     assert Specimen.named(str(tmp_path / "twin.npz")) == twin == Lab(chip=str(tmp_path / "twin.npz")).specimen
     assert Specimen.named(str(tmp_path / "twin.npz"), age_h=3).age_h == 3
     assert (tmp_path / "twin.npz").stat().st_size < 400_000
-    shown = invoke("chip", "show", tmp_path / "twin.npz", "--json")
-    assert json.loads(shown.stdout)["chip"]["id"] == "twin"
 
 
 def test_files_that_hold_no_chip_say_what_is_wrong(tmp_path):

@@ -178,11 +178,18 @@ def _interval(run: Run) -> Observation:
 
 
 def intervals(readings: Readings) -> tuple[Values, Values, NDArray[np.int64]]:
-    """Return mean and standard deviation, s, of the intervals between the spikes of each circuit after its first, and their number; shape (circuit,)."""
+    """Return mean and standard deviation, s, of the intervals between the spikes of each circuit, and their number; shape (circuit,).
+
+    An interval of more than 1.6 times the median is one in which a spike was lost on its way, and left out.
+    """
     order = np.lexsort((readings.spike_us, readings.spike_circuit))
     circuit, time = readings.spike_circuit[order], 1e-6 * readings.spike_us[order]
     same = circuit[1:] == circuit[:-1]
     gap, of = np.diff(time)[same], circuit[1:][same]
+    n = np.bincount(of, minlength=_N)
+    middle = np.append(gap[np.lexsort((gap, of))], 0.0)[np.cumsum(n) - n + n // 2]
+    whole = gap <= 1.6 * middle[of]
+    gap, of = gap[whole], of[whole]
     n = np.bincount(of, minlength=_N)
     mean = np.bincount(of, gap, minlength=_N) / np.maximum(n, 1)
     square = np.bincount(of, (gap - mean[of]) ** 2, minlength=_N) / np.maximum(n - 1, 1)

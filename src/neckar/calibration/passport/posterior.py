@@ -302,7 +302,7 @@ def _of_means(parts: Sequence[_Part], n_own: int, n_whole: int) -> tuple[Values,
     block, gradient = np.zeros((n, n)), np.zeros(n)
     for part in parts:
         for quadrant in range(_QUADRANTS):
-            mine = quadrant == _QUADRANT
+            mine = np.equal(_QUADRANT, quadrant)
             count = np.maximum(part.used[mine].sum(axis=0), 1)[:, None]
             columns = np.concatenate([part.columns, n_whole + quadrant * n_own + np.arange(n_own)])
             mean = np.concatenate([part.whole[mine].sum(axis=0), part.own[mine].sum(axis=0)], axis=1) / count
@@ -328,7 +328,7 @@ def _columns(rows: Sequence[_Rows], own: NDArray[np.int64], whole: NDArray[np.in
     for row in rows:
         b, columns = row.whole[:, :, whole], np.arange(len(whole))
         if row.clock is not None:
-            halves = np.stack([row.clock * (hemisphere == _HEMISPHERE)[:, None] for hemisphere in range(2)], axis=-1)
+            halves = np.stack([row.clock * np.equal(_HEMISPHERE, hemisphere)[:, None] for hemisphere in range(2)], axis=-1)
             b, columns = np.concatenate([b, halves], axis=-1), np.concatenate([columns, [clock, clock + 1]])
             clock += 2
         found.append(_Part(row.residual, row.used, row.own[:, :, own], b, columns))

@@ -14,7 +14,7 @@ import pynn_brainscales.brainscales2 as pynn
 from calix.spiking import SpikingCalibOptions, SpikingCalibTarget
 from dlens_vx_v3 import hxcomm, lola
 from dlens_vx_v3._container import config_of
-from neckar.errors import ConfigurationError
+from neckar.errors import ConfigurationError, UnsupportedFeatureError
 
 Cuba, Coba = pynn.cells.CalibHXNeuronCuba, pynn.cells.CalibHXNeuronCoba
 PREPARE = pynn.RunCommand.PREPARE
@@ -155,6 +155,14 @@ def test_masks_select_circuits_and_ones_that_select_nothing_are_refused(calls):
         neurons[np.zeros(3, bool)]
     with pytest.raises(IndexError, match="selects none"):
         neurons[3:]
+
+
+def test_calibrated_neurons_do_not_share_their_circuits_with_others(calls):
+    pynn.setup()
+    pynn.Population(3, Cuba(), label="mine")
+    pynn.Population(512, pynn.cells.HXNeuron())
+    with pytest.raises(UnsupportedFeatureError, match="population 'mine'"):
+        pynn.run(0.01)
 
 
 def test_an_initial_configuration_is_overwritten_and_the_rest_of_it_stays(calls, caplog):

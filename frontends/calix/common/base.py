@@ -34,7 +34,6 @@ __all__ = [
     "StatefulConnectionInit",
     "TopLevelCalibTarget",
     "WriteRecordingPlaybackProgramBuilder",
-    "check_range_boundaries",
     "check_values",
     "run",
 ]

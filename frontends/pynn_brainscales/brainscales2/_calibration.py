@@ -16,7 +16,7 @@ import numpy as np
 
 from dlens_vx_v3 import logger
 from dlens_vx_v3._container import config_of
-from neckar.errors import ConfigurationError
+from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2.standardmodels._calibrated import CHIP_GLOBAL, CalibHXNeuronCuba
 
@@ -131,6 +131,21 @@ class Calibrator:
             else:
                 neurons.coba_synin.e_coba_reversal[circuits] = np.full((len(circuits), 2), np.nan)
         return target
+
+
+def refuse_spread(populations: Sequence[Any]) -> None:
+    """Raise an error if calibrated neurons are part of a network that one chip does not hold: each circuit is calibrated for one neuron.
+
+    Raises
+    ------
+    UnsupportedFeatureError
+    """
+    names = [repr(population.label) for population in populations if isinstance(population.celltype, CalibHXNeuronCuba)]
+    if names:
+        raise UnsupportedFeatureError(
+            f"a network that needs several chip configurations has calibrating cells in population {', '.join(names)}; allowed are networks that one "
+            "chip holds. Make the network smaller, or use HXNeuron with setup(initial_config=pynn.helper.chip_from_nightly())."
+        )
 
 
 def _one(populations: Sequence[Any], name: str) -> int:

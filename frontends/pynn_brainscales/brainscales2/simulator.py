@@ -23,7 +23,7 @@ from neckar.errors import CapacityError, ConfigurationError, UnsupportedFeatureE
 from neckar.facts import brainscales2 as facts
 from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Population, Section, map_network
 from neckar.program import Record, Recording
-from pynn_brainscales.brainscales2._calibration import Calibrator
+from pynn_brainscales.brainscales2._calibration import Calibrator, refuse_spread
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
 from pynn_brainscales.brainscales2._injection import READ_PHASES, Accesses, InjectedConfiguration, InjectedReadout, accesses
@@ -340,6 +340,7 @@ class State(pyNN.common.control.BaseState):
         except CapacityError:
             if self.permutation_given:
                 raise
+            refuse_spread(self.populations)
             self._layout = self._spread(network, base, begin, end, duration)
         return self._layout
 

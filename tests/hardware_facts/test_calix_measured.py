@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -67,59 +68,62 @@ def test_two_processes_that_want_the_same_calibration_get_the_same_result(tmp_pa
     assert len(list((tmp_path / "calix").iterdir())) == 1
 
 
-def test_parts_are_calibrated_on_the_chip_as_it_is():
+@pytest.fixture(scope="module")
+def calibrated() -> Iterator[tuple[base.StatefulConnection, cadc.CADCCalibResult, neuron.NeuronCalibResult]]:
+    """Yield a connection whose chip was calibrated part by part, and the results."""
     with neckar.Lab(chip=4), hxcomm.ManagedConnection() as connection:
         chip = base.StatefulConnection(connection)
         converter = cadc.calibrate(chip)
-        assert converter.success.all()
-        assert np.std(converter.channel_offset) < 20
-        target = neuron.NeuronCalibTarget(leak=90)
-        result = neuron.calibrate(chip, target)
-        assert result.success_mask.mean() > 0.98
-        assert np.median(membranes(chip)) == pytest.approx(90, abs=1)
-        assert membranes(chip).std() < 3
-        registers = connection.session.state.registers
-        np.testing.assert_array_equal(registers["cadc_channel_offset"].reshape(-1), converter.channel_offset)
+        yield chip, converter, neuron.calibrate(chip, neuron.NeuronCalibTarget(leak=90))
 
-        target.leak.fill(110)
+
+def test_parts_are_calibrated_on_the_chip_as_it_is(calibrated):
+    chip, converter, result = calibrated
+    assert converter.success.all()
+    assert np.std(converter.channel_offset) < 20
+    assert result.success_mask.mean() > 0.98
+    registers = chip.connection.session.state.registers
+    np.testing.assert_array_equal(registers["cadc_channel_offset"].reshape(-1), converter.channel_offset)
+    codes = [int(circuit.leak.v_leak) for circuit in result.neurons.values()]
+    np.testing.assert_array_equal(registers["leak_v_leak"], codes)
+
+    target = neuron.NeuronCalibTarget()
+    for level in (110, 140):
+        target.leak.fill(level)
         neuron.refine_potentials(chip, result, target)
-        assert int(result.target.leak[pynn.halco.AtomicNeuronOnDLS()]) == 110
-        assert np.median(membranes(chip)) == pytest.approx(110, abs=1)
+        assert int(result.target.leak[pynn.halco.AtomicNeuronOnDLS()]) == level
+        if level == 110:  # below threshold
+            assert np.median(membranes(chip)) == pytest.approx(level, abs=1)
+            assert membranes(chip).std() < 3
+    rates = np.full(512, 40.0)
+    rates[7] = 0
+    before = [int(result.neurons[place].threshold.v_threshold) for place in result.neurons]
+    neuron.calibrate_leak_over_threshold(chip, result, rates * pq.kHz)
+    after = [int(result.neurons[place].threshold.v_threshold) for place in result.neurons]
+    assert after[7] == before[7]
+    found = np.delete(count_spikes(bench_on(chip), 2e-3) / 2e-3 / 40e3, 7)
+    assert np.mean((found > 0.9) & (found < 1.15)) >= 0.9  # as calix accepts
 
-        target.leak.fill(140)
-        neuron.refine_potentials(chip, result, target)
-        rates = np.full(512, 40.0)
-        rates[7] = 0
-        before = [int(result.neurons[place].threshold.v_threshold) for place in result.neurons]
-        neuron.calibrate_leak_over_threshold(chip, result, rates * pq.kHz)
-        after = [int(result.neurons[place].threshold.v_threshold) for place in result.neurons]
-        assert after[7] == before[7]
-        found = np.delete(count_spikes(bench_on(chip), 2e-3) / 2e-3 / 40e3, 7)
-        assert np.mean((found > 0.9) & (found < 1.15)) >= 0.9  # as calix accepts
 
-
-def test_views_of_single_stages_leave_their_result_on_the_chip():
-    with neckar.Lab(chip=5), hxcomm.ManagedConnection() as connection:
-        chip = base.StatefulConnection(connection)
-        cadc.calibrate(chip)
-        neuron.calibrate(chip)
-        for view, target in (
-            (neuron_threshold.ThresholdCalibCADC(), 130),
-            (neuron_potentials.LeakPotentialCalib(85), None),
-            (neuron_potentials.ResetPotentialCalib(75), None),
-            (neuron_leak_bias.MembraneTimeConstCalibCADC(20 * pq.us), None),
-            (neuron_synin.ExcSynTimeConstantCalib(), 5 * pq.us),
-            (synapse.DACBiasCalibCADC(), 700),
-            (synapse_driver.STPOffsetCalib(), None),
-        ):
-            held = connection.session.state.registers
-            found = view.run(chip, target=target)
-            now = connection.session.state.registers
-            np.testing.assert_array_equal(now[view.field].reshape(-1), found.calibrated_parameters)
-            assert found.success.mean() > 0.9
-            if view.field == "excitatory_input_i_bias_tau":
-                np.testing.assert_array_equal(now["inhibitory_input_i_bias_tau"], held["inhibitory_input_i_bias_tau"])
-        assert np.median(membranes(chip)) == pytest.approx(85, abs=3)  # the last search of the leak was before that of its bias
+def test_views_of_single_stages_leave_their_result_on_the_chip(calibrated):
+    chip, session = calibrated[0], calibrated[0].connection.session
+    for view, target in (
+        (neuron_threshold.ThresholdCalibCADC(), 130),
+        (neuron_potentials.LeakPotentialCalib(85), None),
+        (neuron_potentials.ResetPotentialCalib(75), None),
+        (neuron_leak_bias.MembraneTimeConstCalibCADC(20 * pq.us), None),
+        (neuron_synin.ExcSynTimeConstantCalib(), 5 * pq.us),
+        (synapse.DACBiasCalibCADC(), 700),
+        (synapse_driver.STPOffsetCalib(), None),
+    ):
+        held = session.state.registers
+        found = view.run(chip, target=target)
+        now = session.state.registers
+        np.testing.assert_array_equal(now[view.field].reshape(-1), found.calibrated_parameters)
+        assert found.success.mean() > 0.9
+        if view.field == "excitatory_input_i_bias_tau":
+            np.testing.assert_array_equal(now["inhibitory_input_i_bias_tau"], held["inhibitory_input_i_bias_tau"])
+    assert np.median(membranes(chip)) == pytest.approx(85, abs=3)  # the last search of the leak was before that of its bias
 
 
 def test_a_chip_that_integrates_on_membranes_changes_to_lines():

@@ -87,9 +87,7 @@ def enabled(*kinds: str) -> dict[str, bool]:
     return {f"{kind}_input_enable": kind in kinds for kind in KINDS}
 
 
-def search_strengths(
-    bench: Bench, gm: NDArray[np.float64], matched: bool, rng: np.random.Generator, room: tuple[float, float] = (1.8, 100.0)
-) -> Reached:
+def search_strengths(bench: Bench, gm: NDArray[np.float64], matched: bool, rng: np.random.Generator, room: tuple[float, float] = (1.8, 100.0)) -> Reached:
     """Search the biases of both inputs for equal strength and leave them set, references too.
 
     Parameters

@@ -68,6 +68,27 @@ def test_two_processes_that_want_the_same_calibration_get_the_same_result(tmp_pa
     assert len(list((tmp_path / "calix").iterdir())) == 1
 
 
+def test_an_interrupted_calibration_goes_on_after_its_last_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NECKAR_CALIBRATION_CACHE", str(tmp_path / "neckar"))
+    target, folder, told = calix.hagen.HagenSyninCalibTarget(), tmp_path / "calix", []
+
+    def interrupt(stage: str, number: int, count: int) -> None:
+        told.append(stage)
+        if told == ["converter", "neurons", "currents of the synapses"]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_calibrate, "_told", interrupt)
+    with neckar.Lab(chip=6):
+        with pytest.raises(KeyboardInterrupt):
+            calix.calibrate(target, cache_paths=[folder])
+        assert not folder.exists()
+        resumed = calix.calibrate(target, cache_paths=[folder])
+        assert told[3:5] == ["currents of the synapses", "drivers"]
+        whole = calix.calibrate(target, cache_paths=[])
+    assert resumed.to_chip() == whole.to_chip()
+    assert resumed.provenance == whole.provenance
+
+
 @pytest.fixture(scope="module")
 def calibrated() -> Iterator[tuple[base.StatefulConnection, cadc.CADCCalibResult, neuron.NeuronCalibResult]]:
     """Yield a connection whose chip was calibrated part by part, and the results."""

@@ -23,11 +23,12 @@ import calix
 import neckar
 import pynn_brainscales.brainscales2 as pynn
 from dlens_vx_v3._container import config_of
-from neckar.calibration import NIGHTLY, Calibration, PotentialTarget, ageing, calibrate, store
+from neckar.calibration import METHODS, NIGHTLY, Calibration, PotentialTarget, ageing, calibrate, store
 from neckar.calibration.behaviour import applicable, compared, trimmed
 from neckar.chip.specimen import Specimen
 from neckar.cli import _calibration_report, app
 from neckar.cli._calibration_figure import draw
+from neckar.cli.calibrate import How, Kind
 from neckar.errors import CalibrationCacheError, ConfigurationError, UnknownNameError
 
 KIND = "hagen_synin"  # of which a report is quick
@@ -224,6 +225,11 @@ def test_a_measured_calibration_is_loaded_without_a_warning_on_its_chip(root, me
         warnings.simplefilter("error")
         chip = pynn.helper.chip_from_file(store.put(lab, KIND, measured) / f"{KIND}_cocolist.pbin")
     np.testing.assert_array_equal(config_of(chip)["cadc_i_ramp_slope"], measured.fields["cadc_i_ramp_slope"])
+
+
+def test_every_kind_can_be_asked_for():
+    assert [kind.value for kind in Kind] == [*NIGHTLY, "all"]
+    assert [how.value for how in How] == [*reversed(METHODS)]
 
 
 def test_quantities_are_those_that_a_target_names():

@@ -31,7 +31,7 @@ def draw(lab: Lab, made: Made, path: Path) -> None:
     reached = made.calibration.reached()
     figure.suptitle(
         f"virtual chip {chip_name(lab.specimen.id)}: calibration for {made.kind}, {by(made.calibration)}; {reached.sum()} of {len(reached)} neurons reached "
-        "all targets\nbefore: one code for all, the median of those found; seen without a converter",
+        "all targets\nbefore: one code for all, the median of those found; neurons seen without the converter",
         fontsize=11,
     )
     grid = figure.add_gridspec(rows, 2, width_ratios=(3, 1))

@@ -537,9 +537,25 @@ def calibrating_cells() -> None:
         pynn.end()
 
 
-def what_is_missing() -> None:
-    """Plasticity, and sources at the pins."""
-    pynn.setup()
+RECORDING_KERNEL = """
+#include "grenade/vx/ppu/neuron_view_handle.h"
+#include "grenade/vx/ppu/synapse_array_view_handle.h"
+using namespace grenade::vx::ppu;
+int32_t calls = 7;
+
+template <size_t N, size_t M>
+void PLASTICITY_RULE_KERNEL(std::array<SynapseArrayViewHandle, N>&, std::array<NeuronViewHandle, M>&, Recording& recording)
+{
+    recording.a[0] = ++calls;
+}
+"""
+
+
+def plasticity() -> None:
+    """Rules, what they record, and symbols."""
+    injected = pynn.InjectedReadout()
+    injected.ppu_symbols = {"calls"}
+    pynn.setup(injected_readout=injected)
     timer = pynn.Timer(start=0.1, period=0.1, num_periods=3, note="kept")
     show("timer", (timer.start, timer.period, timer.num_periods, timer.parameters))
     rule_type = pynn.PlasticityRule
@@ -549,8 +565,8 @@ def what_is_missing() -> None:
         "a": rule_type.ObservableArray(),
     }
     observables["a"].size = 4
-    rule = rule_type(timer=timer, observables=observables, same_id=1)
-    show("kernel", "PLASTICITY_RULE_KERNEL" in rule.generate_kernel())
+    show("kernel", "PLASTICITY_RULE_KERNEL" in rule_type(timer=timer).generate_kernel())
+    rule = type("Rule", (rule_type,), {"generate_kernel": lambda self: RECORDING_KERNEL})(timer=timer, observables=observables, same_id=1)
     neurons = pynn.Population(2, pynn.cells.HXNeuron(plasticity_rule=rule), label="plastic neurons")
     source = pynn.Population(1, pynn.cells.SpikeSourceArray(spike_times=[0.01]))
     plastic = pynn.Projection(source, neurons, pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=63, plasticity_rule=rule))
@@ -559,20 +575,30 @@ def what_is_missing() -> None:
     refused("observable of a population", lambda: neurons.get_plasticity_data("v"))
     refused("observable of a view", lambda: neurons[0:1].get_plasticity_data("v"))
     refused("observable of a rule", lambda: rule.get_observable_array("a"))
-    refused("plasticity rule", lambda: pynn.run(1))
+    refused("observable of another kind", lambda: rule.get_observable_array("w"))
+    pynn.run(1)
+    show("times and arrays", [(sample.time.value(), sample.time.toint(), sample.data) for sample in rule.get_observable_array("a")[0]])
+    values, cells = plastic.get_data("w")[0], neurons[0:1].get_plasticity_data("v")[0]
+    show("sizes of observables", [[np.shape(sample.data) for sample in values], [len(sample.data) for sample in cells]])
+    show("symbols", pynn.get_post_realtime_read_ppu_symbols()[pynn.grenade_common.ChipOnConnection()]["calls"])
     pynn.end()
 
     pynn.setup()
     neurons = pynn.Population(1, pynn.cells.HXNeuron())
     source = pynn.Population(1, pynn.cells.SpikeSourceArray(spike_times=[0.01]))
     recording = pynn.synapses.StaticRecordingSynapse(timer=timer, weight=1, observables={"weights", "correlation_causal"})
-    pynn.Projection(source, neurons, pynn.OneToOneConnector(), recording)
-    refused("recording synapse", lambda: pynn.run(1))
+    read = pynn.Projection(source, neurons, pynn.OneToOneConnector(), recording)
+    pynn.run(1)
+    show("recorded weights", read.get_data("weights")[0][0].data)
+    show("recorded correlation", read.get_data("correlation_causal")[0][0].data)
     for group in (neurons, neurons[0:1]):
         for name in ("actual_hwparams", "calib_hwparams", "calib_target"):
             refused(f"{name} of cells without calibration", lambda group=group, name=name: getattr(group, name))
     pynn.end()
 
+
+def what_is_missing() -> None:
+    """Sources at the pins."""
     pynn.setup()
     show("kinds of sources", issubclass(pynn.cells.OffChipSource, pynn.cells.SpikeIOCell))
     refused("source without labels", lambda: pynn.cells.OffChipSource(label=None))
@@ -595,6 +621,7 @@ EXPERIMENTS = (
     injected_accesses,
     relays_pads_and_large_networks,
     calibrating_cells,
+    plasticity,
     what_is_missing,
 )
 

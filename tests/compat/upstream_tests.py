@@ -15,7 +15,7 @@ FILES = (
     *(("hw", f"{_TEST}{name}") for name in ("recording", "neuron_bypass_mode", "external_input", "poisson_input", "poisson_on_chip_input")),
     *(("hw", f"{_TEST}{name}") for name in ("initial_config", "empty", "leak_over_threshold", "static_recording_synapse", "internal_projections")),
     *(("hw", f"{_TEST}{name}") for name in ("pass_in_connection", "crossbar_event_counter_read", "multicompartment_hw", "isi_calib", "partitioning")),
-    *(("hw", f"{_TEST}{name}") for name in ("spikeio", "calibhxneuron")),
+    *(("hw", f"{_TEST}{name}") for name in ("spikeio", "calibhxneuron", "plasticity_rule")),
     ("hw", "test_single_neuron_demo"),
 )
 """Folder and name."""
@@ -47,7 +47,6 @@ NOT_RUN = {
     ),
     "test_generic_algorithm_calibration": "runs every class of calix without a chip; in Neckar stages search by themselves",
     "test_refractory_period": "imports private functions; tests/unit/test_calix.py checks the same",
-    f"{_TEST}plasticity_rule": "plasticity rules come later",
 }
 """The other files, with the reason."""
 
@@ -60,7 +59,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "multicompartment": {"test_initial_config_access": _GENERATION},
     "population": {"test_initial_config_access": _GENERATION},
     "test_types": {"test_assignment": "asks for an error where quantities are assigned to one neuron; they are converted here"},
-    "static_recording_synapse": {"test_main": "records weights by a plasticity rule; these come later"},
 }
 """Tests that fail, by file: name of the test, reason."""
 

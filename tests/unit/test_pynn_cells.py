@@ -314,19 +314,6 @@ def test_rules_are_attached_to_projections_and_populations_in_their_order() -> N
 
 
 @pytest.mark.usefixtures("experiment")
-def test_rules_are_mapped_and_say_that_they_are_not_executed() -> None:
-    rule = Rule(timer())
-    pynn.run(None, PREPARE)
-    neurons = pynn.Population(2, HXNeuron(plasticity_rule=rule), label="learning")
-    pynn.run(None, PREPARE)
-    for command in (pynn.RunCommand.APPEND, pynn.RunCommand.EXECUTE):
-        with pytest.raises(UnsupportedFeatureError, match="Rule of 'learning'"):
-            pynn.run(1, command)
-    neurons.celltype.plasticity_rule = None
-    pynn.run(1)
-
-
-@pytest.mark.usefixtures("experiment")
 def test_observables_that_do_not_exist_or_were_not_recorded_say_so() -> None:
     rule = Rule(timer())
     neurons = pynn.Population(2, HXNeuron(plasticity_rule=rule))

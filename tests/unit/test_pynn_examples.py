@@ -9,7 +9,7 @@ import pytest
 
 import pynn_brainscales.brainscales2 as pynn
 from dlens_vx_v3 import halco
-from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError
 from pynn_brainscales.brainscales2.examples import (
     calibhxneuron,
     chip_plotter_usage_example,
@@ -20,9 +20,7 @@ from pynn_brainscales.brainscales2.examples import (
     leak_over_threshold,
     multicompartment,
     partitioned_network,
-    plasticity_rule,
     single_neuron_demo,
-    static_recording_synapse,
 )
 from pynn_brainscales.brainscales2.utils import chip_plotter
 
@@ -106,8 +104,3 @@ def test_changes_of_a_calibration_make_neurons_fire(monkeypatch: pytest.MonkeyPa
     spikes = [len(spiketrain) for spiketrain in calibhxneuron.main()]
     assert min(spikes[0], spikes[2]) > 2 * max(spikes[1], spikes[3])
 
-
-@pytest.mark.parametrize("example", [plasticity_rule, static_recording_synapse])
-def test_examples_of_later_capabilities_say_what_is_missing(example: object) -> None:
-    with pytest.raises(UnsupportedFeatureError, match="not part of this version"):
-        example.main(*([example.cell_params] if hasattr(example, "cell_params") else []))  # type: ignore[attr-defined]

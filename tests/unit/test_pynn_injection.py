@@ -152,7 +152,7 @@ def test_hooks_that_make_no_sense_are_refused_before_anything_runs() -> None:
         ({"inside_realtime": {}}, ConfigurationError, "AbsoluteTimePlaybackProgramBuilder"),
         ({"inside_realtime": inside}, ConfigurationError, "the run's end"),
         ({"pre_realtime": swapped}, UnsupportedFeatureError, "then writes it at the same time"),
-        ({"ppu_symbols": {"test": {}}}, UnsupportedFeatureError, "PPU symbols test"),
+        ({"ppu_symbols": {"test": {}}}, ConfigurationError, "PPU symbols test"),
     ]
     for fields, error, text in wrong:
         relay(pynn.InjectedConfiguration(**fields))

@@ -43,6 +43,10 @@ class UnknownObservableError(UnknownNameError, RuntimeError):
     """An observable that a plasticity rule does not have."""
 
 
+class SharedRuleError(ConfigurationError, RuntimeError):
+    """Plasticity rules of one identity that are not the same."""
+
+
 class ObservableTypeError(ConfigurationError, TypeError):
     """An observable of another kind than asked for."""
 

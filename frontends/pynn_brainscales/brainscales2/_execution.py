@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dlens_vx_v3.hxcomm import choice
 from neckar.facts import AXES
 from neckar.network import MappedNetwork, Section, build_program, split_madc
-from neckar.program import CALIBRATION_LABEL, TICK_S, Program, Recording
+from neckar.program import CALIBRATION_LABEL, TICK_S, PlasticityTask, Program, Recording
 from pynn_brainscales.brainscales2._injection import Accesses
 from pynn_brainscales.brainscales2.recording_data import ADCData
 
@@ -22,6 +22,7 @@ NO_ACCESSES = Accesses()
 
 Fields = Mapping[str, NDArray[Any]]
 
+_WRITTEN_BY_RULES = ("synapse_weight", "synapse_label")
 _LABELS = {"front_end": "pynn_brainscales.brainscales2"}
 
 
@@ -54,8 +55,10 @@ class ChipSession:
         self._passes: list[list[Section]] = []
         self._programs: dict[int, tuple[Fields | None, Program]] = {}
 
-    def execute(self, sections: list[Section], accesses: Accesses = NO_ACCESSES) -> list[Recording]:
+    def execute(self, sections: list[Section], accesses: Accesses = NO_ACCESSES, plasticity: tuple[PlasticityTask, ...] = ()) -> list[Recording]:
         """Execute sections back to back, as often as the instruments need, and return one recording per execution.
+
+        Plasticity rules run in each of them.
 
         Raises
         ------
@@ -65,16 +68,16 @@ class ChipSession:
         if self._session is None:
             choice()
             self._session = self._lab.session()
-        if accesses or sections != self._asked:  # sections compare by identity
+        if accesses or plasticity or sections != self._asked:  # sections compare by identity
             self._passes, self._programs = _passes(sections, self._lab.instruments), {}
-            self._asked = [] if accesses else sections
+            self._asked = [] if accesses or plasticity else sections
         recordings = []
         for i, part in enumerate(self._passes):
             if accesses.forces_static:
                 self._held = None
-            program = self._program(i, part, accesses)
+            program = self._program(i, part, accesses, plasticity)
             recordings.append(self._session.run(program))
-            held, written = part[-1].mapped.codes, {write.field for write in accesses.writes}
+            held, written = part[-1].mapped.codes, {write.field for write in accesses.writes}.union(_WRITTEN_BY_RULES if plasticity else ())
             self._held = {name: codes for name, codes in held.items() if name not in written} if written else held
         return recordings
 
@@ -84,7 +87,7 @@ class ChipSession:
             self._session.close()
         self._session = self._held = None
 
-    def _program(self, i: int, sections: list[Section], accesses: Accesses) -> Program:
+    def _program(self, i: int, sections: list[Section], accesses: Accesses, plasticity: tuple[PlasticityTask, ...]) -> Program:
         """Return the program of execution `i`."""
         held, program = self._programs.get(i, (None, None))
         if program is None or held is not self._held:
@@ -95,6 +98,7 @@ class ChipSession:
                 reads=accesses.reads,
                 events=accesses.events,
                 neuron_reset=accesses.neuron_reset,
+                plasticity=plasticity,
                 labels=_LABELS if self.calibration is None else {**_LABELS, CALIBRATION_LABEL: self.calibration},
             )
             self._programs[i] = self._held, program

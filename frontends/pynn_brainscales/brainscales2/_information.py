@@ -261,7 +261,7 @@ def get_post_realtime_read() -> dict[Any, Any]:
 
 
 def get_post_realtime_read_ppu_symbols() -> SymbolsOfChips:
-    """Return the memory of plasticity programs: none, because none runs in this version.
+    """Return the global variables of plasticity rules that were asked for, by name and hemisphere.
 
     Raises
     ------
@@ -270,7 +270,7 @@ def get_post_realtime_read_ppu_symbols() -> SymbolsOfChips:
     """
     if not _state("PPU symbols").running:
         raise RunStateError("PPU symbols were asked for before a run; call run() first.")
-    return SymbolsOfChips()
+    return SymbolsOfChips(_state("PPU symbols").ppu_symbols)
 
 
 def _state(what: str) -> simulator.State:

@@ -53,7 +53,7 @@ class InjectedConfiguration(_Fields):
     inside_realtime : sta.AbsoluteTimePlaybackProgramBuilder
         Times are FPGA cycles of 8 ns from the first tick; it may be filled until the run.
     ppu_symbols : dict of str to container
-        Memory of plasticity programs, of which this version runs none: a run refuses them.
+        Global variables of plasticity rules: a dict from ``HemisphereOnDLS`` to ``PPUMemoryBlock``, or one block for both. Written before the run.
     """
 
     pre_non_realtime: Any = field(default_factory=dict)
@@ -82,7 +82,7 @@ class InjectedReadout(_Fields):
     ----------
     pre_realtime, inside_realtime_begin, inside_realtime_end, post_realtime : set of coordinates
     ppu_symbols : set of str
-        Names in plasticity programs, of which this version runs none: a run refuses them.
+        Names of global variables of plasticity rules.
     """
 
     pre_realtime: set[Any] = field(default_factory=set)
@@ -166,13 +166,10 @@ def accesses(configuration: InjectedConfiguration, readout: InjectedReadout, dur
     Raises
     ------
     UnsupportedFeatureError
-        If memory of plasticity programs is named, or a builder reads a register before it writes it at the same time.
+        If a builder reads a register before it writes it at the same time.
     ConfigurationError
         If a phase is neither dict nor builder, a coordinate does not take the container, or a time lies outside the run.
     """
-    symbols = sorted({*configuration.ppu_symbols, *readout.ppu_symbols})
-    if symbols:
-        raise UnsupportedFeatureError(f"the PPU symbols {', '.join(symbols)} were named; no plasticity program runs in this version, so none has memory there.")
     before = commands_of("pre_non_realtime", configuration.pre_non_realtime)
     hooks = _Hooks(duration)
     hooks.stored = {coordinate: container for kind, coordinate, container in before if kind == "write"}

@@ -1,18 +1,20 @@
 """Plasticity rules: what they are attached to, when they are executed, and what they observe.
 
-The classes have upstream's names, arguments and checks. Rules are mapped, so that networks with rules can be built and inspected; executing one is not part of
-this version, because the processors that run the kernels are not.
+The classes have upstream's names, arguments and checks. :mod:`neckar.ppu` executes the kernels.
 """
 
 from __future__ import annotations
 
 import textwrap
 from enum import Enum, auto
-from typing import Any
+from typing import Any, cast
 
-from neckar.errors import ConfigurationError, UnsupportedFeatureError, nearest
+from neckar.errors import ConfigurationError, nearest
+from neckar.program import Observable
+from neckar.program._plasticity import ObservableType
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import ObservableTypeError, RunStateError, UnknownObservableError
+from pynn_brainscales.brainscales2._plasticity import Recorded
 
 __all__ = ["PlasticityRule", "PlasticityRuleHandle", "Timer"]
 
@@ -64,6 +66,10 @@ class _Observable:
         if self._LAYOUTS is not None:
             self._layout: Any = next(iter(self._LAYOUTS)) if layout is None else layout
 
+    def to_program(self) -> Observable:
+        """Return the same as the machine sees it."""
+        raise NotImplementedError
+
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and vars(other) == vars(self)
 
@@ -95,6 +101,10 @@ class ObservablePerSynapse(_Observable):
     def layout_per_row(self, layout: LayoutPerRow) -> None:
         self._layout = layout
 
+    def to_program(self) -> Observable:
+        """Return the same as the machine sees it."""
+        return Observable(cast(ObservableType, self.type.name), "synapse", self._layout.name)
+
 
 class ObservablePerNeuron(_Observable):
     """One value for each neuron of a rule's populations, in a whole row or for its columns only."""
@@ -117,6 +127,11 @@ class ObservablePerNeuron(_Observable):
     def layout(self, layout: Layout) -> None:
         self._layout = layout
 
+    def to_program(self) -> Observable:
+        """Return the same as the machine sees it."""
+        packed = self._layout is ObservablePerNeuron.Layout.packed_active_columns
+        return Observable(cast(ObservableType, self.type.name), "neuron", "packed_active_columns" if packed else "complete_rows")
+
 
 class ObservableArray(_Observable):
     """A fixed number of values."""
@@ -124,6 +139,10 @@ class ObservableArray(_Observable):
     def __init__(self, type: _Value = _Value.int8, size: int = 0) -> None:
         super().__init__(type)
         self.size = size
+
+    def to_program(self) -> Observable:
+        """Return the same as the machine sees it."""
+        return Observable(cast(ObservableType, self.type.name), self.size)
 
 
 class PlasticityRule:
@@ -151,6 +170,7 @@ class PlasticityRule:
         self.timer = timer
         self._observables = observables or {}
         self.same_id = same_id
+        self.recorded: list[Recorded] | None = None  # of each snippet of the last run in which it was executed
         self.changed_since_last_run = self.changed_topology = self.changed_input_data = True
         _experiment().plasticity_rules.append(self)
 
@@ -192,24 +212,8 @@ class PlasticityRule:
             """
         )
 
-    def schedule(self, begin: float, end: float) -> None:
-        """Schedule the executions from `begin` to `end` (milliseconds).
-
-        Raises
-        ------
-        UnsupportedFeatureError
-            If the rule is attached to anything.
-        """
-        attached = [*self.projections, *self.populations]
-        if attached:
-            labels = ", ".join(repr(one.label) for one in attached)
-            raise UnsupportedFeatureError(
-                f"the plasticity rule {type(self).__name__} of {labels} was asked to be executed from {begin} to {end} ms; the processors that execute rules "
-                "are not part of this version. Use a StaticSynapse, or a cell type without plasticity_rule."
-            )
-
     def get_observable_array(self, observable: str) -> list[Any]:
-        """Return what was recorded of an :class:`ObservableArray`.
+        """Return what was recorded of an :class:`ObservableArray`: for each snippet a list of samples with ``time`` and ``data``.
 
         Raises
         ------
@@ -218,7 +222,7 @@ class PlasticityRule:
         ObservableTypeError
             If it is none of an array.
         RunStateError
-            Because rules are not executed.
+            Before a run.
         """
         asked = self.checked_observable(observable)
         if not isinstance(asked, ObservableArray):
@@ -226,7 +230,7 @@ class PlasticityRule:
                 f"observable {observable!r} is an {type(asked).__name__}; allowed is an ObservableArray. Use get_data of its projection or "
                 "get_plasticity_data of its population."
             )
-        raise self.not_executed(observable)
+        return [recorded.array(observable) for recorded in self.executed(observable)]
 
     def checked_observable(self, observable: str) -> Any:
         """Return an observable, or raise :class:`UnknownObservableError`."""
@@ -235,9 +239,11 @@ class PlasticityRule:
             raise UnknownObservableError(f"the rule has no observable {observable!r}{nearest(observable, self.observables)} It has {known}.")
         return self.observables[observable]
 
-    def not_executed(self, observable: str) -> RunStateError:
-        """Return the error of an observable without data."""
-        return RunStateError(f"observable {observable!r} was asked for before an execution of its rule; rules are not executed in this version.")
+    def executed(self, observable: str) -> list[Recorded]:
+        """Return what the last run recorded, or raise :class:`RunStateError`."""
+        if self.recorded is None:
+            raise RunStateError(f"observable {observable!r} was asked for before an execution of its rule; call run() first.")
+        return self.recorded
 
 
 class PlasticityRuleHandle:

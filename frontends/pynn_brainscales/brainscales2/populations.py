@@ -21,8 +21,8 @@ import neckar.network
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._checks import checked_count, checked_index, checked_names, checked_selector, checked_size, explained, shown
-from pynn_brainscales.brainscales2._errors import ArgumentTypeError, RunStateError, UncalibratedError, UnknownObservableError
-from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
+from pynn_brainscales.brainscales2._errors import ArgumentTypeError, ObservableTypeError, RunStateError, UncalibratedError, UnknownObservableError
+from pynn_brainscales.brainscales2.plasticity_rules import ObservablePerNeuron, PlasticityRuleHandle
 from pynn_brainscales.brainscales2.recording import Recorder, check_format, write_whole
 from pynn_brainscales.brainscales2.standardmodels.cells import CalibHXNeuronCuba, SpikeSourcePoissonOnChip
 from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, NeuronCellType, StandardCellType
@@ -192,17 +192,30 @@ class _Cells:
     def get_plasticity_data(self: Any, observable: str) -> Any:
         """Return what a plasticity rule recorded of the cells.
 
+        For each snippet a list of samples: ``time`` in cycles of the FPGA, ``data`` for each cell a dict from compartment to the values of its circuits.
+
         Raises
         ------
         UnknownObservableError
             If the cell type has no rule, or the rule no such observable.
+        ObservableTypeError
+            If it is none per neuron.
         RunStateError
-            Otherwise, because rules are not executed.
+            Before a run.
         """
         if not isinstance(self.celltype, PlasticityRuleHandle):
             kind = type(self.celltype).__name__
             raise UnknownObservableError(f"observable {observable!r} of population {self.label!r} was asked for; cells of type {kind} have none.")
-        raise self.celltype.observed_rule(observable).not_executed(observable)
+        rule = self.celltype.observed_rule(observable)
+        if not isinstance(rule.observables[observable], ObservablePerNeuron):
+            raise ObservableTypeError(f"observable {observable!r} of population {self.label!r} was asked for; it is none per neuron.")
+        whole = self if isinstance(self, Population) else self.grandparent
+        number = [one is whole for one in self._simulator.state.populations].index(True)
+        samples = [recorded.population(number, observable) for recorded in rule.executed(observable)]
+        if whole is not self:
+            for sample in (sample for snippet in samples for sample in snippet):
+                sample.data = [sample.data[index] for index in self.cell_indices]
+        return samples
 
     @property
     def calib_target(self: Any) -> Any:

@@ -19,8 +19,8 @@ from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import AXES
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._checks import checked_names, explained, shown
-from pynn_brainscales.brainscales2._errors import ArgumentTypeError, CellIndexError, RunStateError, UnknownObservableError, WeightSignError
-from pynn_brainscales.brainscales2.plasticity_rules import PlasticityRuleHandle
+from pynn_brainscales.brainscales2._errors import ArgumentTypeError, CellIndexError, ObservableTypeError, RunStateError, UnknownObservableError, WeightSignError
+from pynn_brainscales.brainscales2.plasticity_rules import ObservablePerSynapse, PlasticityRuleHandle
 from pynn_brainscales.brainscales2.standardmodels.synapses import StaticSynapse
 
 __all__ = ["Connection", "Projection"]
@@ -190,19 +190,27 @@ class Projection(pyNN.common.Projection):
     def get_data(self, observable: str) -> Any:
         """Return what a plasticity rule recorded of the projection's synapses.
 
+        For each snippet a list of samples: ``time`` in cycles of the FPGA, ``data`` a list with the values of the synapses of each connection.
+
         Raises
         ------
         UnknownObservableError
             If the synapse type has no rule, or the rule no such observable.
+        ObservableTypeError
+            If it is none per synapse.
         RunStateError
-            Otherwise, because rules are not executed.
+            Before a run.
         """
         if not isinstance(self.synapse_type, PlasticityRuleHandle):
             raise UnknownObservableError(
                 f"observable {observable!r} of projection {self.label!r} was asked for; synapses of type {type(self.synapse_type).__name__} have none. Use "
                 "PlasticSynapse or StaticRecordingSynapse."
             )
-        raise self.synapse_type.observed_rule(observable).not_executed(observable)
+        rule = self.synapse_type.observed_rule(observable)
+        if not isinstance(rule.observables[observable], ObservablePerSynapse):
+            raise ObservableTypeError(f"observable {observable!r} of projection {self.label!r} was asked for; it is none per synapse.")
+        number = [one is self for one in self._simulator.state.projections].index(True)
+        return [recorded.projection(number, observable) for recorded in rule.executed(observable)]
 
     def to_network(self, numbers: Mapping[int, int]) -> neckar.network.Projection:
         """Return the projection as the mapper sees it, the same object as long as nothing changed.

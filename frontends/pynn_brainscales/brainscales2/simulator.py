@@ -22,13 +22,14 @@ from neckar.chip.config import ChipConfig
 from neckar.errors import CapacityError, ConfigurationError, UnsupportedFeatureError
 from neckar.facts import brainscales2 as facts
 from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Population, Section, map_network
-from neckar.program import Record, Recording
+from neckar.program import PlasticityTask, Record, Recording
 from pynn_brainscales.brainscales2._calibration import Calibrator, refuse_spread
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
 from pynn_brainscales.brainscales2._injection import READ_PHASES, Accesses, InjectedConfiguration, InjectedReadout, accesses
 from pynn_brainscales.brainscales2._layout import Layout
 from pynn_brainscales.brainscales2._placement import BackgroundPlacement, NeuronPlacement
+from pynn_brainscales.brainscales2._plasticity import Scheduled, recorded_of, schedule, symbols_of, tasks_of
 from pynn_brainscales.brainscales2._spread import execute_spread, spread
 from pynn_brainscales.brainscales2.recording_data import RecordingConfiguration
 
@@ -101,6 +102,7 @@ class _Snippet:
     begin_ms: float
     end_ms: float
     recorded: tuple[Any, ...]  # what each population's recorder was asked for
+    rules: tuple[Scheduled, ...] = ()
 
 
 class State(pyNN.common.control.BaseState):
@@ -176,6 +178,7 @@ class State(pyNN.common.control.BaseState):
         self.t: float = 0
         self.t_start = 0
         self.runtimes: list[float] = []
+        self.ppu_symbols: dict[str, dict[Any, Any]] = {}
         self._snippets: list[_Snippet] = []
         self.segment_counter += 1
 
@@ -280,11 +283,10 @@ class State(pyNN.common.control.BaseState):
                 f"the total runtime is {end} ms; allowed is {limit:.0f} ms, 2**32 - 1 cycles of the FPGA. Divide the experiment by reset()."
             )
         duration = cycles * TICKS_PER_FPGA_CYCLE
-        for rule in self.plasticity_rules:
-            rule.schedule(begin, end)
         layout = self._map(begin, end, duration)
+        rules = [schedule(rule, self.projections, self.populations, begin, end) for rule in self.plasticity_rules]
         recorded = tuple(population.recorder.configuration for population in self.populations)
-        self._snippets.append(_Snippet(layout, duration, self._make_records(layout, recorded), begin, end, recorded))
+        self._snippets.append(_Snippet(layout, duration, self._make_records(layout, recorded), begin, end, recorded, tuple(rule for rule in rules if rule)))
         self.runtimes.append(runtime)
         self.t = end
 
@@ -305,7 +307,8 @@ class State(pyNN.common.control.BaseState):
             self.add(runtime)
         try:
             added = accesses(self.injected_config, self.injected_readout, sum(snippet.duration for snippet in self._snippets))
-            recordings = self._execute(added)
+            tasks = tasks_of(self._scheduled(), self.injected_config.ppu_symbols, self.injected_readout.ppu_symbols)
+            recordings = self._execute(added, tasks)
         except BaseException:
             self.t, self.runtimes, self._snippets = scheduled
             raise
@@ -316,6 +319,19 @@ class State(pyNN.common.control.BaseState):
         self.wall_s = time.perf_counter() - began
         self._read = added.containers(next(iter(recordings.values()))[-1])
         self._distribute()
+        self._hand_to_rules(tasks, next(iter(recordings.values()))[-1])
+
+    def _scheduled(self) -> list[tuple[Layout, tuple[Scheduled, ...]]]:
+        """Return the plasticity rules of all snippets."""
+        return [(snippet.layout, snippet.rules) for snippet in self._snippets]
+
+    def _hand_to_rules(self, tasks: tuple[PlasticityTask, ...], recording: Recording) -> None:
+        """Hand the rules what they recorded, and keep the symbols that were read."""
+        self.ppu_symbols = symbols_of(tasks, recording)
+        for rule in self.plasticity_rules:
+            rule.recorded = []
+        for scheduled, recorded in recorded_of(tasks, self._scheduled(), recording):
+            scheduled.rule.recorded.append(recorded)
 
     def run_until(self, tstop: float) -> None:
         """Schedule the time until `tstop` and execute; a difference within rounding of whole cycles of the FPGA is that many cycles."""
@@ -386,11 +402,11 @@ class State(pyNN.common.control.BaseState):
             self._records = key, layout.records(self.populations, recorded)
         return self._records[1]
 
-    def _execute(self, added: Accesses) -> dict[int, list[Recording]]:
+    def _execute(self, added: Accesses, plasticity: tuple[PlasticityTask, ...]) -> dict[int, list[Recording]]:
         """Execute what is scheduled and return the recordings by execution instance."""
         self.chip.calibration = None if self._initial_chip is None else self._initial_chip._store.calibration
         if all(snippet.layout.partition is None for snippet in self._snippets):
-            return {0: self.chip.execute([self._section(snippet) for snippet in self._snippets], added)}
+            return {0: self.chip.execute([self._section(snippet) for snippet in self._snippets], added, plasticity)}
         if added:
             raise UnsupportedFeatureError(
                 "injected_config or injected_readout was given for a network that needs several execution instances; allowed are networks that one chip holds. "

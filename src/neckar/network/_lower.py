@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neckar.chip.config import ChipConfig
+from neckar.chip.coordinates import ROWS_PER_DRIVER
 from neckar.errors import CapacityError, ConfigurationError
 from neckar.facts import brainscales2, check_codes, registers
+from neckar.facts.labels import LABEL_SYNAPSE_MASK
 from neckar.network._background import lower_background
 from neckar.network._connections import Connections, connections, split_weights
 from neckar.network._connectum import check_connectum
@@ -397,7 +399,8 @@ def _lower_synapses(flat: Connections, routing: Routing, base: ChipConfig) -> Fi
     """Return the fields of synapses, drivers, crossbar and addresses; none for a network without connections and recorded sources."""
     if not len(flat.weight) and not len(routing.site) and (routing.generators.population < 0).all():
         return {}
-    weight, label = (np.zeros(_TABLE[name].shape, _TABLE[name].dtype) for name in ("synapse_weight", "synapse_label"))
+    weight = np.zeros(_TABLE["synapse_weight"].shape, _TABLE["synapse_weight"].dtype)
+    label = _unused_labels(routing)
     place_of = routing.hemisphere, routing.row, routing.column
     weight[place_of] = split_weights(flat.weight, flat.parts)[1]
     label[place_of] = routing.synapse_label
@@ -417,6 +420,23 @@ def _lower_synapses(flat: Connections, routing: Routing, base: ChipConfig) -> Fi
         if not np.array_equal(default, base[name]):
             fields[name] = default
     return {name: _frozen(array) for name, array in fields.items()}
+
+
+def _unused_labels(routing: Routing) -> NDArray[Any]:
+    """Return labels for the synapses that no connection uses, so that they hear nothing even if a plasticity rule gives them a weight.
+
+    In rows with connections it is the smallest label that no event has, or, if events have all, the smallest that no synapse of the driver has.
+    """
+    label = np.zeros(_TABLE["synapse_label"].shape, _TABLE["synapse_label"].dtype)
+    every = np.arange(LABEL_SYNAPSE_MASK + 1)
+    sent = [routing.synapse_label, routing.label & LABEL_SYNAPSE_MASK, routing.generators.label[routing.generators.population >= 0] & LABEL_SYNAPSE_MASK]
+    free = np.setdiff1d(every, np.concatenate([*sent, [] if routing.address is None else routing.address & LABEL_SYNAPSE_MASK]))
+    driver = routing.row // ROWS_PER_DRIVER
+    for h, d in np.unique(np.stack([routing.hemisphere, driver]), axis=1).T.tolist():
+        here = free if len(free) else np.setdiff1d(every, routing.synapse_label[(routing.hemisphere == h) & (driver == d)])
+        if len(here):
+            label[h, ROWS_PER_DRIVER * d : ROWS_PER_DRIVER * (d + 1)] = here[0]
+    return label
 
 
 def _equal(a: Fields, b: Fields) -> bool:

@@ -1,4 +1,4 @@
-"""A rule that sets all weights to zero in the middle of the experiment; needs the plasticity processors, which are not part of this version."""
+"""A rule that sets all weights to zero in the middle of the experiment."""
 
 import textwrap
 from typing import Any

@@ -1,4 +1,4 @@
-"""Read the weight of a synapse during the experiment; needs the plasticity processors, which are not part of this version."""
+"""Read the weight of a synapse during the experiment."""
 
 from typing import Any
 

@@ -48,7 +48,7 @@ class PlasticSynapse(StaticSynapse, PlasticityRuleHandle):
         At the beginning of each run; see :class:`StaticSynapse`.
     delay : 0
     plasticity_rule : PlasticityRule, optional
-        Executing a rule is not part of this version.
+        Its kernel changes the weights of the synapses, and of all others where their rows and columns cross.
     """
 
     def __init__(self, weight: Any = 0, delay: Any = 0, plasticity_rule: PlasticityRule | None = None) -> None:
@@ -63,6 +63,10 @@ class RecordingRule(PlasticityRule):
         super().__init__(timer)
         self.names = names
 
+    def generate_kernel(self) -> str:
+        """Return the source of the rule."""
+        return _recording_kernel(self.names)
+
     @property
     def observables(self) -> dict[str, Any]:
         """What the synapse type records."""
@@ -73,8 +77,59 @@ class RecordingRule(PlasticityRule):
         raise FixedRuleError("the observables of a StaticRecordingSynapse's rule were to be set; set those of the synapse type.")
 
 
+_RECORDING_KERNEL = """\
+#include "grenade/vx/ppu/neuron_view_handle.h"
+#include "grenade/vx/ppu/synapse_array_view_handle.h"
+#include "grenade/vx/ppu/time.h"
+#include "hate/tuple.h"
+#include "libnux/vx/correlation.h"
+#include "libnux/vx/vector_row.h"
+
+using namespace grenade::vx::ppu;
+using namespace libnux::vx;
+extern volatile PPUOnDLS ppu;
+
+template <size_t N>
+void PLASTICITY_RULE_KERNEL(std::array<SynapseArrayViewHandle, N>& synapses, std::array<NeuronViewHandle, 0>&, Recording& recording)
+{
+    recording.time = now();
+    hate::for_each([](SynapseArrayViewHandle const& view%(arguments)s) {
+        if (view.hemisphere != ppu) {
+            return;
+        }
+        for (size_t i = 0; i < view.rows.size(); ++i) {
+%(body)s
+        }
+    }, synapses%(members)s);
+}
+"""
+
+
+def _recording_kernel(names: Iterable[str]) -> str:
+    """Return the source of a rule that reads some of the observables of :class:`StaticRecordingSynapse`."""
+    wanted, lines = sorted(names), []
+    if "weights" in wanted:
+        lines.append("weights[i] = static_cast<VectorRowFracSat8>(view.get_weights(i));")
+    kinds = [kind for kind in ("causal", "acausal") if f"correlation_{kind}" in wanted]
+    if len(kinds) == 2:
+        lines.append("auto const both = view.get_correlation(i, true);")
+        lines += [f"correlation_{kind}[i] = both.{kind}.convert_contiguous();" for kind in kinds]
+    elif kinds:
+        lines.append(f"correlation_{kinds[0]}[i] = view.get_{kinds[0]}_correlation(i).convert_contiguous();")
+        lines.append("reset_correlation(view.rows[i]);")
+    parts = {
+        "arguments": "".join(f", auto& {name}" for name in wanted),
+        "members": "".join(f", recording.{name}" for name in wanted),
+        "body": "\n".join(f"            {line}" for line in lines),
+    }
+    return _RECORDING_KERNEL % parts
+
+
 class StaticRecordingSynapse(StaticSynapse, PlasticityRuleHandle):
-    """A connection with a fixed weight whose synapses are read periodically; executing that is not part of this version.
+    """A connection with a fixed weight whose synapses are read periodically.
+
+    Correlations are read as signed numbers, 128 below the converter's, and reset afterwards: those of the projection's columns if both kinds are read, else
+    those of the whole row.
 
     Parameters
     ----------

@@ -1,0 +1,281 @@
+"""Plasticity rules on their way to the processors, and what they recorded on the way back."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlens_vx_v3 import halco
+from dlens_vx_v3.hal import PPUMemoryBlock
+from neckar.chip.coordinates import COLUMNS
+from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from neckar.facts import AXES
+from neckar.network import MappedNetwork, NeuronPopulation
+from neckar.program import NeuronView, PlasticityTask, PlasticityView, Recording
+from pynn_brainscales.brainscales2._errors import SharedRuleError
+from pynn_brainscales.brainscales2._layout import Layout
+
+PPU_CYCLES_PER_MS = 250_000
+TICKS_PER_PPU_CYCLE = 2
+PPU_CYCLES_PER_FPGA_CYCLE = 2
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Scheduled:
+    """A rule in one snippet.
+
+    Attributes
+    ----------
+    rule : PlasticityRule
+    kernel : str
+    start, period, count : int
+        Ticks of the experiment, and number of executions.
+    projections, populations : tuple of int
+        Positions in the network.
+    observables : dict
+        As the rule holds them.
+    """
+
+    rule: Any
+    kernel: str
+    start: int
+    period: int
+    count: int
+    projections: tuple[int, ...]
+    populations: tuple[int, ...]
+    observables: dict[str, Any]
+
+
+def schedule(rule: Any, projections: Sequence[Any], populations: Sequence[Any], begin: float, end: float) -> Scheduled | None:
+    """Return a rule's executions from `begin` to `end`, milliseconds; None if there are none.
+
+    Parameters
+    ----------
+    rule : PlasticityRule
+    projections, populations : sequence
+        Those of the experiment; the rule works on those that hold it.
+    """
+    held = (projections, rule.projections), (populations, rule.populations)
+    mine = [tuple(n for n, one in enumerate(group) if any(one is other for other in of_rule)) for group, of_rule in held]
+    timer = rule.timer
+    before = math.ceil(max(begin - timer.start, 0) / timer.period)
+    count = min(timer.num_periods, math.ceil(max(end - timer.start, 0) / timer.period)) - before
+    if not any(mine) or count < 1:
+        return None
+    start, period = (round(ms * PPU_CYCLES_PER_MS) * TICKS_PER_PPU_CYCLE for ms in (timer.period * before + timer.start, timer.period))
+    return Scheduled(rule, rule.generate_kernel(), start, period, count, mine[0], mine[1], dict(rule.observables))
+
+
+@dataclass(frozen=True, eq=False)
+class _Views:
+    """Where the synapses and neurons of a rule are, in the order of its handles."""
+
+    synapses: list[tuple[int, PlasticityView]]  # number of the projection
+    neurons: list[tuple[int, NeuronView]]  # number of the population
+
+
+def _views(scheduled: Scheduled, mapped: MappedNetwork) -> _Views:
+    synapses = [(number, view) for number in scheduled.projections for view in mapped.views(number)]
+    neurons = []
+    for number in scheduled.populations:
+        circuits = mapped.placement.members[number].ravel()
+        for hemisphere in range(AXES["hemisphere"]):
+            columns = (circuits[circuits // COLUMNS == hemisphere] % COLUMNS).tolist()
+            if columns:
+                neurons.append((number, NeuronView(hemisphere, tuple(columns))))
+    return _Views(synapses, neurons)
+
+
+def tasks_of(snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], symbols: Mapping[str, Any], read_symbols: set[str]) -> tuple[PlasticityTask, ...]:
+    """Return what the processors do in an experiment.
+
+    Parameters
+    ----------
+    snippets : sequence of (Layout, sequence of Scheduled)
+    symbols : mapping of str to container
+        Values of global variables: a ``PPUMemoryBlock``, or a dict from hemisphere to blocks.
+    read_symbols : set of str
+
+    Raises
+    ------
+    UnsupportedFeatureError
+        If the network needs several execution instances.
+    SharedRuleError
+        If rules with one ``same_id`` differ.
+    ConfigurationError
+        If no kernel has a symbol.
+    """
+    tasks: list[PlasticityTask] = []
+    for k, (layout, scheduled) in enumerate(snippets):
+        for n, one in enumerate(scheduled):
+            if layout.partition is not None:
+                raise UnsupportedFeatureError(
+                    f"the plasticity rule {type(one.rule).__name__} belongs to a network that needs several execution instances; allowed are networks that one "
+                    "chip holds. Make the network smaller."
+                )
+            views = _views(one, layout.instances[0])
+            words = {name: _words(block) for name, block in symbols.items() if _names(one.kernel, name)}
+            tasks.append(
+                PlasticityTask(
+                    name=f"{type(one.rule).__name__}.{n}.{k}",
+                    kernel=one.kernel,
+                    views=tuple(view for _, view in views.synapses),
+                    neurons=tuple(view for _, view in views.neurons),
+                    start=one.start,
+                    period=one.period,
+                    count=one.count,
+                    observables={name: observable.to_program() for name, observable in one.observables.items()},
+                    symbols=words,
+                    read_symbols=tuple(sorted(name for name in read_symbols if _names(one.kernel, name))),
+                    same_id=one.rule.same_id,
+                )
+            )
+    _check_shared(tasks)
+    missing = sorted({*symbols, *read_symbols} - {name for task in tasks for name in (*task.symbols, *task.read_symbols)})
+    if missing:
+        raise ConfigurationError(f"the PPU symbols {', '.join(missing)} were named; no plasticity rule of the experiment has a variable of that name.")
+    return tuple(tasks)
+
+
+def _names(kernel: str, symbol: str) -> bool:
+    return re.search(rf"\b{re.escape(symbol.split('::')[-1])}\b", kernel) is not None
+
+
+def _check_shared(tasks: Sequence[PlasticityTask]) -> None:
+    first: dict[int, PlasticityTask] = {}
+    for task in tasks:
+        other = first.setdefault(task.same_id, task)
+        if other.kernel != task.kernel:
+            raise SharedRuleError(
+                f"the plasticity rules {other.name} and {task.name} have same_id {task.same_id} and different kernels; rules of one same_id share kernel and "
+                "state. Give them different ones: PlasticityRule(..., same_id=1)."
+            )
+
+
+def _words(given: Any) -> NDArray[np.int32]:
+    """Return the words of a block, or of a block for each hemisphere."""
+    if not isinstance(given, Mapping):
+        return np.array([int(word.value) for word in given], np.uint32).view(np.int32)
+    return np.stack([_words(given[halco.HemisphereOnDLS(h)]) for h in range(AXES["hemisphere"])])
+
+
+def symbols_of(tasks: Sequence[PlasticityTask], recording: Recording) -> dict[str, dict[Any, Any]]:
+    """Return the global variables that were read, by name and hemisphere."""
+    found: dict[str, dict[Any, Any]] = {}
+    for task in tasks:
+        for name in task.read_symbols:
+            found[name] = {}
+            for h, words in enumerate(recording.observables[task.name][f"symbol:{name}"][0]):
+                block = PPUMemoryBlock(len(words))
+                block.words = [block.element(int(word) & 0xFFFFFFFF) for word in words]
+                found[name][halco.HemisphereOnDLS(h)] = block
+    return found
+
+
+class FPGATime(int):
+    """A time in cycles of the FPGA, 8 ns."""
+
+    def value(self) -> int:
+        """Return the number of cycles."""
+        return int(self)
+
+    def toint(self) -> int:
+        """Return the number of cycles."""
+        return int(self)
+
+
+class Sample:
+    """What a rule recorded in one execution.
+
+    Attributes
+    ----------
+    time : FPGATime
+        As the kernel has noted it.
+    data : list
+        Of an array its values; of a projection one list per connection with the values of its synapses; of a population one dict per neuron with the
+        values of each compartment.
+    """
+
+    def __init__(self, time: FPGATime, data: list[Any]) -> None:
+        self.time, self.data = time, data
+
+    def __repr__(self) -> str:
+        return f"Sample(time={int(self.time)}, data of {len(self.data)} elements)"
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """What a rule recorded in one snippet."""
+
+    scheduled: Scheduled
+    mapped: MappedNetwork
+    arrays: Arrays  # of this snippet, period axis first
+
+    def array(self, name: str) -> list[Sample]:
+        """Return the samples of a plain array."""
+        return list(self._samples(values.tolist() for values in self.arrays[name]))
+
+    def projection(self, number: int, name: str) -> list[Sample]:
+        """Return the samples of a projection."""
+        connection, hemisphere, row, column = self.mapped.synapses(number)
+        views = _views(self.scheduled, self.mapped).synapses
+        values = np.zeros((len(self.arrays["time"]), len(connection)), np.int64)
+        for v, (owner, view) in enumerate(views):
+            mine = hemisphere == view.hemisphere
+            if owner == number:
+                part = self.arrays[f"{name}.{v}"]
+                place = column[mine] if self._whole(name) else np.searchsorted(view.columns, column[mine])
+                values[:, mine] = part[:, np.searchsorted(view.rows, row[mine]), place]
+        first = np.searchsorted(connection, np.arange(len(self.mapped.network.projections[number]) + 1)).tolist()
+        lines = (line.tolist() for line in values)
+        return list(self._samples([line[a:b] for a, b in pairwise(first)] for line in lines))
+
+    def population(self, number: int, name: str) -> list[Sample]:
+        """Return the samples of a population."""
+        members, population = self.mapped.placement.members[number], self.mapped.network.populations[number]
+        assert isinstance(population, NeuronPopulation)
+        values = np.zeros((len(self.arrays["time"]), AXES["circuit"]), np.int64)
+        for v, (owner, view) in enumerate(_views(self.scheduled, self.mapped).neurons):
+            if owner == number:
+                columns = np.array(view.columns)
+                part = self.arrays[f"{name}.{v}"]
+                values[:, view.hemisphere * COLUMNS + columns] = part[:, columns] if self._whole(name) else part
+        circuits = [
+            {halco.CompartmentOnLogicalNeuron(c): [int(neuron[k]) for k in one.circuits] for c, one in enumerate(population.morphology.compartments)}
+            for neuron in members
+        ]
+        lines = (line.tolist() for line in values)
+        return list(self._samples([{c: [line[k] for k in places] for c, places in neuron.items()} for neuron in circuits] for line in lines))
+
+    def _whole(self, name: str) -> bool:
+        return bool(self.scheduled.observables[name].to_program().layout == "complete_rows")
+
+    def _samples(self, data: Iterable[list[Any]]) -> Iterator[Sample]:
+        times = (self.arrays["time"] // PPU_CYCLES_PER_FPGA_CYCLE).tolist()
+        return (Sample(FPGATime(time), one) for time, one in zip(times, data, strict=True))
+
+
+def recorded_of(
+    tasks: Sequence[PlasticityTask], snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], recording: Recording
+) -> list[tuple[Scheduled, Recorded]]:
+    """Return what all rules recorded, snippet by snippet; each rule's executions follow those of the snippets before."""
+    names = iter(tasks)
+    first: dict[int, int] = {}
+    found = []
+    for layout, scheduled in snippets:
+        for one in scheduled:
+            arrays = recording.observables[next(names).name]
+            begin = first.get(one.rule.same_id, 0)
+            first[one.rule.same_id] = end = begin + one.count
+            mine = {name: array[0, begin:end] for name, array in arrays.items() if not name.startswith("symbol:")}
+            found.append((one, Recorded(one, layout.instances[0], mine)))
+    return found

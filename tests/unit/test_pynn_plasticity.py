@@ -1,0 +1,242 @@
+"""Plasticity rules of PyNN on a virtual chip: what they do, and what comes back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import pynn_brainscales.brainscales2 as pynn
+from dlens_vx_v3 import hal, halco
+from neckar.errors import ConfigurationError, KernelCompileError
+from pynn_brainscales.brainscales2._plasticity import schedule
+from pynn_brainscales.brainscales2.examples import plasticity_rule, static_recording_synapse
+
+pytest.importorskip("ziglang")
+pytest.importorskip("wasmtime")
+
+KINDS = pynn.PlasticityRule
+INCLUDES = """
+#include "grenade/vx/ppu/neuron_view_handle.h"
+#include "grenade/vx/ppu/synapse_array_view_handle.h"
+#include "grenade/vx/ppu/time.h"
+#include "hate/tuple.h"
+using namespace grenade::vx::ppu;
+using namespace libnux::vx;
+extern volatile PPUOnDLS ppu;
+"""
+
+
+class Rule(pynn.PlasticityRule):
+    """A rule with a kernel that the test gives."""
+
+    def __init__(self, timer: pynn.Timer, body: str, observables: dict | None = None, same_id: int = 0, before: str = "") -> None:
+        super().__init__(timer, observables, same_id)
+        third = ", Recording& recording" if observables else ""
+        self.text = f"""{INCLUDES}{before}
+        template <size_t N, size_t M>
+        void PLASTICITY_RULE_KERNEL(std::array<SynapseArrayViewHandle, N>& synapses, std::array<NeuronViewHandle, M>& neurons{third})
+        {{ {body} }}"""
+
+    def generate_kernel(self) -> str:
+        return self.text
+
+
+@pytest.fixture
+def relays() -> Iterator[None]:
+    """Neurons fire at every event that they hear."""
+    pynn.setup(enable_neuron_bypass=True)
+    yield
+    pynn.end()
+
+
+def timer(start: float = 0.0, period: float = 0.1, num_periods: int = 3) -> pynn.Timer:
+    return pynn.Timer(start=start, period=period, num_periods=num_periods)
+
+
+WRITE_ALL = "for (auto& view : synapses) { if (view.hemisphere == ppu) { for (size_t i = 0; i < view.rows.size(); ++i) { view.set_weights(63, i); } } }"
+
+
+@pytest.mark.usefixtures("relays")
+def test_synapses_that_belong_to_no_connection_stay_silent_when_a_rule_gives_them_a_weight() -> None:
+    times = [[0.05 + 0.01 * i, 0.25 + 0.01 * i] for i in range(8)]
+    sources = pynn.Population(8, pynn.cells.SpikeSourceArray(spike_times=times))
+    neurons = pynn.Population(8, pynn.cells.HXNeuron())
+    neurons.record("spikes")
+    rule = Rule(timer(start=0.15, num_periods=1), WRITE_ALL)
+    pynn.Projection(sources, neurons, pynn.OneToOneConnector(), pynn.synapses.PlasticSynapse(weight=0, plasticity_rule=rule))
+    pynn.run(0.4)
+    trains = [np.asarray(train) for train in neurons.get_data().segments[-1].spiketrains]
+    assert [len(train) for train in trains] == [1] * 8
+    np.testing.assert_allclose(np.concatenate(trains), [late for _, late in times], atol=2e-3)
+
+
+OBSERVED = {
+    "w": KINDS.ObservablePerSynapse(KINDS.ObservablePerSynapse.Type.uint8, KINDS.ObservablePerSynapse.LayoutPerRow.packed_active_columns),
+    "rows": KINDS.ObservablePerSynapse(KINDS.ObservablePerSynapse.Type.int16, KINDS.ObservablePerSynapse.LayoutPerRow.complete_rows),
+    "n": KINDS.ObservablePerNeuron(KINDS.ObservablePerNeuron.Type.uint8, KINDS.ObservablePerNeuron.Layout.packed_active_columns),
+    "whole": KINDS.ObservablePerNeuron(KINDS.ObservablePerNeuron.Type.uint8, KINDS.ObservablePerNeuron.Layout.complete_row),
+    "list": KINDS.ObservableArray(KINDS.ObservableArray.Type.int8, 3),
+}
+OBSERVE = """
+recording.time = now();
+hate::for_each([&](auto const& view, auto& w, auto& rows) {
+    if (view.hemisphere != ppu) { return; }
+    for (size_t i = 0; i < view.rows.size(); ++i) {
+        auto const weights = view.get_weights(i);
+        rows[i] = VectorRowFracSat16(static_cast<VectorRowFracSat8>(weights));
+        for (size_t c = 0; c < view.columns.size(); ++c) { w[i][c] = weights[view.columns[c]]; }
+        view.set_weights(weights + 1, i);
+    }
+}, synapses, recording.w, recording.rows);
+hate::for_each([](auto const& view, auto& n, auto& whole) {
+    if (view.hemisphere != ppu) { return; }
+    whole = view.get_rate_counters(true);
+    for (size_t c = 0; c < view.columns.size(); ++c) { n[c] = whole[view.columns[c]]; }
+}, neurons, recording.n, recording.whole);
+if (ppu == PPUOnDLS::top) { recording.list[0] = -5; recording.list[1] = ++calls; } else { recording.list[2] = 7; }
+"""
+
+
+@pytest.mark.usefixtures("relays")
+def test_observables_come_back_by_connection_neuron_and_snippet() -> None:
+    rule = Rule(timer(start=0.5, period=1, num_periods=5), OBSERVE, dict(OBSERVED), before="int8_t calls = 0;")
+    sources = pynn.Population(2, pynn.cells.SpikeSourceArray(spike_times=[[0.2, 1.8, 1.9], [3]]))
+    neurons = pynn.Population(300, pynn.cells.HXNeuron(plasticity_rule=rule))  # on both hemispheres
+    weights = np.stack([np.arange(300) % 50 + 1, np.full(300, 40)])
+    projection = pynn.Projection(sources, neurons, pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=weights, plasticity_rule=rule))
+    pynn.run(2, pynn.RunCommand.APPEND)
+    pynn.run(3)
+    samples = projection.get_data("w")
+    assert [len(snippet) for snippet in samples] == [2, 3]
+    initial = np.round(projection.get("weight", format="list", with_address=False)).astype(int)
+    for k, sample in enumerate(sample for snippet in samples for sample in snippet):
+        assert sample.time.value() / 125_000 == pytest.approx(0.5 + k, abs=2e-3)
+        assert np.array(sample.data).shape == (600, 1)
+        assert (np.array(sample.data)[:, 0] == initial + k).all()
+    wide = projection.get_data("rows")[1][0].data
+    assert (np.array(wide)[:, 0] == 256 * (initial + 2)).all()
+    counts = [neurons.get_plasticity_data(name)[0] for name in ("n", "whole")]
+    for of in counts:
+        assert [sample.data[299] for sample in of] == [{halco.CompartmentOnLogicalNeuron(0): [n]} for n in (1, 0)]
+    assert [s.data for s in neurons[298:300].get_plasticity_data("n")[1]] == [[{0: [n]}] * 2 for n in (2, 1, 0)]
+    assert [s.data for snippet in rule.get_observable_array("list") for s in snippet] == [[-5, k, 7] for k in range(1, 6)]
+
+
+@pytest.mark.usefixtures("relays")
+def test_what_a_rule_has_written_does_not_stay_for_the_next_run() -> None:
+    rule = Rule(timer(num_periods=1), WRITE_ALL)
+    source = pynn.Population(1, pynn.cells.SpikeSourceArray(spike_times=[0.05]))
+    neurons = pynn.Population(1, pynn.cells.HXNeuron())
+    neurons.record("spikes")
+    projection = pynn.Projection(source, neurons, pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=0, plasticity_rule=rule))
+    found = []
+    for keep in (True, False, True):
+        projection.synapse_type.plasticity_rule = rule if keep else None
+        pynn.run(0.1)
+        found.append(len(neurons.get_data().segments[-1].spiketrains[0]))
+        pynn.reset()
+    assert found == [1, 0, 1]
+
+
+@pytest.mark.usefixtures("relays")
+def test_a_rule_that_takes_the_weights_away_silences_the_neuron() -> None:
+    source = pynn.Population(1, pynn.cells.SpikeSourceArray(spike_times=np.arange(0, 1, 0.01)))
+    neuron = pynn.Population(1, pynn.cells.HXNeuron())
+    neuron.record("spikes")
+    rule = plasticity_rule.PlasticityRule(timer(start=0.505, num_periods=1))
+    pynn.Projection(source, neuron, pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=63, plasticity_rule=rule))
+    pynn.run(1)
+    assert len(neuron.get_data().segments[-1].spiketrains[0]) == pytest.approx(51, abs=1)  # an event in a thousand is lost on the links
+
+
+def test_the_example_of_a_rule_runs() -> None:
+    assert len(plasticity_rule.main(plasticity_rule.cell_params)) > 100
+
+
+def test_the_example_reads_the_weights() -> None:
+    weights = static_recording_synapse.main()
+    assert len(weights) == 1
+    assert weights[0].data == [[63]]
+    assert weights[0].time.value() / 125_000 == pytest.approx(5.0, abs=1e-3)
+
+
+def test_recorded_correlations_start_at_the_baseline_of_the_sensors() -> None:
+    pynn.setup()
+    source = pynn.Population(1, pynn.cells.SpikeSourceArray(spike_times=[]))
+    neurons = pynn.Population(3, pynn.cells.HXNeuron())
+    synapse = pynn.synapses.StaticRecordingSynapse(timer(num_periods=2), 1, {"weights", "correlation_causal", "correlation_acausal"})
+    projection = pynn.Projection(source, neurons, pynn.AllToAllConnector(), synapse)
+    pynn.run(0.3)
+    data = {name: np.array([sample.data for sample in projection.get_data(name)[0]]) for name in synapse.observables}
+    pynn.end()
+    assert {values.shape for values in data.values()} == {(2, 3, 1)}
+    assert (data["weights"] == 1).all()
+    for kind in ("causal", "acausal"):
+        assert np.abs(data[f"correlation_{kind}"] - (190 - 128)).max() < 60  # a chip without calibration
+
+
+def block(number: int) -> hal.PPUMemoryBlock:
+    one = hal.PPUMemoryBlock(halco.PPUMemoryBlockSize(1))
+    one.words = [hal.PPUMemoryWord(hal.PPUMemoryWord.Value(number))]
+    return one
+
+
+def test_symbols_are_written_and_read() -> None:
+    injected = pynn.InjectedConfiguration()
+    injected.ppu_symbols = {"test": {halco.HemisphereOnDLS.top: block(0x1234567), halco.HemisphereOnDLS.bottom: block(0x89ABCDEF)}, "other": block(3)}
+    readout = pynn.InjectedReadout()
+    readout.ppu_symbols = {"test", "other"}
+    pynn.setup(injected_config=injected, injected_readout=readout)
+    rule = Rule(timer(num_periods=2), "other = other + 1;", before="volatile uint32_t test; uint32_t other;")
+    source = pynn.Population(1, pynn.cells.SpikeSourceArray())
+    neurons = pynn.Population(1, pynn.cells.HXNeuron())
+    pynn.Projection(source, neurons, pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=63, plasticity_rule=rule))
+    pynn.run(0.3)
+    found = pynn.get_post_realtime_read_ppu_symbols()[pynn.grenade_common.ChipOnConnection()]
+    pynn.end()
+    assert found["test"] == injected.ppu_symbols["test"]
+    assert found["other"] == {h: block(5) for h in (halco.HemisphereOnDLS.top, halco.HemisphereOnDLS.bottom)}
+
+
+@pytest.mark.usefixtures("relays")
+def test_mistakes_are_named_and_the_run_can_be_tried_again() -> None:
+    rule = Rule(timer(), "nonsense;")
+    neurons = pynn.Population(1, pynn.cells.HXNeuron(plasticity_rule=rule))
+    with pytest.raises(KernelCompileError, match=r"'Rule\.0\.0' does not compile"):
+        pynn.run(0.1)
+    other = Rule(timer(), "")
+    rule.text = other.text.replace("{  }", "{ int same = 0; static_cast<void>(same); }")
+    more = pynn.Population(1, pynn.cells.HXNeuron(plasticity_rule=other))
+    with pytest.raises(RuntimeError, match="have same_id 0 and different kernels"):
+        pynn.run(0.1)
+    more.celltype.plasticity_rule = None
+    pynn.simulator.state.injected_readout.ppu_symbols = {"missing"}
+    with pytest.raises(ConfigurationError, match="PPU symbols missing were named"):
+        pynn.run(0.1)
+    pynn.simulator.state.injected_readout.ppu_symbols = set()
+    pynn.run(0.1)
+    assert neurons.celltype.plasticity_rule is rule
+
+
+@pytest.mark.usefixtures("relays")
+@pytest.mark.parametrize(
+    ("given", "begin", "end", "expected"),
+    [
+        ((0, 10, 100), 0, 1000, (0, 100)),
+        ((5, 10, 2), 0, 10, (5, 1)),
+        ((5, 10, 2), 10, 30, (15, 1)),
+        ((0, 10, 100), 25, 45, (30, 2)),
+        ((0, 10, 2), 20, 100, None),
+        ((50, 10, 2), 0, 50, None),
+    ],
+)
+def test_timers_are_cut_to_the_snippet(given: tuple[float, float, int], begin: float, end: float, expected: tuple[float, int] | None) -> None:
+    rule = Rule(pynn.Timer(start=given[0], period=given[1], num_periods=given[2]), "")
+    pynn.Population(1, pynn.cells.HXNeuron(plasticity_rule=rule))
+    state = pynn.simulator.state
+    found = schedule(rule, state.projections, state.populations, begin, end)
+    assert (found and (found.start, found.count)) == (expected and (expected[0] * 500_000, expected[1]))
+    assert found is None or math.isclose(found.period, given[1] * 500_000)

@@ -18,7 +18,7 @@ import numpy as np
 
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.program import Cost, EnergyRange, Losses, MachineState, Program, Provenance, Recording, Snippet, Spikes
+from neckar.program import CALIBRATION_LABEL, Cost, EnergyRange, Losses, MachineState, Program, Provenance, Recording, Snippet, Spikes
 
 MODULE = "neckar.chip.machine"
 
@@ -91,6 +91,7 @@ def _recording(chip: Chip, program: Program, spikes: Spikes) -> Recording:
         run_seed=program.run_seed or (0, 0),
         step_ticks=((chip.step_us or 0.5) * 500,),
         active_circuits=(),
+        calibration=program.labels.get(CALIBRATION_LABEL),
         environment={"python": "3"},
     )
     return Recording(

@@ -274,6 +274,14 @@ def test_the_report_of_a_script() -> None:
     assert (part["number"], part["title"], part["runs"], part["failures"][0]["where"]) == (0, "work.py", 2, "script")
 
 
+def test_calibrations_that_runs_started_from_are_counted() -> None:
+    """The id says method, chip and hash of the file; the line leaves the hash away."""
+    Path("work.py").write_text(f"{RUN}\n" + "neckar.current_lab().run(program(calibration='measurement, chip-7, sha256 0123'))\n" * 2)
+    result = run("--report", "r.json", "work.py")
+    assert "; calibration: measurement, chip-7; " in result.stderr
+    assert report()["calibrations"] == {"measurement, chip-7, sha256 0123": 2}
+
+
 def test_the_report_sums_losses_and_cost_over_the_runs() -> None:
     run("--report", "r.json", notebook(RUN))
     one = report()

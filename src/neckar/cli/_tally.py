@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """Number of runs, chips, effects, losses, cost, and the last run of this process with all that is needed to repeat it.
+    """Number of runs, chips, effects, calibrations, losses, cost, and the last run of this process with all that is needed to repeat it.
 
     An observer of :func:`neckar.lab.observe`.
 
@@ -28,6 +28,7 @@ class Tally:
         self._runs = 0
         self._chips: Counter[str] = Counter()
         self._effects: Counter[str] = Counter()
+        self._calibrations: Counter[str] = Counter()
         self._sent: Counter[str] = Counter()
         self._lost: Counter[tuple[str, str]] = Counter()
         self._cost = dict.fromkeys(("hardware_s", "configuration_s", "transfer_s", "energy_low_j", "energy_high_j"), 0.0)
@@ -51,6 +52,8 @@ class Tally:
         self._runs += 1
         self._chips[chip_name(run["chip"])] += 1
         self._effects[effects_text(run["effects"])] += 1
+        if run["calibration"] is not None:
+            self._calibrations[run["calibration"]] += 1
         self._sent.update(run["sent"])
         self._lost.update({(reason, place): number for reason, place, number in run["lost"]})
         for name, value in zip(self._cost, run["cost"], strict=True):
@@ -63,14 +66,18 @@ class Tally:
             return "neckar: nothing ran on a virtual chip"
         chips = ", ".join(list(self._chips)[:3]) + (f" and {len(self._chips) - 3} more" if len(self._chips) > 3 else "")
         count = f"{runs} run{'s' if runs > 1 else ''}"
-        return f"neckar: {count} on virtual chip{'s' if len(self._chips) > 1 else ''} {chips}; effects: {' / '.join(self._effects)}; {self._losses()}"
+        start = f"neckar: {count} on virtual chip{'s' if len(self._chips) > 1 else ''} {chips}; effects: {' / '.join(self._effects)}"
+        made_by = dict.fromkeys(name.partition(", sha256")[0] for name in self._calibrations)
+        calibrated = f"calibration: {' / '.join(made_by)}; " if made_by else ""
+        return f"{start}; {calibrated}{self._losses()}"
 
     def summary(self) -> dict[str, Any]:
-        """Return the count as plain data: runs, virtual chips, effects, losses and cost on silicon, summed over the runs."""
+        """Return the count as plain data: runs, virtual chips, effects, calibrations, losses and cost on silicon, summed over the runs."""
         return {
             "runs": self.runs,
             "virtual_chips": dict(self._chips),
             "effects": list(self._effects),
+            "calibrations": dict(self._calibrations),
             "losses": {
                 "sent": dict(self._sent),
                 "lost": [{"reason": reason, "place": place, "number": number} for (reason, place), number in sorted(self._lost.items()) if number],

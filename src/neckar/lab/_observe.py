@@ -82,11 +82,12 @@ def notify(program: Program, recording: Recording, state: MachineState | None) -
 
 
 def summary(recording: Recording) -> Summary:
-    """Return which chip ran, with which effects, what was lost and what the run costs on silicon, as plain data."""
+    """Return which chip ran, with which effects and calibration, what was lost and what the run costs on silicon, as plain data."""
     cost, losses = recording.cost, recording.losses
     return {
         "chip": recording.provenance.chip["id"],
         "effects": dict(recording.provenance.effects),
+        "calibration": recording.provenance.calibration,
         "sent": dict(losses.sent),
         "lost": [[*key, number] for key, number in losses.lost.items()],
         "cost": [cost.hardware_s, cost.configuration_s, cost.transfer_s, cost.energy_j.low, cost.energy_j.high],

@@ -45,6 +45,15 @@ def test_before_means_one_code_for_all():
         assert seen[name].target is not None
 
 
+def test_bits_of_single_synapses_make_correlation_sensors_more_alike():
+    """Medians of 2048 sensors within 15 % of the targets; bits halve the spread of amplitudes and take a fifth off that of time constants."""
+    found = calibrate(CHIP, NIGHTLY["correlation"])
+    seen = compared(Lab(chip=CHIP, instruments="open", seed=0), found, ("correlation_amplitude", "correlation_tau"))
+    for name, ratio in (("correlation_amplitude", 0.5), ("correlation_tau", 0.9)):
+        assert np.median(seen[name].after) == pytest.approx(seen[name].target[0], rel=0.15), name
+        assert trimmed(seen[name].after) < ratio * trimmed(seen[name].before), name
+
+
 def test_a_target_without_a_quantity_does_not_show_it():
     assert "tau_mem" not in applicable(PotentialTarget())
     assert "converter" not in applicable(SpikingTarget(cadc=replace(NIGHTLY["spiking"].cadc, calibrate_offsets=False), neurons=NeuronTarget()))

@@ -238,3 +238,4 @@ def test_quantities_are_those_that_a_target_names():
     more = {"tau_mem", "tau_syn_exc", "tau_syn_inh", "psp_exc", "psp_inh", "drivers_stp"}
     assert set(applicable(NIGHTLY["spiking"])) - set(applicable(PotentialTarget())) == more
     assert "leak" not in applicable(NIGHTLY["hagen"])
+    assert set(applicable(NIGHTLY["correlation"])) - set(applicable(NIGHTLY["spiking"])) == {"correlation_amplitude", "correlation_tau"}

@@ -3,7 +3,7 @@
 A calibration by measurement sees each neuron through one channel of the converter, whose own errors end up in the codes. Here the potentials themselves are
 looked at, in states of the circuits that are not those of the searches wherever there is a choice; so the numbers say independently how good a calibration is.
 Potentials are given as the mean of all channels of the calibrated converter reads them, without noise. Channels of the converter and drivers show only
-where the search has looked at them, too; correlation sensors are not looked at.
+where the search has looked at them, too; correlation sensors are those of other rows than the search takes for their shared currents.
 
 :func:`compared` gives each quantity after the calibration and before: with the searched codes alike on all circuits, the median of what was found, as
 upstream's test of a calibration does it (calix ``test_neuron_distribution.py``).
@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from neckar.calibration.calibration import Calibration
 from neckar.calibration.measure.bench import CIRCUITS, Bench, snippet, ticks_of
 from neckar.calibration.measure.converter import calibrate_cadc
+from neckar.calibration.measure.correlation import BRANCHES, SYNAPSE_DELAYS_US, characteristics, drops
 from neckar.calibration.measure.drivers import amplitudes, lines, weight_for
 from neckar.calibration.measure.hagen import LINES_CADC
 from neckar.calibration.measure.stimuli import KINDS, stimulated, trains
-from neckar.calibration.targets import ChipTarget, HagenSyninTarget, HagenTarget, PotentialTarget, SpikingTarget
+from neckar.calibration.targets import ChipTarget, CorrelationTarget, HagenSyninTarget, HagenTarget, PotentialTarget, SpikingTarget
 from neckar.chip.cadc import CadcTransfer
 from neckar.errors import UnknownNameError, nearest
 from neckar.facts import AXES
@@ -43,6 +44,7 @@ _CHANNELS = AXES["hemisphere"] * AXES["cadc_channel"] * AXES["column"]
 _LONG_REFRACTORY: dict[str, Any] = {"backend_clock_scale_fast": 9, "backend_clock_scale_slow": 9, "refractory_period_refractory_time": 255}
 _ROWS = 16
 _EVENT_US = 20.0
+_SENSOR_ROWS = ((20, 22), (150, 152))
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Quantity:
     aim : callable
         Takes the target of a calibration; returns the value that it names, shape (circuit,) or one for all, in the unit. None if it names none.
     read : callable
-        Takes a bench with the codes set and the target; returns the quantity of all circuits, shape (circuit,), potentials in V; of the converter and of
-        drivers, of all channels or drivers.
+        Takes a bench with the codes set and the target; returns the quantity of all circuits, shape (circuit,), potentials in V; of the converter,
+        drivers and sensors, of all channels and drivers and of 2048 sensors.
     applies : callable, optional
         Takes the target of a calibration; returns whether it searches the quantity. By default, if the target names a value.
     is_potential : bool
@@ -83,9 +85,9 @@ class Comparison(NamedTuple):
     Attributes
     ----------
     before, after : ndarray, shape (circuit,)
-        In the quantity's unit; before: with the searched codes alike on all circuits. Of other elements: shape (channel,) or
-        (driver,).
-    target : ndarray, shape (circuit,), or None
+        In the quantity's unit; before: with the searched codes alike on all circuits. Of other elements: shape (channel,),
+        (driver,) or (sensor,).
+    target : ndarray, of the same shape, or None
         What was asked for; None where a calibration makes circuits equal without naming the value.
     """
 
@@ -138,7 +140,7 @@ def alike(calibration: Calibration, quantity: Quantity) -> dict[str, Any]:
     codes = {name: calibration.fields[name].reshape(-1) for name in quantity.fields}
     switches = {name: bool(np.median(values)) for name, values in codes.items() if values.dtype == bool}
     same = np.logical_and.reduce([np.ones(len(codes[quantity.fields[0]]), bool), *(codes[name] == value for name, value in switches.items())])
-    return switches | {name: int(np.median(values[same])) for name, values in codes.items() if name not in switches}
+    return switches | {name: int(np.median(values[same] if switches else values)) for name, values in codes.items() if name not in switches}
 
 
 def trimmed(values: Values) -> float:
@@ -238,6 +240,22 @@ def _multiplying(bench: Bench, target: ChipTarget) -> Values:
         return amplitudes(bench, target.offset_test_activation, 3, _TRIALS).reshape(-1)
 
 
+def _sensors(name: str) -> Callable[[Bench, ChipTarget], Values]:
+    """Return a reader of amplitudes (CADC LSB per pair) or time constants (us) of correlation sensors, shape (sensor,)."""
+
+    def sensors(bench: Bench, target: ChipTarget) -> Values:
+        """Return the mean over the branches that count; what cannot be told from none or from endless counts as none or as five times the target."""
+        wish = _correlation(target)
+        assert wish is not None
+        pairs = max(1, round(40 / wish.amplitude))
+        branches = BRANCHES if wish.branches == "both" else (wish.branches,)
+        drop = drops(bench, _SENSOR_ROWS, SYNAPSE_DELAYS_US, branches, pairs).swapaxes(0, 1)
+        seen = getattr(characteristics(drop, SYNAPSE_DELAYS_US, pairs), name).mean(axis=0).reshape(-1)
+        return np.clip(seen, 0.0, 5 * float(_sensor_aim(name)(target)))
+
+    return sensors
+
+
 def _trace(bench: Bench, signal: str, pieces: Any, step_us: float, trials: int = 1, **parts: Any) -> Values:
     """Return what the probe saw, shape (trial, sample, circuit); `pieces` are snippets, or a duration in us."""
     parts.setdefault("entries", Events.empty(trials))
@@ -278,6 +296,18 @@ def _tau_syn(kind: str) -> Callable[[ChipTarget], Any]:
     return lambda target: 1e6 * np.asarray(target.neurons.tau_syn_s)[:, KINDS.index(kind)] if isinstance(target, SpikingTarget | HagenTarget) else None
 
 
+def _correlation(target: ChipTarget) -> CorrelationTarget | None:
+    return target.correlation if isinstance(target, SpikingTarget) else None
+
+
+def _sensor_aim(name: str) -> Callable[[ChipTarget], Any]:
+    def aim(target: ChipTarget) -> Any:
+        wish = _correlation(target)
+        return None if wish is None else wish.amplitude if name == "amplitude" else 1e6 * wish.time_constant_s
+
+    return aim
+
+
 def _has_inputs(target: ChipTarget) -> bool:
     return isinstance(target, SpikingTarget | HagenTarget)
 
@@ -303,6 +333,10 @@ def _quantities() -> Mapping[str, Quantity]:
     rows.append(Quantity("drivers_stp", drivers, "CADC LSB", ("driver_offset",), _none, _modulated, lambda t: isinstance(t, SpikingTarget)))
     multiplies = HagenTarget | HagenSyninTarget
     rows.append(Quantity("drivers", drivers, "CADC LSB", ("driver_hagen_dac_offset",), _none, _multiplying, lambda t: isinstance(t, multiplies)))
+    for name, field, unit in (("amplitude", "store", "CADC LSB per pair"), ("tau_us", "ramp", "us")):
+        label = f"correlation {'amplitude' if name == 'amplitude' else 'time constant'}"
+        codes = (f"syn_i_bias_{field}", "synapse_amp_calib", "synapse_time_calib")
+        rows.append(Quantity(f"correlation_{name.removesuffix('_us')}", label, unit, codes, _sensor_aim(name), _sensors(name)))
     return MappingProxyType({row.name: row for row in rows})
 
 

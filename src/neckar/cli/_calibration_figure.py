@@ -19,6 +19,7 @@ from neckar.lab import Lab
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_ELEMENTS = {256: "driver", 512: "neuron circuit", 1024: "channel of the converter"}
 _BEFORE, _AFTER, _TARGET = "0.65", "C0", "C3"
 
 
@@ -62,7 +63,7 @@ def _neurons(axes: Axes, name: str, seen: Comparison, missed: Any) -> None:
     low, high = np.percentile(np.concatenate([seen.before, seen.after]), (0.2, 99.8))
     axes.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
     axes.set_xlim(0, len(place))
-    axes.set_xlabel({512: "neuron circuit", 1024: "channel of the converter"}.get(len(place), "driver"), fontsize=8, labelpad=1)
+    axes.set_xlabel(_ELEMENTS.get(len(place), "sensor"), fontsize=8, labelpad=1)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -55,7 +55,13 @@ def test_a_script_says_what_it_shows(script):
 
 
 LONG = {"adex_firing_patterns"}  # half a minute
-ONCE = {"ageing_calibration", "calibrate_a_time_constant", "calibration_before_and_after", "equal_firing_rates"}  # run by the tests of their numbers
+ONCE = {  # run by the tests of their numbers
+    "ageing_calibration",
+    "calibrate_a_time_constant",
+    "calibration_before_and_after",
+    "equal_firing_rates",
+    "fit_a_twin_to_an_unknown_chip",
+}
 
 
 @pytest.mark.parametrize("script", [pytest.param(s, id=s.stem, marks=[pytest.mark.slow] * (s.stem in LONG)) for s in SCRIPTS if s.stem not in ONCE])
@@ -244,3 +250,17 @@ def test_neurons_fire_at_the_same_rate(capsys):
     assert reached.all()
     assert np.mean((rates > 0.9) & (rates < 1.15)) > 0.9
     assert rates.std() < 0.5 * levels.std()
+
+
+@pytest.mark.slow
+def test_the_twin_of_an_unknown_chip_predicts_what_was_not_fitted(capsys):
+    """The limits of the tests of the passport, on a chip that those do not use."""
+    (passport,) = result_of("fit_a_twin_to_an_unknown_chip", capsys)
+    rows = {row.name: row for row in passport.fidelity}
+    limits = {"firing rate": 0.05, "PSP height": 0.10, "membrane time constant": 0.07, "synaptic time constant": 0.07}
+    for name, limit in limits.items():
+        row = rows[f"all: {name}"]
+        assert row.fitted < limit
+        assert 0.80 < row.coverage < 0.97
+    assert rows["all: firing rate"].unfitted > 0.13
+    assert Specimen.named("twin.npz") == passport.specimen

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from neckar.calibration import HagenTarget, PotentialTarget, SpikingTarget, calibrate
-from neckar.calibration.passport import Characterisation, Passport, fit, fit_calibration, load, predictions
+from neckar.calibration.passport import Characterisation, Passport, fit, fit_calibration, load, posterior, predictions
 from neckar.calibration.passport.characterisation import Readings, Setting, alike
 from neckar.calibration.passport.features import RATE, decay, height
 from neckar.calibration.passport.fidelity import Prediction, table
@@ -28,7 +28,7 @@ from neckar.cli._characterise_script import CHECKS, SETTINGS, codes_of
 from neckar.errors import ConfigurationError, CorruptFileError, FileFormatError, ParameterRangeError, SchemaVersionError, UnsupportedFeatureError
 from neckar.lab import Lab
 
-UNKNOWN_CHIPS = (7, 19, 101)
+UNKNOWN_CHIPS = (7, 101)  # a third one is that of examples/fit_a_twin_to_an_unknown_chip.py
 SOURCES = 8
 
 
@@ -312,33 +312,39 @@ def test_the_twin_of_an_unknown_chip_predicts_what_was_not_fitted(seed, folder):
 
 @pytest.mark.slow
 def test_the_fit_finds_the_chips_own_deviations_within_its_errors(folder):
-    """Of some 20 unknowns of circuits, errors are as large as the posterior says, within a third; the prior is never far from right, so nobody is worse off."""
+    """Standard deviation over 512 circuits at most half above what the posterior says of the median circuit: some are read less well than most."""
     seed = UNKNOWN_CHIPS[1]
-    posterior = passport_of(seed, folder).posterior
-    truth, sigma = true_state(posterior.unknowns, Specimen.from_seed(seed)), posterior.sigma()
-    own, _ = split(posterior.unknowns)
-    judged = [k for k, u in enumerate(own) if u.name in posterior.seen and sigma[u.name][1] < 0.5 * u.sigma]
+    found = passport_of(seed, folder).posterior
+    truth, sigma = true_state(found.unknowns, Specimen.from_seed(seed)), found.sigma()
+    own, _ = split(found.unknowns)
+    judged = [k for k, u in enumerate(own) if u.name in found.seen and sigma[u.name][1] < 0.5 * u.sigma]
     assert len(judged) >= 8
     for k in judged:
-        error = posterior.state.circuits[k] - truth.circuits[k]
+        error = found.state.circuits[k] - truth.circuits[k]
         assert np.std(error) < 1.5 * sigma[own[k].name][1], own[k].name
 
 
+@pytest.fixture
+def _first_step_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make fits short, where not the result counts but what it depends on."""
+    monkeypatch.setattr(posterior, "_STEPS", posterior._STEPS[:1])
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_first_step_only")
 def test_a_fit_sees_neither_the_checks_nor_the_name(folder):
-    seed = UNKNOWN_CHIPS[0]
-    data = characterised(seed, folder)
-    other = characterised(UNKNOWN_CHIPS[1], folder)
-    swapped = tuple(run for run in data.runs if not run.is_check) + other.checks
-    twin = fit(replace(data, runs=swapped, chip="another"), draws=2).specimen
-    assert twin.overrides_digest == passport_of(seed, folder).specimen.overrides_digest
+    data, other = (characterised(seed, folder) for seed in UNKNOWN_CHIPS)
+    swapped = replace(data, runs=(*data.fitted.runs, *other.checks), chip="another")
+    twin, same, different = (fit(each, draws=2).specimen for each in (data, swapped, other))
+    assert twin.overrides_digest == same.overrides_digest != different.overrides_digest
+    assert twin.seed == same.seed not in UNKNOWN_CHIPS
 
 
 @pytest.mark.slow
 def test_a_calibration_alone_predicts_rates_and_times_but_not_strengths(folder):
-    """Its own numbers: rates of three chips 2 to 4 %, times 4 to 5 %, PSP as far off as chip and drivers scatter together, about 15 %."""
+    """Rates within 6 %, times within 7 %; the strength of synapses as a whole is unknown, so potentials are as far off as chips and drivers scatter."""
     seed = UNKNOWN_CHIPS[1]
-    passport = fit_calibration(calibrate(Specimen.from_seed(seed), SpikingTarget()), characterised(seed, folder))
+    passport = fit_calibration(calibrate(Specimen.from_seed(seed), SpikingTarget()), characterised(seed, folder), draws=2)
     rows = {row.name: row for row in passport.fidelity}
     assert rows["all: firing rate"].fitted < 0.06 < 0.13 < rows["all: firing rate"].unfitted
     assert rows["all: membrane time constant"].fitted < 0.07
@@ -347,6 +353,7 @@ def test_a_calibration_alone_predicts_rates_and_times_but_not_strengths(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_first_step_only")
 def test_fit_writes_a_chip_that_runs_and_a_picture(folder, tmp_path):
     characterised(UNKNOWN_CHIPS[0], folder)
     twin, picture = tmp_path / "twin.npz", tmp_path / "twin.png"

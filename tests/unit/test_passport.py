@@ -16,7 +16,7 @@ from neckar.calibration.passport import Characterisation, Passport, fit, fit_cal
 from neckar.calibration.passport.characterisation import Readings, Setting, alike
 from neckar.calibration.passport.features import RATE, decay, height
 from neckar.calibration.passport.fidelity import Prediction, table
-from neckar.calibration.passport.observations import intervals, observations, turning_points
+from neckar.calibration.passport.observations import intervals, observations, turning_points, whole_answers
 from neckar.calibration.passport.replay import replay, routed_synapses
 from neckar.calibration.passport.unknowns import State, drawn_specimen, specimen_of, split, true_state, unknowns
 from neckar.chip.effects import Effects
@@ -132,6 +132,20 @@ def test_a_silent_circuit_has_no_interval_and_the_height_of_nothing_is_small():
     wanted = setting("PSP, excitatory")
     flat = Readings(np.tile(np.arange(0, 190, 2.0), (512, 1)), np.full((512, 95), 90.0))
     np.testing.assert_allclose(height(wanted, flat), 0)
+
+
+def test_an_event_of_which_a_spike_was_lost_does_not_count():
+    """Seven of eight spikes are an answer of seven eighths; noise 0.8 on all samples."""
+    wanted = setting("PSP, excitatory")
+    time = np.tile(np.arange(0, 190, 2.0), (512, 1))
+    noise = 0.8 * np.random.default_rng(4).standard_normal(time.shape)
+
+    def answer(first: float) -> np.ndarray:
+        return 80 + noise + sum(a * 40 * np.exp(-(time - t) / 12) * (time >= t) for a, t in ((first, 30.0), (1.0, 110.0)))
+
+    assert whole_answers(wanted, Readings(time, answer(1.0))) == [True, True]
+    assert whole_answers(wanted, Readings(time, answer(7 / 8))) == [False, True]
+    np.testing.assert_allclose(height(wanted, Readings(time, answer(7 / 8))).mean(), height(wanted, Readings(time, answer(1.0))).mean(), rtol=0.02)
 
 
 # ---- Unknowns

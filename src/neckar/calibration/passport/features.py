@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.calibration.passport.characterisation import Readings, Setting, alike
-from neckar.calibration.passport.observations import intervals
+from neckar.calibration.passport.observations import answers, intervals, whole_answers
 from neckar.facts import AXES
 
 Values = NDArray[np.float64]
@@ -66,19 +66,21 @@ def read(setting: Setting, readings: Readings) -> Values:
     if feature is MEMBRANE:
         switches = np.cumsum([us for us, _ in setting.sections]).tolist()
         return decay(readings, [(a + 1.5, b - 1.0) for a, b in pairwise(switches)], own_levels=True)
-    ends = [*setting.events_us[1:], setting.duration_us]
-    return decay(readings, [(start + 8.0, end - 1.0) for start, end in zip(setting.events_us, ends, strict=True)])
+    return decay(readings, [(begin + 8.0, end - 1.0) for begin, end in answers(setting)])
 
 
 def height(setting: Setting, readings: Readings) -> Values:
-    """Return the mean height of the potentials: the largest mean of three neighbouring samples after each event, less the mean before the first."""
+    """Return the mean height of the potentials: the largest mean of three neighbouring samples after each event, less the mean before the first.
+
+    Events of which a part was lost on its way do not count.
+    """
     sign = -1.0 if setting.receptor == "inhibitory" else 1.0
     value = np.where(np.isfinite(readings.time_us), sign * readings.value, np.nan)
     before = np.where(readings.time_us < setting.events_us[0], value, np.nan)
     smooth = (value[:, :-2] + value[:, 1:-1] + value[:, 2:]) / 3
     middle = readings.time_us[:, 1:-1]
-    ends = [*setting.events_us[1:], setting.duration_us]
-    tops = [np.nanmax(np.where((middle > a) & (middle < b), smooth, -np.inf), axis=1) for a, b in zip(setting.events_us, ends, strict=True)]
+    whole = [span for span, is_whole in zip(answers(setting), whole_answers(setting, readings), strict=True) if is_whole]
+    tops = [np.nanmax(np.where((middle > a) & (middle < b), smooth, -np.inf), axis=1) for a, b in whole]
     top = np.mean(tops, axis=0) - np.nanmean(before, axis=1)
     clipped = np.nanmax(np.abs(value), axis=1) >= 254
     return np.where(clipped | (np.nanmin(np.abs(value), axis=1) <= 1), np.nan, top)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,8 @@ def _trace(run: Run, synapses: Mapping[str, Synapses]) -> Observation:
     """Every sample of a membrane that moves."""
     setting, readings = run.setting, run.readings
     used = np.isfinite(readings.time_us) & (readings.value > 3) & (readings.value < 252)
+    for (begin, end), is_whole in zip(answers(setting), whole_answers(setting, readings), strict=True):
+        used &= is_whole | (readings.time_us < begin) | (readings.time_us >= end)
     receptor = None if setting.receptor is None else synapses[setting.receptor]
 
     def predict(specimen: Specimen, codes: Codes) -> Values:
@@ -162,6 +165,21 @@ def _trace(run: Run, synapses: Mapping[str, Synapses]) -> Observation:
     swing = readings.value - rest[:, None]
     model = np.stack([np.full_like(swing, 0.15), 0.004 * swing])
     return Observation(setting.name, setting.codes, readings.value, np.where(used, noise, MISSING), predict, model, has_clock=True, stage=1)
+
+
+def answers(setting: Setting) -> list[tuple[float, float]]:
+    """Return from when to when each event is answered, us."""
+    return list(pairwise((*setting.events_us, setting.duration_us))) if setting.events_us else []
+
+
+def whole_answers(setting: Setting, readings: Readings) -> list[bool]:
+    """Return which events were answered in full: if one of the sources' spikes is lost on its way, all circuits answer less than to the other events."""
+    if not setting.events_us:
+        return []
+    rest = np.nanmean(np.where(readings.time_us < setting.events_us[0], readings.value, np.nan), axis=1, keepdims=True)
+    swing = np.where(np.isfinite(readings.time_us), np.abs(readings.value - rest), 0.0)
+    areas = [float(swing[(readings.time_us >= a) & (readings.time_us < min(b, a + 60.0))].sum()) for a, b in answers(setting)]
+    return [area >= 0.95 * max(areas) for area in areas]
 
 
 def _interval(run: Run) -> Observation:

@@ -185,9 +185,8 @@ NOTEBOOKS = (
 
 NOT_RUN = {
     "fp_adex_complex_dynamics, fp_multicompartment, fp_superspike": "the texts of ts_08, ts_03, ts_01 once more",
-    "ts_07": "its rules reset neurons in the middle of a run, which comes later",
     "ts_05, ts_12, ts_13, tp_00, tp_01, tp_02, gs_05": "hxtorch comes later",
-    "ts_04, gs_04-2": "need deap and ipycanvas, which no extra of Neckar installs",
+    "ts_04, ts_07, gs_04-2": "need deap and ipycanvas, which no extra of Neckar installs",
     "nmpi_00": "sends jobs to the platform's queue",
 }
 """The other notebooks with experiments, and why this table leaves them out."""

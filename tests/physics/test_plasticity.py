@@ -123,6 +123,24 @@ def test_sensors_that_a_kernel_reads_are_those_of_a_timed_read() -> None:
     assert np.array_equal(recording.observables["rule"]["found"][0].reshape(256, 2).T, recording.reads["same"][0][:, 2])
 
 
+def test_a_neuron_reset_starts_the_refractory_period_of_the_chosen_columns() -> None:
+    rule = task(
+        "VectorRowMod8 mask(0); for (size_t c = 0; c < 256; c += 2) { mask[c] = 1; }\n"
+        "if (self == 0) { reset_neurons(mask.even.data, mask.odd.data); }",
+        before='#include "libnux/vx/reset_neurons.h"\n', start=200 * US, count=1,
+    )  # fmt: skip
+    after = 200 * US
+    tick, circuit = run(FIRING, 400, "ideal", plasticity=(rule,)).spikes.entry(0)
+    untouched, its = run(FIRING, 400, "ideal").spikes.entry(0)
+    for n in (1, 255, 256, 300):
+        assert np.array_equal(tick[circuit == n], untouched[its == n])
+    period = np.diff(tick[circuit == 1])[5]
+    assert period > 5 * US
+    first = np.array([tick[(circuit == n) & (tick > after)].min() for n in range(0, 256, 2)])
+    assert np.ptp(first) == 0
+    assert abs(int(first[0]) - after - period) <= 2 * 250  # a whole interval after the reset, whose place in the engine's step of 250 ticks is not resolved
+
+
 def test_each_trial_boots_its_processors_and_runs_repeat_for_any_number_of_threads() -> None:
     rule = task(
         "recording.found[self] = ++calls; synapses[self].set_weights(VectorRowMod8(20 * calls), 0);\n"

@@ -230,8 +230,8 @@ def test_an_error_names_rule_processor_and_time_and_the_chip_goes_on(chip: Chip,
 
 
 def test_what_the_chip_refuses_ends_the_kernel_too(chip: Chip) -> None:
-    with pytest.raises(UnsupportedFeatureError, match="resets 256 neurons of hemisphere 0"):
-        chip.run(program(rule("reset_neurons();", '#include "libnux/vx/reset_neurons.h"')))
+    with pytest.raises(UnsupportedFeatureError, match="reads the readout lines of the neurons of hemisphere 0"):
+        chip.run(program(rule("neurons[static_cast<uint32_t>(ppu)].get_analog_readouts();")))
     _goes_on(chip)
 
 

@@ -260,11 +260,15 @@ class Port:
             self._trial.sensors.reset_columns(hemisphere, row, columns, self.tick)
 
     def reset_membranes(self, hemisphere: int, columns: NDArray[np.bool_]) -> None:
-        """Refuse: a neuron reset in the middle of a trial has no model."""
-        raise UnsupportedFeatureError(
-            f"a kernel resets {int(columns.sum())} neurons of hemisphere {hemisphere} at tick {self.tick}; neurons are reset before a trial only. "
-            "Leave out reset_neurons, or divide the program into trials."
-        )
+        """Reset the neurons of some columns, shape (column,): their refractory period begins with the engine's step under way.
+
+        As on silicon this empties the correlation sensors of these columns in row 0.
+        """
+        trial = self._trial
+        p = trial.segments[hemisphere].parameters
+        if trial.carrier is not None and hemisphere in trial.carrier.lanes:
+            trial.carrier.lanes[hemisphere].reset(columns, (p.t_reset + p.t_holdoff) * 1e6)
+        self.reset_sensors(hemisphere, 0, columns)
 
     def read_counters(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return what the spike counters show, and their flags of overflow, shape (circuit,)."""

@@ -223,6 +223,16 @@ class Lane:
         """Take over the state, shape (field, column)."""
         self.rows[: L.N_DYNAMIC, : len(self.columns)] = state[:, self.columns]
 
+    def reset(self, columns: NDArray[np.bool_], refractory_us: NDArray[np.float64]) -> None:
+        """Start the refractory period of some columns, as a neuron reset does; both arrays have the shape (column,). It begins with the step under way."""
+        mine = np.flatnonzero(columns[self.columns])
+        self.rows[L.REFRACTORY, mine] = refractory_us[self.columns[mine]]
+        self.rows[L.ARMED, mine] = 0.0
+        if self._open is not None:
+            slots = np.flatnonzero(np.isin(self.observed, mine))
+            self._open[L.REFRACTORY, slots] = self.rows[L.REFRACTORY, self.observed[slots]]
+            self._open[L.ARMED, slots] = 0.0
+
     def store(self, state: NDArray[np.float32]) -> None:
         """Write the state of the active circuits into `state`, shape (field, column)."""
         state[:, self.columns] = self.rows[: L.N_DYNAMIC, : len(self.columns)]

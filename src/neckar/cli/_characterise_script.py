@@ -143,6 +143,15 @@ def codes_of(run):
     return {name: code if isinstance(code, bool) or name in DIGITAL else spread(name, code) for name, code in codes.items()}
 
 
+def place_of(synapse):
+    """Return hemisphere, row and column of a synapse; what PyNN says of it has changed in 2026."""
+    if hasattr(synapse, "synapse_row"):
+        row, column = synapse.synapse_row, synapse.synapse_on_row
+        return int(row.toSynramOnDLS()), int(row.toSynapseRowOnSynram()), int(column)
+    inside = synapse.toSynapseOnSynram()
+    return int(synapse.toSynramOnDLS()), int(inside.toSynapseRowOnSynram()), int(inside.toSynapseOnSynapseRow())
+
+
 class Chip:
     """The network: 512 circuits, and for each of their inputs some sources that reach all of them."""
 
@@ -162,10 +171,8 @@ class Chip:
             rows = []
             connections = self.projections[receptor].connections
             for i, placed in enumerate(self.projections[receptor].placed_connections):
-                for synapse in placed:
-                    row, column = synapse.toSynapseRowOnDLS(), synapse.toSynapseOnSynapseRow()
-                    place = [int(row.toSynramOnDLS()), int(row.toSynapseRowOnSynram()), int(column)]
-                    rows.append([int(connections[i].postsynaptic_index), int(connections[i].presynaptic_index), *place])
+                ends = [int(connections[i].postsynaptic_index), int(connections[i].presynaptic_index)]
+                rows += [[*ends, *place_of(synapse)] for synapse in placed]
             return np.array(rows, np.int64).reshape(-1, 5)
         except (AttributeError, RuntimeError):
             return np.zeros((0, 5), np.int64)

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from neckar.calibration import HagenTarget, PotentialTarget, SpikingTarget, calibrate
-from neckar.calibration.passport import Characterisation, Passport, fit, fit_calibration, load, posterior, predictions
+from neckar.calibration.passport import Characterisation, Passport, fit, fit_calibration, load, load_calibration, posterior, predictions
 from neckar.calibration.passport.characterisation import Readings, Setting, alike
 from neckar.calibration.passport.features import RATE, decay, height
 from neckar.calibration.passport.fidelity import Prediction, table
@@ -266,10 +266,11 @@ def test_settings_that_are_checked_are_none_that_a_fit_sees():
 # ---- A twin from a calibration alone
 
 
-def test_a_calibration_of_potentials_says_where_potentials_are():
+def test_a_calibration_of_potentials_says_where_potentials_are(tmp_path):
     """Codes at which 80, 70 and 125 are read: each circuit's offset within what a calibration leaves, 3 LSB of the MADC, and the deviation of its reading."""
     chip = Specimen.from_seed(12)
-    passport = fit_calibration(calibrate(chip, PotentialTarget(tau_mem_s=10e-6)))
+    (tmp_path / "potentials.pbin").write_bytes(calibrate(chip, PotentialTarget(tau_mem_s=10e-6)).dumps())
+    passport = fit_calibration(load_calibration(tmp_path / "potentials.pbin"))
     assert passport.predictions == ()
     codes = {"leak_v_leak": np.full(512, 590), "leak_i_bias": np.full(512, 150), "membrane_capacitance_capacitance": np.full(512, 63)}
     true, found, mean = (physical(c, Effects(), codes) for c in (chip, passport.specimen, Specimen.from_seed(1)))
@@ -356,7 +357,7 @@ def test_a_fit_sees_neither_the_checks_nor_the_name(folder):
 
 @pytest.mark.slow
 def test_a_calibration_alone_predicts_rates_and_times_but_not_strengths(folder):
-    """Rates of three chips were within 4 to 9 %, times within 4 %; the strength of synapses as a whole is unknown, and nothing is said of potentials' heights."""
+    """Rates of three chips were within 4 to 9 %, times within 4 %; the strength of synapses as a whole is unknown, and so are potentials."""
     seed = UNKNOWN_CHIPS[1]
     passport = fit_calibration(calibrate(Specimen.from_seed(seed), SpikingTarget()), characterised(seed, folder), draws=2)
     rows = {row.name: row for row in passport.fidelity}

@@ -1,4 +1,4 @@
-"""What all tests share: a cache of calibration files of their own."""
+"""What all tests share: caches of calibration files and compiled kernels of their own."""
 
 from __future__ import annotations
 
@@ -18,3 +18,12 @@ def calibration_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         del os.environ["NECKAR_CALIBRATION_CACHE"]
     else:
         os.environ["NECKAR_CALIBRATION_CACHE"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernel_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep kernels that tests compile out of the user's cache, unless the environment names one."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "NECKAR_PPU_CACHE" not in os.environ:
+            patch.setenv("NECKAR_PPU_CACHE", str(tmp_path_factory.getbasetemp() / "kernels"))
+        yield

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ppu_bench import Bench, FakeChip, kernel, processor
 
 from neckar.errors import KernelCompileError, KernelMemoryError, KernelSourceError, ProgramError
+from neckar.ppu import _compile
+from neckar.ppu._kernel import Kernel
 from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView
 
 pytest.importorskip("ziglang")
@@ -403,3 +411,37 @@ def test_a_symbol_that_does_not_exist_is_named() -> None:
 def test_a_program_that_fills_the_memory_of_a_processor_is_refused_with_its_size() -> None:
     with pytest.raises(KernelMemoryError, match=r"take 13\d\d\d bytes \(13\d\d\d of variables and constants, 0 of heap\); a processor has 12288"):
         processor(task("table[0] = 1;", before="uint8_t volatile table[13000];"), FakeChip())
+
+
+# ---- The cache
+
+
+def build_in(folder: str, number: int) -> str:
+    """Build a kernel with a cache in a folder; return a hash of the module."""
+    os.environ[_compile.ENVIRONMENT] = folder
+    _compile.build.cache_clear()
+    return hashlib.sha256(_compile.build((Kernel("one", kernel(f"volatile int x = {number};"), 0),))).hexdigest()
+
+
+@pytest.mark.slow
+def test_processes_share_a_cache_and_damaged_files_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(_compile.ENVIRONMENT, str(tmp_path))
+    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+        found = list(pool.map(build_in, [str(tmp_path)] * 6, [1, 2] * 3))
+    assert len(set(found)) == 2
+    assert found[0] == found[2]
+    files = sorted(tmp_path.iterdir())
+    assert sorted(file.suffix for file in files) == [".o"] * 3 + [".wasm"] * 2  # nothing is left of files under way
+    for file in files:
+        file.write_bytes(file.read_bytes()[:-7])
+    assert build_in(str(tmp_path), 1) == found[0]
+    _compile.build.cache_clear()
+
+
+def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv(_compile.ENVIRONMENT, str(blocked / "below"))
+    _compile.build.cache_clear()
+    assert len(_compile.build((Kernel("one", kernel(""), 0),))) > 100
+    _compile.build.cache_clear()

@@ -40,6 +40,7 @@ _NOT_CAPTURED = re.compile(r"'(\w+)' cannot be captured because it does not have
 _UNDEFINED = re.compile(r"undefined symbol: (.+)")
 _DUPLICATE = re.compile(r"duplicate symbol: (.+)")
 _RETRIES = 3
+_SEAL = 32  # bytes before the content of a file: its hash
 
 
 def cache_folder() -> Path:
@@ -174,14 +175,16 @@ def _digest(*parts: str) -> str:
 
 
 def _cached(name: str, make: Callable[[Path], bytes]) -> bytes:
-    """Return a file of the cache, or what `make` yields from an empty folder, which then becomes the file."""
+    """Return a file of the cache, or, if it is missing or damaged, what `make` yields from an empty folder, which then becomes the file."""
     path = cache_folder() / name
     with contextlib.suppress(OSError):
-        return path.read_bytes()
+        found = path.read_bytes()
+        if hashlib.sha256(found[_SEAL:]).digest() == found[:_SEAL]:
+            return found[_SEAL:]
     with tempfile.TemporaryDirectory(prefix="neckar-ppu-") as folder:
         content = make(Path(folder))
     with contextlib.suppress(OSError):
-        _store(path, content)
+        _store(path, hashlib.sha256(content).digest() + content)
     return content
 
 

@@ -15,6 +15,7 @@ ARGS ?=
 UPSTREAM ?= $(NECKAR_UPSTREAM)
 
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile
 STAMPS := .venv/stamps
 INPUTS := $(STAMPS)/venv pyproject.toml constraints.txt
 
@@ -30,10 +31,10 @@ demo: $(STAMPS)/demo  ## run the first experiment and draw its figure
 	$(BIN)/neckar demo $(ARGS)
 
 test: $(STAMPS)/test  ## fast tests, minutes
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 test-slow: $(STAMPS)/slow  ## studies, oracles, trainings
-	$(BIN)/pytest -m slow $(ARGS)
+	$(PYTEST) -m slow $(ARGS)
 
 lint: $(STAMPS)/test  ## ruff, mypy, import contract
 	$(BIN)/ruff check .

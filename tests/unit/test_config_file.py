@@ -107,7 +107,7 @@ def test_a_cut_is_named_with_its_size():
         (b"<html>404</html>", "HTML"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
         (b"hello", "starts with b'hello'"),
-        (gzip.compress(json.dumps([{"value0": {}}]).encode()), "packed text, but no configuration"),
+        (gzip.compress(json.dumps([{"value0": {}}]).encode(), mtime=0), "packed text, but no configuration"),
         (dump_program(program=Program(machine="brainscales2", config={}, snippets=(Snippet(10),))), "neckar.load"),
     ],
 )

@@ -12,7 +12,7 @@ from chip_programs import FIRING, STIMULATED, chip, program, run
 from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.chip.specimen import Specimen
-from neckar.program import Events, NeuronView, Observable, PlasticityTask, PlasticityView, Recording, TimedRead, TimedWrite
+from neckar.program import CadcRecord, Events, NeuronView, Observable, PlasticityTask, PlasticityView, Record, Recording, TimedRead, TimedWrite
 
 pytest.importorskip("ziglang")
 pytest.importorskip("wasmtime")
@@ -139,6 +139,20 @@ def test_a_neuron_reset_starts_the_refractory_period_of_the_chosen_columns() -> 
     first = np.array([tick[(circuit == n) & (tick > after)].min() for n in range(0, 256, 2)])
     assert np.ptp(first) == 0
     assert abs(int(first[0]) - after - period) <= 2 * 250  # a whole interval after the reset, whose place in the engine's step of 250 ticks is not resolved
+
+
+def test_membranes_that_a_kernel_reads_are_those_that_the_converter_records() -> None:
+    rule = task(
+        "auto const v = neurons[self].get_analog_readouts();\n"
+        "for (size_t c = 0; c < 256; ++c) { recording.found[2 * c + self] = v[c]; }",
+        observables={"found": Observable("uint8", 512)}, start=100 * US, count=1,
+    )  # fmt: skip
+    record = Record(spikes=(), cadc=(CadcRecord(tuple(range(512)), ticks=np.array([100 * US])),))
+    fields = {**STIMULATED, "leak_v_leak": np.tile(np.linspace(500, 900, 256).astype(int), 2)}
+    seen = run(fields, 150, "-noise", instruments="open", plasticity=(rule,)).observables["rule"]["found"][0].reshape(256, 2).T.ravel()
+    recorded = np.concatenate([half.value[0] for half in run(fields, 150, "-noise", instruments="open", record=record).cadc])
+    assert np.ptp(recorded) > 60
+    assert np.abs(seen.astype(int) - recorded).max() <= 1
 
 
 def test_each_trial_boots_its_processors_and_runs_repeat_for_any_number_of_threads() -> None:

@@ -22,7 +22,6 @@ from neckar.errors import (
     KernelSourceError,
     KernelTimeout,
     MissingExtraError,
-    UnsupportedFeatureError,
 )
 from neckar.ppu import _compile, _sandbox, _toolchain
 from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView, Program, Snippet
@@ -229,9 +228,10 @@ def test_an_error_names_rule_processor_and_time_and_the_chip_goes_on(chip: Chip,
     _goes_on(chip)
 
 
-def test_what_the_chip_refuses_ends_the_kernel_too(chip: Chip) -> None:
-    with pytest.raises(UnsupportedFeatureError, match="reads the readout lines of the neurons of hemisphere 0"):
-        chip.run(program(rule("neurons[static_cast<uint32_t>(ppu)].get_analog_readouts();")))
+def test_a_constructor_on_the_wrong_processor_is_stopped(chip: Chip) -> None:
+    constructor = "VectorRowMod8 const early = [] { NeuronViewHandle all; all.hemisphere = PPUOnDLS::top; return all.get_analog_readouts(); }();"
+    with pytest.raises(KernelError, match="a static constructor: it runs on the processor 'bottom' and uses a handle of 'top'"):
+        chip.run(program(rule("", constructor)))
     _goes_on(chip)
 
 

@@ -90,6 +90,7 @@ class Trial:
         self.relays_ready = np.full((len(counted) // COLUMNS, COLUMNS), -(2**62), np.int64)
         self.carrier: Carrier | None = None
         self.segments: Sequence[Segment] = ()
+        self.analog: Callable[[int, int], NDArray[np.uint8]] | None = None  # what the converter reads of a hemisphere's neurons at a tick
         self._found: list[Carried] = []
         self._added = 0  # parts whose spikes are in the counters already
 
@@ -280,8 +281,10 @@ class Port:
         self._trial.reset_counters(np.unique(circuits), self.tick)
 
     def read_neurons(self, hemisphere: int) -> NDArray[np.uint8]:
-        """Refuse: the converter on the neurons' readout lines from within a trial has no model."""
-        raise UnsupportedFeatureError(
-            f"a kernel reads the readout lines of the neurons of hemisphere {hemisphere} at tick {self.tick}; no machine of this version does. "
-            "Record them with the CADC instead."
-        )
+        """Return what the parallel converter reads of the membranes, shape (column,).
+
+        It sees the circuits as they were at the start of the engine's step under way.
+        """
+        if self._trial.analog is None:
+            raise UnsupportedFeatureError(f"the neurons of hemisphere {hemisphere} were read at tick {self.tick}, before the trial has begun. Read them in it.")
+        return self._trial.analog(hemisphere, self.tick)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from neckar.chip import correlation
 from neckar.chip.agenda import PLANES, RESET, Actor, Port, Trial, in_order, spike_counters
+from neckar.chip.cadc import channels_of
 from neckar.chip.cadc_recorder import CadcRecorder
 from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
 from neckar.chip.capmem import CapMem
@@ -28,7 +30,7 @@ from neckar.chip.rest import reset_neurons, resting_state
 from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
 from neckar.chip.sampling import BurstSamplers, LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
-from neckar.chip.specimen import keyed_uniforms
+from neckar.chip.specimen import keyed_reads, keyed_uniforms
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import Config, kick_volts, refuse_unsupported, relay_dead_time
 from neckar.dynamics import (
@@ -61,6 +63,7 @@ from neckar.facts import cost_brainscales2 as timing
 from neckar.program import TICK_S, Probe, Program, Record, TimedRead, TimedWrite, ticks
 
 V = STATE_NAMES.index("v")
+LINE_FIELDS = tuple(STATE_NAMES.index(name) for name in ("v", "w", "s_exc", "s_inh"))
 
 Ticks = NDArray[np.int64]
 
@@ -129,6 +132,9 @@ class Plan:
                 wanted[read.key] = True
         active = fires & wanted
         active[self._observed()] = True
+        for task in program.plasticity:
+            if "get_analog_readouts" in task.kernel:
+                active[[COLUMNS * view.hemisphere + column for view in task.neurons for column in view.columns]] = True
         return active
 
     def _ever(self, name: str) -> NDArray[np.bool_]:
@@ -356,6 +362,7 @@ class EntryRun:
                 if RESET in plan.deltas.get(a, ()):
                     trial.sensors.reset(config[RESET].astype(bool), a)
             features = parameters.features._replace(plastic=_plastic(trial.drivers), sensed=trial.sensors is not None and plan.senses)
+            trial.analog = partial(self._analog, trial, state)
             trial.run([Segment(half, a, b, step, tau, features) for half in halves], carrier, actors)
             for h, lane in carrier.lanes.items():
                 lane.store(state[:, COLUMNS * h : COLUMNS * (h + 1)])
@@ -365,6 +372,20 @@ class EntryRun:
             carried = carrier.leftover(b)
         self._write(end, config, writes)
         trial.finish(actors)
+
+    def _analog(self, trial: Trial, state: NDArray[np.float32], hemisphere: int, tick: int) -> NDArray[np.uint8]:
+        """Return what the parallel converter reads of the membranes of a hemisphere, as a processor sees them."""
+        mine, config = np.arange(COLUMNS) + COLUMNS * hemisphere, trial.config
+        half = state[:, mine]
+        if trial.carrier is not None and hemisphere in trial.carrier.lanes:
+            trial.carrier.lanes[hemisphere].store(half)
+        dense = np.zeros((COLUMNS, 1, 5), np.float32)
+        dense[:, 0, : len(LINE_FIELDS)] = half[list(LINE_FIELDS)].T
+        potential = Readout.of(self.cells.values(config)).potential("membrane", dense, mine)[:, 0]
+        transfer, channels = self.substrate.cadc(config, self.cells), channels_of(mine)
+        key = self.substrate.specimen.seed, *self.key
+        noise = keyed_reads(np.array([tick]), channels, "cadc", *key)[0] if transfer.noise else None
+        return transfer.codes(potential, channels, noise)
 
     def _initial_state(self, parameters: CircuitParameters, config: ChipConfig) -> NDArray[np.float32]:
         """Return the circuits' state when a trial starts: after long rest; those that fire by themselves are anywhere between two spikes."""

@@ -187,6 +187,7 @@ def test_the_range_of_nineteen_draws_holds_nine_of_ten_further_draws():
     drawn = rng.gamma(2.0, size=shape)  # any distribution
     p = Prediction("x", RATE, drawn[0], drawn[0], drawn[0] * 2, drawn[1:])
     (row, of_all) = table([p])
+    assert p.nominal == 0.9
     assert row.coverage == pytest.approx(0.9, abs=0.011)
     assert (row.fitted, row.unfitted) == (0, 1)
     assert of_all.name == "all: firing rate"

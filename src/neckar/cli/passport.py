@@ -87,7 +87,7 @@ def _described(passport: Passport) -> dict[str, Any]:
 def _fidelity_table(passport: Passport) -> Table:
     table = table_of(
         f"{passport.specimen.id}: predictions at settings that the fit has not seen",
-        *(("setting", "left"), ("circuits", "right"), ("error unfitted", "right"), ("error fitted", "right"), ("in 90 % interval", "right")),
+        *(("setting", "left"), ("circuits", "right"), ("error unfitted", "right"), ("error fitted", "right"), (f"in {passport.predictions[0].nominal:.0%} interval", "right")),
     )
     table.caption = "Errors: median over the circuits of the relative error, of the population's mean chip and of the twin. Every twin has run on the machine."
     for row in passport.fidelity:

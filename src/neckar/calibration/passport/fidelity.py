@@ -47,6 +47,11 @@ class Prediction:
     draws: Values
 
     @property
+    def nominal(self) -> float:
+        """Share of numbers that the range of the draws should hold."""
+        return (len(self.draws) - 1) / (len(self.draws) + 1)
+
+    @property
     def counts(self) -> NDArray[np.bool_]:
         """Which circuits are judged: those of which chip and both twins show a number that is not zero."""
         shown = np.isfinite(self.measured) & np.isfinite(self.fitted) & np.isfinite(self.unfitted)
@@ -77,7 +82,7 @@ class Row:
     unfitted, fitted : float
         Median relative errors of the two twins.
     coverage : float
-        Share of measured numbers inside the 90 % interval.
+        Share of measured numbers inside the interval, which should be that of the draws: 0.9 for 19.
     """
 
     name: str

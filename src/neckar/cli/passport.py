@@ -85,10 +85,9 @@ def _described(passport: Passport) -> dict[str, Any]:
 
 
 def _fidelity_table(passport: Passport) -> Table:
-    table = table_of(
-        f"{passport.specimen.id}: predictions at settings that the fit has not seen",
-        *(("setting", "left"), ("circuits", "right"), ("error unfitted", "right"), ("error fitted", "right"), (f"in {passport.predictions[0].nominal:.0%} interval", "right")),
-    )
+    columns = ("setting", "circuits", "error unfitted", "error fitted", f"in {passport.predictions[0].nominal:.0%} interval")
+    sides = ("left", "right", "right", "right", "right")
+    table = table_of(f"{passport.specimen.id}: predictions at settings that the fit has not seen", *zip(columns, sides, strict=True))
     table.caption = "Errors: median over the circuits of the relative error, of the population's mean chip and of the twin. Every twin has run on the machine."
     for row in passport.fidelity:
         table.add_row(row.name, str(row.count), f"{row.unfitted:.1%}", f"{row.fitted:.1%}", f"{row.coverage:.1%}")

@@ -30,7 +30,7 @@ REFUSED: Mapping[type[Coordinate], str] = {
     halco.NeuronResetQuadOnDLS: _NEURON_RESET,
     halco.PADIEventOnDLS: "Send the event through the crossbar: SpikePack1ToChipOnDLS.",
     halco.SpikeCounterResetOnDLS: "Reset it in a playback program; every run starts with counters at 0.",
-    halco.PPUControlRegisterOnDLS: "Leave inhibit_reset off: no plasticity program runs in this version.",
+    halco.PPUControlRegisterOnDLS: "Leave inhibit_reset off, and let a pynn PlasticityRule run the processors.",
 }
 """Coordinates whose containers act at the moment at which they are written or read, and what to do instead."""
 

@@ -154,7 +154,7 @@ class ExecutionInstanceData:
         By chip: what a real system would have been busy (an estimate), and hardware time of the run.
     execution_health_info : Losses
     read_ppu_symbols : list of dict
-        One per trial; empty, because no plasticity program runs in this version.
+        One per trial; empty: :func:`get_post_realtime_read_ppu_symbols` has them.
     """
 
     device_usage_duration: dict[int, timedelta]

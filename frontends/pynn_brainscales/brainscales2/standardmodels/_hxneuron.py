@@ -29,7 +29,7 @@ class HXNeuron(NeuronCellType):
     Parameters
     ----------
     plasticity_rule : PlasticityRule, optional
-        Executing a rule is not part of this version.
+        A program that sees these neurons while a plasticity processor executes it.
     **parameters : number, sequence or random distribution
         One value for all neurons of the population or one for each; the names are those of `get_parameter_names`.
     """

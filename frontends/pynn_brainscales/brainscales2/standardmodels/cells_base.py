@@ -75,7 +75,7 @@ class NeuronCellType(StandardCellType, PlasticityRuleHandle):
     Parameters
     ----------
     plasticity_rule : PlasticityRule, optional
-        Executing a rule is not part of this version.
+        A program that sees these neurons while a plasticity processor executes it.
     **parameters
         Parameters of the cell type.
     """

@@ -15,6 +15,7 @@ from ppu_bench import Bench, FakeChip, kernel, processor
 from neckar.errors import KernelCompileError, KernelMemoryError, KernelSourceError, ProgramError
 from neckar.ppu import _compile
 from neckar.ppu._kernel import Kernel
+from neckar.ppu._source import headers
 from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView
 
 pytest.importorskip("ziglang")
@@ -341,6 +342,75 @@ def test_sensors_neurons_and_counters_are_read_and_reset() -> None:
     assert chip.log == [("sensors", 0, 2, [1, 4, 9]), ("membranes", 0, list(range(1, 256, 2)))]
     assert chip.counts[256 + 3] == 0
     assert p.mail() == "row 12-34"
+
+
+ROW_HANDLES = task(
+    """
+    if (ppu != PPUOnDLS::top) { return; }
+    std::array<SynapseArrayViewHandle, 1> const one{synapses[0]};
+    for (auto const row : make_synapse_row_view_handle_range(one)) {
+        row.set_weights(row.get_weights() + 60);
+        row.reset_correlation();
+    }
+    auto const two = std::array<SynapseArrayViewHandle, 2>{synapses[0], synapses[2]};
+    auto const range = make_synapse_row_view_handle_range(two);
+    uint8_t n = 0;
+    for (auto const row : range) {
+        auto const weights = row.get_weights();
+        for (size_t c = 0; c < 3; ++c) { recording.signed_weights[3 * n + c] = weights[synapses[0].columns[c]]; }
+        row.set_weights(-weights - 1);
+        recording.sensors[n] = row.get_causal_correlation(SynapseRowViewHandleSigned::CorrelationSource::inh)[1];
+        ++n;
+    }
+    VectorRowMod8 rows[4];
+    get_correlation(&rows[0].even.data, &rows[0].odd.data, &rows[1].even.data, &rows[1].odd.data, 5);
+    get_weights(&rows[2].even.data, &rows[2].odd.data, 7);
+    rows[2].odd.data = (__vector uint8_t) saturating_subtract(uint8_to_int8(rows[0].odd.data), uint8_to_int8(rows[1].odd.data));
+    set_weights(&rows[2].even.data, &rows[2].odd.data, 100);
+    PPUOnDLS where;
+    recording.sensors[2] = get_location(where) && where == PPUOnDLS::top;
+    recording.sensors[3] = get_row_via_vector(100, dls_weight_base)[1];
+    """,
+    before="""
+    #include "grenade/vx/ppu/synapse_row_view_handle_range.h"
+    #include "libnux/vx/location.h"
+    #include "libnux/vx/syn.h"
+    #include "libnux/vx/vector_convert.h"
+    #include "libnux/vx/vector_math.h"
+    """,
+    views=(*VIEWS, PlasticityView(0, (20, 21), (1, 4, 9))),
+    observables={"signed_weights": Observable("int8", 6), "sensors": Observable("uint8", 4)},
+)
+
+
+def test_handles_of_rows_and_free_functions() -> None:
+    chip = FakeChip()
+    weights = chip.planes["synapse_weight"][0]
+    weights[7, [1, 4, 9]], weights[2, [1, 4, 9]] = (0, 3, 9), (1, 2, 63)
+    weights[20, [1, 4, 9]], weights[21, [1, 4, 9]] = (10, 20, 30), (63, 0, 5)
+    chip.planes["correlation_causal"][0, 20:22] = np.array([[33], [44]])
+    chip.planes["correlation_causal"][0, 5], chip.planes["correlation_acausal"][0, 5] = 250, 100
+    first = [[60, 63, 63], [61, 62, 63]]  # after the unsigned pass, saturated
+    signed = np.array(first) - [[10, 20, 30], [63, 0, 5]]
+    processors, recorders = processor(ROW_HANDLES, chip)
+    p = processors[0]
+    p.serve(chip)
+    p.invoke(0, 0.0, 0, 10**9)
+    p.carry_out(chip, p.actions())
+    arrays = recorders[0].arrays()
+    assert arrays["signed_weights"][0].tolist() == signed.ravel().tolist()
+    assert arrays["sensors"][0].tolist() == [33, 44, 1, 127 & 0x3F]
+    after = -signed - 1
+    assert np.array_equal(weights[[7, 2]][:, [1, 4, 9]], np.clip(after, 0, 63))
+    assert np.array_equal(weights[[20, 21]][:, [1, 4, 9]], np.clip(-after, 0, 63))
+    assert [entry[2] for entry in chip.log] == [7, 2]
+
+
+@pytest.mark.slow
+def test_every_header_can_be_included_alone() -> None:
+    for header in sorted(headers()):
+        if not header.startswith(("halco/common/iter", "libnux/vx/v3/")):
+            Bench(f'#include "{header}"\n' + kernel(""))
 
 
 def test_symbols_are_words_of_a_big_endian_processor() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from neckar.calibration import Calibration, PotentialTarget, cache, calibrate, m
 from neckar.calibration.files import locked, write_whole
 from neckar.calibration.journal import FileJournal, NumberedChip
 from neckar.calibration.measure import Stage
+from neckar.chip import config_file
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
@@ -114,7 +116,7 @@ class Memory:
 
     checkpoint: measure.Checkpoint | None = None
 
-    def kept(self) -> measure.Checkpoint | None:
+    def kept(self, stages: Sequence[str]) -> measure.Checkpoint | None:
         return self.checkpoint and self.checkpoint._replace(sent={})
 
     def keep(self, checkpoint: measure.Checkpoint) -> None:
@@ -139,18 +141,55 @@ def test_finished_stages_are_taken_over_by_a_chip_that_was_reset(short):
     assert found.provenance["programs"] == str(sum(cost.programs for cost in journal.checkpoint.costs) + 1)  # the last one writes the result
 
 
-def test_what_stages_leave_for_later_ones_survives(tmp_path):
+def test_a_checkpoint_survives_bit_by_bit(tmp_path):
+    checkpoint = kept_after_one_stage(tmp_path)
+    kept = FileJournal(tmp_path, NumberedChip(Lab(chip=CHIP))).kept(["one", "two"])
+    assert kept is not None
+    assert kept.costs == checkpoint.costs
+    np.testing.assert_array_equal(kept.success["leak_v_leak"], checkpoint.success["leak_v_leak"])
+
+
+def kept_after_one_stage(folder: Path) -> measure.Checkpoint:
+    """Let a chip run a program, and keep it with one finished stage, ``one``."""
     chip = NumberedChip(Lab(chip=CHIP))
     chip.run(Program(machine="brainscales2", config=ChipConfig.default().as_mapping(), snippets=(Snippet(100),)))
-    findings = {"strength": np.linspace(0, 1, 512).reshape(256, 2), "strongest": np.float64(3.5), "which": np.arange(3)}
-    cost = measure.Cost("one", 0.1 + 0.2, 1)
-    FileJournal(tmp_path, chip).keep(measure.Checkpoint((cost,), {}, {}, findings, {"leak_v_leak": np.arange(512) > 3}, None))
-    kept = FileJournal(tmp_path, NumberedChip(Lab(chip=CHIP))).kept()
-    assert kept is not None
-    assert kept.costs == (cost,)
-    for name, array in findings.items():
-        np.testing.assert_array_equal(kept.findings[name], array)
-        assert kept.findings[name].shape == np.shape(array)
+    checkpoint = measure.Checkpoint((measure.Cost("one", 0.1 + 0.2, 1),), {}, {}, {"leak_v_leak": np.arange(512) > 3}, None)
+    FileJournal(folder, chip).keep(checkpoint)
+    return checkpoint
+
+
+def test_a_journal_of_other_stages_leaves_the_chip_as_it_was(tmp_path, caplog):
+    kept_after_one_stage(tmp_path)
+    chip = NumberedChip(Lab(chip=CHIP))
+    fresh = chip.session
+    for stages in (["other"], ["other", "one"], []):
+        assert FileJournal(tmp_path, chip).kept(stages) is None
+    assert chip.session is fresh
+    assert "are not used" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("costs", '[["one", 0.3, 1, "more"]]'), ("costs", '[["one"]]'), ("success", '{"leak_v_leak": "x"}'), ("provenance", "{")]
+)
+def test_a_journal_that_cannot_be_read_to_its_end_leaves_the_chip_as_it_was(tmp_path, caplog, name, text):
+    kept_after_one_stage(tmp_path)
+    (path,) = tmp_path.glob("*-bench.pbin")
+    codes, texts = config_file.loads(path.read_bytes(), "the journal")
+    path.write_bytes(config_file.dumps(codes, {**texts, name: text}))
+    chip = NumberedChip(Lab(chip=CHIP))
+    fresh = chip.session
+    assert FileJournal(tmp_path, chip).kept(["one"]) is None
+    assert chip.session is fresh
+    assert "measured again" in caplog.text
+
+
+def test_a_calibration_whose_first_stage_was_renamed_has_the_bits_of_one_that_was_never_interrupted(short, tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(CHIP, TARGET, "measurement", cache=tmp_path, progress=interrupt_before("reset"))
+    plan = measure.plan
+    monkeypatch.setattr(measure, "plan", lambda target: (plan(target)[0]._replace(name="membranes"), *plan(target)[1:]))
+    whole = calibrate(CHIP, TARGET, "measurement")
+    assert calibrate(CHIP, TARGET, "measurement", cache=tmp_path) == whole
 
 
 def test_everything_that_changes_a_calibration_changes_its_key():

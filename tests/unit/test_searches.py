@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.polynomial import Polynomial
 
-from neckar.calibration.measure import Span, binary_search, linear_search, noisy_binary_search, polynomial, predict
+from neckar.calibration.measure import Span, binary_search, linear_search, noisy_binary_search, predict
 from neckar.errors import ParameterRangeError
 
 N = 512
@@ -178,6 +179,6 @@ def test_a_model_of_a_characterisation_predicts_shifted_elements():
         return (codes + 400.0 - ZERO) ** 2 / 1000
 
     points = np.linspace(500, 900, 10)
-    model = polynomial(points, (points - 300.0) ** 2 / 1000, 6)
+    model = Polynomial.fit((points - 300.0) ** 2 / 1000, points, 6)
     probe = np.rint(ZERO).astype(np.int64) - 100
     np.testing.assert_allclose(predict(measure, 160.0, probe, WHOLE, model).codes, np.rint(ZERO), atol=1)

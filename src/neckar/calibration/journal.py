@@ -13,7 +13,7 @@ import contextlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +72,18 @@ class FileJournal:
         self._folder, self._chip = folder, chip
         self._is_full = False
 
-    def kept(self) -> Checkpoint | None:
-        """Return where the calibration stopped and bring the chip there; None if there is nothing to go on from, or nothing whole."""
+    def kept(self, stages: Sequence[str]) -> Checkpoint | None:
+        """Return where the calibration stopped and bring the chip there; None, and the chip as it was, if no whole checkpoint belongs to the stages."""
         for path in sorted(self._folder.glob(f"*{_BENCH}"), reverse=True):
             try:
-                checkpoint = self._read(path)
-            except (OSError, FileFormatError, KeyError, ValueError) as error:
+                checkpoint, state = self._read(path)
+            except (OSError, FileFormatError, KeyError, TypeError, ValueError) as error:
                 _log.warning("a finished stage in %s cannot be read (%s) and is measured again", path, error)
                 continue
+            if not checkpoint.begins(stages):
+                _log.warning("the finished stages in %s are not the first ones of this calibration, and are not used", path)
+                continue
+            self._chip.resume(state, sum(cost.programs for cost in checkpoint.costs))
             _log.info("going on after %d finished stages, the last of them %s", len(checkpoint.costs), checkpoint.costs[-1].stage)
             return checkpoint
         return None
@@ -108,28 +112,26 @@ class FileJournal:
         """Remove what was kept: the calibration is finished."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _read(self, path: Path) -> Checkpoint:
+    def _read(self, path: Path) -> tuple[Checkpoint, program_file.MachineState]:
         codes, texts = config_file.loads(path.read_bytes(), f"file {str(path)!r}")
         state = program_file.load(path.with_name(path.name.replace(_BENCH, _CHIP))).state
         if state is None:
             raise FileFormatError(f"the file beside {path} holds no state of a chip")
         costs = tuple(Cost(*cost) for cost in json.loads(texts["costs"]))
-        self._chip.resume(state, sum(cost.programs for cost in costs))
-        return Checkpoint(
+        checkpoint = Checkpoint(
             costs,
             codes,
             {name: np.asarray(state.registers[name]) for name in json.loads(texts["sent"])},
-            _unpacked(json.loads(texts["findings"])),
             _unpacked(json.loads(texts["success"])),
             Provenance.from_json(texts["provenance"]) if texts["provenance"] else None,
         )
+        return checkpoint, state
 
 
 def _texts(checkpoint: Checkpoint) -> dict[str, str]:
     return {
         "costs": json.dumps(checkpoint.costs),
         "sent": json.dumps(list(checkpoint.sent)),
-        "findings": json.dumps(_packed(checkpoint.findings)),
         "success": json.dumps(_packed(checkpoint.success)),
         "provenance": checkpoint.provenance.to_json() if checkpoint.provenance is not None else "",
     }

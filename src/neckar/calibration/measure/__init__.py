@@ -26,7 +26,7 @@ from neckar.calibration.measure.membrane import search_membrane_time
 from neckar.calibration.measure.outcome import Outcome, Span
 from neckar.calibration.measure.potentials import search_leak, search_reset, search_threshold, set_neurons
 from neckar.calibration.measure.potentials import stages as potential_stages
-from neckar.calibration.measure.predictive import polynomial, predict
+from neckar.calibration.measure.predictive import predict
 from neckar.calibration.measure.spiking import stages as spiking_stages
 from neckar.calibration.measure.stage import Stage
 from neckar.calibration.measure.synapse_dac import search_synapse_dac
@@ -50,7 +50,6 @@ __all__ = [
     "measure",
     "noisy_binary_search",
     "plan",
-    "polynomial",
     "predict",
     "refine_potentials",
     "search_leak",

@@ -41,11 +41,9 @@ class Bench:
     Attributes
     ----------
     codes : dict of str to ndarray
-        Whole fields that were set so far.
+        Whole fields that were set so far; stages share nothing else.
     sent : dict of str to ndarray
         Whole fields as the last program left them on the chip.
-    findings : dict of str to ndarray
-        What a stage leaves for later ones beside the codes, by name; stages share nothing else.
     chip_s : float
         Time that the programs so far take on silicon, s: configuration with the settling of analog cells, hardware and transfer.
     programs : int
@@ -58,7 +56,6 @@ class Bench:
         self._chip = chip
         self.codes: dict[str, NDArray[Any]] = {}
         self.sent: dict[str, NDArray[Any]] = {}
-        self.findings: dict[str, NDArray[Any]] = {}
         self.chip_s = 0.0
         self.programs = 0
         self.provenance: Provenance | None = None

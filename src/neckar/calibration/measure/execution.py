@@ -20,7 +20,7 @@ def run_stages(
 ) -> Calibration:
     """Return what the stages of a target find; parameters as of :func:`neckar.calibration.measure.measure`."""
     costs, success = list[Cost](), dict[str, NDArray[np.bool_]]()
-    if journal is not None and (kept := journal.kept()) is not None and [cost.stage for cost in kept.costs] == [s.name for s in stages[: len(kept.costs)]]:
+    if journal is not None and (kept := journal.kept([stage.name for stage in stages])) is not None:
         _resume(bench, kept)
         costs, success = list(kept.costs), dict(kept.success)
     for number, stage in enumerate(stages):
@@ -32,7 +32,7 @@ def run_stages(
         success |= stage.run(bench, keyed_generator(seed, stage.name))
         costs.append(Cost(stage.name, bench.chip_s - chip_s, bench.programs - programs))
         if journal is not None:
-            journal.keep(Checkpoint(tuple(costs), bench.codes, bench.sent, bench.findings, success, bench.provenance))
+            journal.keep(Checkpoint(tuple(costs), bench.codes, bench.sent, success, bench.provenance))
     bench.write()
     if progress is not None:
         progress("", len(stages), len(stages))
@@ -41,7 +41,7 @@ def run_stages(
 
 def _resume(bench: Bench, kept: Checkpoint) -> None:
     """Bring a bench to where an interrupted calibration stopped."""
-    bench.codes, bench.sent, bench.findings, bench.provenance = dict(kept.codes), dict(kept.sent), dict(kept.findings), kept.provenance
+    bench.codes, bench.sent, bench.provenance = dict(kept.codes), dict(kept.sent), kept.provenance
     bench.chip_s, bench.programs = sum(cost.chip_s for cost in kept.costs), sum(cost.programs for cost in kept.costs)
 
 

@@ -6,7 +6,7 @@ them in files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -45,8 +45,6 @@ class Checkpoint(NamedTuple):
         Whole fields that were set so far.
     sent : mapping of str to ndarray
         Whole fields as the chip holds them. Empty for a chip that was reset since: all codes are written again, and their cells jitter anew.
-    findings : mapping of str to ndarray
-        What stages left for later ones beside the codes.
     success : mapping of str to ndarray of bool
         What was reached so far.
     provenance : Provenance or None
@@ -56,16 +54,19 @@ class Checkpoint(NamedTuple):
     costs: tuple[Cost, ...]
     codes: Mapping[str, NDArray[Any]]
     sent: Mapping[str, NDArray[Any]]
-    findings: Mapping[str, NDArray[Any]]
     success: Mapping[str, NDArray[np.bool_]]
     provenance: Provenance | None
+
+    def begins(self, stages: Sequence[str]) -> bool:
+        """Return whether the finished stages are the first ones of a calibration with these stages."""
+        return [cost.stage for cost in self.costs] == list(stages[: len(self.costs)])
 
 
 class Journal(Protocol):
     """Keeps the finished stages of one calibration: of one chip, with one target and one seed."""
 
-    def kept(self) -> Checkpoint | None:
-        """Return where the calibration stopped; None if there is nothing to go on from."""
+    def kept(self, stages: Sequence[str]) -> Checkpoint | None:
+        """Return where the calibration with stages of these names stopped; None if there is nothing to go on from, or what there is begins otherwise."""
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Keep what the last stage left. Must not fail where a calibration could still succeed."""

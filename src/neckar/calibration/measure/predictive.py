@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike
 
 from neckar.calibration.measure.outcome import Measurement, Outcome, Span, Values, wanted
@@ -34,8 +33,3 @@ def predict(measure: Measurement, target: ArrayLike, probe: ArrayLike, span: Spa
     model = model or (lambda result: result)
     exact = np.rint(at + model(wanted(target, len(at))) - model(results)).astype(np.int64)
     return Outcome(np.clip(exact, *span), (exact >= span.low) & (exact <= span.high))
-
-
-def polynomial(codes: ArrayLike, results: ArrayLike, degree: int) -> Model:
-    """Return a model fitted to a characterisation: codes and what they gave."""
-    return Polynomial.fit(np.asarray(results, np.float64), np.asarray(codes, np.float64), degree)

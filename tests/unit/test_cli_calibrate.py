@@ -114,6 +114,17 @@ def test_only_what_notebooks_expect_is_put(root, measured):
             store.put(lab, "spiking2", measured)
 
 
+@pytest.mark.parametrize("lab", [{"chip": 0}, {"chip": 7, "effects": "-mismatch"}], ids=["another seed", "without mismatch"])
+def test_the_calibration_of_another_chip_is_refused_and_the_files_stay(root, measured, lab):
+    with neckar.Lab(**lab) as other:
+        folder = store.ensure(other)
+        before = {path: path.read_bytes() for path in folder.iterdir()}
+        with pytest.raises(ConfigurationError, match="chip-7 with mismatch") as said:
+            store.put(other, KIND, measured)
+        assert f"{other.specimen.id} with" in str(said.value)
+        assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
 # ---- The command
 
 

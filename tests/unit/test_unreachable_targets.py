@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from neckar.calibration import METHODS, CadcTarget, CorrelationTarget, NeuronTarget, PotentialTarget, SpikingTarget, calibrate, measure
-from neckar.calibration.measure import Bench, set_neurons
-from neckar.calibration.measure.rate import search_rate
+from neckar.calibration.measure import Bench, adjust_rates, set_neurons
+from neckar.calibration.measure.rate import count_spikes, search_rate
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.errors import ConfigurationError, ParameterRangeError
@@ -80,3 +80,16 @@ def test_rates_that_select_no_neuron_are_refused():
     with pytest.raises(ParameterRangeError, match="at least one of them above 0"):
         search_rate(bench, np.zeros(512), np.random.default_rng(0))
     assert bench.programs == 0
+
+
+def test_rates_above_what_neurons_can_do_are_marked_and_those_below_are_met():
+    """1 MHz is asked of 8 neurons, of which the fastest fires at less than 600 kHz; the others fire at 100 kHz within 10 %, two of the 20 spikes counted."""
+    target = SpikingTarget(neurons=NeuronTarget(leak=110, reset=60, threshold=120, tau_mem_s=10e-6))
+    session = Lab(chip=CHIP, effects=Effects(), instruments="silicon", seed=0).session()
+    found = adjust_rates(session, calibrate(CHIP, target), np.where(HIGH, 1e6, 100e3))
+    np.testing.assert_array_equal(found.success["threshold_v_threshold"], ~HIGH)
+    bench = Bench(Lab(chip=CHIP, effects=Effects(), instruments="silicon", seed=1).session())
+    bench.set(**found.fields)
+    rates = count_spikes(bench, 4e-4) / 4e-4
+    assert rates[HIGH].max() < 600e3
+    assert np.mean(np.abs(rates[~HIGH] / 100e3 - 1) <= 0.1) > 0.9

@@ -30,14 +30,26 @@ def tell_origin(provenance: Mapping[str, str], lab: Lab, source: str, *, stackle
     if "chip_seed" not in provenance:
         return
     _log.info("%s is a calibration of the virtual chip %s %s", source, provenance.get("chip", "?"), _BY.get(provenance.get("method", ""), ""))
-    made_with = json.loads(provenance.get("effects", "{}")).get("mismatch", True)
-    made_for = (provenance["chip_seed"], provenance.get("overrides", "") if made_with else "", made_with)
-    specimen, mismatch = lab.specimen, lab.effects.mismatch
-    if made_for != (str(specimen.seed), specimen.overrides_digest if mismatch else "", mismatch):
-        words = {True: "with", False: "without"}
+    chips = other_chip(provenance, lab)
+    if chips is not None:
         warnings.warn(
-            f"{source} was made for the virtual chip {provenance.get('chip', '?')} {words[made_with]} mismatch; this lab has {specimen.id} {words[mismatch]} "
-            "mismatch. Expect worse results, or load the calibration of this chip (pynn.helper.nightly_calib_path).",
+            f"{source} was made for {chips[0]}; this lab has {chips[1]}. "
+            "Expect worse results, or load the calibration of this chip (pynn.helper.nightly_calib_path).",
             ForeignCalibrationWarning,
             stacklevel=stacklevel,
         )
+
+
+def other_chip(provenance: Mapping[str, str], lab: Lab) -> tuple[str, str] | None:
+    """Return in words which chip a calibration was made for and which one a lab has, or None if they are the same; their ages are not compared.
+
+    A calibration that does not say its chip counts as one of the lab's.
+    """
+    if "chip_seed" not in provenance:
+        return None
+    made_with, specimen, mismatch = json.loads(provenance.get("effects", "{}")).get("mismatch", True), lab.specimen, lab.effects.mismatch
+    made_for = (provenance["chip_seed"], provenance.get("overrides", "") if made_with else "", made_with)
+    if made_for == (str(specimen.seed), specimen.overrides_digest if mismatch else "", mismatch):
+        return None
+    words = {True: "with", False: "without"}
+    return f"the virtual chip {provenance.get('chip', '?')} {words[made_with]} mismatch", f"{specimen.id} {words[mismatch]} mismatch"

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from neckar.calibration import NIGHTLY, Calibration, calibrate
+from neckar.calibration._foreign import other_chip
 from neckar.calibration.files import locked, sweep, write_whole
 from neckar.calibration.targets import key_of
 from neckar.errors import CalibrationCacheError, ConfigurationError, FileFormatError, UnknownNameError, nearest
@@ -154,7 +155,7 @@ def put(lab: Lab, kind: str, calibration: Calibration) -> Path:
     UnknownNameError
         If there is no such kind.
     ConfigurationError
-        If the calibration has another target.
+        If the calibration has another target, or was made for another chip than the lab's.
     CalibrationCacheError
         If the folder cannot be written.
     """
@@ -164,6 +165,12 @@ def put(lab: Lab, kind: str, calibration: Calibration) -> Path:
         raise ConfigurationError(
             f"the files of kind {kind!r} were to hold a calibration with another target, a {type(calibration.target).__name__}; allowed is that of "
             f"NIGHTLY[{kind!r}]. Keep others in a file of their own (Calibration.dumps)."
+        )
+    chips = other_chip(calibration.provenance, lab)
+    if chips is not None:
+        raise ConfigurationError(
+            f"the files of kind {kind!r} of {chips[1]} were to hold a calibration that was made for {chips[0]}; allowed is one of the same chip. "
+            "Give the lab of the chip that was calibrated, or calibrate this one."
         )
     folder = ensure(lab)
     with _writing(lab, folder.parent):

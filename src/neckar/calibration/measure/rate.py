@@ -41,7 +41,7 @@ def search_rate(bench: Bench, rate_hz: Values, rng: np.random.Generator) -> NDAr
     Returns
     -------
     ndarray of bool, shape (circuit,)
-        Which circuits reached their rate; True for those that were left alone.
+        Which circuits reached their rate; True for those that were left alone. False where no threshold above the reset gave as many spikes as wanted.
 
     Raises
     ------
@@ -58,13 +58,15 @@ def search_rate(bench: Bench, rate_hz: Values, rng: np.random.Generator) -> NDAr
 
     def measure(codes: Codes) -> Values:
         bench.set(threshold_v_threshold=codes)
-        return np.where(codes < lowest, _OVERFLOW, count_spikes(bench, duration_s))
+        counts = count_spikes(bench, duration_s)
+        np.maximum(most, counts, out=most, where=codes >= lowest)
+        return np.where(codes < lowest, _OVERFLOW, counts)
 
-    lowest = _thresholds_at_reset(bench, rng) + _MARGIN
+    lowest, most = _thresholds_at_reset(bench, rng) + _MARGIN, np.zeros(len(CIRCUITS))
     with bench.changed(threshold_enable=True, event_routing_enable_digital=False):
         found = noisy_binary_search(measure, np.where(mine, rate_hz, rate_hz.max()) * duration_s, len(CIRCUITS), Span(0, CAPMEM_MAX), rng, inverted=True)
     bench.set(threshold_v_threshold=np.where(mine, found.codes, before))
-    return found.reached | ~mine
+    return (found.reached & (most >= rate_hz * duration_s)) | ~mine
 
 
 def count_spikes(bench: Bench, duration_s: float) -> Values:

@@ -75,7 +75,14 @@ def watch(monkeypatch: pytest.MonkeyPatch, called: set[tuple[str, str]]) -> Iter
 
 
 @pytest.fixture
-def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def compiler() -> None:
+    """Skip without the extra ``ppu``: the script runs a plasticity rule."""
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+
+
+@pytest.fixture
+def printed(compiler: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """Run the script on the reference chip; return what it printed, and under "forgotten" the methods that it did not call."""
     for variable in ENVIRONMENT.values():
         monkeypatch.delenv(variable, raising=False)

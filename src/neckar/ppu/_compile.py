@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,6 +41,7 @@ _NOT_CAPTURED = re.compile(r"'(\w+)' cannot be captured because it does not have
 _UNDEFINED = re.compile(r"undefined symbol: (.+)")
 _DUPLICATE = re.compile(r"duplicate symbol: (.+)")
 _RETRIES = 3
+_WORKERS = 2  # compilers at a time, each with its own bound of memory
 _SEAL = 32  # bytes before the content of a file: its hash
 
 
@@ -75,7 +77,7 @@ def build(kernels: tuple[Kernel, ...]) -> bytes:
 def _link(kernels: Sequence[Kernel], folder: Path) -> bytes:
     named = [("runtime", _digest("runtime"), _runtime)]
     named += [(f"kernel_{rule_tag(kernel.number)}", _digest("object", translation_unit(kernel)), functools.partial(_object, kernel)) for kernel in kernels]
-    with ThreadPoolExecutor(max(os.cpu_count() or 1, 2)) as pool:
+    with ThreadPoolExecutor(_WORKERS) as pool:
         contents = list(pool.map(lambda item: _cached(f"{item[1]}.o", item[2]), named))
     objects = []
     for (name, *_), content in zip(named, contents, strict=True):
@@ -101,28 +103,36 @@ def _runtime(folder: Path) -> bytes:
 def _object(kernel: Kernel, folder: Path) -> bytes:
     """Compile a kernel; global variables in capture lists are found and removed, as the processors' compiler does."""
     captured = frozenset({"ppu"})
+    source, output, limit = folder / "source" / "kernel.cpp", folder / "made.o", time.monotonic() + toolchain.COMPILE_S
+    source.parent.mkdir()
     for _ in range(_RETRIES):
-        source, output = folder / "kernel.cpp", folder / "made.o"
         source.write_text(translation_unit(kernel, captured))
-        ended = toolchain.compile_object(source, output, INCLUDE, folder)
+        ended = toolchain.compile_object(source, output, INCLUDE, folder, max(limit - time.monotonic(), 0.1))
         found = frozenset(_NOT_CAPTURED.findall(ended.messages)) - captured
         if ended.code == 0 or not found:
             break
         captured |= found
+    _check_read(kernel, ended, output.with_suffix(".d"), source)
     if ended.code != 0:
         raise _compile_error(kernel, ended)
-    _check_read(kernel, output.with_suffix(".d"), source)
     return output.read_bytes()
 
 
-def _check_read(kernel: Kernel, dependencies: Path, source: Path) -> None:
-    """Refuse an object if the compiler read a file that is not a header."""
+def _check_read(kernel: Kernel, ended: toolchain.Outcome, dependencies: Path, source: Path) -> None:
+    """Refuse an object, and keep its messages back, unless the compiler's own list of what it read names headers only."""
+    where = f"kernel of {kernel.name!r}"
+    if ended.code is None:
+        return  # nothing of what it said is shown
+    if not dependencies.exists():
+        why = "it names a file that does not exist for kernels, or the compiler gave up before it had read all"
+        limit = f"it may use {toolchain.MEMORY_BYTES >> 30} GiB"
+        raise KernelCompileError(f"{where} does not compile: {why} (code {ended.code}; {limit}). Make it smaller or plainer.")
     allowed = (INCLUDE.resolve(), toolchain.program().parent.resolve())
     listed = dependencies.read_text(errors="replace").replace("\\\n", " ").partition(":")[2]
     for name in re.findall(r"(?:\\ |\S)+", listed):
         path = (source.parent / name.replace("\\ ", " ")).resolve()
         if path != source.resolve() and not any(root in path.parents for root in allowed):
-            raise KernelSourceError(f"kernel of {kernel.name!r}: the compiler was made to read a file that is no header for kernels. Remove what names it.")
+            raise KernelSourceError(f"{where}: the compiler was made to read a file that is no header for kernels. Remove what names it.")
 
 
 def _compile_error(kernel: Kernel, ended: toolchain.Outcome) -> KernelCompileError:

@@ -1,6 +1,8 @@
 """From a rule's text to a translation unit: refuse what would reach outside, mend what only this compiler minds, add entry points.
 
-The compiler reads files, so a kernel must not say which: only headers of a list can be included, and nothing else that opens a file exists in the text.
+The compiler reads files, so a kernel must not say which: only headers of a list can be included, and what else opens a file is refused here by name.
+This reading of the text need not agree with the compiler's in every corner: the compiler sees no other files (`_toolchain`), and what it says is kept back
+if it read any (`_compile`).
 Lines keep their numbers, so that messages show the user's own.
 """
 
@@ -32,7 +34,8 @@ DIRECTIVES = frozenset({"", "include", "define", "undef", "if", "ifdef", "ifndef
 _LEXER = re.compile(
     r"""(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))
     |(?P<raw>(?:u8|[uUL])?R"(?P<fence>[^()\\\s]{0,16})\(.*?(?:\)(?P=fence)"|\Z))
-    |(?P<text>(?:u8|[uUL])?"(?:\\.|[^"\\\n])*"|(?:u8|[uUL])?'(?:\\.|[^'\\\n])*')
+    |(?P<fenceless>(?:u8|[uUL])?R")
+    |(?P<text>(?:u8|[uUL])?"(?:\\.|[^"\\\n])*"?|(?:u8|[uUL])?'(?:\\.|[^'\\\n])*'?)
     |(?P<word>[^\W\d]\w*)
     |(?P<number>\.?\d(?:[eEpP][+-]|'?\w|\.)*)
     |(?P<other>.)""",
@@ -42,6 +45,7 @@ _CONTINUED = re.compile(r"\\[ \t\f\v]*\Z")
 _DIRECTIVE = re.compile(r"[ \t\f\v]*(?:\#|%:|\?\?=)[ \t\f\v]*(\w*)[ \t\f\v]*(.*)")
 _CAPTURES = re.compile(r"\[([^\[\]()]*)\](?=\s*(?:\(|\{|mutable\b))")
 _RAW = re.compile(r'R"')
+_ASKING = frozenset({"__has_include", "__has_include_next", "__has_embed"})
 _CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "uint16_t"}
 _ROWS = {"int8": "VectorRowFracSat8", "uint8": "VectorRowMod8", "int16": "VectorRowFracSat16", "uint16": "VectorRowMod16"}
 _SYMBOL = re.compile(r"[A-Za-z_]\w*(::[A-Za-z_]\w*)*\Z")
@@ -65,6 +69,8 @@ def check(kernel: Kernel) -> None:
         raise KernelSourceError(f"{where}: the text has {len(text)} characters; allowed are {MAX_TEXT}. Put large tables into fewer, wider numbers.")
     if "\0" in text:
         raise KernelSourceError(f"{where}: the text holds a zero character. Remove it.")
+    if "\r" in text.replace("\r\n", "\n"):
+        raise KernelSourceError(f"{where}: the text holds a carriage return that ends no line. End lines with a line feed, or with both.")
     if TOKEN not in text:
         raise KernelSourceError(f"{where}: the text does not name {TOKEN}, the function that is called. Define void {TOKEN}(...).")
     for name in kernel.symbols:
@@ -75,6 +81,7 @@ def check(kernel: Kernel) -> None:
             raise KernelSourceError(f"{where}: the observable {name!r} is not the name of a member of Recording. Use letters, digits and underscores.")
     if _RAW.search(text) and any(_CONTINUED.search(line) for line in text.splitlines()):
         raise KernelSourceError(f"{where}: raw strings and lines continued with a backslash do not go together here. Use one of them.")
+    _check_tokens(where, text)
     known = headers()
     for line, name, rest in _directives(text):
         if name not in DIRECTIVES:
@@ -83,6 +90,17 @@ def check(kernel: Kernel) -> None:
             raise KernelSourceError(f"{where}, line {line}: #pragma {rest.strip()} names a file. Remove it.")
         if name == "include":
             _check_include(f"{where}, line {line}", rest.strip(), known)
+
+
+def _check_tokens(where: str, text: str) -> None:
+    tokens = [(token.lastgroup, token[0]) for token in _LEXER.finditer(_joined(text)[0])]
+    for kind, token in tokens:
+        if kind == "fenceless":
+            raise KernelSourceError(f"{where}: a raw string has no delimiter of at most 16 characters before its bracket. Write R'(...)' with double quotes.")
+        if kind == "word" and token in _ASKING:
+            raise KernelSourceError(f"{where}: {token} asks for files, which kernels do not see. Include the header, or leave it out.")
+    if ("word", "_Pragma") in tokens and any(kind in ("text", "raw") and "dependency" in token for kind, token in tokens):
+        raise KernelSourceError(f"{where}: _Pragma with 'dependency' names a file. Remove it.")
 
 
 def _check_include(where: str, what: str, known: frozenset[str]) -> None:
@@ -96,18 +114,25 @@ def _check_include(where: str, what: str, known: frozenset[str]) -> None:
 
 def _directives(text: str) -> Iterator[tuple[int, str, str]]:
     """Return line, name and rest of each preprocessor directive, as the compiler finds them."""
-    logical, numbers, continued = [""], [1], False
-    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
-        if number > 1 and not continued:
-            logical.append("")
-            numbers.append(number)
-        continued = _CONTINUED.search(line) is not None
-        logical[-1] += _CONTINUED.sub("", line)
-    plain = (t[0] if t.lastgroup not in ("comment", "raw") else " " + "\n" * t[0].count("\n") for t in _LEXER.finditer("\n".join(logical)))
+    joined, numbers = _joined(text)
+    plain = (t[0] if t.lastgroup not in ("comment", "raw") else " " + "\n" * t[0].count("\n") for t in _LEXER.finditer(joined))
     for number, source in zip(numbers, "".join(plain).split("\n"), strict=True):
         found = _DIRECTIVE.match(source)
         if found:
             yield number, found[1], found[2]
+
+
+def _joined(text: str) -> tuple[str, list[int]]:
+    """Return a text with continued lines joined, and the number of the line that each of its lines begins with."""
+    logical: list[list[str]] = [[]]
+    numbers, continued = [1], False
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+        if number > 1 and not continued:
+            logical.append([])
+            numbers.append(number)
+        continued = _CONTINUED.search(line) is not None
+        logical[-1].append(_CONTINUED.sub("", line))
+    return "\n".join("".join(parts) for parts in logical), numbers
 
 
 def without_captures(text: str, names: frozenset[str]) -> str:

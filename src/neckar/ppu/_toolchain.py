@@ -1,8 +1,12 @@
-"""The compiler: the one of the wheel ``ziglang``, run as a process with limits of time, memory and file size, in a folder of its own."""
+"""The compiler: the one of the wheel ``ziglang``, run as a process with limits of time, memory and file size, in a folder of its own.
+
+Of the file system it sees its own headers, Neckar's and the text, and nothing else: an overlay takes the place of every path that a text could name.
+"""
 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +17,9 @@ from pathlib import Path
 
 from neckar.errors import MissingExtraError
 
+VIEW = "readable.yaml"
 FLAGS = (
+    *("-Xclang", "-ivfsoverlay", "-Xclang", VIEW),
     *("-target", "wasm32-wasi", "-c", "-x", "c++", "-std=gnu++17", "-O2", "-g0", "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-strict-aliasing"),
     *("-fno-threadsafe-statics", "-fno-common", "-funsigned-char", "-fno-math-errno", "-fno-sanitize=all", "-fno-gnu-inline-asm", "-msimd128"),
     *("-mbulk-memory", "-ftemplate-depth=512", "-fconstexpr-steps=2000000", "-fbracket-depth=512", "-ferror-limit=10", "-fno-color-diagnostics"),
@@ -59,10 +65,14 @@ def version() -> str:
     return found[-1].name.removesuffix(".dist-info") if found else f"{package} {program().stat().st_mtime_ns}"  # importlib.metadata takes 30 ms to import
 
 
-def compile_object(source: Path, output: Path, include: Path, folder: Path) -> Outcome:
-    """Compile a translation unit; paths of what it read stand in ``<output>.d``."""
+def compile_object(source: Path, output: Path, include: Path, folder: Path, limit_s: float = COMPILE_S) -> Outcome:
+    """Compile a translation unit, alone in its folder; paths of what it read stand in ``<output>.d``."""
     dependencies = output.with_suffix(".d")
-    return _run(("c++", *FLAGS, f"-I{include}", "-MD", "-MF", str(dependencies), "-o", str(output), str(source)), folder, COMPILE_S)
+    dependencies.unlink(missing_ok=True)
+    readable = {str(path) for given in (source.parent, include, program().parent) for path in (given, given.resolve())}
+    roots = [{"type": "directory-remap", "name": name, "external-contents": name} for name in sorted(readable)]
+    (folder / VIEW).write_text(json.dumps({"version": 0, "redirecting-with": "redirect-only", "overlay-relative": False, "roots": roots}))
+    return _run(("c++", *FLAGS, f"-I{include}", "-MD", "-MF", str(dependencies), "-o", str(output), str(source)), folder, limit_s)
 
 
 def link(objects: Sequence[Path], output: Path, options: Sequence[str]) -> Outcome:
@@ -76,9 +86,14 @@ def _run(arguments: Sequence[str], folder: Path, limit_s: float) -> Outcome:
     log = folder / "messages"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [str(program()), *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=os.name != "nt"
+            [*_limits(), str(program()), *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=os.name != "nt",
         )
-        _limit(process.pid)
         try:
             code: int | None = process.wait(limit_s)
         except subprocess.TimeoutExpired:
@@ -90,16 +105,12 @@ def _run(arguments: Sequence[str], folder: Path, limit_s: float) -> Outcome:
     return Outcome(code, text)
 
 
-def _limit(pid: int) -> None:
-    """Bound memory and size of files of a process and its children, where the system can."""
-    if sys.platform == "linux":
-        import resource
-
-        for kind, value in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_FSIZE, FILE_BYTES), (resource.RLIMIT_CORE, 0)):
-            try:
-                resource.prlimit(pid, kind, (value, value))
-            except (ProcessLookupError, PermissionError):
-                return
+def _limits() -> tuple[str, ...]:
+    """Return what stands before a command, so that it starts with its memory and its files bounded, where the system can."""
+    if sys.platform != "linux":
+        return ()
+    bounds = f"ulimit -c 0; ulimit -v {MEMORY_BYTES >> 10}; ulimit -f {FILE_BYTES >> 9}"
+    return ("/bin/sh", "-c", f'{{ {bounds}; }} 2>/dev/null; exec "$@"', "sh")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

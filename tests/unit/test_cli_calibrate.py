@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -29,6 +30,7 @@ from neckar.chip.specimen import Specimen
 from neckar.cli import _calibration_report, app
 from neckar.cli._calibration_figure import draw
 from neckar.cli.calibrate import How, Kind
+from neckar.cli.calibrate import _nights as nights_of_the_command
 from neckar.errors import CalibrationCacheError, ConfigurationError, UnknownNameError
 
 KIND = "hagen_synin"  # of which a report is quick
@@ -194,6 +196,32 @@ def test_nights_of_what_does_not_drift_are_refused_by_the_library_and_left_out_b
     result = invoke("--kind", KIND, "--method", "oracle", "--nights", 2)
     assert result.exit_code == 0
     assert "nothing of this calibration drifts" in result.output
+
+
+def test_nights_are_kept_so_that_interrupted_ones_go_on(root, monkeypatch):
+    """Three calibrations were asked for with a cache, the last of which is interrupted; the next call hands every one to the same cache."""
+    kept: dict[object, Calibration] = {}
+    made = []
+
+    def measured_or_kept(cache, chip, target, effects, *, progress=None):
+        assert cache == store.root() / "measured"
+        if chip not in kept:
+            if len(made) == 2:
+                made.append("interrupted")
+                raise KeyboardInterrupt
+            made.append(chip.age_h)
+            kept[chip] = calibrate(chip, target, "oracle", effects)
+        return kept[chip]
+
+    monkeypatch.setattr("neckar.calibration.cache.measured", measured_or_kept)
+    monkeypatch.setattr(ageing, "read", lambda lab, calibration, name: np.zeros(512))
+    with neckar.Lab(chip=7) as lab:
+        asked_for = calibrate(lab.specimen, PotentialTarget())
+        for _ in range(2):
+            with contextlib.suppress(KeyboardInterrupt):
+                days = nights_of_the_command(lab, asked_for, How.measurement, 3)
+    assert made == [0.0, 24.0, "interrupted", 48.0]
+    assert len(days) == 3
 
 
 @pytest.mark.slow

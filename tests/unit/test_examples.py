@@ -263,4 +263,6 @@ def test_the_twin_of_an_unknown_chip_predicts_what_was_not_fitted(capsys):
         assert row.fitted < limit
         assert 0.80 < row.coverage < 0.97
     assert rows["all: firing rate"].unfitted > 0.13
+    for row in passport.fidelity[: len(passport.predictions)]:
+        assert row.count > 0.9 * 512, row.name
     assert Specimen.named("twin.npz") == passport.specimen

@@ -193,6 +193,19 @@ def test_the_range_of_nineteen_draws_holds_nine_of_ten_further_draws():
     assert of_all.name == "all: firing rate"
 
 
+def test_what_a_twin_does_not_show_is_a_miss():
+    """Of 20 circuits the chip shows 19; of these the twin misses 10 and is right about 9, and one draw in a hundred that cannot be read drops no circuit."""
+    measured = np.r_[np.nan, 0.0, np.full(18, 5.0)]
+    twin = np.r_[5.0, 5.0, np.full(9, np.nan), np.full(9, 5.0)]
+    draws = np.tile(np.linspace(4, 6, 19)[:, None], 20)
+    draws[3, 5] = np.nan
+    draws[:, 6] = np.nan
+    (row, _) = table([Prediction("x", RATE, measured, twin, measured, draws)])
+    assert row.count == 19
+    assert (row.fitted, row.unfitted) == (np.inf, 0)
+    assert row.coverage == pytest.approx(17 / 19)
+
+
 # ---- Files
 
 
@@ -256,6 +269,23 @@ def test_the_script_is_written_once_and_imports_only_what_silicon_has(tmp_path):
     refused = invoke("chip", "characterise", script)
     assert isinstance(refused.exception, ConfigurationError)
     assert invoke("chip", "characterise", script, "--force").exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [["characterise", "no/x.py"], ["fit", "empty.npz", "--out", "no/x.npz"], ["fit", "empty.npz", "-o", "no/x.png"]])
+def test_files_into_nowhere_are_refused_before_anything_is_computed(arguments, tmp_path, monkeypatch):
+    write(tmp_path / "empty.npz")
+    monkeypatch.chdir(tmp_path)
+    refused = invoke("chip", *arguments)
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "there is no folder no; allowed is a file in an existing folder" in str(refused.exception)
+    assert not (tmp_path / "twin.npz").exists()
+
+
+def test_draws_for_a_calibration_without_checks_are_refused(tmp_path):
+    (tmp_path / "potentials.pbin").write_bytes(calibrate(Specimen.from_seed(12), PotentialTarget()).dumps())
+    refused = invoke("chip", "fit", tmp_path / "potentials.pbin", "--out", tmp_path / "twin.npz", "--draws", 19)
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "--draws is 19" in str(refused.exception)
 
 
 def test_settings_that_are_checked_are_none_that_a_fit_sees():
@@ -323,7 +353,8 @@ def test_the_twin_of_an_unknown_chip_predicts_what_was_not_fitted(seed, folder):
     assert max(membrane.fitted, synaptic.fitted) < 0.07
     for row in (rate, psp, membrane, synaptic):
         assert 0.80 < row.coverage < 0.97
-        assert row.count > 400
+    for row in list(rows.values())[: len(CHECKS)]:
+        assert row.count > 0.9 * 512, row.name
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import pynn_brainscales.brainscales2 as pynn
 from calix.spiking import SpikingCalibOptions, SpikingCalibTarget
 from dlens_vx_v3 import hxcomm, lola
 from dlens_vx_v3._container import config_of
-from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
 
 Cuba, Coba = pynn.cells.CalibHXNeuronCuba, pynn.cells.CalibHXNeuronCoba
 PREPARE = pynn.RunCommand.PREPARE
@@ -143,6 +143,16 @@ def test_targets_that_circuits_reach_badly_warn_and_impossible_ones_are_refused(
     neurons.set(tau_m=10, v_thresh=400)
     with pytest.raises(OverflowError):
         pynn.run(0.01)
+
+
+@pytest.mark.parametrize(("name", "wrong", "highest"), [("v_rest", 900, 255), ("v_reset", -3, 255), ("v_thresh", np.nan, 255), ("cm", 64, 63)])
+def test_what_is_out_of_range_is_named_with_its_cell(calls, name, wrong, highest):
+    pynn.setup()
+    values = [pynn.cells.CalibHXNeuronCuba.default_parameters[name]] * 3
+    pynn.Population(3, pynn.cells.CalibHXNeuronCuba(**{name: [*values[:2], wrong]}), label="mine")
+    with pytest.raises(ParameterRangeError, match=f"{name} of cell 2 of population 'mine' is {wrong}; allowed: 0 to {highest}"):
+        pynn.run(0.1)
+    assert not calls
 
 
 def test_masks_select_circuits_and_ones_that_select_nothing_are_refused(calls):

@@ -16,14 +16,17 @@ import numpy as np
 
 from dlens_vx_v3 import logger
 from dlens_vx_v3._container import config_of
-from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from dlens_vx_v3.halco._base import CoordinateOverflowError
+from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2.standardmodels._calibrated import CHIP_GLOBAL, CalibHXNeuronCuba
 
 if TYPE_CHECKING:
     from neckar.lab import Lab, Session
 
-_PER_CIRCUIT = {"v_rest": "leak", "v_reset": "reset", "v_thresh": "threshold", "cm": "membrane_capacitance"}
+_PER_CIRCUIT = {"v_rest": ("leak", 255), "v_reset": ("reset", 255), "v_thresh": ("threshold", 255), "cm": ("membrane_capacitance", 63)}
+"""Parameters of cells that are whole numbers: name in the target, and largest value."""
+
 _TIMES = {"tau_m": "tau_mem", "tau_refrac": "refractory_time"}
 _US_PER_S = 1e6
 _log = logger.get("pyNN.brainscales2")
@@ -90,6 +93,8 @@ class Calibrator:
         ------
         RunStateError
             If a target that belongs to the whole chip differs between neurons.
+        ParameterRangeError
+            If a parameter of a cell is out of range, above it also an OverflowError; names cell and range.
         """
         calibrated = [population for population in populations if isinstance(population.celltype, CalibHXNeuronCuba)]
         if not calibrated:
@@ -121,8 +126,8 @@ class Calibrator:
         neurons.synapse_dac_bias = values["synapse_dac_bias"]
         for population in populations:
             of, circuits = population.celltype.parameter_space._parameters, population.circuits[:, 0]
-            for name, there in _PER_CIRCUIT.items():
-                getattr(neurons, there)[circuits] = np.trunc(of[name])
+            for name, (there, highest) in _PER_CIRCUIT.items():
+                getattr(neurons, there)[circuits] = _whole(population, name, highest)
             for name, there in _TIMES.items():
                 getattr(neurons, there)[circuits] = of[name] / _US_PER_S
             neurons.tau_syn[circuits] = np.stack([of["tau_syn_E"], of["tau_syn_I"]], axis=1) / _US_PER_S
@@ -146,6 +151,17 @@ def refuse_spread(populations: Sequence[Any]) -> None:
             f"a network that needs several chip configurations has calibrating cells in population {', '.join(names)}; allowed are networks that one "
             "chip holds. Make the network smaller, or use HXNeuron with setup(initial_config=pynn.helper.chip_from_nightly())."
         )
+
+
+def _whole(population: Any, name: str, highest: int) -> np.ndarray[Any, Any]:
+    """Return a parameter of all cells of a population as whole numbers, shape (cell,)."""
+    values = np.trunc(population.celltype.parameter_space._parameters[name])
+    for cell in np.flatnonzero(~((values >= 0) & (values <= highest)))[:1]:
+        wrong = CoordinateOverflowError if values[cell] > highest else ParameterRangeError
+        raise wrong(
+            f"{name} of cell {cell} of population {population.label!r} is {values[cell]:g}; allowed: 0 to {highest}. Choose a value in this range."
+        )
+    return values
 
 
 def _one(populations: Sequence[Any], name: str) -> int:

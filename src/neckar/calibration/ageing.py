@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from neckar.calibration.behaviour import QUANTITIES, applicable, read, trimmed, 
 from neckar.calibration.targets import ChipTarget
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.errors import ConfigurationError
+from neckar.errors import CalibrationCacheError, ConfigurationError
 from neckar.lab import Lab
 
 DRIFTING = ("leak", "reset", "threshold")
@@ -107,6 +108,16 @@ def distance(calibration: Calibration, name: str, values: NDArray[np.float64]) -
     return float(np.sqrt(np.mean((values - (np.median(values) if target is None else target)) ** 2)))
 
 
+def _kept_or_made(chip: Specimen, target: ChipTarget, method: Method, effects: Effects | None, cache: Path | None) -> Calibration:
+    """Return a calibration; one that was finished and could not be kept is as good."""
+    try:
+        return calibrate(chip, target, method, effects, cache=cache)
+    except CalibrationCacheError as error:
+        if not isinstance(error.calibration, Calibration):
+            raise
+        return error.calibration
+
+
 def nights(
     specimen: Specimen,
     target: ChipTarget,
@@ -115,6 +126,7 @@ def nights(
     effects: Effects | None = None,
     names: Sequence[str] = DRIFTING,
     looked_at_h: float = 8.0,
+    cache: Path | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> list[Night]:
     """Return how a chip does over days, calibrated every night, and calibrated once.
@@ -133,6 +145,8 @@ def nights(
         Quantities to look at.
     looked_at_h : float
         When on each day, h after the night's calibration.
+    cache : Path, optional
+        As of :func:`neckar.calibration.calibrate`: with it, nights that were interrupted go on with the next call.
     told : callable, optional
         Told before each night its number from 0 and how many there are.
 
@@ -140,6 +154,8 @@ def nights(
     ------
     ConfigurationError
         If the target has none of the quantities.
+    CalibrationCacheError
+        If the cache cannot be written and so nothing is measured.
     """
     names = [name for name in names if name in applicable(target)]
     if not names:
@@ -153,7 +169,7 @@ def nights(
         if told is not None:
             told(night, n)
         chip = at_age(specimen, specimen.age_h + 24.0 * night)
-        found = calibrate(chip, target, method, effects)
+        found = _kept_or_made(chip, target, method, effects, cache)
         first = first or found
         lab = Lab(chip=at_age(chip, chip.age_h + looked_at_h), effects=effects, instruments="open", seed=night)
         nightly, once = ({name: distance(c, name, read(lab, c, name)) for name in names} for c in (found, first))

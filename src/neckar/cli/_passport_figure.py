@@ -34,14 +34,14 @@ def draw(passport: Passport, path: Path) -> None:
 
 
 def _panel(axes: Axes, p: Prediction, title: str) -> None:
-    used = p.counts & np.isfinite(p.draws).all(axis=0)
+    used = p.counts
     if not used.any():
         axes.set_title(f"{p.name}\nnothing can be read", fontsize=8)
         return
     measured = p.measured[used]
     axes.plot(measured, p.unfitted[used], ".", ms=2, color="0.75", label="mean chip of the population")
-    low, high = p.draws[:, used].min(axis=0), p.draws[:, used].max(axis=0)
-    axes.vlines(measured, low, high, color="C0", lw=0.5, alpha=0.35, label=f"{p.nominal:.0%} interval")
+    low, high = p.interval
+    axes.vlines(measured, low[used], high[used], color="C0", lw=0.5, alpha=0.35, label=f"{p.nominal:.0%} interval")
     axes.plot(measured, p.fitted[used], ".", ms=2.5, color="C0", label="twin")
     ends = np.percentile(measured, (0.5, 99.5)) * (0.92, 1.08)
     axes.plot(ends, ends, color="k", lw=0.6)

@@ -15,7 +15,7 @@ from neckar.cli import _options
 from neckar.cli._report import write_whole
 from neckar.cli._script import INTERRUPTED, virtual_chip
 from neckar.cli._tally import chip_name
-from neckar.errors import CalibrationCacheError, ConfigurationError, UnsupportedFeatureError
+from neckar.errors import CalibrationCacheError, UnsupportedFeatureError
 
 if TYPE_CHECKING:
     from neckar.calibration import Calibration
@@ -58,10 +58,8 @@ def calibrate(
     An interrupted calibration goes on with the next call.
     """
     draw = _figures() if output is not None else None
-    for option, path in (("--output", output), ("--report", report)):
-        if path is not None and not path.parent.is_dir():
-            what = f"option {option} is {path}, but there is no folder {path.parent}"
-            raise ConfigurationError(f"{what}; allowed is a file in an existing folder. Create the folder first.")
+    _options.check_folder("option --output", output)
+    _options.check_folder("option --report", report)
     with virtual_chip(chip=chip, effects=effects):
         from neckar.lab import current_lab
 
@@ -158,6 +156,7 @@ def _aged(lab: Lab, calibration: Calibration) -> Any:
 
 
 def _nights(lab: Lab, calibration: Calibration, method: How, n: int) -> Any:
+    from neckar.calibration import store
     from neckar.calibration.ageing import DRIFTING, nights
     from neckar.calibration.behaviour import applicable
 
@@ -168,7 +167,7 @@ def _nights(lab: Lab, calibration: Calibration, method: How, n: int) -> Any:
     def told(night: int, count: int) -> None:
         typer.echo(f"neckar: night {night + 1} of {count}", err=True)
 
-    return nights(lab.specimen, calibration.target, n, method.value, lab.effects, told=told)
+    return nights(lab.specimen, calibration.target, n, method.value, lab.effects, cache=store.root() / "measured", told=told)
 
 
 def _print(table: Any) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from neckar.cli._options import check_folder
 from neckar.cli.chip import AsJson, print_table, table_of
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 
@@ -23,6 +24,7 @@ def characterise(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a stand-alone PyNN script that characterises a chip, on silicon in about ten minutes; neckar chip fit takes the file that it leaves."""
+    check_folder("argument SCRIPT.py", script)
     if script.exists() and not force:
         raise ConfigurationError(f"{script} exists. Name another file, or replace it with --force.")
     source = Path(__file__).with_name("_characterise_script.py")
@@ -35,13 +37,15 @@ def fit(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="What the script wrote, or the file of a calibration.")],
     out: Annotated[Path, typer.Option("--out", metavar="TWIN.npz", help="Where the twin goes; neckar run --chip TWIN.npz takes it.")] = Path("twin.npz"),
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE.png", help="Draw predictions beside measurements there.")] = None,
-    draws: Annotated[int, typer.Option(help="Twins drawn for the intervals; the range of 19 is a 90 % interval.", min=2)] = 19,
+    draws: Annotated[int | None, typer.Option(help="Twins drawn for the intervals, by default 19, whose range is a 90 % interval.", min=2)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build the twin of a chip from measurements, and say how far it can be trusted: errors and coverage at settings that the fit has not seen."""
     draw = _figure() if output is not None else None
     if out.suffix != ".npz":
         raise ConfigurationError(f"option --out is {out}; allowed is a name that ends in .npz, by which --chip knows the file of a chip.")
+    check_folder("option --out", out)
+    check_folder("option --output", output)
     passport = _fitted(file, draws)
     from neckar.chip.specimen_file import save_specimen
 
@@ -59,18 +63,24 @@ def fit(
         typer.echo(f"Picture: {output}" if passport.predictions else "There is no picture: the file holds no checks.")
 
 
-def _fitted(file: Path, draws: int) -> Passport:
+def _fitted(file: Path, draws: int | None) -> Passport:
     from rich.console import Console
 
     from neckar.calibration import passport
 
+    is_characterisation = file.read_bytes()[:2] == b"PK"
+    if draws is not None and not is_characterisation:
+        raise ConfigurationError(
+            f"option --draws is {draws}, but {file} holds no characterisation and so no checks whose intervals could be drawn; allowed with what the script of "
+            "neckar chip characterise wrote. Leave the option out."
+        )
     with Console(stderr=True).status("reading") as status:
 
         def told(sentence: str) -> None:
             status.update(sentence)
 
-        if file.read_bytes()[:2] == b"PK":
-            return passport.fit(passport.load(file), draws, told)
+        if is_characterisation:
+            return passport.fit(passport.load(file), passport.DRAWS if draws is None else draws, told)
         return passport.fit_calibration(passport.load_calibration(file), progress=told)
 
 

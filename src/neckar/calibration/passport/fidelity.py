@@ -53,21 +53,32 @@ class Prediction:
 
     @property
     def counts(self) -> NDArray[np.bool_]:
-        """Which circuits are judged: those of which chip and both twins show a number that is not zero."""
-        shown = np.isfinite(self.measured) & np.isfinite(self.fitted) & np.isfinite(self.unfitted)
-        return np.asarray(shown & (np.abs(self.measured) > 0))
+        """Which circuits are judged: those of which the chip shows a number, whatever the twins show."""
+        return np.isfinite(self.measured)
 
     def error(self, predicted: Values) -> float:
-        """Return the median relative error of a prediction."""
-        used = self.counts
-        return float(np.median(np.abs(predicted[used] / self.measured[used] - 1))) if used.any() else np.nan
+        """Return the median relative error of a prediction; NaN if no circuit is judged.
+
+        Infinite for a circuit of which the prediction shows no number, or another one than zero where the chip shows zero.
+        """
+        measured, predicted = self.measured[self.counts], predicted[self.counts]
+        zero = measured == 0
+        relative = np.abs(predicted / np.where(zero, 1.0, measured) - 1)
+        error = np.where(zero, np.where(predicted == 0, 0.0, np.inf), np.nan_to_num(relative, nan=np.inf))
+        return float(np.median(error)) if error.size else np.nan
+
+    @property
+    def interval(self) -> tuple[Values, Values]:
+        """Smallest and largest number of the draws, shape (circuit,) each; draws that show none do not widen it. NaN if none shows one."""
+        shown = np.isfinite(self.draws)
+        low, high = np.where(shown, self.draws, np.inf).min(axis=0), np.where(shown, self.draws, -np.inf).max(axis=0)
+        return np.where(shown.any(axis=0), low, np.nan), np.where(shown.any(axis=0), high, np.nan)
 
     @property
     def covered(self) -> tuple[int, int]:
-        """How many measured numbers lie inside the draws' interval, of how many."""
-        used = np.isfinite(self.measured) & np.isfinite(self.draws).all(axis=0)
-        inside = (self.measured >= self.draws.min(axis=0)) & (self.measured <= self.draws.max(axis=0))
-        return int(np.count_nonzero(inside & used)), int(np.count_nonzero(used))
+        """How many of the numbers that the chip shows lie inside the draws' interval, of how many."""
+        low, high = self.interval
+        return int(np.count_nonzero((self.measured >= low) & (self.measured <= high))), int(np.count_nonzero(self.counts))
 
 
 @dataclass(frozen=True)
@@ -78,9 +89,9 @@ class Row:
     ----------
     name, unit : str
     count : int
-        Circuits that were judged.
+        Circuits that were judged: all of which the chip shows a number.
     unfitted, fitted : float
-        Median relative errors of the two twins.
+        Median relative errors of the two twins; a number that a twin does not show is an infinite error.
     coverage : float
         Share of measured numbers inside the interval, which should be that of the draws: 0.9 for 19.
     """

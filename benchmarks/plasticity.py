@@ -84,8 +84,8 @@ def seconds(action: Callable[[], object], repeats: int) -> float:
 
 def invocation(kernel: str, repeats: int) -> float:
     """Return the time of one invocation with all that it exchanges with the chip, s."""
-    chip, processor = Chip(), Processor((task(kernel),), 0, instant=True, recorders={})
-    processor.boot(chip, {})  # type: ignore[arg-type]
+    chip, processor = Chip(), Processor((task(kernel),), 0, instant=True, recorders={}, random=np.ones(256, np.uint16))
+    processor.boot(chip)  # type: ignore[arg-type]
 
     def once() -> None:
         processor.serve(chip)  # type: ignore[arg-type]

@@ -77,6 +77,15 @@ def test_a_kernel_that_only_looks_changes_no_spike() -> None:
     assert np.array_equal(with_kernel.spikes.circuit, without.spikes.circuit)
 
 
+def test_random_numbers_differ_between_processors_and_trials_and_repeat_with_the_run() -> None:
+    """False alarm: two of six rows of 16 random bytes are equal with a probability below 1e-37."""
+    body = "recording.time = now(); auto const r = parallel_rng_rand<VectorRowMod8>(); for (size_t c = 0; c < 16; ++c) { recording.n[16 * self + c] = r[c]; }"
+    rule = task(body, '#include "libnux/vx/parallel_rng.h"\n', count=1, observables={"n": Observable("uint8", 32)})
+    found = [run(FIRING, 10, entries=Events.empty(2), plasticity=(rule,)).observables["rule"]["n"][:, 0] for _ in range(2)]
+    assert np.array_equal(*found)
+    assert len({tuple(part) for part in found[0].reshape(4, 16)}) == 4
+
+
 EVENTS = Events.from_lists([[(t, 0) for t in range(500, 200_000, 1000)]])
 DRIVEN = {**STIMULATED, **{name: value for name, value in FIRING.items() if name.startswith(("threshold", "reset", "refractory"))}}
 DRIVEN["threshold_v_threshold"] = 380

@@ -13,6 +13,8 @@ from neckar.ppu._processor import Processor
 from neckar.ppu._sandbox import Sandbox
 from neckar.program import PlasticityTask
 
+SEEDS = np.arange(1, 257, dtype=np.uint16)
+
 
 class Bench:
     """One kernel without a chip; `symbols` are the variables that the test touches."""
@@ -92,9 +94,9 @@ def processor(tasks: PlasticityTask | tuple[PlasticityTask, ...], chip: FakeChip
     """Return both processors, booted, and the memory of their observables."""
     tasks = (tasks,) if isinstance(tasks, PlasticityTask) else tasks
     recorders = recorders_of(tasks)
-    both = [Processor(tasks, hemisphere, instant=instant, recorders=recorders) for hemisphere in (0, 1)]
+    both = [Processor(tasks, hemisphere, instant=instant, recorders=recorders, random=SEEDS) for hemisphere in (0, 1)]
     for one in both:
-        one.boot(chip, {name: words for task in tasks for name, words in task.symbols.items()})
+        one.boot(chip)
     return both, recorders
 
 
@@ -111,12 +113,14 @@ def play(tasks: PlasticityTask | tuple[PlasticityTask, ...], chip: FakeChip, dur
     """Let both processors work on a chip for so many ticks."""
     tasks = (tasks,) if isinstance(tasks, PlasticityTask) else tasks
     recorders = recorders_of(tasks)
-    actors = [PlasticityProcessor(tasks, hemisphere, duration, recorders) for hemisphere in (0, 1)]
+    actors = [PlasticityProcessor(tasks, hemisphere, duration, recorders, SEEDS) for hemisphere in (0, 1)]
     try:
         while due := [(tick, n) for n, actor in enumerate(actors) if (tick := actor.due()) is not None]:
             tick, n = min(due)
             chip.tick = max(tick, chip.tick)
             actors[n].act(chip)
+        for actor in actors:
+            actor.finish()
     finally:
         for actor in actors:
             actor.close()

@@ -427,10 +427,35 @@ def test_symbols_are_words_of_a_big_endian_processor() -> None:
         p.serve(chip)
         p.invoke(0, 0.0, 0, 10**9)
     top, bottom = processors
-    assert top.read_symbol("word").tolist() == [0x1234567]
-    assert top.read_symbol("bytes").tolist() == [0x02020304]
-    assert top.read_symbol("inner::deep").tolist() == [10]
-    assert [p.read_symbol("hidden").tolist() for p in (top, bottom)] == [[0x1234567 + 6], [0x1234567 - 1]]
+    assert top.read_symbol(0, "word").tolist() == [0x1234567]
+    assert top.read_symbol(0, "bytes").tolist() == [0x02020304]
+    assert top.read_symbol(0, "inner::deep").tolist() == [10]
+    assert [p.read_symbol(0, "hidden").tolist() for p in (top, bottom)] == [[0x1234567 + 6], [0x1234567 - 1]]
+
+
+def test_symbols_of_one_name_belong_to_their_rules() -> None:
+    def rule(number: int, word: int) -> PlasticityTask:
+        symbols = {"test": np.array([word], np.int32)}
+        return task("test += 1;", "static volatile uint32_t test;", same_id=number, name=f"rule {number}", symbols=symbols, read_symbols=("test",))
+
+    chip = FakeChip()
+    (top, _), _ = processor((rule(0, 5), rule(1, 9)), chip)
+    for n in (1, 1, 0):
+        top.serve(chip)
+        top.invoke(n, 0.0, 0, 10**9)
+    assert [top.read_symbol(n, "test").tolist() for n in (0, 1)] == [[6], [11]]
+
+
+def test_symbols_are_written_before_constructors_run() -> None:
+    before = """
+    volatile uint32_t given = 1;
+    volatile uint32_t seen = 2 * given;
+    volatile uint32_t computed = given + 1;
+    """
+    symbols = {"given": np.array([21], np.int32), "computed": np.array([3], np.int32)}
+    (top, _), _ = processor(task("", before, symbols=symbols, read_symbols=("seen",)), FakeChip())
+    assert top.read_symbol(0, "seen").tolist() == [42]
+    assert top.read_symbol(0, "computed").tolist() == [22]  # what a constructor computes replaces what the host has written
 
 
 def test_rules_share_a_processor_and_keep_their_own_names() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ppu_bench import FakeChip, play
 
-from neckar.errors import ProgramError
+from neckar.errors import KernelAccessError, ProgramError
 from neckar.facts.ppu_brainscales2 import BUS_CYCLES, CONVERSION_CYCLES, QUEUE_LENGTH, REGISTER_CYCLES
 from neckar.ppu._schedule import Scheduler, Timer
 from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView
@@ -34,9 +34,10 @@ def test_a_task_runs_at_each_period_if_there_is_time() -> None:
 
 def test_periods_that_pass_while_a_task_runs_are_missed() -> None:
     done, scheduler = walk([Timer(0, 100, 10)], 10_000, [250])
-    # by hand: at 250 the task of 100 is queued and 200 skipped; at 500 that of 300, 400 is skipped, and that of 500; at 750 that of 600, 700 is skipped
+    # by hand: at 250 the task of 100 is queued and 200 skipped; at 500 that of 300, 400 is skipped, and that of 500; at 750 that of 600, 700 is skipped;
+    # at 1000 that of 800 and 900, the last, have passed
     assert done == [(0, 0, 100), (0, 250, 300), (0, 500, 500), (0, 750, 600), (0, 1000, 800)]
-    assert scheduler.timers[0].missed == 3
+    assert scheduler.timers[0].missed == 5
     assert scheduler.timers[0].fired == 5
 
 
@@ -172,9 +173,55 @@ def test_invocations_are_counted_by_fate() -> None:
     tally = play(slow, FakeChip(), 900 * US).tally
     assert [t.executed for t in tally] == [4, 4]
     for t in tally:
-        assert t.due == 9  # the tenth begins with the end of the trial
-        assert t.due == t.executed + t.missed + t.queue_full + t.after_end
+        assert t.asked == 10
+        assert t.asked == t.executed + t.missed + t.queue_full + t.after_end
         assert t.late == 4
+
+
+def test_times_that_pass_after_a_timers_last_are_missed_and_times_after_the_trial_come_after_the_end() -> None:
+    short = play(task("sleep_cycles(250 * 250);", period=100 * US, count=2), FakeChip(), 900 * US).tally[0]
+    assert (short.asked, short.executed, short.missed, short.after_end) == (2, 1, 1, 0)  # the time at 100 us passed; the trial went on to 900 us
+    later = play(task("", period=100 * US, count=5), FakeChip(), 250 * US).tally[0]
+    assert (later.asked, later.executed, later.missed, later.after_end) == (5, 3, 0, 2)
+
+
+def test_times_are_counted_without_going_through_all_of_them() -> None:
+    timer = Timer(5, 10, 1 << 40)
+    assert [timer.due_until(end) for end in (0, 5, 6, 15, 16)] == [0, 0, 1, 1, 2]
+    timer.expire(1e12)
+    assert (timer.missed, timer.next) == (10**11, 10**12 + 5)
+
+
+def test_an_interrupted_trial_logs_no_losses(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(KernelAccessError, match="asks for row 99 of 2"):
+        play(task("synapses[self].get_weights(99);", period=100 * US, count=3), FakeChip(), 1000 * US)
+    assert "could not execute" not in caplog.text
+
+
+@pytest.mark.parametrize("look", ["neurons[self].get_rate_counter(0, false);", "for (int i = 0; i < 2000; ++i) { reset_correlation(0); }"])
+def test_of_two_stores_to_one_number_of_a_record_the_later_one_stays_in_whole(look: str) -> None:
+    body = f"""
+    sleep_cycles(self ? 50000 : 0);
+    neurons[self].get_rate_counter(0, false);
+    recording.found[0] = self ? 0x0100 : 0x00ff;
+    recording.found[1 + self] = recording.found[1 - self + 1] + 7;
+    sleep_cycles(100000);
+    {look}
+    neurons[self].get_rate_counter(0, false);
+    recording.found[3] = recording.found[0];
+    """
+    found = play(task(body), FakeChip(), 10_000 * US).observables[0]["found"][0].tolist()
+    assert found[:4] == [0x0100, 7, 14, 0x0100]
+
+
+def test_a_zero_that_is_written_over_a_number_stays() -> None:
+    body = """
+    recording.found[0] = self ? recording.found[0] : 5;
+    sleep_cycles(self ? 50000 : 10000);
+    neurons[self].get_rate_counter(0, false);
+    if (self) { recording.found[0] = 0; }
+    """
+    assert play(task(body), FakeChip(), 1000 * US).observables[0]["found"][0, 0] == 0
 
 
 def test_the_index_of_a_record_counts_what_was_executed() -> None:

@@ -202,6 +202,43 @@ def test_symbols_are_written_and_read() -> None:
 
 
 @pytest.mark.usefixtures("relays")
+def test_a_symbol_that_two_rules_have_is_refused_and_one_that_they_share_is_not() -> None:
+    readout = pynn.simulator.state.injected_readout
+    readout.ppu_symbols = {"calls"}
+    rules = [Rule(timer(num_periods=1), "calls = calls + n;".replace("n", str(n + 1)), same_id=n, before="static volatile uint32_t calls;") for n in (0, 1)]
+    for rule in rules:
+        pynn.Population(1, pynn.cells.HXNeuron(plasticity_rule=rule))
+    with pytest.raises(ConfigurationError, match="rules of same_id 0, 1 all use that name"):
+        pynn.run(0.1)
+    rules[0].text = rules[0].text.replace("static volatile", "extern volatile")
+    rules[1].text = rules[1].text.replace("static volatile", "volatile")
+    pynn.run(0.1)
+    found = pynn.get_post_realtime_read_ppu_symbols()[pynn.grenade_common.ChipOnConnection()]
+    assert found["calls"] == {h: block(3) for h in (halco.HemisphereOnDLS.top, halco.HemisphereOnDLS.bottom)}
+
+
+def test_a_timer_needs_a_period() -> None:
+    for period in (0, -1, 1e-6, math.nan, math.inf):
+        with pytest.raises(ConfigurationError, match="allowed are periods of 4e-6 ms or more"):
+            pynn.Timer(start=0, period=period, num_periods=1)
+
+
+@pytest.mark.usefixtures("relays")
+def test_executions_are_counted_in_whole_cycles() -> None:
+    rule = Rule(pynn.Timer(start=0, period=0.3, num_periods=100), "")
+    pynn.Population(1, pynn.cells.HXNeuron(plasticity_rule=rule))
+    state = pynn.simulator.state
+    for tenths in range(1, 40):
+        for n in range(1, 30):
+            rule.timer = pynn.Timer(start=0.1, period=tenths / 10, num_periods=100)
+            first = schedule(rule, state.projections, state.populations, 0, 0.1 + tenths * n / 10)
+            second = schedule(rule, state.projections, state.populations, 0.1 + tenths * n / 10, 0.1 + tenths * (n + 2) / 10)
+            assert first is not None
+            assert second is not None
+            assert (first.count, second.count, second.start) == (n, 2, first.start + n * first.period)
+
+
+@pytest.mark.usefixtures("relays")
 def test_mistakes_are_named_and_the_run_can_be_tried_again() -> None:
     rule = Rule(timer(), "nonsense;")
     neurons = pynn.Population(1, pynn.cells.HXNeuron(plasticity_rule=rule))

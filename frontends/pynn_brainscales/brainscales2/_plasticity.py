@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,11 +66,12 @@ def schedule(rule: Any, projections: Sequence[Any], populations: Sequence[Any], 
     held = (projections, rule.projections), (populations, rule.populations)
     mine = [tuple(n for n, one in enumerate(group) if any(one is other for other in of_rule)) for group, of_rule in held]
     timer = rule.timer
-    before = math.ceil(max(begin - timer.start, 0) / timer.period)
-    count = min(timer.num_periods, math.ceil(max(end - timer.start, 0) / timer.period)) - before
+    start, period, begins, ends = (round(ms * PPU_CYCLES_PER_MS) for ms in (timer.start, timer.period, begin, end))
+    before, until = (-(-max(cycles - start, 0) // period) for cycles in (begins, ends))
+    count = min(timer.num_periods, until) - before
     if not any(mine) or count < 1:
         return None
-    start, period = (round(ms * PPU_CYCLES_PER_MS) * TICKS_PER_PPU_CYCLE for ms in (timer.period * before + timer.start, timer.period))
+    start, period = (cycles * TICKS_PER_PPU_CYCLE for cycles in (start + before * period, period))
     return Scheduled(rule, rule.generate_kernel(), start, period, count, mine[0], mine[1], dict(rule.observables))
 
 
@@ -112,9 +112,11 @@ def tasks_of(snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], symbols: Ma
     SharedRuleError
         If rules with one ``same_id`` differ.
     ConfigurationError
-        If no kernel has a symbol.
+        If no kernel has a symbol, or two have one of that name.
     """
     tasks: list[PlasticityTask] = []
+    kernels = {one.rule.same_id: one.kernel for _, scheduled in snippets for one in scheduled}
+    owners = {name: owner for name in sorted({*symbols, *read_symbols}) if (owner := _owner(kernels, name)) is not None}
     for k, (layout, scheduled) in enumerate(snippets):
         for n, one in enumerate(scheduled):
             if layout.partition is not None:
@@ -123,7 +125,7 @@ def tasks_of(snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], symbols: Ma
                     "chip holds. Make the network smaller."
                 )
             views = _views(one, layout.instances[0])
-            words = {name: _words(block) for name, block in symbols.items() if _names(one.kernel, name)}
+            words = {name: _words(block) for name, block in symbols.items() if owners.get(name) == one.rule.same_id}
             tasks.append(
                 PlasticityTask(
                     name=f"{type(one.rule).__name__}.{n}.{k}",
@@ -135,7 +137,7 @@ def tasks_of(snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], symbols: Ma
                     count=one.count,
                     observables={name: observable.to_program() for name, observable in one.observables.items()},
                     symbols=words,
-                    read_symbols=tuple(sorted(name for name in read_symbols if _names(one.kernel, name))),
+                    read_symbols=tuple(sorted(name for name in read_symbols if owners.get(name) == one.rule.same_id)),
                     same_id=one.rule.same_id,
                 )
             )
@@ -146,8 +148,18 @@ def tasks_of(snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], symbols: Ma
     return tuple(tasks)
 
 
-def _names(kernel: str, symbol: str) -> bool:
-    return re.search(rf"\b{re.escape(symbol.split('::')[-1])}\b", kernel) is not None
+def _owner(kernels: Mapping[int, str], symbol: str) -> int | None:
+    """Return which rule has a global variable; one that declares it `extern` uses another's."""
+    name = rf"\b{re.escape(symbol.split('::')[-1])}\b"
+    plain = {number: re.sub(r"//[^\n]*|/\*.*?\*/", " ", text, flags=re.DOTALL) for number, text in kernels.items()}
+    users = [number for number, text in plain.items() if re.search(name, text)]
+    own = [number for number in users if not re.search(rf"\bextern\b[^;{{}}]*{name}", plain[number])] or users[:1]
+    if len(own) > 1:
+        raise ConfigurationError(
+            f"the PPU symbol {symbol} was named; the plasticity rules of same_id {', '.join(map(str, own))} all use that name, so it is not clear which "
+            "variable is meant. Give the variables different names; a variable that rules share is declared extern in all rules but one."
+        )
+    return own[0] if own else None
 
 
 def _check_shared(tasks: Sequence[PlasticityTask]) -> None:

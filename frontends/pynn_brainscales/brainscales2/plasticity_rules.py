@@ -5,6 +5,7 @@ The classes have upstream's names, arguments and checks. :mod:`neckar.ppu` execu
 
 from __future__ import annotations
 
+import math
 import textwrap
 from enum import Enum, auto
 from typing import Any, cast
@@ -14,7 +15,7 @@ from neckar.program import Observable
 from neckar.program._plasticity import ObservableType
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import ObservableTypeError, RunStateError, UnknownObservableError
-from pynn_brainscales.brainscales2._plasticity import Recorded
+from pynn_brainscales.brainscales2._plasticity import PPU_CYCLES_PER_MS, Recorded
 
 __all__ = ["PlasticityRule", "PlasticityRuleHandle", "Timer"]
 
@@ -35,7 +36,7 @@ class Timer:
     Raises
     ------
     ConfigurationError
-        If one of the three is missing.
+        If one of the three is missing, or the period is shorter than a cycle of the processors, 4 ns.
     """
 
     def __init__(self, **parameters: Any) -> None:
@@ -44,6 +45,8 @@ class Timer:
             raise ConfigurationError(f"a Timer without {', '.join(missing)} was asked for; it needs {', '.join(_TIMES)}. Give them by keyword.")
         self.start, self.period, self.num_periods = (parameters.pop(name) for name in _TIMES)
         self.parameters: dict[str, Any] = parameters
+        if not (math.isfinite(self.period) and round(self.period * PPU_CYCLES_PER_MS) >= 1):
+            raise ConfigurationError(f"a Timer with a period of {self.period} ms was asked for; allowed are periods of 4e-6 ms or more. Give a longer one.")
 
 
 class _Value(Enum):

@@ -316,11 +316,12 @@ class EntryRun:
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
         trial = Trial(config, [*samplers, *bursts.samplers, *cadc.samplers, *probes], self._kicks, counted, at_rest, bank)
-        plasticity = Plasticity(program.plasticity, program.duration)
+        plasticity = Plasticity(program.plasticity, program.duration, (self.substrate.specimen.seed, *self.key))
         actors: list[Actor] = [playback, *plasticity.actors, *self.actors]
         try:
             self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in (*PLANES, RESET)], actors, result)
             self._finish(trial, fabric, result, probes)
+            plasticity.finish()
             result.observables = plasticity.observables()
         finally:
             plasticity.close()

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.chip.coordinates import COLUMNS
 from neckar.chip.correlation import HEMISPHERES
 from neckar.chip.fabric import Counts
+from neckar.chip.specimen import keyed_uniforms
 from neckar.errors import UnsupportedFeatureError
 from neckar.program import PlasticityTask, Program
 
@@ -50,9 +52,17 @@ class Plasticity:
     ----------
     actors : list of PlasticityProcessor
         Top, then bottom.
+
+    Parameters
+    ----------
+    tasks : sequence of PlasticityTask
+    duration : int
+        Ticks.
+    key : tuple of int
+        Of this trial of this chip: what the processors' random generators hold before kernels seed them depends on it and on the hemisphere.
     """
 
-    def __init__(self, tasks: Sequence[PlasticityTask], duration: int) -> None:
+    def __init__(self, tasks: Sequence[PlasticityTask], duration: int, key: tuple[int, ...]) -> None:
         self._tasks = tuple(tasks)
         self.actors: list[PlasticityProcessor] = []
         self._recorders: dict[int, Recorder] = {}
@@ -60,7 +70,13 @@ class Plasticity:
             from neckar.ppu import PlasticityProcessor, recorders_of
 
             self._recorders = recorders_of(tasks)
-            self.actors = [PlasticityProcessor(tasks, hemisphere, duration, self._recorders) for hemisphere in range(HEMISPHERES)]
+            random = [(1 + 65535 * keyed_uniforms(COLUMNS, "plasticity", *key, h)).astype(np.uint16) for h in range(HEMISPHERES)]
+            self.actors = [PlasticityProcessor(tasks, h, duration, self._recorders, random[h]) for h in range(HEMISPHERES)]
+
+    def finish(self) -> None:
+        """Count what was not carried out by the end of the trial, and end what is under way."""
+        for actor in self.actors:
+            actor.finish()
 
     def close(self) -> None:
         """End what is still under way."""
@@ -72,7 +88,7 @@ class Plasticity:
         for side, actor in zip(SIDES, self.actors, strict=False):
             for task, t in zip(self._tasks, actor.tally, strict=True):
                 place = f"{task.name}.{side}"
-                counts.add(f"plasticity.{place}", sent=t.due, delivered=t.executed, missed=t.missed, queue_full=t.queue_full, after_end=t.after_end)
+                counts.add(f"plasticity.{place}", sent=t.asked, delivered=t.executed, missed=t.missed, queue_full=t.queue_full, after_end=t.after_end)
                 counts.add(f"deadline.{place}", sent=t.executed, delivered=t.executed - t.late, late=t.late)
 
     def observables(self) -> Observables:

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 class Tally:
     """What became of the invocations of one task on one processor."""
 
-    due: int = 0
+    asked: int = 0
     executed: int = 0
     missed: int = 0
     queue_full: int = 0
@@ -75,15 +75,19 @@ class PlasticityProcessor:
         Ticks of the trial.
     recorders : mapping of int to Recorder
         Shared with the other processor.
+    random : ndarray of uint16, shape (256,)
+        State of the random generators at first, not zero.
     """
 
-    def __init__(self, tasks: Sequence[PlasticityTask], hemisphere: int, duration: int, recorders: Mapping[int, Recorder]) -> None:
+    def __init__(
+        self, tasks: Sequence[PlasticityTask], hemisphere: int, duration: int, recorders: Mapping[int, Recorder], random: NDArray[np.uint16]
+    ) -> None:
         modes = {task.mode for task in tasks}
         if len(modes) > 1:
             raise ProgramError("plasticity tasks of one program ask for the modes 'timed' and 'instant'; allowed is one of them. Give all tasks one mode.")
         self.tasks, self.hemisphere, self._end = tuple(tasks), hemisphere, duration // TICKS_PER_CYCLE
         self._instant, self._recorders = modes == {"instant"}, recorders
-        self._processor = Processor(tasks, hemisphere, instant=self._instant, recorders=recorders)
+        self._processor = Processor(tasks, hemisphere, instant=self._instant, recorders=recorders, random=random)
         self._scheduler = Scheduler([Timer(*_cycles(task)) for task in tasks])
         self._index = {number: 0 for number in self._processor.kernels}
         self._state, self._now = BOOT, 0.0
@@ -109,7 +113,7 @@ class PlasticityProcessor:
     def act(self, port: ChipPort) -> None:
         """Act at the due tick."""
         if self._state == BOOT:
-            self.memory = self._processor.boot(port, _symbols(self.tasks))
+            self.memory = self._processor.boot(port)
             self._state = FREE
             if self.memory.total > 0.93 * self.memory.limit:
                 _log.warning("the plasticity kernels take %d of %d bytes of a processor; the stack needs the rest", self.memory.total, self.memory.limit)
@@ -184,30 +188,32 @@ class PlasticityProcessor:
         text = self._processor.mail()
         self.mailbox.append(f"plasticity rule {name}: b: {int(began)}{text} d: {int(now - began)}\n")
 
+    def finish(self) -> None:
+        """Count what was not carried out by the end of the trial, and end what is under way."""
+        if self._running is None:
+            self._scheduler.expire(min(self._now, self._end))
+        self.close()
+        for timer, tally, dropped in zip(self._scheduler.timers, self.tally, self._scheduler.dropped, strict=True):
+            tally.asked, tally.missed, tally.queue_full = timer.count, timer.missed, dropped
+            tally.after_end = tally.asked - tally.executed - tally.missed - tally.queue_full
+        self._log()
+
     def close(self) -> None:
-        """Count what was not carried out, and end what is under way."""
-        if self._state == OVER:
-            return
+        """End what is under way."""
         if self._running is not None:
             self._running.turns.cancel()
             self._running = None
         self._state = OVER
-        for timer, tally, dropped in zip(self._scheduler.timers, self.tally, self._scheduler.dropped, strict=True):
-            tally.missed, tally.queue_full = timer.missed, dropped
-            left = [k for k in range(timer.count) if timer.next <= timer.start + k * timer.period < min(timer.end, self._end)]
-            tally.due = timer.fired + timer.missed + len(left)
-            tally.after_end = tally.due - tally.executed - tally.missed - tally.queue_full
-        self._log()
 
     def symbols(self) -> dict[tuple[str, str], NDArray[np.int32]]:
         """Return the global variables that tasks ask for, by task and name, shape (word,)."""
-        return {(task.name, name): self._processor.read_symbol(name) for task in self.tasks for name in task.read_symbols}
+        return {(task.name, name): self._processor.read_symbol(task.same_id, name) for task in self.tasks for name in task.read_symbols}
 
     def _log(self) -> None:
         side = ("top", "bottom")[self.hemisphere]
-        for task, tally in zip(self.tasks, self.tally, strict=True):
-            if tally.queue_full or tally.after_end:
-                lost = tally.queue_full + tally.after_end
+        for task, tally, timer in zip(self.tasks, self.tally, self._scheduler.timers, strict=True):
+            lost = timer.due_until(self._end) - tally.executed - tally.missed
+            if lost:
                 _log.warning("%s processor: could not execute all tasks of %r (dropped: %d)", side, task.name, lost)
             if tally.missed:
                 _log.warning("%s processor: the timer of %r could not insert all requested tasks (skipped: %d)", side, task.name, tally.missed)
@@ -233,7 +239,3 @@ def recorders_of(tasks: Sequence[PlasticityTask]) -> dict[int, Recorder]:
 
 def _cycles(task: PlasticityTask) -> tuple[int, int, int]:
     return task.start // TICKS_PER_CYCLE, max(task.period // TICKS_PER_CYCLE, 1), task.count
-
-
-def _symbols(tasks: Sequence[PlasticityTask]) -> dict[str, NDArray[np.int32]]:
-    return {name: words for task in tasks for name, words in task.symbols.items()}

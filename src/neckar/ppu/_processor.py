@@ -88,6 +88,8 @@ class Processor:
         Whether kernels take no time.
     recorders : mapping of int to Recorder
         Memory of the observables, shared by both processors, by rule.
+    random : ndarray of uint16, shape (256,)
+        State of the random generators before the program starts, not zero.
 
     Raises
     ------
@@ -95,12 +97,16 @@ class Processor:
         If the program does not compile or start.
     """
 
-    def __init__(self, tasks: Sequence[PlasticityTask], hemisphere: int, *, instant: bool, recorders: Mapping[int, Recorder]) -> None:
+    def __init__(
+        self, tasks: Sequence[PlasticityTask], hemisphere: int, *, instant: bool, recorders: Mapping[int, Recorder], random: NDArray[np.uint16]
+    ) -> None:
         self.kernels = kernels_of(tasks)
         self.tasks, self.hemisphere, self.instant, self.recorders = tuple(tasks), hemisphere, instant, recorders
         self.observe: Callable[[int, int], None] = _nobody
         self.flush: Callable[[], None] = _nobody
-        self._box = Sandbox(build(tuple(self.kernels.values())), lambda view, row: self.observe(view, row), self.time, lambda: self.flush())
+        self._box = Sandbox(build(tuple(self.kernels.values())), self._observe, self.time, self._flush)
+        self._random = random
+        self._written: tuple[Recorder, int] | None = None  # the record under way
         self.began = 0.0  # cycles
         self._port = self._box.port
         self._journal, self._rows = self._port["journal"], self._port["journal_row"]
@@ -111,7 +117,7 @@ class Processor:
         self._accessed = 0  # cycles of the port when the journal was last emptied
         self._last = 0.0
 
-    def boot(self, port: ChipPort, symbols: Mapping[str, NDArray[np.int32]]) -> MemoryUse:
+    def boot(self, port: ChipPort) -> MemoryUse:
         """Write symbols, run static constructors, which may already look at the chip, and make the handles.
 
         Raises
@@ -123,7 +129,8 @@ class Processor:
         self._port["instant"] = 1  # constructors run before time begins
         self._port["ppu"] = self.hemisphere
         box.set_word("ppu", self.hemisphere)
-        self._port["random"][...] = 0x5EED ^ (np.arange(COLUMNS) * 0x9E37 & 0xFFFF) | 1
+        self._port["random"][...] = self._random
+        self._write_symbols()
         with self._named("a static constructor"):
             self.serve(port)
             box.refuel(BOOT_FUEL)
@@ -135,34 +142,30 @@ class Processor:
                 f"the kernels {[k.name for k in self.kernels.values()]} take {use.total} bytes ({use.static} of variables and constants, {use.heap} of heap); "
                 f"a processor has {use.limit} besides its mailbox. Use smaller types, or fewer constants."
             )
-        self._write_symbols(symbols)
         self._handles = [self._make_handles(task) for task in self.tasks]
         self._port["instant"] = self.instant
         return use
 
-    def _write_symbols(self, symbols: Mapping[str, NDArray[np.int32]]) -> None:
-        for name, words in symbols.items():
-            place, size, element = self._symbol(name)
+    def _write_symbols(self) -> None:
+        for number, name, words in ((task.same_id, name, words) for task in self.tasks for name, words in task.symbols.items()):
+            place, size, element = self._symbol(number, name)
             mine = words[self.hemisphere] if words.ndim == 2 else words
             bytes_ = np.ascontiguousarray(mine, ">i4").view(np.uint8)
             if len(bytes_) > size + 3:
                 raise KernelAccessError(f"the symbol {name!r} has {size} bytes; asked for were {len(bytes_)}. Give as many words as the variable has.")
             self._box.part(place, size)[: len(bytes_)] = _turned(bytes_[:size], element)
 
-    def read_symbol(self, name: str) -> NDArray[np.int32]:
-        """Return a global variable as the processor's words, shape (word,)."""
-        place, size, element = self._symbol(name)
+    def read_symbol(self, number: int, name: str) -> NDArray[np.int32]:
+        """Return a global variable of a rule as the processor's words, shape (word,)."""
+        place, size, element = self._symbol(number, name)
         padded = np.zeros(-(-size // 4) * 4, np.uint8)
         padded[:size] = _turned(self._box.part(place, size), element)
         return padded.view(">i4").astype(np.int32)
 
-    def _symbol(self, name: str) -> tuple[int, int, int]:
-        for number, kernel in self.kernels.items():
-            if name in kernel.symbols:
-                function = f"neckar_symbol_{rule_tag(number)}_{kernel.symbols.index(name)}"
-                place, size, element = (self._box.call(function, i) & 0xFFFFFFFF for i in range(3))
-                return place, size, max(1, min(element, 8))
-        raise KernelAccessError(f"no kernel has the symbol {name!r}.")
+    def _symbol(self, number: int, name: str) -> tuple[int, int, int]:
+        function = f"neckar_symbol_{rule_tag(number)}_{self.kernels[number].symbols.index(name)}"
+        place, size, element = (self._box.call(function, i) & 0xFFFFFFFF for i in range(3))
+        return place, size, max(1, min(element, 8))
 
     def _make_handles(self, task: PlasticityTask) -> int:
         box, tag = self._box, rule_tag(task.same_id)
@@ -229,10 +232,27 @@ class Processor:
             if recorder is None:
                 self._box.call(f"neckar_invoke_{tag}")
             else:
-                part = self._box.part(recorder.place, recorder.size)
-                before = recorder.load(period, part)
+                self._written = recorder, period
+                self._exchange(Recorder.load)
                 self._box.call(f"neckar_invoke_{tag}")
-                recorder.store(period, part, before)
+                self._exchange(Recorder.store)
+                self._written = None
+
+    def _observe(self, view: int, row: int) -> None:
+        self._exchange(Recorder.store)
+        self.observe(view, row)
+        self._exchange(Recorder.load)
+
+    def _flush(self) -> None:
+        self._exchange(Recorder.store)
+        self.flush()
+        self._exchange(Recorder.load)
+
+    def _exchange(self, copy: Callable[[Recorder, int, NDArray[np.uint8]], None]) -> None:
+        """Store or load the record under way: only between a load and the next store does no other processor run."""
+        if self._written is not None:
+            recorder, period = self._written
+            copy(recorder, period, self._box.part(recorder.place, recorder.size))
 
     def time(self) -> int:
         """Return the processor's time, cycles; it never goes back."""

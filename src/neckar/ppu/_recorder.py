@@ -1,7 +1,7 @@
 """The memory of one rule's observables, which lies outside the processors and is shared by both.
 
-A kernel writes one record per invocation into its own memory. What it changes there is carried over, byte by byte, so that both processors fill their parts
-of the same record.
+A kernel writes one record per invocation into its own memory. The record is carried over in whole whenever the kernel hands over to the chip, and fetched
+again before it goes on, so that both processors fill the same record and of two stores to one place the later one stays.
 """
 
 from __future__ import annotations
@@ -44,15 +44,13 @@ class Recorder:
         if self._records.shape[1] != self.size:
             self._records = np.zeros((self.periods, self.size), np.uint8)
 
-    def load(self, period: int, part: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Copy a record into a kernel's memory; return what was copied."""
+    def load(self, period: int, part: NDArray[np.uint8]) -> None:
+        """Copy a record into a kernel's memory."""
         part[...] = self._records[period % self.periods]
-        return part.copy()
 
-    def store(self, period: int, part: NDArray[np.uint8], before: NDArray[np.uint8]) -> None:
-        """Take over what a kernel has changed."""
-        changed = part != before
-        self._records[period % self.periods][changed] = part[changed]
+    def store(self, period: int, part: NDArray[np.uint8]) -> None:
+        """Take over a record from a kernel's memory."""
+        self._records[period % self.periods] = part
 
     def _shapes(self, observable: Observable) -> list[tuple[int, ...]]:
         """Return the shape of each part of an observable."""

@@ -87,10 +87,11 @@ def load(content: bytes) -> wasmtime.Module:
     KernelCompileError
         If it is no module.
     """
+    engine = _engine()
     import wasmtime
 
     try:
-        module = wasmtime.Module(_engine(), content)
+        module = wasmtime.Module(engine, content)
     except wasmtime.WasmtimeError as error:
         raise KernelCompileError(f"the compiled kernel is not a module that the sandbox accepts: {error}. Clear the cache of kernels.") from error
     foreign = [f"{i.module}.{i.name}" for i in module.imports if i.module != "neckar" or i.name not in ("observe", "time", "flush")]
@@ -111,9 +112,9 @@ class Sandbox:
     """
 
     def __init__(self, content: bytes, observe: Callable[[int, int], None], time: Callable[[], int], flush: Callable[[], None]) -> None:
+        module = load(content)
         import wasmtime
 
-        module = load(content)
         self._store = wasmtime.Store(_engine())
         self._store.set_limits(memory_size=MEMORY_BYTES, table_elements=1 << 16, instances=1, tables=2, memories=1)
         self._store.set_fuel(BOOT_FUEL)

@@ -6,6 +6,7 @@ Times that have passed meanwhile are missed. The processor never interrupts a ta
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from neckar.facts.ppu_brainscales2 import QUEUE_LENGTH
 
 @dataclass
 class Timer:
-    """A periodic timer; times in cycles. `missed` counts times that passed while the processor was busy."""
+    """A periodic timer; times in cycles. `missed` counts times that passed while the processor was busy, also those after which the timer has ended."""
 
     start: int
     period: int
@@ -27,6 +28,8 @@ class Timer:
 
     def poll(self, now: float) -> int | None:
         """Return the deadline of a task that is to be queued now, or None."""
+        if now >= self.end:
+            self.expire(now)
         if not self.next <= now < self.end:
             return None
         self.next += self.period
@@ -35,6 +38,16 @@ class Timer:
             self.next += self.period
             self.missed += 1
         return self.next
+
+    def due_until(self, end: int) -> int:
+        """Return how many of its times are before `end`."""
+        return min(max(-((self.start - end) // self.period), 0), self.count)
+
+    def expire(self, now: float) -> None:
+        """Count times before `now` that were not asked for as missed."""
+        late = max(min(math.ceil((now - self.next) / self.period), (self.end - self.next) // self.period), 0)
+        self.missed += late
+        self.next += late * self.period
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,11 @@ class Scheduler:
         first = min(range(len(self.queue)), key=lambda k: self.queue[k].deadline)
         self.queue[0], self.queue[first] = self.queue[first], self.queue[0]
         return self.queue.pop(0)
+
+    def expire(self, now: float) -> None:
+        """Count times before `now` that nothing will ask for as missed."""
+        for timer in self.timers:
+            timer.expire(now)
 
     def due(self, now: float) -> float | None:
         """Return when there is something to do, not before `now`; None if never again."""

@@ -63,6 +63,16 @@ def test_white_noise_leaves_the_error_of_a_least_squares_fit(tau, error):
     assert 0.3 < ratio.min() < ratio.max() < 2
 
 
+@pytest.mark.parametrize("tau", [0.3, 0.6, 1.0, 1.5])
+def test_a_small_decay_over_few_samples_is_no_slow_one(tau):
+    """One to five samples and 33 LSB, with noise of 1.7 LSB in which a membrane wanders: none of 2000 traces passes for flat or for ten times slower."""
+    rng = np.random.default_rng(2)
+    wander = np.cumsum(rng.standard_normal((2000, len(AT))), axis=1) * 0.1
+    found = fit_decays(AT, 33 * np.exp(-AT / tau) + wander + 1.7 * rng.standard_normal((2000, len(AT))))
+    assert np.isfinite(found).all()
+    assert found.max() < 10 * tau
+
+
 def test_a_flat_trace_does_not_come_back():
     noise = np.random.default_rng(1).standard_normal((50, len(AT)))
     assert np.isinf(fit_decays(AT, noise)).all()

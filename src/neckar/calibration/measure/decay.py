@@ -16,13 +16,13 @@ SMALLEST = 10.0
 """A decay from less than this above rest is none, LSB (calix ``hagen/neuron_synin.py``)."""
 
 _SMOOTH = 5
-_FEWEST, _FASTEST = 12, 4
+_FEWEST, _FASTEST = 12, 2 * _SMOOTH
 _STEPS = 6
 _LONGEST_STEP = 0.7
 
 
 def fit_decays(at: Values, above: Values, share: float = 0.5) -> Values:
-    """Return time constants, shape (trace,), in the unit of `at`; infinite for a trace that is flat.
+    """Return time constants, shape (trace,), in the unit of `at`; infinite for a trace that is flat. A decay that is over within some samples is fitted whole.
 
     Parameters
     ----------
@@ -35,11 +35,12 @@ def fit_decays(at: Values, above: Values, share: float = 0.5) -> Values:
     """
     smooth = _smoothed(above)
     top = smooth.max(axis=1)
-    start = _start(smooth, share * top, above.argmax(axis=1))
+    start, quick = _start(smooth, share * top, above.argmax(axis=1))
     since = at - at[start][:, np.newaxis]
     counts = since >= 0
     tau = _first_guess(at, above, smooth, start, counts)
-    fits = (top >= SMALLEST) & np.isfinite(tau)
+    tau = np.where(quick & ~np.isfinite(tau), at[1] - at[0], tau)
+    fits = (np.where(quick, above.max(axis=1), top) >= SMALLEST) & np.isfinite(tau)
     found = np.full(len(above), np.inf)
     if fits.any():
         found[fits] = _refined(np.where(counts, since, 0.0)[fits], np.where(counts, above, 0.0)[fits], counts[fits], tau[fits], at[1] - at[0])
@@ -54,12 +55,14 @@ def _smoothed(above: Values) -> Values:
     return np.concatenate([np.repeat(inner[:, :1], side, axis=1), inner, np.repeat(inner[:, -1:], side, axis=1)], axis=1)
 
 
-def _start(smooth: Values, level: Values, peak: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the first sample of each lower part; of the whole decay, if it is too fast or too slow for a part of it to tell."""
+def _start(smooth: Values, level: Values, peak: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the first sample of each lower part, and which decays are too fast to have one; these, and those too slow for it, begin at their highest reading."""
     number = np.arange(smooth.shape[1])
-    part = np.argmax((number >= peak[:, np.newaxis]) & (smooth <= level[:, np.newaxis]), axis=1)
+    lower = (number >= peak[:, np.newaxis]) & (smooth <= level[:, np.newaxis])
+    part = np.argmax(lower, axis=1)
+    quick = lower.any(axis=1) & (part < peak + _FASTEST) & (peak < _FASTEST)
     whole = (part < peak + _FASTEST) | (part > smooth.shape[1] - _FEWEST)
-    return np.where(whole, np.minimum(peak, smooth.shape[1] - _FEWEST), part)
+    return np.where(whole, np.minimum(peak, smooth.shape[1] - _FEWEST), part), quick
 
 
 def _first_guess(at: Values, above: Values, smooth: Values, start: NDArray[np.int64], counts: NDArray[np.bool_]) -> Values:

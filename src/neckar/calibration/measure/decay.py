@@ -56,7 +56,7 @@ def _smoothed(above: Values) -> Values:
 
 
 def _start(smooth: Values, level: Values, peak: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the first sample of each lower part, and which decays are too fast to have one; these, and those too slow for it, begin at their highest reading."""
+    """Return the first sample of each lower part, and which decays are too fast for one; these, and those too slow, begin at their highest reading."""
     number = np.arange(smooth.shape[1])
     lower = (number >= peak[:, np.newaxis]) & (smooth <= level[:, np.newaxis])
     part = np.argmax(lower, axis=1)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from ppu_bench import Bench, FakeChip, kernel, processor
 
-from neckar.errors import KernelCompileError, KernelMemoryError, KernelSourceError, ProgramError
-from neckar.ppu import _compile
+from neckar.errors import KernelCompileError, KernelMemoryError, KernelSourceError, KernelTimeout, ProgramError
+from neckar.ppu import _compile, prepare
 from neckar.ppu._kernel import Kernel
 from neckar.ppu._source import headers
 from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView
@@ -431,6 +431,40 @@ def test_symbols_are_words_of_a_big_endian_processor() -> None:
     assert top.read_symbol(0, "bytes").tolist() == [0x02020304]
     assert top.read_symbol(0, "inner::deep").tolist() == [10]
     assert [p.read_symbol(0, "hidden").tolist() for p in (top, bottom)] == [[0x1234567 + 6], [0x1234567 - 1]]
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("//\ud800", "half of a character"),
+        ('__attribute__((export_name("memory"))) void f() {}', "export_name would hide functions"),
+        ('__attribute__((section("ext.data"))) uint32_t shared;', '"ext.data" names the memory outside the chip that both processors share'),
+        ('[[gnu::section("ext_dram.data")]] uint32_t shared;', '"ext_dram.data" names the memory outside the chip'),
+    ],
+)
+def test_what_the_host_cannot_follow_is_refused_by_name(before: str, said: str) -> None:
+    with pytest.raises(KernelSourceError, match=said):
+        prepare((task("", before),))
+
+
+@pytest.mark.parametrize("observed", [True, False])
+def test_a_kernel_with_other_parameters_is_told_which_it_is_given(observed: bool) -> None:
+    observables = {"n": Observable("uint8", 3)}
+    takes = r"std::array<SynapseArrayViewHandle, 2>&, std::array<NeuronViewHandle, 2>&" + (", Recording&" if observed else "")
+    text = task("").kernel if observed else task("", "struct Recording {};", observables=observables).kernel
+    rule = PlasticityTask(name="rule", kernel=text, views=VIEWS, neurons=NEURONS, period=1000, count=4, observables=observables if observed else {})
+    with pytest.raises(KernelCompileError) as caught:
+        prepare((rule,))
+    assert f"is called with ({takes}), which it does not take" in str(caught.value)
+    assert "neckar-after" not in str(caught.value)
+    assert "kernel:" in str(caught.value)
+
+
+def test_a_kernel_that_takes_too_long_is_told_how_many_instructions_it_had() -> None:
+    (top, _), _ = processor(task("while (true) { neurons[0].get_rate_counters(true); }"), chip := FakeChip())
+    top.serve(chip)
+    with pytest.raises(KernelTimeout, match="after 3000000 instructions"):
+        top.invoke(0, 0.0, 0, 3_000_000)
 
 
 def test_symbols_of_one_name_belong_to_their_rules() -> None:

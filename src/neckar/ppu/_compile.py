@@ -22,7 +22,7 @@ from pathlib import Path
 from neckar.errors import KernelCompileError, KernelMemoryError, KernelSourceError
 from neckar.ppu import _toolchain as toolchain
 from neckar.ppu._kernel import Kernel
-from neckar.ppu._source import AFTER, INCLUDE, check, rule_tag, translation_unit
+from neckar.ppu._source import AFTER, INCLUDE, TOKEN, check, rule_tag, translation_unit
 
 ENVIRONMENT = "NECKAR_PPU_CACHE"
 """Environment variable that names the folder of compiled kernels."""
@@ -143,6 +143,11 @@ def _compile_error(kernel: Kernel, ended: toolchain.Outcome) -> KernelCompileErr
         if re.search(rf"{AFTER}:\d+:\d+: error: .*'{re.escape(name.split('::')[-1])}'", ended.messages):
             return KernelCompileError(f"{where} has no global variable {name!r}, which the host reads or writes. Define it outside of functions.")
     messages = _readable(ended.messages)
+    if re.search(rf"{AFTER}:\d+:\d+: error: .*'plasticity_rule_kernel_", messages):
+        takes = f"std::array<SynapseArrayViewHandle, {len(kernel.synapses)}>&, std::array<NeuronViewHandle, {len(kernel.neurons)}>&"
+        takes += ", Recording&" if kernel.observables else ""
+        own = messages[found.start() :] if (found := re.search(r"^kernel:", messages, re.MULTILINE)) else ""
+        return KernelCompileError(f"{where}: {TOKEN} is called with ({takes}), which it does not take. Give it these parameters.\n{own}".strip())
     if "error:" not in ended.messages:
         return KernelCompileError(f"{where}: the compiler gave up (code {ended.code}); it may use {toolchain.MEMORY_BYTES >> 30} GiB.\n{messages}")
     return KernelCompileError(f"{where} does not compile; lines count in its text:\n{messages}")

@@ -118,7 +118,7 @@ class Sandbox:
         self._store = wasmtime.Store(_engine())
         self._store.set_limits(memory_size=MEMORY_BYTES, table_elements=1 << 16, instances=1, tables=2, memories=1)
         self._store.set_fuel(BOOT_FUEL)
-        self.fuel = BOOT_FUEL
+        self.fuel = self._allowed = BOOT_FUEL
         self._raised: BaseException | None = None
         word, long = wasmtime.ValType.i32(), wasmtime.ValType.i64()
         linker = wasmtime.Linker(_engine())
@@ -182,7 +182,7 @@ class Sandbox:
 
     def refuel(self, fuel: int) -> None:
         """Allow so many instructions from now on."""
-        self.fuel = fuel
+        self.fuel = self._allowed = fuel
         self._store.set_fuel(fuel)
 
     def spent(self) -> int:
@@ -223,7 +223,7 @@ class Sandbox:
         codes = wasmtime.TrapCode
         reason, (first, second) = int(self.port["reason"]), (int(v) for v in self.port["detail"])
         if "all fuel consumed" in text:
-            return KernelTimeout(f"has not come to an end after {self.fuel} instructions. Look for a loop without end, or do less per invocation")
+            return KernelTimeout(f"has not come to an end after {self._allowed} instructions. Look for a loop without end, or do less per invocation")
         if code == codes.UNREACHABLE and reason:
             return _stopped(reason, first, second)
         if code == codes.STACK_OVERFLOW:

@@ -46,6 +46,7 @@ _DIRECTIVE = re.compile(r"[ \t\f\v]*(?:\#|%:|\?\?=)[ \t\f\v]*(\w*)[ \t\f\v]*(.*)
 _CAPTURES = re.compile(r"\[([^\[\]()]*)\](?=\s*(?:\(|\{|mutable\b))")
 _RAW = re.compile(r'R"')
 _ASKING = frozenset({"__has_include", "__has_include_next", "__has_embed"})
+_EXTERNAL = ("ext.data", "ext_dram.data")
 _CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "uint16_t"}
 _ROWS = {"int8": "VectorRowFracSat8", "uint8": "VectorRowMod8", "int16": "VectorRowFracSat16", "uint16": "VectorRowMod16"}
 _SYMBOL = re.compile(r"[A-Za-z_]\w*(::[A-Za-z_]\w*)*\Z")
@@ -67,6 +68,8 @@ def check(kernel: Kernel) -> None:
     text, where = kernel.text, f"kernel of {kernel.name!r}"
     if len(text) > MAX_TEXT:
         raise KernelSourceError(f"{where}: the text has {len(text)} characters; allowed are {MAX_TEXT}. Put large tables into fewer, wider numbers.")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise KernelSourceError(f"{where}: the text holds half of a character (a lone surrogate). Remove it, or read the text with its own encoding.")
     if "\0" in text:
         raise KernelSourceError(f"{where}: the text holds a zero character. Remove it.")
     if "\r" in text.replace("\r\n", "\n"):
@@ -94,11 +97,19 @@ def check(kernel: Kernel) -> None:
 
 def _check_tokens(where: str, text: str) -> None:
     tokens = [(token.lastgroup, token[0]) for token in _LEXER.finditer(_joined(text)[0])]
+    in_sections = any(kind == "word" and token.strip("_") == "section" for kind, token in tokens)
     for kind, token in tokens:
         if kind == "fenceless":
             raise KernelSourceError(f"{where}: a raw string has no delimiter of at most 16 characters before its bracket. Write R'(...)' with double quotes.")
         if kind == "word" and token in _ASKING:
             raise KernelSourceError(f"{where}: {token} asks for files, which kernels do not see. Include the header, or leave it out.")
+        if kind == "word" and token.strip("_") == "export_name":
+            raise KernelSourceError(f"{where}: {token} would hide functions that the host calls. Leave it out.")
+        if kind in ("text", "raw") and any(name in token for name in _EXTERNAL) and in_sections:
+            raise KernelSourceError(
+                f"{where}: {token} names the memory outside the chip that both processors share; of it only Recording is modelled here, and each processor has "
+                "variables of its own. Exchange values through an observable of the rule, or leave the section out."
+            )
     if ("word", "_Pragma") in tokens and any(kind in ("text", "raw") and "dependency" in token for kind, token in tokens):
         raise KernelSourceError(f"{where}: _Pragma with 'dependency' names a file. Remove it.")
 

@@ -6,7 +6,7 @@ threshold only above the reset: the threshold there is searched first, and lower
 scatters by a few; neurons fire as fast as they can there.
 
 Where a neuron reaches its leak long before it is to fire, noise decides when it fires, and the rate follows the threshold too steeply to be held: ask for
-more than one spike in three membrane time constants.
+about one spike in a membrane time constant. With one in 2.5, a quarter of the neurons is more than 10 % too slow in the next run, whose cells are written anew.
 """
 
 from __future__ import annotations

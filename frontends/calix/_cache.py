@@ -5,28 +5,28 @@ that can be written. The default folders are a site's shared one, below the root
 ``$XDG_CACHE_HOME/calix`` or ``~/.cache/calix``.
 
 Unlike upstream's, the content of a file is no pickled result but a sealed configuration in the format ``calix-native.pkl``: it is read without unpickling,
-so a shared folder can hand out nothing that runs, and damage is noticed. A damaged file counts as none. A result that can be kept nowhere, for instance because
-the disk is full, is returned all the same, with a warning.
+so a shared folder can hand out nothing that runs, and damage is noticed, as is the calibration of another chip or target. Such a file counts as none. The
+exception are results of targets that a script has defined: they are pickles, so they are kept in folders of the user's and never in the site's
+(:func:`own`). A result that can be kept nowhere, for instance because the disk is full, is returned all the same, with a warning.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import neckar
 from calix._targets import OPTIONS, to_neckar
 from dlens_vx_v3 import logger
 from neckar.calibration import Calibration, store
-from neckar.calibration.cache import facts_digest
+from neckar.calibration.cache import acting, origin, read
 from neckar.calibration.files import write_whole
-from neckar.calibration.targets import key_of
-from neckar.chip.machine import MODEL_VERSION
+from neckar.calibration.targets import ChipTarget, key_of
 from neckar.errors import FileFormatError
 from neckar.lab import Lab
 
@@ -37,14 +37,24 @@ _log = logger.get("calix.calibrate")
 def default_paths() -> list[Path]:
     """Return the folders that are searched without `cache_paths`: a site's, then the user's."""
     base = os.environ.get("XDG_CACHE_HOME")
-    own = Path(base) if base else Path.home() / ".cache"
-    return [store.root() / store.PLATFORM / "cache", own / "calix"]
+    user = Path(base) if base else Path.home() / ".cache"
+    return [_shared(), user / "calix"]
+
+
+def own(paths: Sequence[Path]) -> list[Path]:
+    """Return the folders from which pickles may be read: all but the site's, into which others write."""
+    return [path for path in paths if path.resolve() != _shared().resolve()]
+
+
+def _shared() -> Path:
+    return store.root() / store.PLATFORM / "cache"
 
 
 def file_name(target: Any, options: Any, lab: Lab, method: str) -> str:
     """Return the name of the file that holds what was asked: equal for equal targets and options of the same chip and version."""
     asked = key_of(to_neckar(target, options)).encode() if type(target) in OPTIONS else pickle.dumps(target) + pickle.dumps(options)
-    return hashlib.sha256(b"\n".join((asked, store.identifier(lab.specimen, lab.effects).encode(), _state(lab, method).encode()))).hexdigest()
+    chip = json.dumps(origin(lab.specimen, acting(lab.effects, method)), sort_keys=True)
+    return hashlib.sha256(b"\n".join((asked, method.encode(), chip.encode()))).hexdigest()
 
 
 def find(paths: Sequence[Path], name: str, read: Callable[[bytes, str], Any]) -> Any:
@@ -90,26 +100,29 @@ def keep(paths: Sequence[Path], name: str, data: bytes) -> Path | None:
     return None
 
 
-def sealed(data: bytes, source: str) -> Calibration:
+def sealed(data: bytes, source: str, lab: Lab, target: ChipTarget, method: str) -> Calibration:
     """Return the calibration in a file without unpickling anything.
 
     Raises
     ------
     FileFormatError
-        If it is damaged, of another version, or not Neckar's.
+        If it is damaged, of another version, chip, target or method, or not Neckar's.
     """
     content = store.native_content(data)
     if content is None:
         raise FileFormatError(f"{source} is no calibration that Neckar has written. Remove it.")
-    return Calibration.loads(content, source)
+    return read(content, source, lab.specimen, lab.effects, target, method)
 
 
 def unpickled(data: bytes, source: str) -> Any:
-    """Return the result of a target that a script has defined; only such are pickled."""
-    return pickle.loads(data)
+    """Return the result of a target that a script has defined; only such are pickled.
 
-
-def _state(lab: Lab, method: str) -> str:
-    """Return what else changes a result: the method, what disturbs its experiments, and the versions."""
-    effects = lab.effects.as_dict() if method == "measurement" else {"mismatch": lab.effects.mismatch, "drift": lab.effects.drift}
-    return repr((method, sorted(effects.items()), lab.specimen.seed, lab.specimen.statistics_version, neckar.__version__, MODEL_VERSION, facts_digest()))
+    Raises
+    ------
+    FileFormatError
+        If it is damaged, or of classes that have changed.
+    """
+    try:
+        return pickle.loads(data)
+    except Exception as error:  # a damaged pickle raises almost anything
+        raise FileFormatError(f"{source} holds no result that can be read ({type(error).__name__}: {error}). Remove it.") from error

@@ -21,6 +21,7 @@ from dlens_vx_v3 import logger
 from dlens_vx_v3.hxcomm import ConnectionHandle, ManagedConnection, choice
 from neckar.calibration import METHODS, Calibration, store
 from neckar.calibration import calibrate as neckar_calibrate
+from neckar.calibration.files import checked_folders
 from neckar.calibration.targets import ChipTarget
 from neckar.errors import CalibrationCacheError, ConfigurationError, UnknownNameError, nearest
 from neckar.lab import Lab
@@ -34,7 +35,7 @@ _log = logger.get("calix.calibrate")
 def calibrate(
     target: TopLevelCalibTarget,
     options: CalibOptions | None = None,
-    cache_paths: Sequence[Path] | None = None,
+    cache_paths: Sequence[Path] | Path | str | None = None,
     cache_read_only: bool = False,
     connection: StatefulConnection | ConnectionHandle | Lab | None = None,
     *,
@@ -47,10 +48,10 @@ def calibrate(
     target : SpikingCalibTarget, HagenCalibTarget, HagenSyninCalibTarget, or a class of your own with a method ``calibrate(connection, options)``
     options : optional
         Of the kind that belongs to the target.
-    cache_paths : sequence of Path, optional
+    cache_paths : path or sequence of paths, optional
         Folders that are searched in this order for a result of the same target, options, chip and version; a new result goes into the first that can be
         written. Empty: no cache. Default: the folder ``hicann-dls-sr-hx/cache`` below ``NECKAR_CALIBRATION_CACHE``, then ``$XDG_CACHE_HOME/calix`` or
-        ``~/.cache/calix``.
+        ``~/.cache/calix``. Results of targets of your own are pickles, and are neither read from nor written to the first of these.
     cache_read_only : bool
         Write no file.
     connection : StatefulConnection, hxcomm.ConnectionHandle or neckar.Lab, optional
@@ -67,7 +68,7 @@ def calibrate(
     Raises
     ------
     ConfigurationError
-        If target and options do not belong together.
+        If target and options do not belong together, or `cache_paths` names no folders.
     ParameterRangeError
         If a target makes no sense.
     UnknownNameError
@@ -80,11 +81,11 @@ def calibrate(
     """
     how = _method(method)
     chosen = _options_of(target, options)
-    if cache_paths is None:
-        cache_paths = _cache.default_paths()
+    folders = checked_folders(cache_paths, "calibrate(cache_paths={})")
+    paths = _cache.default_paths() if folders is None else folders
     if type(target) not in OPTIONS:
-        return _own(target, chosen, cache_paths, cache_read_only, connection, how)
-    found = _found(target, chosen, cache_paths, cache_read_only, connection, how)
+        return _own(target, chosen, _cache.own(paths), cache_read_only, connection, how)
+    found = _found(target, chosen, paths, cache_read_only, connection, how)
     leave_on_chip(connection, found.fields)
     return result_of(found)
 
@@ -106,8 +107,9 @@ def _found(target: Any, options: Any, paths: Sequence[Path], read_only: bool, co
     if len(paths) == 0:
         _log.INFO("List of calib cache paths is empty, cache disabled.")
         return _made(target, options, connection, method, keeps=False)
-    name = _cache.file_name(target, options, lab_of(connection), method)
-    known = _cache.find(paths, name, _cache.sealed)
+    lab, wanted = lab_of(connection), to_neckar(target, options)
+    name = _cache.file_name(target, options, lab, method)
+    known = _cache.find(paths, name, lambda data, source: _cache.sealed(data, source, lab, wanted, method))
     if isinstance(known, Calibration):
         return known
     found = _made(target, options, connection, method, keeps=not read_only)

@@ -18,7 +18,7 @@ from calix.common.exceptions import CalibNotSuccessful
 from dlens_vx_v3 import logger
 from neckar.calibration import Calibration, ChipTarget
 from neckar.calibration.measure import Bench, Stage
-from neckar.calibration.measure.stage import keyed_generator
+from neckar.calibration.measure.execution import run_stages
 from neckar.calibration.targets import Target, unusual
 from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError
@@ -90,12 +90,8 @@ def measure_part(connection: Any, whole: ChipTarget, part: Target | None, stages
         _log.WARN(sentence)
     bench = bench_on(connection)
     bench.set(**(fields or {}))
-    reached: dict[str, NDArray[np.bool_]] = {}
     with translated():
-        for stage in stages:
-            reached |= stage.run(bench, keyed_generator(0, stage.name))
-        bench.write()
-    found = Calibration(target=whole, fields=bench.codes, success=reached, provenance={"method": "measurement"})
+        found = run_stages(bench, whole, stages, 0)
     warn_of_failures(found)
     return found
 

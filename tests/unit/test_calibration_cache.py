@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -10,12 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from neckar.calibration import Calibration, PotentialTarget, cache, calibrate, measure
+from neckar.calibration import Calibration, PotentialTarget, cache, calibrate, measure, oracle
 from neckar.calibration.files import locked, write_whole
 from neckar.calibration.journal import FileJournal, NumberedChip
 from neckar.calibration.measure import Stage
@@ -23,7 +25,7 @@ from neckar.chip import config_file
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.errors import CalibrationCacheError
+from neckar.errors import CalibrationCacheError, FileFormatError
 from neckar.lab import Lab
 from neckar.program import Program, Snippet
 
@@ -237,7 +239,50 @@ def test_kill_9_loses_no_finished_stage(tmp_path):
     assert calibrate(CHIP, TARGET, "measurement", cache=tmp_path) == calibrate(CHIP, TARGET, "measurement")
 
 
+def test_a_kept_file_is_read_only_for_what_it_was_made_for():
+    """Every text of the origin that the cache compares, one at a time; the file itself is whole."""
+    effects = Effects()
+    found = oracle.calibrate(CHIP, effects, TARGET)
+    measured = replace(found, provenance={**found.provenance, "method": "measurement"})
+    assert cache.read(measured.dumps(), "it", CHIP, effects, TARGET) == measured
+    assert cache.read(found.dumps(), "it", CHIP, replace(effects, noise=False), TARGET, "oracle") == found
+    for name, text in {
+        "chip_seed": "8",
+        "overrides": "0" * 64,
+        "age_h": "5.0",
+        "method": "oracle",
+        "effects": json.dumps({**effects.as_dict(), "noise": False}),
+    }.items():
+        other = replace(measured, provenance={**measured.provenance, name: text})
+        with pytest.raises(FileFormatError, match="another chip"):
+            cache.read(other.dumps(), "it", CHIP, effects, TARGET)
+    with pytest.raises(FileFormatError, match="target"):
+        cache.read(measured.dumps(), "it", CHIP, effects, PotentialTarget(leak=81))
+
+
+def test_a_whole_file_of_another_chip_under_this_chips_name_is_measured_again(short, tmp_path, caplog):
+    path = cache.path_of(tmp_path, CHIP, Effects(), TARGET)
+    path.write_bytes(oracle.calibrate(Specimen.from_seed(8), Effects(), TARGET).dumps())
+    found = calibrate(CHIP, TARGET, "measurement", cache=str(tmp_path))  # a folder may be named by a text
+    assert short == list(QUICK)
+    assert found.provenance["chip_seed"] == "7"
+    assert Calibration.loads(path.read_bytes()) == found
+    assert "measured again" in caplog.text
+
+
 # ---- Several at once
+
+
+def test_an_unwritten_calibration_that_another_thread_takes_first_is_no_error(short, tmp_path, monkeypatch):
+    class TakenMeanwhile(dict):
+        """Looks as if it held what another thread has just taken."""
+
+        def __contains__(self, path: object) -> bool:
+            return True
+
+    kept = calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
+    monkeypatch.setattr(cache, "_unwritten", TakenMeanwhile())
+    assert calibrate(CHIP, TARGET, "measurement", cache=tmp_path) == kept
 
 
 def test_of_two_at_once_one_measures_and_the_other_waits_for_its_result(short, tmp_path, caplog):
@@ -326,6 +371,18 @@ def test_a_full_disk_does_not_lose_a_finished_calibration(short, unwritten, tmp_
     assert unwritten == {}
 
 
+def test_no_finished_journal_stays_once_a_full_disk_has_room_again(short, unwritten, tmp_path, monkeypatch):
+    """The disk takes the finished stages and refuses the result."""
+    path = cache.path_of(tmp_path, CHIP, Effects(), TARGET)
+    with monkeypatch.context() as patch:
+        full(patch, (path.name,))
+        with pytest.raises(CalibrationCacheError):
+            calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
+    assert names(tmp_path) == {".journal", ".lock"}
+    calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
+    assert names(tmp_path) == {".pbin", ".lock"}
+
+
 def test_a_folder_that_cannot_be_made_is_named_before_anything_is_measured(short, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CalibrationCacheError, match="another folder") as caught:
@@ -366,9 +423,17 @@ def test_a_file_system_with_a_limit_leaves_no_part_of_a_file(tmp_path):
 
 def test_leftovers_of_killed_writers_are_swept_and_fresh_ones_are_not(short, tmp_path):
     old, fresh = tmp_path / ".a.0.tmp", tmp_path / ".b.1.tmp"
+    forgotten, waiting = tmp_path / "other-version.journal", tmp_path / "other-chip.journal"
+    for folder in (forgotten, waiting):
+        folder.mkdir()
+        (folder / "003-chip.h5").write_bytes(b"")
     for path in (old, fresh):
         path.write_bytes(b"")
     os.utime(old, (time.time() - 7200,) * 2)
+    for path in (forgotten / "003-chip.h5", forgotten, waiting):  # a file of the last one is new
+        os.utime(path, (time.time() - 31 * 24 * 3600,) * 2)
     calibrate(CHIP, TARGET, "measurement", cache=tmp_path)
     assert not old.exists()
     assert fresh.exists()
+    assert not forgotten.exists()
+    assert waiting.exists()

@@ -17,12 +17,14 @@ import calix
 import calix.hagen
 import neckar
 from calix import _cache, _calibrate
+from calix._stages import measure_part
 from calix.common import base
 from calix.common.exceptions import CalibNotSuccessful
 from dlens_vx_v3 import hxcomm
 from dlens_vx_v3._container import config_of
-from neckar.calibration import HagenSyninTarget
-from neckar.errors import CalibrationCacheError
+from neckar.calibration import ForeignCalibrationWarning, HagenSyninTarget, SpikingTarget, tell_origin
+from neckar.calibration.measure import Stage
+from neckar.errors import CalibrationCacheError, ConfigurationError
 
 Target = calix.hagen.HagenSyninCalibTarget  # the fastest
 
@@ -128,6 +130,36 @@ def test_damaged_and_foreign_files_are_named_not_opened_and_replaced(made, tmp_p
     assert not opened.exists()
 
 
+def test_a_whole_file_of_another_chip_under_this_chips_name_is_named_and_replaced(made, tmp_path, caplog):
+    for chip in (1, 3):
+        calix.calibrate(Target(), cache_paths=[tmp_path / str(chip)], connection=neckar.Lab(chip=chip))
+    (mine,), (other,) = (list((tmp_path / str(chip)).iterdir()) for chip in (1, 3))
+    good = mine.read_bytes()
+    mine.write_bytes(other.read_bytes())
+    calix.calibrate(Target(), cache_paths=[tmp_path / "1"], connection=neckar.Lab(chip=1))
+    assert mine.read_bytes() == good
+    assert "another chip" in caplog.text
+    assert len(made) == 3
+
+
+def test_ages_that_differ_in_any_digit_have_other_files():
+    target, options = Target(), calix.hagen.HagenSyninCalibOptions()
+    ages = (1234567.0, 1234567.5, 1234568.0)
+    chips = [neckar.Lab(chip=neckar.Specimen.from_seed(7, age_h=age)) for age in ages]
+    assert len({_cache.file_name(target, options, lab, "oracle") for lab in chips}) == len(ages)
+
+
+def test_one_folder_may_be_named_without_a_list_and_other_things_are_refused(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path / "a", str(tmp_path / "a")):
+        calix.calibrate(Target(), cache_paths=folder)
+    assert len(made) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    for wrong in (3, [3], {"a": 1}):
+        with pytest.raises(ConfigurationError, match="cache_paths="):
+            calix.calibrate(Target(), cache_paths=wrong)
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_a_result_that_cannot_be_kept_is_returned_and_the_reason_logged(made, tmp_path, monkeypatch, caplog, number):
     monkeypatch.setattr(_cache, "write_whole", refuse(number))
@@ -181,6 +213,40 @@ def test_targets_of_ones_own_are_cached_as_well(tmp_path):
     assert not calix.calibrate(OwnTarget(), cache_paths=[tmp_path]).was_made
     for _ in range(2):
         assert calix.calibrate(OwnTarget(), cache_paths=[]).was_made
+
+
+def test_pickles_are_neither_read_from_nor_written_to_the_sites_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("NECKAR_CALIBRATION_CACHE", str(tmp_path / "site"))
+    shared, user = _cache.default_paths()
+    calix.calibrate(OwnTarget())
+    (file,) = user.iterdir()
+    assert not shared.exists()
+    shared.mkdir(parents=True)
+    file.replace(shared / file.name)
+    for paths in (None, [shared]):
+        assert calix.calibrate(OwnTarget(), cache_paths=paths).was_made
+
+
+@pytest.mark.parametrize("length", [0, 1, 20, -1])
+def test_a_truncated_pickle_is_named_and_made_anew(tmp_path, caplog, length):
+    calix.calibrate(OwnTarget(), cache_paths=[tmp_path])
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:length])
+    assert calix.calibrate(OwnTarget(), cache_paths=[tmp_path]).was_made
+    assert file.name in caplog.text
+    assert not calix.calibrate(OwnTarget(), cache_paths=[tmp_path]).was_made
+
+
+def test_a_part_that_is_measured_says_on_which_chip(tmp_path):
+    stage = Stage("nothing", lambda bench, rng: {})
+    with neckar.Lab(chip=3) as lab, hxcomm.ManagedConnection() as connection:
+        found = measure_part(connection, SpikingTarget(), None, (stage,))
+        assert found.provenance["chip_seed"] == "3"
+        assert found.provenance["method"] == "measurement"
+        tell_origin(found.provenance, lab, "it")
+    with pytest.warns(ForeignCalibrationWarning, match="chip-3"):
+        tell_origin(found.provenance, neckar.Lab(chip=4), "it")
 
 
 def test_the_chip_of_a_connection_holds_the_result_from_the_cache_or_not(made, tmp_path):

@@ -97,6 +97,19 @@ def test_a_membrane_without_saturation_to_speak_of_follows_two_exponentials():
     assert np.abs(rise - scale[:, None] * shape).max() < 0.015 * rise.max()
 
 
+def test_physics_that_another_thread_replaces_meanwhile_stays_that_of_the_chip_asked_for(monkeypatch):
+    """The kept physics of one chip looks at its codes, and there is that of another."""
+    chip, codes = object(), {}
+
+    class Replaced(tuple):
+        def __getitem__(self, index):
+            monkeypatch.setattr(predictions, "_last", (object(), {}, "another chip's"))
+            return super().__getitem__(index)
+
+    monkeypatch.setattr(predictions, "_last", Replaced((chip, codes, "this chip's")))
+    assert predictions._physical(chip, codes) == "this chip's"
+
+
 # ---- What is read from raw samples
 
 

@@ -7,7 +7,6 @@ calibrated neuron keep the targets of ``injected_calib_target``, and three targe
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,22 +29,6 @@ _PER_CIRCUIT = {"v_rest": ("leak", 255), "v_reset": ("reset", 255), "v_thresh": 
 _TIMES = {"tau_m": "tau_mem", "tau_refrac": "refractory_time"}
 _US_PER_S = 1e6
 _log = logger.get("pyNN.brainscales2")
-
-
-def checked_cache(cache: Any) -> list[Path] | None:
-    """Return the folders of ``setup(calibration_cache=...)``, None for the default ones.
-
-    Raises
-    ------
-    ConfigurationError
-        If it names none.
-    """
-    if cache is None:
-        return None
-    folders = [cache] if isinstance(cache, str | os.PathLike) else cache
-    if not isinstance(folders, Sequence) or not all(isinstance(folder, str | os.PathLike) for folder in folders):
-        raise ConfigurationError(f"setup(calibration_cache={cache!r}) was asked for; allowed is a list of folders, an empty one for no cache. Leave it out.")
-    return [Path(folder) for folder in folders]
 
 
 def checked_start(target: Any, options: Any) -> None:

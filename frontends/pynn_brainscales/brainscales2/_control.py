@@ -13,9 +13,10 @@ from pyNN import common
 from pyNN.common.control import DEFAULT_MAX_DELAY, DEFAULT_MIN_DELAY
 
 from dlens_vx_v3 import logger
+from neckar.calibration.files import checked_folders
 from neckar.errors import ConfigurationError, UnknownNameError, UnsupportedFeatureError, nearest
 from pynn_brainscales.brainscales2 import simulator
-from pynn_brainscales.brainscales2._calibration import checked_cache, checked_start
+from pynn_brainscales.brainscales2._calibration import checked_start
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._injection import check_hooks
 from pynn_brainscales.brainscales2._placement import checked_background_permutation, checked_permutation
@@ -92,7 +93,7 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
     check_hooks(injected_config, injected_readout)
     calib_target, calib_options = extra_params.get("injected_calib_target"), extra_params.get("injected_calib_options")
     checked_start(calib_target, calib_options)
-    cache = checked_cache(extra_params.get("calibration_cache"))
+    cache = checked_folders(extra_params.get("calibration_cache"), "setup(calibration_cache={})")
     state = simulator.State(
         simulator.current_lab(),
         None if permutation is None else checked_permutation(permutation),

@@ -16,6 +16,7 @@ Public: :func:`calibrate`, :class:`Calibration`, the targets, :data:`NIGHTLY`; :
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -74,7 +75,7 @@ def calibrate(
     method: Method = "oracle",
     effects: Effects | None = None,
     *,
-    cache: Path | None = None,
+    cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Calibration:
     """Return the codes at which a chip does what was asked.
@@ -90,7 +91,7 @@ def calibrate(
         the lab's seed 0 and the chip after a reset.
     effects : Effects, optional
         Which imperfections the chip has; a chip without mismatch gets a calibration for that. All by default.
-    cache : Path, optional
+    cache : path, optional
         Folder in which measured calibrations are kept, and their finished stages as soon as they are there: what is interrupted goes on with the next call,
         with the same bits, and of two processes one measures and the other waits. By default nothing is kept.
     progress : callable, optional
@@ -120,7 +121,7 @@ def calibrate(
         from neckar.lab import Lab
 
         if cache is not None:
-            return measured(cache, chip, target, effects, progress=progress)
+            return measured(Path(cache), chip, target, effects, progress=progress)
         with Lab(chip=chip, effects=effects or Effects(), instruments="silicon", seed=0, executor="inline").session() as session:
             return measure.measure(session, target, progress=progress)
     from neckar.calibration import oracle

@@ -9,12 +9,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from neckar.chip.effects import Effects
+    from neckar.chip.specimen import Specimen
     from neckar.lab import Lab
 
 
 _log = logging.getLogger("neckar.calibration.loaded")
 
 _BY = {"oracle": "by oracle (the model inverted)", "measurement": "by measurement"}
+
+
+def is_for(provenance: Mapping[str, str], specimen: Specimen, effects: Effects) -> bool:
+    """Return whether a calibration was made for a chip: its mismatch, with its overrides, or for a chip without; age and noise are not judged."""
+    made_with = _made_with_mismatch(provenance)
+    made_for = (provenance.get("chip_seed"), provenance.get("overrides", "") if made_with else "", made_with)
+    return made_for == (str(specimen.seed), specimen.overrides_digest if effects.mismatch else "", effects.mismatch)
 
 
 class ForeignCalibrationWarning(UserWarning):
@@ -45,11 +54,11 @@ def other_chip(provenance: Mapping[str, str], lab: Lab) -> tuple[str, str] | Non
 
     A calibration that does not say its chip counts as one of the lab's.
     """
-    if "chip_seed" not in provenance:
+    if "chip_seed" not in provenance or is_for(provenance, lab.specimen, lab.effects):
         return None
-    made_with, specimen, mismatch = json.loads(provenance.get("effects", "{}")).get("mismatch", True), lab.specimen, lab.effects.mismatch
-    made_for = (provenance["chip_seed"], provenance.get("overrides", "") if made_with else "", made_with)
-    if made_for == (str(specimen.seed), specimen.overrides_digest if mismatch else "", mismatch):
-        return None
-    words = {True: "with", False: "without"}
-    return f"the virtual chip {provenance.get('chip', '?')} {words[made_with]} mismatch", f"{specimen.id} {words[mismatch]} mismatch"
+    made_with, words = _made_with_mismatch(provenance), {True: "with", False: "without"}
+    return f"the virtual chip {provenance.get('chip', '?')} {words[made_with]} mismatch", f"{lab.specimen.id} {words[lab.effects.mismatch]} mismatch"
+
+
+def _made_with_mismatch(provenance: Mapping[str, str]) -> bool:
+    return bool(json.loads(provenance.get("effects", "{}")).get("mismatch", True))

@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
 import neckar
 from neckar.calibration import measure
+from neckar.calibration._foreign import is_for
 from neckar.calibration.calibration import Calibration
 from neckar.calibration.files import locked, sweep, write_whole
-from neckar.calibration.journal import FileJournal, NumberedChip
+from neckar.calibration.journal import FileJournal, NumberedChip, sweep_journals
 from neckar.calibration.measure import Progress
 from neckar.calibration.store import facts_digest
 from neckar.calibration.targets import ChipTarget, key_of
@@ -35,13 +37,18 @@ _unwritten: dict[Path, Calibration] = {}
 
 def key(specimen: Specimen, effects: Effects, target: ChipTarget, seed: int = 0) -> str:
     """Return a text that changes with everything that a measured calibration depends on."""
+    return json.dumps({**origin(specimen, effects, seed), "target": key_of(target)}, sort_keys=True)
+
+
+def origin(specimen: Specimen, effects: Effects, seed: int = 0) -> dict[str, object]:
+    """Return what a measured calibration depends on beside its target."""
     acts: dict[str, object] = {"seed": specimen.seed, "statistics_version": specimen.statistics_version}
     if effects.mismatch:
         acts["overrides"] = specimen.overrides_digest
     if effects.drift:
         acts["age_h"] = specimen.age_h
     versions = {"layout": LAYOUT_VERSION, "neckar": neckar.__version__, "model": MODEL_VERSION, "facts": facts_digest()}
-    return json.dumps({"chip": acts, "effects": effects.as_dict(), "target": key_of(target), "seed": seed, **versions}, sort_keys=True)
+    return {"chip": acts, "effects": effects.as_dict(), "seed": seed, **versions}
 
 
 def path_of(folder: Path, specimen: Specimen, effects: Effects, target: ChipTarget, seed: int = 0) -> Path:
@@ -49,6 +56,29 @@ def path_of(folder: Path, specimen: Specimen, effects: Effects, target: ChipTarg
     digest = hashlib.sha256(key(specimen, effects, target, seed).encode()).hexdigest()
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in specimen.id)
     return folder / f"{name}-{type(target).__name__}-{digest[:20]}.pbin"
+
+
+def acting(effects: Effects, method: str) -> Effects:
+    """Return the effects on which a calibration by a method depends; the oracle sees only what makes the chip."""
+    return effects if method == "measurement" else Effects(mismatch=effects.mismatch, drift=effects.drift)
+
+
+def read(data: bytes, source: str, specimen: Specimen, effects: Effects, target: ChipTarget, method: str = "measurement") -> Calibration:
+    """Return the calibration in the bytes of a kept file, which a name alone does not tie to a chip.
+
+    Raises
+    ------
+    FileFormatError
+        If it is damaged, of another version, or of another chip, target or method.
+    """
+    found = Calibration.loads(data, source)
+    made, asked = json.loads(found.provenance.get("effects", "{}")), acting(effects, method).as_dict()
+    if method != "measurement":
+        made = {**asked, **{name: made.get(name) for name in ("mismatch", "drift")}}
+    is_old = effects.drift and found.provenance.get("age_h") != repr(specimen.age_h)
+    if is_old or made != asked or found.provenance.get("method") != method or found.target != target or not is_for(found.provenance, specimen, effects):
+        raise FileFormatError(f"{source} was named as a calibration of another chip, target or method than it holds. Remove it.")
+    return found
 
 
 def measured(
@@ -77,24 +107,25 @@ def measured(
     """
     effects = effects or Effects()
     path = path_of(folder, specimen, effects, target, seed)
-    if path in _unwritten:
-        return _written(path, _unwritten.pop(path))
-    if (found := _read(path)) is not None:
+    if (unwritten := _unwritten.pop(path, None)) is not None:
+        return _written(path, unwritten)
+    if (found := _kept(path, specimen, effects, target)) is not None:
         return found
     with ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             sweep(folder)
+            sweep_journals(folder, _journal_of(path))
             stack.enter_context(locked(path.with_suffix(".lock"), f"measuring the virtual chip {specimen.id} for {path}"))
         except OSError as error:
             raise _refused(folder, specimen.id, error) from error
-        return _read(path) or _measured(path, specimen, target, effects, seed, progress)
+        return _kept(path, specimen, effects, target) or _measured(path, specimen, target, effects, seed, progress)
 
 
 def _measured(path: Path, specimen: Specimen, target: ChipTarget, effects: Effects, seed: int, progress: Progress | None) -> Calibration:
     """Measure and write the result."""
     chip = NumberedChip(Lab(chip=specimen, effects=effects, instruments="silicon", seed=seed, executor="inline"))
-    journal = FileJournal(path.with_suffix(".journal"), chip)
+    journal = FileJournal(_journal_of(path), chip)
     found = measure.measure(chip, target, seed, journal, progress)
     try:
         write_whole(path, found.dumps())
@@ -112,17 +143,23 @@ def _written(path: Path, found: Calibration) -> Calibration:
     except OSError as error:
         _unwritten[path] = found
         _log.warning("%s", _refused(path.parent, found.provenance["chip"], error, found))
+    else:
+        shutil.rmtree(_journal_of(path), ignore_errors=True)
     return found
 
 
-def _read(path: Path) -> Calibration | None:
-    """Return a kept calibration; None if there is none, or none that is whole."""
+def _journal_of(path: Path) -> Path:
+    return path.with_suffix(".journal")
+
+
+def _kept(path: Path, specimen: Specimen, effects: Effects, target: ChipTarget) -> Calibration | None:
+    """Return a kept calibration; None if there is none, or none that is whole and what was asked for."""
     try:
-        return Calibration.loads(path.read_bytes(), f"file {str(path)!r}")
+        return read(path.read_bytes(), f"file {str(path)!r}", specimen, effects, target)
     except OSError:  # not there; what else may be wrong with the folder shows when it is written
         return None
     except FileFormatError as error:
-        _log.warning("%s; it is measured again", error)
+        _log.warning("%s It is measured again.", error)
         return None
 
 

@@ -7,10 +7,12 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from neckar.errors import ConfigurationError
 
 try:
     import fcntl
@@ -21,6 +23,28 @@ _log = logging.getLogger(__name__)
 
 _ABANDONED_S = 3600.0
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+
+
+def checked_folders(given: object, asked: str) -> list[Path] | None:
+    """Return the folders of a cache that somebody named: one, or a list; None for the default ones.
+
+    Parameters
+    ----------
+    given : object
+    asked : str
+        How they were asked for, for the message; such as ``calibrate(cache_paths={})``, with the place of what was given.
+
+    Raises
+    ------
+    ConfigurationError
+        If it names no folders.
+    """
+    if given is None:
+        return None
+    folders = [given] if isinstance(given, str | os.PathLike) else given
+    if not isinstance(folders, Sequence) or not all(isinstance(folder, str | os.PathLike) for folder in folders):
+        raise ConfigurationError(f"{asked.format(repr(given))} was asked for; allowed is a list of folders, an empty one for no cache. Leave it out.")
+    return [Path(folder) for folder in folders]
 
 
 def write_whole(path: Path, data: bytes) -> None:

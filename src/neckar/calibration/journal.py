@@ -13,6 +13,7 @@ import contextlib
 import json
 import logging
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ from neckar.program import Program, Provenance, Recording
 _log = logging.getLogger(__name__)
 
 _BENCH, _CHIP = "-bench.pbin", "-chip.h5"
+_ABANDONED_S = 30 * 24 * 3600.0
+
+
+def sweep_journals(folder: Path, own: Path) -> None:
+    """Remove the journals in a folder but one's own that nobody has gone on with for a month, such as those of other versions; locks, empty, stay."""
+    for path in set(folder.glob("*.journal")) - {own}:
+        with contextlib.suppress(OSError):
+            if time.time() - max(file.stat().st_mtime for file in (path, *path.iterdir())) > _ABANDONED_S:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 class NumberedChip:

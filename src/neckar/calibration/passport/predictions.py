@@ -175,9 +175,10 @@ def peak_and_trough(specimen: Specimen, codes: Codes) -> tuple[Values, Values]:
 def _physical(specimen: Specimen, codes: Codes) -> CircuitParameters:
     """Return the physics of all circuits; of repeated calls only the first computes it."""
     global _last
-    if _last is None or _last[0] is not specimen or _last[1] is not codes:
-        _last = specimen, codes, physical(specimen, EFFECTS, codes)
-    return _last[2]
+    held = _last  # another thread may replace it meanwhile
+    if held is None or held[0] is not specimen or held[1] is not codes:
+        held = _last = specimen, codes, physical(specimen, EFFECTS, codes)
+    return held[2]
 
 
 _last: tuple[Specimen, Codes, CircuitParameters] | None = None

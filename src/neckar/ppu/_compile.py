@@ -33,12 +33,15 @@ STACK_BYTES = 64 << 10
 MODULE_BYTES = 8 << 20
 
 _EXPORTS = ("neckar_boot", "neckar_take", "neckar_port", "ppu", "__data_end", "__global_base", "__heap_base")
+_OURS = (*_EXPORTS, "__wasm_call_ctors", "__heap_end", "__stack_pointer", "__stack_low", "__stack_high", "__memory_base", "__table_base", "__dso_handle")
 _LINK = (
     *("--no-entry", "--stack-first", "-z", f"stack-size={STACK_BYTES}", f"--initial-memory={MEMORY_BYTES}", f"--max-memory={MEMORY_BYTES}", "--gc-sections"),
     *("--strip-debug", "--fatal-warnings", *(f"--export={name}" for name in _EXPORTS)),
+    *(f"--trace-symbol={name}" for name in _OURS),
 )
 _NOT_CAPTURED = re.compile(r"'(\w+)' cannot be captured because it does not have automatic storage duration")
 _UNDEFINED = re.compile(r"undefined symbol: (.+)")
+_DEFINED = re.compile(r"kernel_m?\d+\.o: (?:lazy |shared )?definition of (.+)")
 _DUPLICATE = re.compile(r"duplicate symbol: (.+)")
 _RETRIES = 3
 _WORKERS = 2  # compilers at a time, each with its own bound of memory
@@ -87,6 +90,8 @@ def _link(kernels: Sequence[Kernel], folder: Path) -> bytes:
     ended = toolchain.link(objects, output, _LINK)
     if ended.code != 0:
         raise _link_error(kernels, ended)
+    if taken := sorted(set(_DEFINED.findall(ended.messages))):
+        raise KernelCompileError(f"the kernels {_names(kernels)} define what Neckar defines: {', '.join(taken)}. Rename it.")
     module = output.read_bytes()
     if len(module) > MODULE_BYTES:
         raise KernelMemoryError(f"the kernels {_names(kernels)} take {len(module)} bytes of code and data; allowed are {MODULE_BYTES}. Make them smaller.")

@@ -20,7 +20,7 @@ from neckar.ppu._compile import build
 from neckar.ppu._kernel import kernels_of
 from neckar.ppu._port import ChipPort
 from neckar.ppu._recorder import Recorder
-from neckar.ppu._sandbox import BOOT_FUEL, COLUMNS, JOURNAL, ROWS, Sandbox
+from neckar.ppu._sandbox import BOOT_FUEL, COLUMNS, ENTRY_FUEL, JOURNAL, PLANE_FUEL, ROWS, Sandbox
 from neckar.ppu._source import rule_tag
 from neckar.program import PlasticityTask
 
@@ -108,6 +108,7 @@ class Processor:
         self._random = random
         self._written: tuple[Recorder, int] | None = None  # the record under way
         self.began = 0.0  # cycles
+        self._booting = True  # what the port says about it is for the kernel, which can change it
         self._port = self._box.port
         self._journal, self._rows = self._port["journal"], self._port["journal_row"]
         self._weights, self._labels = self._port["weights"], self._port["labels"]
@@ -136,13 +137,14 @@ class Processor:
             box.refuel(BOOT_FUEL)
             box.call("neckar_boot")
             self.carry_out(port, self.actions())
-        use = MemoryUse(box.static_bytes - sum(recorder.size for recorder in self.recorders.values()), int(self._port["heap_used"]))
+        use = MemoryUse(box.static_bytes - sum(recorder.size for recorder in self.recorders.values()), box.heap_bytes)
         if use.total > use.limit:
             raise KernelMemoryError(
                 f"the kernels {[k.name for k in self.kernels.values()]} take {use.total} bytes ({use.static} of variables and constants, {use.heap} of heap); "
                 f"a processor has {use.limit} besides its mailbox. Use smaller types, or fewer constants."
             )
         self._handles = [self._make_handles(task) for task in self.tasks]
+        self._booting = False
         self._port["instant"] = self.instant
         return use
 
@@ -196,6 +198,7 @@ class Processor:
         self._valid[...] = 0
 
         def observe(view: int, row: int) -> None:
+            self._box.charge(PLANE_FUEL)
             self.carry_out(port, self.actions())
             self.look(port, view, row)
 
@@ -276,6 +279,7 @@ class Processor:
         number = min(int(self._port["journal_length"]), JOURNAL)
         self._port["journal_length"] = 0
         entries = self._journal[:number]
+        self._box.charge(ENTRY_FUEL * number)
         if self._now_instant() or number == 0:
             self._accessed = int(self._port["cycles"])
             self._now(self._box.spent())
@@ -289,7 +293,7 @@ class Processor:
         return Actions(entries["action"].copy(), entries["index"].copy(), stamps, self._rows[:number].copy())
 
     def _now_instant(self) -> bool:
-        return bool(self._port["instant"])
+        return self._booting or self.instant
 
     def carry_out(self, port: ChipPort, actions: Actions) -> None:
         """Do what a kernel wants to be done; a row written several times keeps the last values."""
@@ -313,13 +317,18 @@ class Processor:
         port.write_rows(PLANES[what], self.hemisphere, rows, (now if self._now_instant() else actions.rows[last[rows]]) & _SIX_BITS)
 
     def _carry_out_others(self, port: ChipPort, actions: Actions) -> None:
-        """Do what is no write of weights."""
+        """Do what is no write of weights. Resets of one row at one moment are one reset."""
         kind, place = actions.kind, actions.place
         self._write_rows(port, LABELS, self._labels, actions)
+        masks: dict[int, NDArray[np.bool_]] = {}
         for n in np.flatnonzero(kind == SENSORS):
-            port.reset_sensors(self.hemisphere, int(place[n]), actions.rows[n].view(np.int8) > 0)
-        for n in np.flatnonzero(kind == MEMBRANES):
-            port.reset_membranes(self.hemisphere, actions.rows[n].view(np.int8) > 0)
+            mine = actions.rows[n].view(np.int8) > 0
+            masks[int(place[n])] = mine | masks[int(place[n])] if int(place[n]) in masks else mine
+        for row, mask in masks.items():
+            port.reset_sensors(self.hemisphere, row, mask)
+        membranes = actions.rows[kind == MEMBRANES]
+        if len(membranes):
+            port.reset_membranes(self.hemisphere, (membranes.view(np.int8) > 0).any(axis=0))
         counters = place[kind == COUNTER]
         if len(counters):
             port.reset_counters(counters.astype(np.int64))

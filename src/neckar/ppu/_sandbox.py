@@ -27,6 +27,12 @@ BOOT_FUEL = 2_000_000_000
 CALL_FUEL = 100_000
 """Instructions that one call of a function of the host counts for, so that a loop of calls ends too."""
 
+ENTRY_FUEL = 10_000
+"""Instructions that one entry of the journal counts for, which the host works about 10 us on; less than fits into the time of a row's access."""
+
+PLANE_FUEL = 300_000
+"""Instructions that a look counts for in addition if it may bring a whole plane of sensors."""
+
 PORT = np.dtype(
     [
         ("cycles", "<u8"),
@@ -141,10 +147,7 @@ class Sandbox:
 
         def called(*arguments: int) -> Any:
             try:
-                left = self._store.get_fuel()
-                taken = min(CALL_FUEL, left)
-                self._store.set_fuel(left - taken)
-                self.fuel -= taken
+                self.charge(CALL_FUEL)
                 return function(*arguments)
             except BaseException as error:
                 self._raised = error
@@ -163,6 +166,19 @@ class Sandbox:
     def static_bytes(self) -> int:
         """Bytes of initialised and zero data, without the port."""
         return self._global("__data_end") - self._global("__global_base") - PORT.itemsize
+
+    @property
+    def heap_bytes(self) -> int:
+        """Bytes of heap: what the runtime has counted, or what has been written to if that is more."""
+        written = np.flatnonzero(self.memory[self._global("__heap_base") :])
+        return max(int(self.port["heap_used"]), int(written[-1]) + 1 if len(written) else 0)
+
+    def charge(self, fuel: int) -> None:
+        """Count so many instructions more, for work that the host does on a kernel's behalf."""
+        left = self._store.get_fuel()
+        taken = min(fuel, left)
+        self._store.set_fuel(left - taken)
+        self.fuel -= taken
 
     def set_word(self, symbol: str, value: int) -> None:
         """Write a word of the runtime."""

@@ -99,14 +99,14 @@ def psp(chip: Chip, codes: Codes, sign: int, weight: int = 32) -> Floats:
     return (v[216:226].mean(axis=0) - v[140:198].mean(axis=0)) / weight
 
 
-def driver_amplitudes(chip: Chip, codes: Codes, label: int = 0, n_drivers: int = 128) -> Floats:
+def driver_amplitudes(chip: Chip, codes: Codes, label: int = 0, n_drivers: int = 128, weight: int = 63) -> Floats:
     """Return the step of the line by one event of each driver, CADC LSB of a nominal converter, shape (hemisphere, driver).
 
     Each driver of both hemispheres answers in an entry of its own; the drop of the line is the mean over its 256 columns.
     """
     mode = TABLE["synapse_row_mode"].default_array()
     mode[:, ::2] = 1
-    rows = {"synapse_row_mode": mode, "synapse_weight": 63, "driver_enable_receiver": True, "driver_row_address_compare_mask": 31}
+    rows = {"synapse_row_mode": mode, "synapse_weight": weight, "driver_enable_receiver": True, "driver_row_address_compare_mask": 31}
     entries = [[(1000, (d % 4) << 14 | (d // 4) << 6 | label)] for d in range(n_drivers)]
     recording = run(chip, {**codes, **rows, **QUIET}, 12, probed(["s_exc"], ALL, 0.5), entries=Events.from_lists(entries))
     peak = recording.probe[0].value[:, 0].max(axis=1)  # (entry, circuit)

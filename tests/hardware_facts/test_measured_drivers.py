@@ -19,6 +19,7 @@ from neckar.calibration.measure import Bench, calibrate_cadc
 from neckar.calibration.measure.drivers import amplitudes, lines, search_offsets
 from neckar.calibration.settings import CIRCUIT_FIELDS, NEURONS
 from neckar.chip.machine import Chip
+from neckar.facts import brainscales2 as facts
 from neckar.facts import registers
 from neckar.lab import Lab
 
@@ -118,3 +119,22 @@ def check_sweep(chip: Chip) -> None:
 def test_a22_pulses_follow_the_activation_and_without_the_calibration_they_do_not(one):
     """calix test_hagen_input.py; amplitudes of 23 LSB whose errors are 0.1 LSB."""
     check_sweep(one)
+
+
+def probed_sweep(chip: Chip, codes: Codes) -> Floats:
+    """Return what :func:`sweep` returns, read by the probe on lines without leak, one driver at a time, and with nothing of the searches."""
+    lossless = Chip(chip.specimen, replace(chip.effects, event_loss=False), instruments="open")
+    names = {"enable": False, "enable_small_capacitance": False, "enable_high_resistance": True, "i_bias_tau": 0}
+    integrating = {f"{kind}_input_{name}": code for kind in ("excitatory", "inhibitory") for name, code in names.items()}
+    found = [shown.driver_amplitudes(lossless, {**codes, **integrating}, 32 - activation, weight=2 * WEIGHT) for activation in range(1, 32)]
+    low, high = (shown.cadc(chip, codes, np.full(512, volts)).mean() for volts in (0.49, 0.50))
+    return np.stack(found) * facts.CADC_STEP.value * (high - low) / 0.01
+
+
+@pytest.mark.slow
+def test_a22_pulses_follow_the_activation_for_the_probe_as_well():
+    """Without noise, hence the tighter limit on the shape; on the reference chip, because a sweep takes a minute."""
+    found = probed_sweep(SPECIMEN, for_lines(SPECIMEN))
+    assert follows_the_activation(found)
+    mean = found.mean(axis=(1, 2))
+    np.testing.assert_allclose(mean[:25] / mean[24], np.arange(1, 26) / 25, atol=0.002)

@@ -1,7 +1,7 @@
 """A lab without a machine, for tests of front ends: recordings are made from what the Program asks for.
 
 Every recorded circuit c fires at ticks 5000 (c + 1), 10000 (c + 1), ... and its MADC shows the code c at every 17th tick, alternately if two circuits share it.
-Its CADC shows 100 + c as often as asked. Recorded sources come back at once.
+Its CADC shows 100 + c as often as asked. Recorded sources come back at once. Plasticity tasks record zeros in all their periods.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 from neckar.chip.config import ChipConfig
 from neckar.network._route import LOOP_BIT
-from neckar.program import CadcSamples, Cost, EnergyRange, Events, Losses, Program, Provenance, Record, Recording, Samples, Spikes
+from neckar.program import CadcSamples, Cost, EnergyRange, Events, Losses, PlasticityTask, Program, Provenance, Record, Recording, Samples, Spikes
 
 FIRST_SPIKE_TICK = 5000
 SAMPLE_TICKS = 17
@@ -62,6 +62,7 @@ class FakeSession:
                 for (source, circuits), ticks in rows.items()
             ),
             loopback=_loops(program),
+            observables={task.name: _observables(program, task) for task in program.plasticity},
             losses=Losses(),
             cost=_COST,
             chip_ticks=program.duration,
@@ -95,6 +96,24 @@ def _loops(program: Program) -> Events:
     tick, label = program.entries.entry(0)
     back = label & LOOP_BIT > 0
     return Events([0, back.sum()], tick[back], label[back])
+
+
+def _observables(program: Program, task: PlasticityTask) -> dict[str, np.ndarray]:
+    """Return zeros as data-model.md gives their shapes; nothing for a task that observes nothing."""
+    periods = sum(other.count for other in program.plasticity if other.same_id == task.same_id)
+    arrays = {"time": np.zeros((1, periods), np.int64)} if task.observables else {}
+    for name, observable in task.observables.items():
+        whole = observable.layout == "complete_rows"
+        shapes = {
+            "synapse": [(len(view.rows), 256 if whole else len(view.columns)) for view in task.views],
+            "neuron": [(256 if whole else len(view.columns),) for view in task.neurons],
+        }
+        if isinstance(observable.shape, str):
+            for k, shape in enumerate(shapes[observable.shape]):
+                arrays[f"{name}.{k}"] = np.zeros((1, periods, *shape), observable.type)
+        else:
+            arrays[name] = np.zeros((1, periods, observable.shape), observable.type)
+    return arrays
 
 
 def _read(record: Record, begin: int, end: int, rows: dict[tuple[str, tuple[int, ...]], np.ndarray]) -> None:

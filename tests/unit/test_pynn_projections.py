@@ -296,3 +296,11 @@ def test_a_misspelt_attribute_of_a_connection_is_named_when_it_is_set() -> None:
         projection[0].wait = 3
     projection[0].weight = 3
     assert projection.get("weight", format="list") == [(0, 0, 3)]
+
+
+def test_connections_of_an_experiment_that_has_ended_are_refused() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=1))
+    pynn.end()
+    assert projection.describe()
+    with pytest.raises(RuntimeError, match=r"get\('weight'\) of projection .* after end\(\)"):
+        projection.get("weight", format="list")

@@ -149,6 +149,10 @@ class Projection(pyNN.common.Projection):
     def __len__(self) -> int:
         return len(self._weight)
 
+    def size(self, gather: bool = True) -> int:
+        """Return the number of connections; there is one process, so nothing is gathered."""
+        return len(self)
+
     def __getitem__(self, i: Any) -> Any:
         if isinstance(i, slice):
             return self.connections[i]
@@ -324,6 +328,8 @@ class Projection(pyNN.common.Projection):
                 f"get() with format={format!r}, multiple_synapses={multiple_synapses!r} was asked for; allowed are 'list' and 'array', and sum, min, max, "
                 "first and last."
             )
+        if self._simulator.state is None:
+            raise RunStateError(f"get({attribute_names!r}) of projection {self.label!r} was called after end(); its connections are gone. Ask before end().")
         return super().get(attribute_names, format, gather, with_address, multiple_synapses)
 
     def _assign(self, asked: dict[str, NDArray[np.float64]]) -> None:

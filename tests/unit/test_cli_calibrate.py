@@ -224,7 +224,16 @@ def test_nights_are_kept_so_that_interrupted_ones_go_on(root, monkeypatch):
     assert len(days) == 3
 
 
+@pytest.fixture
+def listens():
+    """Let processes started from here hear Ctrl-C, although a shell that started the tests in the background has switched it off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("listens")
 def test_a_command_that_is_interrupted_goes_on(root):
     """Ctrl-C, then SIGKILL, each in a later stage than before; the third process ends with the calibration of an uninterrupted one."""
     begun: list[int] = []

@@ -8,8 +8,6 @@ Exempt is the test with noise switched off and tripled, whose nearest limit is 2
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -19,6 +17,7 @@ import numpy as np
 import pytest
 from chips import OTHERS, SPECIMEN
 from codes import Codes
+from far_away import far_away
 from numpy.typing import NDArray
 
 from neckar.calibration import NIGHTLY, Calibration, calibrate
@@ -171,36 +170,11 @@ def test_noise_switched_off_improves_and_tripled_worsens():
 # ---- What crosses
 
 
-_session: Session | None = None
-
-
-def _start(seed: int) -> None:
-    """Put the chip into the pool's process."""
-    global _session
-    _session = Lab(chip=seed, instruments="silicon", seed=0).session()
-
-
-def _run(program: Program) -> Recording:
-    assert type(program) is Program
-    assert _session is not None
-    return _session.run(program)
-
-
-class FarAway:
-    """A chip in another process, which is sent programs and nothing else."""
-
-    def __init__(self, pool: ProcessPoolExecutor) -> None:
-        self.pool = pool
-
-    def run(self, program: Program) -> Recording:
-        return self.pool.submit(_run, program).result()
-
-
 @pytest.mark.slow
 def test_a_chip_behind_a_process_pool_that_gets_programs_alone_is_calibrated_to_the_same_bits():
     here = measured(OTHERS[0])
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(OTHERS[0].specimen.seed,)) as pool:
-        there = measure(FarAway(pool), NIGHTLY["spiking"])
+    with far_away(OTHERS[0].specimen.seed) as chip:
+        there = measure(chip, NIGHTLY["spiking"])
     assert there.fields.keys() == here.fields.keys()
     for name in here.fields:
         np.testing.assert_array_equal(there.fields[name], here.fields[name], err_msg=name)

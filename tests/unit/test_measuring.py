@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 
 import numpy as np
 import pytest
+from far_away import far_away
 
 from neckar.calibration import (
     NIGHTLY,
@@ -64,34 +63,9 @@ def assert_equal(one: Calibration, other: Calibration) -> None:
 # ---- What crosses
 
 
-_session: Session | None = None
-
-
-def _start() -> None:
-    """Put the chip into the pool's process."""
-    global _session
-    _session = lab().session()
-
-
-def _run(program: Program) -> Recording:
-    assert type(program) is Program
-    assert _session is not None
-    return _session.run(program)
-
-
-class FarAway:
-    """A chip in another process, which is sent programs and nothing else."""
-
-    def __init__(self, pool: ProcessPoolExecutor) -> None:
-        self.pool = pool
-
-    def run(self, program: Program) -> Recording:
-        return self.pool.submit(_run, program).result()
-
-
 def test_a_chip_behind_a_process_pool_that_gets_programs_alone_is_measured_to_the_same_bits():
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_start) as pool:
-        assert_equal(measure(FarAway(pool), PotentialTarget()), measured()[0])
+    with far_away(CHIP) as chip:
+        assert_equal(measure(chip, PotentialTarget()), measured()[0])
 
 
 def test_programs_use_no_instrument_that_silicon_lacks():

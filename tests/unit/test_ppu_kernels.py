@@ -410,7 +410,9 @@ def test_handles_of_rows_and_free_functions() -> None:
 def test_every_header_can_be_included_alone() -> None:
     for header in sorted(headers()):
         if not header.startswith(("halco/common/iter", "libnux/vx/v3/")):
-            Bench(f'#include "{header}"\n' + kernel(""))
+            bench = Bench(f'#include "{header}"\n' + kernel("ran = 1;", before="int ran = 0;"), ("ran",))
+            bench.call()
+            assert bench.variable("ran", "i4").any(), header
 
 
 def test_symbols_are_words_of_a_big_endian_processor() -> None:

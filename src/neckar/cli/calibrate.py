@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neckar.cli import _options
+from neckar.cli._plots import drawing
 from neckar.cli._report import write_whole
 from neckar.cli._script import INTERRUPTED, virtual_chip
 from neckar.cli._tally import chip_name
-from neckar.errors import CalibrationCacheError, UnsupportedFeatureError
+from neckar.cli.chip import print_table
+from neckar.errors import CalibrationCacheError
 
 if TYPE_CHECKING:
     from neckar.calibration import Calibration
@@ -57,7 +59,7 @@ def calibrate(
 
     An interrupted calibration goes on with the next call.
     """
-    draw = _figures() if output is not None else None
+    draw = drawing("_calibration_figure").draw if output is not None else None
     _options.check_folder("option --output", output)
     _options.check_folder("option --report", report)
     with virtual_chip(chip=chip, effects=effects):
@@ -85,7 +87,7 @@ def _run(lab: Lab, kind: Kind, method: How, output: Path | None, report: Path | 
         if nights:
             one.nights = _nights(lab, one.calibration, method, nights)
         for table in reports.tables(lab, one):
-            _print(table)
+            print_table(table)
         for line in reports.lines(one):
             typer.echo(line)
         if draw is not None and output is not None:
@@ -168,20 +170,3 @@ def _nights(lab: Lab, calibration: Calibration, method: How, n: int) -> Any:
         typer.echo(f"neckar: night {night + 1} of {count}", err=True)
 
     return nights(lab.specimen, calibration.target, n, method.value, lab.effects, cache=store.root() / "measured", told=told)
-
-
-def _print(table: Any) -> None:
-    from rich.console import Console
-
-    Console().print(table)
-
-
-def _figures() -> Any:
-    """Return the drawing function; fails before anything is measured if plots are not installed."""
-    try:
-        from neckar.cli._calibration_figure import draw
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        raise UnsupportedFeatureError("a picture was asked for and matplotlib is not installed. Install it with: pip install 'neckar[plot]'") from None
-    return draw

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from neckar.cli._plots import drawing
 from neckar.cli._tally import chip_name
-from neckar.errors import UnsupportedFeatureError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +86,7 @@ def show(
     age_h: Age = 0.0,
 ) -> None:
     """Show what a virtual chip is like: how it deviates as a whole, and what equal codes mean on its 512 neuron circuits, beside the population."""
-    draw = _figures().portrait if output is not None else None
+    draw = drawing("_chip_figure").portrait if output is not None else None
     portrait, population = _portrait(chip, age_h), _population()
     if draw is not None:
         draw(portrait, population, output)
@@ -106,7 +106,7 @@ def compare(
     age_h: Age = 0.0,
 ) -> None:
     """Compare virtual chips side by side, and with the population."""
-    draw = _figures().comparison if output is not None else None
+    draw = drawing("_chip_figure").comparison if output is not None else None
     portraits, population = [_portrait(chip, age_h) for chip in chips], _population()
     if draw is not None:
         draw(portraits, population, output)
@@ -237,14 +237,3 @@ def print_table(table: Table) -> None:
 
 def _told(output: Path | None) -> None:
     typer.echo(f"Picture: {output}" if output is not None else "A picture: add -o chip.png")
-
-
-def _figures() -> Any:
-    """Return the drawing module; fails before anything is computed if plots are not installed."""
-    try:
-        from neckar.cli import _chip_figure
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        raise UnsupportedFeatureError("a picture was asked for and matplotlib is not installed. Install it with: pip install 'neckar[plot]'") from None
-    return _chip_figure

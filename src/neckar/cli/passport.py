@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neckar.cli._options import check_folder
+from neckar.cli._plots import drawing
 from neckar.cli.chip import AsJson, print_table, table_of
-from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +42,7 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Build the twin of a chip from measurements, and say how far it can be trusted: errors and coverage at settings that the fit has not seen."""
-    draw = _figure() if output is not None else None
+    draw = drawing("_passport_figure").draw if output is not None else None
     if out.suffix != ".npz":
         raise ConfigurationError(f"option --out is {out}; allowed is a name that ends in .npz, by which --chip knows the file of a chip.")
     check_folder("option --out", out)
@@ -114,14 +115,3 @@ def _unknowns_table(passport: Passport) -> Table:
     unseen = [name for name in sigma if name not in passport.posterior.seen]
     table.caption = f"Not seen, left at the population: {', '.join(unseen)}." if unseen else None
     return table
-
-
-def _figure() -> Any:
-    """Return the drawing function; fails before anything is computed if plots are not installed."""
-    try:
-        from neckar.cli._passport_figure import draw
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        raise UnsupportedFeatureError("a picture was asked for and matplotlib is not installed. Install it with: pip install 'neckar[plot]'") from None
-    return draw

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,42 @@ class Samples(Plain):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BurstSamples(Plain):
+class _RowSamples(Plain):
+    """Samples of many circuits at equal ticks; a subclass says with which converter."""
+
+    source: Source
+    circuits: tuple[int, ...]
+    entry_ptr: NDArray[np.int64]
+    tick: NDArray[np.int64]
+    value: NDArray[Any]
+
+    _codes: ClassVar[type[np.unsignedinteger[Any]]]
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        check_name(self.source, SOURCES, f"{name}.source", "source")
+        self._set(
+            circuits=int_tuple(self.circuits, f"{name}.circuits"),
+            entry_ptr=integers(self.entry_ptr, np.int64, f"{name}.entry_ptr"),
+            tick=integers(self.tick, np.int64, f"{name}.tick"),
+            value=integers(self.value, self._codes, f"{name}.value"),
+        )
+        check_csr(name, self.entry_ptr, self.tick)
+        _check_shape(f"{name}.value", self.value, (len(self.tick), len(self.circuits)))
+
+    @property
+    def n_entries(self) -> int:
+        """Number of entries E."""
+        return len(self.entry_ptr) - 1
+
+    def entry(self, e: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Return the ticks, shape (sample,), and values, shape (sample, circuit), of entry `e` (views)."""
+        part = entry_slice(self.entry_ptr, e)
+        return self.tick[part], self.value[part]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BurstSamples(_RowSamples):
     """Samples of many circuits with the MADC, one burst after the other.
 
     Parameters
@@ -91,36 +126,11 @@ class BurstSamples(Plain):
         If the columns disagree or are not sorted.
     """
 
-    source: Source
-    circuits: tuple[int, ...]
-    entry_ptr: NDArray[np.int64]
-    tick: NDArray[np.int64]
-    value: NDArray[np.uint16]
-
-    def __post_init__(self) -> None:
-        check_name(self.source, SOURCES, "BurstSamples.source", "source")
-        self._set(
-            circuits=int_tuple(self.circuits, "BurstSamples.circuits"),
-            entry_ptr=integers(self.entry_ptr, np.int64, "BurstSamples.entry_ptr"),
-            tick=integers(self.tick, np.int64, "BurstSamples.tick"),
-            value=integers(self.value, np.uint16, "BurstSamples.value"),
-        )
-        check_csr("BurstSamples", self.entry_ptr, self.tick)
-        _check_shape("BurstSamples.value", self.value, (len(self.tick), len(self.circuits)))
-
-    @property
-    def n_entries(self) -> int:
-        """Number of entries E."""
-        return len(self.entry_ptr) - 1
-
-    def entry(self, e: int) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
-        """Return the ticks, shape (sample,), and values, shape (sample, circuit), of entry `e` (views)."""
-        part = entry_slice(self.entry_ptr, e)
-        return self.tick[part], self.value[part]
+    _codes = np.uint16
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CadcSamples(Plain):
+class CadcSamples(_RowSamples):
     """Samples of many circuits with the CADC.
 
     Parameters
@@ -140,32 +150,7 @@ class CadcSamples(Plain):
         If the columns disagree or are not sorted.
     """
 
-    source: Source
-    circuits: tuple[int, ...]
-    entry_ptr: NDArray[np.int64]
-    tick: NDArray[np.int64]
-    value: NDArray[np.uint8]
-
-    def __post_init__(self) -> None:
-        check_name(self.source, SOURCES, "CadcSamples.source", "source")
-        self._set(
-            circuits=int_tuple(self.circuits, "CadcSamples.circuits"),
-            entry_ptr=integers(self.entry_ptr, np.int64, "CadcSamples.entry_ptr"),
-            tick=integers(self.tick, np.int64, "CadcSamples.tick"),
-            value=integers(self.value, np.uint8, "CadcSamples.value"),
-        )
-        check_csr("CadcSamples", self.entry_ptr, self.tick)
-        _check_shape("CadcSamples.value", self.value, (len(self.tick), len(self.circuits)))
-
-    @property
-    def n_entries(self) -> int:
-        """Number of entries E."""
-        return len(self.entry_ptr) - 1
-
-    def entry(self, e: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Return the ticks, shape (sample,), and values, shape (sample, circuit), of entry `e` (views)."""
-        part = entry_slice(self.entry_ptr, e)
-        return self.tick[part], self.value[part]
+    _codes = np.uint8
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -16,6 +16,7 @@ import hashlib
 import math
 import operator
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -257,7 +258,7 @@ class Specimen:
         return np.exp(parameter.sigma * variates) if parameter.is_factor else parameter.sigma * variates
 
     def deviation_rows(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return some rows of a circuit-level parameter whose last axis has an even length; the values of :meth:`deviation`, in less time.
+        """Return some rows of a circuit-level parameter whose last axis has a length divisible by four; the values of :meth:`deviation`, in less time.
 
         Parameters
         ----------
@@ -272,8 +273,8 @@ class Specimen:
         parameter = _known(name)
         if name in self.overrides:
             return np.asarray(self.overrides[name]).reshape(-1, parameter.shape[-1])[rows]
-        uniforms = keyed_uniforms(math.prod(parameter.shape), "mismatch", self.statistics_version, self.seed, name).reshape(-1, parameter.shape[-1])[rows]
-        variates = _normals(uniforms).reshape(len(rows), parameter.shape[-1])
+        words = _words_at(rows * parameter.shape[-1], parameter.shape[-1], ("mismatch", self.statistics_version, self.seed, name))
+        variates = _normals(_uniforms(words.reshape(-1))).reshape(len(rows), parameter.shape[-1])
         return np.exp(parameter.sigma * variates) if parameter.is_factor else parameter.sigma * variates
 
     def drift(self, name: str) -> NDArray[np.float64]:
@@ -346,7 +347,10 @@ def _normals(uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return standard normal variates, flat, made from pairs of neighbours (Box and Muller)."""
     first, second = uniforms.reshape(-1, 2).T
     radius, angle = np.sqrt(-2 * np.log(first)), 2 * np.pi * second
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)
+    variates = np.empty((len(radius), 2))
+    np.multiply(radius, np.cos(angle), out=variates[:, 0])
+    np.multiply(radius, np.sin(angle), out=variates[:, 1])
+    return variates.reshape(-1)
 
 
 def keyed_reads(ticks: NDArray[np.int64], numbers: NDArray[np.int64], *key: str | int) -> NDArray[np.float64]:
@@ -374,14 +378,25 @@ def keyed_uniforms(n: int, *key: str | int) -> NDArray[np.float64]:
 
 
 def _keyed_words(n: int, keys: Sequence[tuple[str | int, ...]]) -> NDArray[np.uint64]:
-    """Return the first `n` words of the generator of each key, shape (key, n). One generator takes all keys in turn; making one costs more than 100 words."""
-    digests = b"".join(hashlib.blake2b(repr(key).encode(), digest_size=16).digest() for key in keys)
-    seeds = np.frombuffer(digests, "<u8").astype(np.uint64).reshape(-1, 2)
-    words = np.empty((len(keys), n), np.uint64)
-    generator = np.random.Philox(key=seeds[0])
-    start = generator.state
-    for row, seed in zip(words, seeds, strict=True):
-        start["state"]["key"] = seed
+    """Return the first `n` words of the generator of each key, shape (key, n)."""
+    return np.concatenate([_words_at(_FIRST, n, key) for key in keys])
+
+
+_FIRST = np.zeros(1, np.int64)
+_WORDS_PER_COUNT = 4  # of a count of Philox4x64
+_thread = threading.local()  # making a generator costs more than 1000 words
+
+
+def _words_at(first: NDArray[np.int64], n: int, key: tuple[str | int, ...]) -> NDArray[np.uint64]:
+    """Return `n` words of the generator of one key from each of some places on, shape (place, n); places are multiples of 4."""
+    if not hasattr(_thread, "generator"):
+        _thread.generator = np.random.Philox(key=np.zeros(2, np.uint64))
+        _thread.start = _thread.generator.state
+    generator, start = _thread.generator, _thread.start
+    start["state"]["key"] = np.frombuffer(hashlib.blake2b(repr(key).encode(), digest_size=16).digest(), "<u8").astype(np.uint64)
+    words = np.empty((len(first), n), np.uint64)
+    for row, place in zip(words, first.tolist(), strict=True):
+        start["state"]["counter"][0] = place // _WORDS_PER_COUNT
         generator.state = start
         row[:] = generator.random_raw(n)
     return words

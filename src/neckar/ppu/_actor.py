@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from neckar.errors import ProgramError
 from neckar.facts.ppu_brainscales2 import CYCLES_PER_INSTRUCTION, TICKS_PER_CYCLE
 from neckar.ppu._compile import build
+from neckar.ppu._exchange import Actions
 from neckar.ppu._kernel import kernels_of
 from neckar.ppu._port import ChipPort
-from neckar.ppu._processor import Actions, MemoryUse, Processor
+from neckar.ppu._processor import MemoryUse, Processor
 from neckar.ppu._recorder import Recorder
 from neckar.ppu._sandbox import load
 from neckar.ppu._schedule import Scheduler, Timer

@@ -1,8 +1,7 @@
 """One plasticity processor: an instance of the program in its sandbox, and the exchange of rows with the chip.
 
 The kernel works on planes in its own memory. What it does to the chip stands in a journal with the cycles of access spent so far; the host turns the
-journal into actions and carries them out, all at once (`instant`) or each at its time (`timed`). A view of something that changes by itself (counters,
-sensors, membranes) is a call of the host.
+journal into actions (:mod:`neckar.ppu._exchange`). A view of something that changes by itself (counters, sensors, membranes) is a call of the host.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from neckar.errors import KernelAccessError, KernelError, KernelMemoryError
 from neckar.facts.ppu_brainscales2 import CYCLES_PER_INSTRUCTION, MAILBOX_BYTES, MEMORY_BYTES
 from neckar.ppu._compile import build
+from neckar.ppu._exchange import Actions, Exchange
 from neckar.ppu._kernel import kernels_of
 from neckar.ppu._port import ChipPort
 from neckar.ppu._recorder import Recorder
@@ -24,42 +24,9 @@ from neckar.ppu._sandbox import BOOT_FUEL, COLUMNS, ENTRY_FUEL, JOURNAL, PLANE_F
 from neckar.ppu._source import rule_tag
 from neckar.program import PlasticityTask
 
-WEIGHTS, LABELS, SENSORS, MEMBRANES, COUNTER = range(5)
 CAUSAL, ACAUSAL, COUNTERS, COUNTERS_AND_RESET = range(4)
-PLANES = {WEIGHTS: "synapse_weight", LABELS: "synapse_label"}
 READS = ("correlation_causal", "correlation_acausal")
 NEURON_SWITCH = 0x20
-
-_LIMITS = np.array([ROWS, ROWS, ROWS, ROWS, 2 * COLUMNS])  # of the place of each kind of action
-_SIX_BITS = np.uint8(0x3F)
-
-
-@dataclass(frozen=True, eq=False)
-class Actions:
-    """What a kernel does to the chip, in order.
-
-    Attributes
-    ----------
-    kind, place : ndarray, shape (action,)
-        What, and the row or circuit.
-    cycles : ndarray of float, shape (action,)
-        When, by the processor's clock.
-    rows : ndarray of uint8, shape (action, column)
-        Values of weights or labels (not of instant ones, which stand in the planes), or a mask.
-    """
-
-    kind: NDArray[np.uint32]
-    place: NDArray[np.uint32]
-    cycles: NDArray[np.float64]
-    rows: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.kind)
-
-    def part(self, start: int, stop: int | None = None) -> Actions:
-        """Return some of them."""
-        taken = slice(start, stop)
-        return Actions(self.kind[taken], self.place[taken], self.cycles[taken], self.rows[taken])
 
 
 @dataclass(frozen=True)
@@ -76,7 +43,7 @@ class MemoryUse:
         return self.static + self.heap
 
 
-class Processor:
+class Processor(Exchange):
     """A processor with a program.
 
     Parameters
@@ -294,44 +261,6 @@ class Processor:
 
     def _now_instant(self) -> bool:
         return self._booting or self.instant
-
-    def carry_out(self, port: ChipPort, actions: Actions) -> None:
-        """Do what a kernel wants to be done; a row written several times keeps the last values."""
-        if len(actions) == 0:
-            return
-        kind, place = actions.kind, actions.place
-        if kind.max() > COUNTER or (place >= _LIMITS[kind]).any():
-            raise KernelAccessError("has written into the memory through which it talks to the chip")
-        if kind.max() > WEIGHTS:
-            self._carry_out_others(port, actions)
-        self._write_rows(port, WEIGHTS, self._weights, actions)
-
-    def _write_rows(self, port: ChipPort, what: int, plane: NDArray[np.uint8], actions: Actions) -> None:
-        mine = np.flatnonzero(actions.kind == what)
-        if len(mine) == 0:
-            return
-        last = np.full(ROWS, -1)
-        last[actions.place[mine]] = mine
-        rows = np.flatnonzero(last >= 0)
-        now = plane if len(rows) == ROWS else plane[rows]
-        port.write_rows(PLANES[what], self.hemisphere, rows, (now if self._now_instant() else actions.rows[last[rows]]) & _SIX_BITS)
-
-    def _carry_out_others(self, port: ChipPort, actions: Actions) -> None:
-        """Do what is no write of weights. Resets of one row at one moment are one reset."""
-        kind, place = actions.kind, actions.place
-        self._write_rows(port, LABELS, self._labels, actions)
-        masks: dict[int, NDArray[np.bool_]] = {}
-        for n in np.flatnonzero(kind == SENSORS):
-            mine = actions.rows[n].view(np.int8) > 0
-            masks[int(place[n])] = mine | masks[int(place[n])] if int(place[n]) in masks else mine
-        for row, mask in masks.items():
-            port.reset_sensors(self.hemisphere, row, mask)
-        membranes = actions.rows[kind == MEMBRANES]
-        if len(membranes):
-            port.reset_membranes(self.hemisphere, (membranes.view(np.int8) > 0).any(axis=0))
-        counters = place[kind == COUNTER]
-        if len(counters):
-            port.reset_counters(counters.astype(np.int64))
 
     def look(self, port: ChipPort, view: int, row: int) -> None:
         """Put what the kernel wants to see into its memory."""

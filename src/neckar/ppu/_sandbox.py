@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from neckar.errors import KernelAccessError, KernelCompileError, KernelError, KernelExit, KernelFault, KernelMemoryError, KernelTimeout, MissingExtraError
 from neckar.ppu._compile import MEMORY_BYTES
+from neckar.ppu._exchange import COLUMNS, ROWS
 
 if TYPE_CHECKING:
     import wasmtime
 
-ROWS = COLUMNS = 256
 JOURNAL = 1024
 MAILBOX = 4096
 BOOT_FUEL = 2_000_000_000

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from neckar.chip.background import Generators
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
-from neckar.chip.fabric import HOST, Fabric, arrival_ticks, service_times
+from neckar.chip.fabric import HOST, UNKNOWN, Fabric, arrival_ticks, service_times
 from neckar.chip.routing import neuron_labels, ways_of
 from neckar.chip.specimen import Specimen
 from neckar.chip.substrate import Substrate
 from neckar.dynamics import FINE, LOST, serve_all
 from neckar.errors import MemoryLimitError, UnsupportedFeatureError
 from neckar.facts import CROSSBAR_NODE_EXISTS
+from neckar.facts.brainscales2 import LINK_QUEUE
 from neckar.program import Events, Program, Snippet, TimedRead
 
 BUS_CAPACITY = 250e6  # events per second
@@ -182,6 +183,37 @@ def test_a_bus_begins_to_lose_at_its_capacity(relative, loses):
     lost, sent = one.counts.lost["fifo_overflow", "crossbar.0"], one.counts.sent["crossbar.0"]
     assert (lost > 0) == loses
     assert lost / sent == pytest.approx(max(0.0, 1 - 1 / relative), abs=2e-3)
+
+
+def volley(tick: np.ndarray, circuit: np.ndarray) -> Fabric:
+    """Return a fabric that has carried spikes, ascending in tick, to the host."""
+    config = ChipConfig(whole(event_routing_enable_digital=True))
+    config["crossbar_target", np.arange(8), 8 + np.arange(8) % 4] = 0
+    duration = int(tick[-1]) + 10_000
+    one = Fabric(Substrate(Specimen.reference(), Effects.parse("default"), 250), (0, 0, 0), duration, 0.0)
+    one.stretch(config, 0, duration)
+    one.to_host(tick, circuit, np.full(len(tick), UNKNOWN), config)
+    conserved(one)
+    return one
+
+
+@pytest.mark.parametrize(("relative", "loses"), [(0.98, False), (1.02, True)])
+def test_the_link_to_the_host_begins_to_lose_at_its_capacity(relative, loses):
+    """Neurons of all event outputs in turn, together 0.98 or 1.02 times 250 million spikes per second for 1 ms, half of what the crossbar outputs carry."""
+    spikes = np.arange(round(relative * 250e3))
+    one = volley(np.round(spikes * (TICKS_PER_S / (relative * 250e6))).astype(np.int64), spikes % 8 * 32 + spikes // 8 % 32)
+    assert all(one.counts.lost["fifo_overflow", f"crossbar.{k}"] == 0 for k in range(8, 12))
+    assert (one.counts.lost["fifo_overflow", "chip_to_fpga"] > 0) == loses
+    waiting = LINK_QUEUE.value / len(spikes)  # those that fill the queue before the first is lost
+    assert one.counts.lost["fifo_overflow", "chip_to_fpga"] / len(spikes) == pytest.approx(max(0.0, 1 - 1 / relative - waiting), abs=2e-4)
+
+
+def test_all_neurons_may_fire_within_a_microsecond_and_the_host_hears_of_each():
+    """A volley like those of 512 neurons that one source drives: the crossbar outputs, 125 million per second each, need 1.02 us for it, the link 2.05 us."""
+    tick = np.sort(np.random.default_rng(1).permutation(np.linspace(0, 512, 512).astype(np.int64)))
+    one = volley(tick, np.random.default_rng(2).permutation(512))
+    assert one.counts.sent["chip_to_fpga"] == 512
+    assert sum(lost for (reason, _), lost in one.counts.lost.items() if reason == "fifo_overflow") == 0
 
 
 def test_the_host_link_shares_its_bandwidth_with_the_samples_of_the_madc():

@@ -55,7 +55,7 @@ def service_times(config: ChipConfig, madc_rate_hz: float) -> tuple[Ints, Ints]:
     service[HOST] = _fine(1.0 / (1.0 / facts.HOST_SERVICE_TOTAL.value - madc_rate_hz))
     service[FPGA], service[FPGA_CHANNEL:] = _fine(facts.FPGA_SERVICE.value), _fine(facts.FPGA_CHANNEL_SERVICE.value)
     depth[BUSES:OUTPUTS], depth[NEURON_OUTPUT:HOST] = int(facts.HOST_QUEUE.value), int(facts.NEURON_QUEUE.value)
-    depth[FPGA:] = UNLIMITED
+    depth[HOST], depth[FPGA:] = int(facts.LINK_QUEUE.value), UNLIMITED
     return service.astype(np.int64), depth.astype(np.int64)
 
 

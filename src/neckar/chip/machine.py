@@ -53,7 +53,7 @@ from neckar.program import (
 )
 from neckar.program._time import whole_ticks
 
-MODEL_VERSION = "2026.16"
+MODEL_VERSION = "2026.17"
 DEFAULT_STEP_TICKS = 250
 
 

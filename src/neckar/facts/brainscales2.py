@@ -177,10 +177,16 @@ EVENT_SERVICE = Fact(
     4e-9, "s", "haldls v3/pll.cpp: event logic at 250 MHz; one event per cycle is our estimate", "of a neuron event output, a crossbar output, a PADI bus"
 )
 EVENT_SERVICE_EXTENDED = Fact(8e-9, "s", "haldls vx/padi.h (enable_extended_timing)", "of a PADI bus that never sends back to back")
-EVENT_QUEUE = Fact(8, "events", _ESTIMATE, "that wait in front of a crossbar output to a PADI bus, or of the link to the FPGA")
+EVENT_QUEUE = Fact(8, "events", _ESTIMATE, "that wait in front of a crossbar output to a PADI bus")
 NEURON_QUEUE = Fact(63, "events", "our estimate; figure of ts_10", "that wait at a neuron event output: each of its 64 neurons keeps its own until it is taken")
 HOST_QUEUE = Fact(
     16, "events", "our estimate; figure of ts_10: 28 neurons of one event output fire at once, and all arrive", "that wait at a crossbar output to the FPGA"
+)
+LINK_QUEUE = Fact(
+    512,
+    "events",
+    "our estimate; figure of ts_11: volleys of 512 neurons arrive; haldls routing_crossbar.h counts drops at the crossbar alone",
+    "that wait for the link to the FPGA",
 )
 HOST_SERVICE = Fact(8e-9, "s", _ESTIMATE, "of one crossbar output to the FPGA: 125 million events per second")
 HOST_SERVICE_TOTAL = Fact(4e-9, "s", _ESTIMATE, "of all four together: 250 million events per second, less the samples of the MADC")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,9 @@ from neckar.errors import UnsupportedFeatureError
 from neckar.facts import CROSSBAR_COUNTER_STATES, registers
 from neckar.facts import cost_brainscales2 as timing
 from neckar.program import TICK_S, Probe, Program, Record, TimedRead, TimedWrite, ticks
+
+if TYPE_CHECKING:
+    from neckar.ppu import Tracer
 
 V = STATE_NAMES.index("v")
 LINE_FIELDS = tuple(STATE_NAMES.index(name) for name in ("v", "w", "s_exc", "s_inh"))
@@ -272,10 +275,14 @@ class EntryRun:
         What the analog parameter cells hold when the program starts.
     actors : sequence of Actor
         Act besides the playback.
+    tracer : callable, optional
+        Sees the invocations of plasticity rules.
     """
 
-    def __init__(self, substrate: Substrate, plan: Plan, entry: int, cells: CapMem, actors: Sequence[Actor]) -> None:
-        self.substrate, self.plan, self.entry, self.cells, self.actors = substrate, plan, entry, cells, actors
+    def __init__(
+        self, substrate: Substrate, plan: Plan, entry: int, cells: CapMem, actors: Sequence[Actor], tracer: Tracer | None = None
+    ) -> None:
+        self.substrate, self.plan, self.entry, self.cells, self.actors, self.tracer = substrate, plan, entry, cells, actors, tracer
         self.key = (*(plan.program.run_seed or (0, 0)), entry)
         self.writes = [(n, w) for n, w in enumerate(plan.program.writes) if w.entry is None or w.entry == entry]
 
@@ -316,7 +323,7 @@ class EntryRun:
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
         trial = Trial(config, [*samplers, *bursts.samplers, *cadc.samplers, *probes], self._kicks, counted, at_rest, bank)
-        plasticity = Plasticity(program.plasticity, program.duration, (self.substrate.specimen.seed, *self.key))
+        plasticity = Plasticity(program.plasticity, program.duration, (self.substrate.specimen.seed, *self.key), self.tracer)
         actors: list[Actor] = [playback, *plasticity.actors, *self.actors]
         try:
             self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in (*PLANES, RESET)], actors, result)

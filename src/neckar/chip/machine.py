@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,9 @@ from neckar.program import (
     Spikes,
 )
 from neckar.program._time import whole_ticks
+
+if TYPE_CHECKING:
+    from neckar.ppu import Tracer
 
 MODEL_VERSION = "2026.17"
 DEFAULT_STEP_TICKS = 250
@@ -98,7 +101,7 @@ class Chip:
         self._substrate = Substrate(specimen, effects, self.step_ticks)
         self._held: tuple[MachineState, ChipConfig] | None = None
 
-    def run(self, program: Program, state: MachineState | None = None, *, actors: Sequence[Actor] = ()) -> tuple[Recording, MachineState]:
+    def run(self, program: Program, state: MachineState | None = None, *, actors: Sequence[Actor] = (), tracer: Tracer | None = None) -> tuple[Recording, MachineState]:
         """Run a program.
 
         Parameters
@@ -108,6 +111,8 @@ class Chip:
             What the chip holds before; None: everything at its default, as after a reset.
         actors : sequence of Actor
             Act on entry 0 besides the program's own playback and its plasticity processors.
+        tracer : callable, optional
+            Called with each :class:`neckar.ppu.Invocation` of a plasticity rule when it has ended; the entries then run one after the other.
 
         Returns
         -------
@@ -132,7 +137,7 @@ class Chip:
         plan = Plan(program, base, self.instruments, limited_links=self.effects.event_loss, watched=len(actors) + len(program.plasticity) > 0)
         written = CELLS if state is None else program.config
         cells = self._substrate.capmem(state).written(written, base, *(program.run_seed or (0, 0)), "config")
-        runs = [EntryRun(self._substrate, plan, e, cells, actors if e == 0 else ()) for e in range(program.n_entries)]
+        runs = [EntryRun(self._substrate, plan, e, cells, actors if e == 0 else (), tracer) for e in range(program.n_entries)]
         results = self._execute(plan, runs, state)
         resets = _resets(program, state)
         final = results[-1].config
@@ -181,7 +186,7 @@ class Chip:
                 last = results[-1]
                 results.append(run.execute(last.state, last.config, last.counted, last.cells, last.drivers, last.sensors))
             return results
-        if len(runs) == 1 or self.threads == 1:
+        if len(runs) == 1 or self.threads == 1 or runs[0].tracer is not None:
             return [run.execute(sensors=_sensors(state)) for run in runs]
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(lambda run: run.execute(sensors=_sensors(state)), runs))

@@ -19,7 +19,7 @@ from neckar.errors import UnsupportedFeatureError
 from neckar.program import PlasticityTask, Program
 
 if TYPE_CHECKING:
-    from neckar.ppu import PlasticityProcessor, Recorder
+    from neckar.ppu import PlasticityProcessor, Recorder, Tracer
 
 SIDES = ("top", "bottom")
 
@@ -60,9 +60,12 @@ class Plasticity:
         Ticks.
     key : tuple of int
         Of this trial of this chip: what the processors' random generators hold before kernels seed them depends on it and on the hemisphere.
+        Its last number is that of the trial.
+    tracer : callable, optional
+        Called with each invocation when it has ended.
     """
 
-    def __init__(self, tasks: Sequence[PlasticityTask], duration: int, key: tuple[int, ...]) -> None:
+    def __init__(self, tasks: Sequence[PlasticityTask], duration: int, key: tuple[int, ...], tracer: Tracer | None = None) -> None:
         self._tasks = tuple(tasks)
         self.actors: list[PlasticityProcessor] = []
         self._recorders: dict[int, Recorder] = {}
@@ -71,7 +74,7 @@ class Plasticity:
 
             self._recorders = recorders_of(tasks)
             random = [(1 + 65535 * keyed_uniforms(COLUMNS, "plasticity", *key, h)).astype(np.uint16) for h in range(HEMISPHERES)]
-            self.actors = [PlasticityProcessor(tasks, h, duration, self._recorders, random[h]) for h in range(HEMISPHERES)]
+            self.actors = [PlasticityProcessor(tasks, h, duration, self._recorders, random[h], tracer, key[-1]) for h in range(HEMISPHERES)]
 
     def finish(self) -> None:
         """Count what was not carried out by the end of the trial, and end what is under way."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from neckar.lab._trace import tracer
+
 if TYPE_CHECKING:
+    from neckar.chip.machine import Chip
     from neckar.chip.effects import Effects
     from neckar.chip.specimen import Specimen
-    from neckar.program import Machine, MachineState, Program, Recording
+    from neckar.program import MachineState, Program, Recording
 
 
 def execute(
@@ -41,7 +44,8 @@ def execute(
     state : MachineState
         What the chip holds afterwards.
     """
-    return _machine(specimen, effects, instruments, step_us).run(program, state)
+    machine, traced = _machine(specimen, effects, instruments, step_us), tracer()
+    return machine.run(program, state) if traced is None else machine.run(program, state, tracer=traced)
 
 
 def record(specimen: Specimen, effects: Effects, instruments: str, step_us: float | None, program: Program) -> Recording:
@@ -50,7 +54,7 @@ def record(specimen: Specimen, effects: Effects, instruments: str, step_us: floa
 
 
 @lru_cache(maxsize=8)
-def _machine(specimen: Specimen, effects: Effects, instruments: str, step_us: float | None) -> Machine:
+def _machine(specimen: Specimen, effects: Effects, instruments: str, step_us: float | None) -> Chip:
     from neckar.chip.machine import Chip
 
     return Chip(specimen, effects, instruments=instruments, step_us=step_us)

@@ -3,10 +3,40 @@
 A kernel is C++ (docs/reference/plasticity_headers.md). It is compiled to WebAssembly with the headers of ``include`` and runs in an instance per processor
 that has its own memory, a limited number of instructions, and no access to anything but a few functions that exchange rows with the chip. This package sees the
 chip through :class:`ChipPort` and knows nothing else of it.
+
+To look at what kernels do, :func:`trace` a program, or everything inside a block (:func:`tracing`). These two stand a floor above, in the lab, where programs
+run; they are imported at first use, and their types stand in ``__init__.pyi``.
 """
+
+import importlib as _importlib
 
 from neckar.ppu._actor import PlasticityProcessor, Tally, prepare, recorders_of
 from neckar.ppu._port import ChipPort
 from neckar.ppu._recorder import Recorder
+from neckar.ppu._trace import Invocation, Notes, Tracer, Watched
 
-__all__ = ["ChipPort", "PlasticityProcessor", "Recorder", "Tally", "prepare", "recorders_of"]
+_HOMES = {"trace": "neckar.lab._trace", "tracing": "neckar.lab._trace"}
+
+__all__ = [
+    "ChipPort",
+    "Invocation",
+    "Notes",
+    "PlasticityProcessor",
+    "Recorder",
+    "Tally",
+    "Tracer",
+    "Watched",
+    "prepare",
+    "recorders_of",
+    "trace",
+    "tracing",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its home at first use."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'neckar.ppu' has no attribute {name!r}; public are {', '.join(__all__)}")
+    value = globals()[name] = getattr(_importlib.import_module(home), name)
+    return value

@@ -9,14 +9,15 @@ Not modelled: waiting for the memory outside the chip, the other processor's tra
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.errors import ProgramError
+from neckar.errors import KernelError, ProgramError
 from neckar.facts.ppu_brainscales2 import CYCLES_PER_INSTRUCTION, TICKS_PER_CYCLE
 from neckar.ppu._compile import build
 from neckar.ppu._exchange import Actions
@@ -25,7 +26,8 @@ from neckar.ppu._port import ChipPort
 from neckar.ppu._processor import MemoryUse, Processor
 from neckar.ppu._recorder import Recorder
 from neckar.ppu._sandbox import load
-from neckar.ppu._schedule import Scheduler, Timer
+from neckar.ppu._schedule import Event, Scheduler, Timer
+from neckar.ppu._trace import SIDES, Invocation, Notes, Tracer
 from neckar.ppu._turns import Turns
 from neckar.program import PlasticityTask
 
@@ -54,11 +56,11 @@ class Tally:
 
 
 @dataclass(eq=False)
-class Invocation:
-    """One run of a kernel."""
+class Running:
+    """An invocation under way."""
 
-    task: int
-    deadline: int
+    event: Event
+    number: int
     turns: Turns
     actions: Actions | None = None
     asked_at: float = 0.0  # cycles
@@ -78,10 +80,21 @@ class PlasticityProcessor:
         Shared with the other processor.
     random : ndarray of uint16, shape (256,)
         State of the random generators at first, not zero.
+    tracer : callable, optional
+        Called with each :class:`~neckar.ppu.Invocation` when it has ended, also by being stopped.
+    entry : int, optional
+        Number of the trial, for the tracer.
     """
 
     def __init__(
-        self, tasks: Sequence[PlasticityTask], hemisphere: int, duration: int, recorders: Mapping[int, Recorder], random: NDArray[np.uint16]
+        self,
+        tasks: Sequence[PlasticityTask],
+        hemisphere: int,
+        duration: int,
+        recorders: Mapping[int, Recorder],
+        random: NDArray[np.uint16],
+        tracer: Tracer | None = None,
+        entry: int = 0,
     ) -> None:
         modes = {task.mode for task in tasks}
         if len(modes) > 1:
@@ -92,7 +105,8 @@ class PlasticityProcessor:
         self._scheduler = Scheduler([Timer(*_cycles(task)) for task in tasks])
         self._index = {number: 0 for number in self._processor.kernels}
         self._state, self._now = BOOT, 0.0
-        self._running: Invocation | None = None
+        self._running: Running | None = None
+        self._tracer, self._entry = tracer, entry
         self.tally = [Tally() for _ in tasks]
         self.memory: MemoryUse | None = None
         self.mailbox: list[str] = []
@@ -124,24 +138,26 @@ class PlasticityProcessor:
             self._now = max(self._now, float(port.tick // TICKS_PER_CYCLE))
             event = self._scheduler.pick(self._now)
             if event is not None:
-                self._start(event.task, event.deadline, port)
+                self._start(event, port)
 
-    def _start(self, task: int, deadline: int, port: ChipPort) -> None:
-        processor, number = self._processor, self.tasks[task].same_id
+    def _start(self, event: Event, port: ChipPort) -> None:
+        processor, number = self._processor, self.tasks[event.task].same_id
         period, self._index[number] = self._index[number], self._index[number] + 1
         fuel = int(np.clip(FUEL_FACTOR * (self._end - self._now) / CYCLES_PER_INSTRUCTION.value, *FUEL))
         began = self._now
+        processor.notes = None if self._tracer is None else Notes()
         if self._instant:
             processor.serve(port)
-            processor.invoke(task, began, period, fuel)
-            processor.carry_out(port, processor.actions())
-            self._finish(task, deadline, began, began)
+            with self._told(event, period):
+                processor.invoke(event.task, began, period, fuel)
+                processor.carry_out(port, processor.actions())
+            self._finish(event, period)
             return
         processor.load_planes(port)
-        turns = Turns(lambda: self._invoke(task, began, period, fuel))
+        turns = Turns(lambda: self._invoke(event.task, began, period, fuel))
         processor.observe = lambda view, row: turns.wait((processor.actions(), processor.moment(), (view, row)))
         processor.flush = lambda: turns.wait((processor.actions(), processor.moment(), None))
-        self._running = Invocation(task, deadline, turns)
+        self._running = Running(event, period, turns)
         self._resume(self._running)
 
     def _invoke(self, task: int, began: float, period: int, fuel: int) -> None:
@@ -149,15 +165,16 @@ class PlasticityProcessor:
         processor.invoke(task, began, period, fuel)
         self._left = processor.actions(), processor.moment()
 
-    def _resume(self, running: Invocation) -> None:
-        running.turns.go_on()
+    def _resume(self, running: Running) -> None:
+        with self._told(running.event, running.number):
+            running.turns.go_on()
         if running.turns.done:
             running.actions, running.asked_at = self._left
             running.looks = None
         else:
             running.actions, running.asked_at, running.looks = running.turns.asked
 
-    def _next_step(self, running: Invocation) -> tuple[float, int]:
+    def _next_step(self, running: Running) -> tuple[float, int]:
         """Return when something is to be done next, in cycles, and how many actions that are."""
         actions = running.actions
         if actions is None or len(actions) == 0:
@@ -165,7 +182,7 @@ class PlasticityProcessor:
         number = int(np.searchsorted(actions.cycles, actions.cycles[0] + WRITE_CYCLES, side="right"))
         return max(float(actions.cycles[number - 1]), self._now), number
 
-    def _step(self, running: Invocation, port: ChipPort) -> None:
+    def _step(self, running: Running, port: ChipPort) -> None:
         """Do what is due of an invocation: some of its writes, or a look at the chip, after which it goes on."""
         when, number = self._next_step(running)
         self._now = max(self._now, when)
@@ -175,19 +192,40 @@ class PlasticityProcessor:
             return
         if running.turns.done:
             self._running = None
-            self._finish(running.task, running.deadline, self._processor.began, self._now)
+            self._finish(running.event, running.number)
             return
         self._processor.load_planes(port)
         if running.looks is not None:
             self._processor.look(port, *running.looks)
         self._resume(running)
 
-    def _finish(self, task: int, deadline: int, began: float, now: float) -> None:
-        self.tally[task].executed += 1
-        self.tally[task].late += now > deadline
-        name = f"{self.tasks[task].same_id}_{task}"
+    def _finish(self, event: Event, number: int) -> None:
+        began = self._processor.began
+        took = 0.0 if self._instant else self._now - began
+        self.tally[event.task].executed += 1
+        self.tally[event.task].late += _is_late(event, began + took)
+        name = f"{self.tasks[event.task].same_id}_{event.task}"
         text = self._processor.mail()
-        self.mailbox.append(f"plasticity rule {name}: b: {int(began)}{text} d: {int(now - began)}\n")
+        self.mailbox.append(f"plasticity rule {name}: b: {int(began)}{text} d: {int(took)}\n")
+        self._tell(event, number, took, text)
+
+    @contextlib.contextmanager
+    def _told(self, event: Event, number: int) -> Iterator[None]:
+        """Tell the tracer of an invocation that is stopped, too."""
+        try:
+            yield
+        except KernelError as error:
+            self._tell(event, number, self._processor.moment() - self._processor.began, self._processor.mail(), error)
+            raise
+
+    def _tell(self, event: Event, number: int, cycles: float, mail: str, error: KernelError | None = None) -> None:
+        """Tell the tracer, if there is one, of an invocation that has ended."""
+        notes, self._processor.notes = self._processor.notes, None
+        if self._tracer is None or notes is None:
+            return
+        asked, begun, deadline = (int(at * TICKS_PER_CYCLE) for at in (event.asked, self._processor.began, event.deadline))
+        where = {"task": self.tasks[event.task], "processor": SIDES[self.hemisphere], "entry": self._entry, "number": number}
+        self._tracer(Invocation.of(notes, **where, asked=asked, begun=begun, deadline=deadline, cycles=cycles, late=_is_late(event, self._processor.began + cycles), mail=mail, error=error))
 
     def finish(self) -> None:
         """Count what was not carried out by the end of the trial, and end what is under way."""
@@ -211,13 +249,17 @@ class PlasticityProcessor:
         return {(task.name, name): self._processor.read_symbol(task.same_id, name) for task in self.tasks for name in task.read_symbols}
 
     def _log(self) -> None:
-        side = ("top", "bottom")[self.hemisphere]
+        side = SIDES[self.hemisphere]
         for task, tally, timer in zip(self.tasks, self.tally, self._scheduler.timers, strict=True):
             lost = timer.due_until(self._end) - tally.executed - tally.missed
             if lost:
                 _log.warning("%s processor: could not execute all tasks of %r (dropped: %d)", side, task.name, lost)
             if tally.missed:
                 _log.warning("%s processor: the timer of %r could not insert all requested tasks (skipped: %d)", side, task.name, tally.missed)
+
+
+def _is_late(event: Event, ended: float) -> bool:
+    return ended > event.deadline
 
 
 def prepare(tasks: Sequence[PlasticityTask]) -> None:

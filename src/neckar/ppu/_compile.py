@@ -32,7 +32,7 @@ MEMORY_BYTES = 4 << 20
 STACK_BYTES = 64 << 10
 MODULE_BYTES = 8 << 20
 
-_EXPORTS = ("neckar_boot", "neckar_take", "neckar_port", "ppu", "__data_end", "__global_base", "__heap_base")
+_EXPORTS = ("neckar_boot", "neckar_take", "neckar_watch", "neckar_port", "ppu", "__data_end", "__global_base", "__heap_base")
 _OURS = (*_EXPORTS, "__wasm_call_ctors", "__heap_end", "__stack_pointer", "__stack_low", "__stack_high", "__memory_base", "__table_base", "__dso_handle")
 _LINK = (
     *("--no-entry", "--stack-first", "-z", f"stack-size={STACK_BYTES}", f"--initial-memory={MEMORY_BYTES}", f"--max-memory={MEMORY_BYTES}", "--gc-sections"),

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from neckar.errors import KernelAccessError
 from neckar.ppu._port import ChipPort
+from neckar.ppu._trace import Notes
 
 ROWS = COLUMNS = 256
 WEIGHTS, LABELS, SENSORS, MEMBRANES, COUNTER = range(5)
 PLANES = {WEIGHTS: "synapse_weight", LABELS: "synapse_label"}
+NOTED = {WEIGHTS: "weights", LABELS: "labels"}
 
 _LIMITS = np.array([ROWS, ROWS, ROWS, ROWS, 2 * COLUMNS])  # of the place of each kind of action
 _SIX_BITS = np.uint8(0x3F)
@@ -52,9 +54,12 @@ class Exchange:
     Attributes
     ----------
     hemisphere : int
+    notes : Notes or None
+        Of the invocation under way, while somebody traces it: what is done is noted here; what a rule reads and shows, its executor notes.
     """
 
     hemisphere: int
+    notes: Notes | None = None
     _weights: NDArray[np.uint8]
     _labels: NDArray[np.uint8]
 
@@ -81,7 +86,10 @@ class Exchange:
         last[actions.place[mine]] = mine
         rows = np.flatnonzero(last >= 0)
         now = plane if len(rows) == ROWS else plane[rows]
-        port.write_rows(PLANES[what], self.hemisphere, rows, (now if self._now_instant() else actions.rows[last[rows]]) & _SIX_BITS)
+        values = (now if self._now_instant() else actions.rows[last[rows]]) & _SIX_BITS
+        port.write_rows(PLANES[what], self.hemisphere, rows, values)
+        if self.notes is not None:
+            self.notes.add(self.notes.written, NOTED[what], rows, values)
 
     def _carry_out_others(self, port: ChipPort, actions: Actions) -> None:
         """Do what is no write of weights. Resets of one row at one moment are one reset."""
@@ -93,9 +101,14 @@ class Exchange:
             masks[int(place[n])] = mine | masks[int(place[n])] if int(place[n]) in masks else mine
         for row, mask in masks.items():
             port.reset_sensors(self.hemisphere, row, mask)
-        membranes = actions.rows[kind == MEMBRANES]
-        if len(membranes):
-            port.reset_membranes(self.hemisphere, (membranes.view(np.int8) > 0).any(axis=0))
-        counters = place[kind == COUNTER]
+        membranes = (actions.rows[kind == MEMBRANES].view(np.int8) > 0).any(axis=0)
+        if (kind == MEMBRANES).any():
+            port.reset_membranes(self.hemisphere, membranes)
+        counters = place[kind == COUNTER].astype(np.int64)
         if len(counters):
-            port.reset_counters(counters.astype(np.int64))
+            port.reset_counters(counters)
+        if self.notes is not None:
+            for row, mask in masks.items():
+                self.notes.add(self.notes.reset, "sensors", np.array([row]), mask[None])
+            self.notes.add(self.notes.reset, "membranes", np.flatnonzero(membranes), membranes[membranes])
+            self.notes.add(self.notes.reset, "counters", counters, np.ones(len(counters), bool))

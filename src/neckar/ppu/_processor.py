@@ -22,9 +22,12 @@ from neckar.ppu._port import ChipPort
 from neckar.ppu._recorder import Recorder
 from neckar.ppu._sandbox import BOOT_FUEL, COLUMNS, ENTRY_FUEL, JOURNAL, PLANE_FUEL, ROWS, Sandbox
 from neckar.ppu._source import rule_tag
+from neckar.ppu._trace import MAX_WATCHED, Notes
+from neckar.ppu._watch import watched
 from neckar.program import PlasticityTask
 
 CAUSAL, ACAUSAL, COUNTERS, COUNTERS_AND_RESET = range(4)
+SENSED = ("causal", "acausal")
 READS = ("correlation_causal", "correlation_acausal")
 NEURON_SWITCH = 0x20
 
@@ -71,7 +74,7 @@ class Processor(Exchange):
         self.tasks, self.hemisphere, self.instant, self.recorders = tuple(tasks), hemisphere, instant, recorders
         self.observe: Callable[[int, int], None] = _nobody
         self.flush: Callable[[], None] = _nobody
-        self._box = Sandbox(build(tuple(self.kernels.values())), self._observe, self.time, self._flush)
+        self._box = Sandbox(build(tuple(self.kernels.values())), self._observe, self.time, self._flush, self._watch)
         self._random = random
         self._written: tuple[Recorder, int] | None = None  # the record under way
         self.began = 0.0  # cycles
@@ -197,7 +200,7 @@ class Processor(Exchange):
         self._since = int(self._port["cycles"]), int(self._port["charged_fuel"])
         self._accessed = self._since[0]
         self._port["handles"] = self._handles[task]
-        with self._named(f"invocation {period} at {cycles / 250:.3f} us", what.name):
+        with self._named(f"invocation {period} at {cycles / 250:.3f} us", what.name), self._noted():
             self._box.refuel(fuel)
             if recorder is None:
                 self._box.call(f"neckar_invoke_{tag}")
@@ -207,6 +210,34 @@ class Processor(Exchange):
                 self._box.call(f"neckar_invoke_{tag}")
                 self._exchange(Recorder.store)
                 self._written = None
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Note what an invocation reads and shows, if somebody traces it."""
+        notes = self.notes
+        if notes is None:
+            yield
+            return
+        self._box.listen(MAX_WATCHED)
+        self._port["touched"][...] = 0
+        notes.planes = {"weights": self._weights.copy(), "labels": self._labels.copy()}
+        try:
+            yield
+        finally:
+            self._note_rows(notes)
+            self._box.listen(0)
+
+    def _note_rows(self, notes: Notes) -> None:
+        """Note which rows were read, which only the end of an invocation shows."""
+        sensors = dict(zip(SENSED, self._port["sensors"], strict=True))
+        for (what, plane), touched in zip({**notes.planes, **sensors}.items(), self._port["touched"], strict=True):
+            rows = np.flatnonzero(touched)
+            notes.add(notes.read, what, rows, plane[rows])
+        notes.watched_left_out += max(int(self._port["watches"]) - len(notes.watched) - notes.watched_left_out, 0)
+
+    def _watch(self, name: int, line: int, kind: int, place: int, number: int) -> None:
+        if self.notes is not None:
+            self.notes.watch(watched(self._box.memory, name, line, kind, place, number))
 
     def _observe(self, view: int, row: int) -> None:
         self._exchange(Recorder.store)
@@ -268,8 +299,13 @@ class Processor(Exchange):
             count, overflow = port.read_counters()
             self._port["count"][...] = count.reshape(2, COLUMNS)
             self._port["overflow"][...] = overflow.reshape(2, COLUMNS)
+            asked = np.flatnonzero(self._port["count_mask"])
             if view == COUNTERS_AND_RESET:
-                port.reset_counters(np.flatnonzero(self._port["count_mask"]))
+                port.reset_counters(asked)
+            if self.notes is not None:
+                self.notes.add(self.notes.read, "counters", asked, np.where(overflow > 0, 255, count)[asked])
+                if view == COUNTERS_AND_RESET:
+                    self.notes.add(self.notes.reset, "counters", asked, np.ones(len(asked), bool))
             return
         view, row = view & 1, row % ROWS
         sensors = self._port["sensors"][view]

@@ -33,6 +33,9 @@ ENTRY_FUEL = 10_000
 PLANE_FUEL = 300_000
 """Instructions that a look counts for in addition if it may bring a whole plane of sensors."""
 
+FUNCTIONS = ("observe", "time", "flush", "watch")
+"""What a kernel can call of the host."""
+
 PORT = np.dtype(
     [
         ("cycles", "<u8"),
@@ -45,7 +48,10 @@ PORT = np.dtype(
         ("mailbox_length", "<u4"),
         ("heap_used", "<u4"),
         ("handles", "<u4"),
+        ("watching", "<u4"),
+        ("watches", "<u4"),
         ("reserved", "<u4"),
+        ("touched", "u1", (4, ROWS)),
         ("sensor_valid", "u1", (2, ROWS)),
         ("random", "<u2", COLUMNS),
         ("neuron_switch", "u1", COLUMNS),
@@ -100,7 +106,7 @@ def load(content: bytes) -> wasmtime.Module:
         module = wasmtime.Module(engine, content)
     except wasmtime.WasmtimeError as error:
         raise KernelCompileError(f"the compiled kernel is not a module that the sandbox accepts: {error}. Clear the cache of kernels.") from error
-    foreign = [f"{i.module}.{i.name}" for i in module.imports if i.module != "neckar" or i.name not in ("observe", "time", "flush")]
+    foreign = [f"{i.module}.{i.name}" for i in module.imports if i.module != "neckar" or i.name not in FUNCTIONS]
     if foreign:
         raise KernelAccessError(f"the kernel asks for functions that do not exist on the processors: {', '.join(foreign)}. Remove what imports them.")
     return module
@@ -115,9 +121,18 @@ class Sandbox:
         The module.
     observe, time, flush : callable
         Functions of the host: ``observe(view, row)``, ``time() -> cycles``, ``flush()``.
+    watch : callable, optional
+        ``watch(name, line, kind, place, number)`` shows numbers in the kernel's memory, see :meth:`listen`.
     """
 
-    def __init__(self, content: bytes, observe: Callable[[int, int], None], time: Callable[[], int], flush: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        observe: Callable[[int, int], None],
+        time: Callable[[], int],
+        flush: Callable[[], None],
+        watch: Callable[[int, int, int, int, int], None] | None = None,
+    ) -> None:
         module = load(content)
         import wasmtime
 
@@ -128,8 +143,10 @@ class Sandbox:
         self._raised: BaseException | None = None
         word, long = wasmtime.ValType.i32(), wasmtime.ValType.i64()
         linker = wasmtime.Linker(_engine())
-        for name, function, takes, gives in (("observe", observe, [word, word], []), ("time", time, [], [long]), ("flush", flush, [], [])):
-            linker.define(self._store, "neckar", name, wasmtime.Func(self._store, wasmtime.FuncType(takes, gives), self._guarded(function)))
+        functions = (self._guarded(observe), self._guarded(time), self._guarded(flush), self._unseen(watch or _nobody))
+        types = (([word, word], []), ([], [long]), ([], []), ([word] * 5, []))
+        for name, function, (takes, gives) in zip(FUNCTIONS, functions, types, strict=True):
+            linker.define(self._store, "neckar", name, wasmtime.Func(self._store, wasmtime.FuncType(takes, gives), function))
         try:
             self._exports = linker.instantiate(self._store, module).exports(self._store)
         except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
@@ -141,6 +158,41 @@ class Sandbox:
         self._keep = memory
         self.port: NDArray[Any] = self.memory[self._global("neckar_port") :][: PORT.itemsize].view(PORT)[0:1].reshape(())
         self._functions: dict[str, wasmtime.Func] = {}
+        self._watch_fuel = 0
+        self._watches_left = 0
+
+    def listen(self, number: int) -> None:
+        """Hear so many watched values of the next call, 0 for none; the call takes as many instructions as if nobody listened."""
+        if number and not self._watch_fuel:
+            self._watch_fuel = self._spent_on_watching(1) - self._spent_on_watching(0)
+        self._watches_left = number
+        self.port["watching"], self.port["watches"] = number > 0, 0
+
+    def _spent_on_watching(self, watching: int) -> int:
+        self.refuel(BOOT_FUEL)
+        self.port["watching"] = watching
+        charged = int(self.port["charged_fuel"])
+        self.call("neckar_watch", 0, 0, 0, 0, 0)
+        self.port["charged_fuel"] = charged
+        return self.spent()
+
+    def _unseen(self, function: Callable[..., None]) -> Callable[..., None]:
+        """Return a function of the host whose calls take no instructions, and are limited in number by that of :meth:`listen`."""
+
+        def called(*arguments: int) -> None:
+            try:
+                self._store.set_fuel(self._store.get_fuel() + self._watch_fuel)
+                if self._watches_left > 0:
+                    self._watches_left -= 1
+                    function(*(argument & 0xFFFFFFFF for argument in arguments))
+                else:
+                    self.port["watching"] = 0
+                    self.charge(CALL_FUEL)  # of a kernel that has switched it on itself
+            except BaseException as error:
+                self._raised = error
+                raise RuntimeError("stopped by the host") from None
+
+        return called
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function of the host that counts as instructions, and whose exception ends the call of the kernel."""
@@ -251,6 +303,10 @@ class Sandbox:
         if code == codes.UNREACHABLE:
             return KernelFault("has come to a place that the compiler holds for impossible: a function without return, or a loop without end and effect")
         return KernelFault(f"was stopped: {text.splitlines()[-1].strip()}")
+
+
+def _nobody(*_: int) -> None:
+    """Listen to nothing."""
 
 
 def _stopped(reason: int, first: int, second: int) -> KernelError:

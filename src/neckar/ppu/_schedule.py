@@ -52,10 +52,11 @@ class Timer:
 
 @dataclass(frozen=True)
 class Event:
-    """A task in the queue."""
+    """A task in the queue, when its timer was due, and when it is due again."""
 
     task: int
     deadline: int
+    asked: int
 
 
 class Scheduler:
@@ -74,11 +75,13 @@ class Scheduler:
     def pick(self, now: float) -> Event | None:
         """Ask the timers and return the task with the earliest deadline; of several the first."""
         for task, timer in enumerate(self.timers):
+            asked = timer.next
             while (deadline := timer.poll(now)) is not None:
                 if len(self.queue) < QUEUE_LENGTH.value:
-                    self.queue.append(Event(task, deadline))
+                    self.queue.append(Event(task, deadline, asked))
                 else:
                     self.dropped[task] += 1
+                asked = timer.next
         if not self.queue:
             return None
         first = min(range(len(self.queue)), key=lambda k: self.queue[k].deadline)

@@ -18,6 +18,7 @@ from neckar.program import Observable
 
 INCLUDE = Path(__file__).parent / "include"
 TOKEN = "PLASTICITY_RULE_KERNEL"
+WATCH = "NECKAR_WATCH"
 AFTER = "neckar-after-the-kernel"
 MAX_TEXT = 1 << 20
 
@@ -169,6 +170,8 @@ def translation_unit(kernel: Kernel, globals_captured: frozenset[str] = frozense
 
 def _before(kernel: Kernel) -> str:
     lines = ["#include <array>", "#include <cstddef>", "#include <cstdint>", "#include <tuple>", '#include "neckar/pun.h"']
+    if WATCH in kernel.text:
+        lines.append('#include "neckar/watch.h"')
     if kernel.observables:
         lines += ['#include "libnux/vx/vector_row.h"', "struct Recording", "{", "uint64_t time;"]
         lines += [f"{_member(kernel, observable)} {name};" for name, observable in kernel.observables]

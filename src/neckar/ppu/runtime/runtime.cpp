@@ -12,6 +12,7 @@ extern "C" {
 __attribute__((import_module("neckar"), import_name("observe"))) void host_observe(uint32_t view, uint32_t row);
 __attribute__((import_module("neckar"), import_name("time"))) uint64_t host_time();
 __attribute__((import_module("neckar"), import_name("flush"))) void host_flush();
+__attribute__((import_module("neckar"), import_name("watch"))) void host_watch(char const* name, uint32_t line, uint32_t kind, void const* values, uint32_t number);
 void __wasm_call_ctors();
 extern unsigned char __heap_base;
 neckar::Port neckar_port;
@@ -27,12 +28,13 @@ constexpr uint32_t conversion_cycles = 410;
 constexpr uint32_t bus_cycles = 250;
 
 // instructions that the access functions take themselves and that move a row to and from them; the cycles above stand for them
-constexpr uint32_t load_fuel = 125 + 480;
+constexpr uint32_t load_fuel = 137 + 480;
 constexpr uint32_t store_fuel = 1070 + 70;
 constexpr uint32_t store_everywhere_fuel = 530 + 70;
 constexpr uint32_t reset_fuel = 330 + 60;
 constexpr uint32_t draw_fuel = 2380;
 constexpr uint32_t seed_fuel = 1210;
+constexpr uint32_t watch_fuel = 40;
 
 constexpr uint32_t memory_end = 4u << 20;
 
@@ -111,6 +113,10 @@ extern "C" {
 
 __attribute__((noinline)) void neckar_load_row(uint8_t const* row, neckar::Halves* to)
 {
+	uint32_t const number = static_cast<uint32_t>(row - neckar_port.weights[0]) / neckar::column_count; // labels and sensors follow
+	if (number < sizeof(neckar_port.touched)) {
+		neckar_port.touched[0][number] = 1;
+	}
 #pragma clang loop unroll(full)
 	for (uint32_t i = 0; i < neckar::column_count / 2; i += 16) {
 		Bytes const low = load(row + 2 * i), high = load(row + 2 * i + 16);
@@ -252,6 +258,16 @@ uint32_t neckar_mail(char const* text, uint32_t length)
 	__builtin_memcpy(neckar_port.mailbox + used, text, taken);
 	used += taken;
 	return taken;
+}
+
+// what it takes is the same whether the host listens or not: the host gives back what the call takes
+EXPORT_FUNCTION __attribute__((noinline)) void neckar_watch(char const* name, uint32_t line, uint32_t kind, void const* values, uint32_t number)
+{
+	++neckar_port.watches;
+	neckar_port.charged_fuel += watch_fuel;
+	if (neckar_port.watching) {
+		host_watch(name, line, kind, values, number);
+	}
 }
 
 __attribute__((noreturn)) void exit(int code)

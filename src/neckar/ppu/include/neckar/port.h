@@ -61,7 +61,10 @@ struct Port
 	uint32_t mailbox_length;
 	uint32_t heap_used;
 	uint32_t handles;       // of the task that is called
+	uint32_t watching;      // whether the host wants to see watched values
+	uint32_t watches;       // watched values of this invocation
 	uint32_t reserved;
+	uint8_t touched[4][row_count]; // rows that were read: weights, labels, causal and acausal sensors
 	uint8_t sensor_valid[2][row_count];
 	uint16_t random[column_count];
 	uint8_t neuron_switch[column_count];
@@ -101,4 +104,5 @@ void neckar_seed(uint32_t half, uint8_t const* from);
 uint64_t neckar_time();
 void neckar_sleep(uint32_t cycles);
 uint32_t neckar_mail(char const* text, uint32_t length);
+void neckar_watch(char const* name, uint32_t line, uint32_t kind, void const* values, uint32_t number);
 }

@@ -14,6 +14,8 @@ template <>
 inline haldls::vx::v3::SpikeCounterRead read<haldls::vx::v3::SpikeCounterRead>(halco::hicann_dls::vx::v3::SpikeCounterReadOnDLS const& coord)
 {
 	uint32_t const half = coord / 256, column = coord % 256;
+	neckar_port.count_mask[half][column] = 1; // for whoever traces
+	neckar_port.charged_fuel += 12;
 	neckar_count(1, false);
 	return haldls::vx::v3::SpikeCounterRead(
 	    haldls::vx::v3::SpikeCounterRead::Count(neckar_port.count[half][column]), neckar_port.overflow[half][column]);

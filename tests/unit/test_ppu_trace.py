@@ -1,0 +1,214 @@
+"""Tracing: what a rule did is told as it was, and telling it changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from chip_programs import FIRING, run
+from ppu_bench import SEEDS, FakeChip, kernel
+
+import neckar.ppu
+from neckar.errors import KernelAccessError, KernelCompileError, KernelTimeout
+from neckar.ppu import Invocation, PlasticityProcessor, recorders_of
+from neckar.ppu._trace import MAX_WATCHED
+from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView, Program, Snippet
+
+pytest.importorskip("ziglang")
+pytest.importorskip("wasmtime")
+
+US = 500  # ticks
+VIEWS = tuple(PlasticityView(h, (7, 2), (1, 4, 9)) for h in (0, 1))
+NEURONS = tuple(NeuronView(h, (4, 1)) for h in (0, 1))
+INCLUDES = """
+#include "grenade/vx/ppu/neuron_view_handle.h"
+#include "grenade/vx/ppu/synapse_array_view_handle.h"
+#include "libnux/vx/dls.h"
+#include "libnux/vx/mailbox.h"
+#include "libnux/vx/reset_neurons.h"
+using namespace grenade::vx::ppu;
+using namespace libnux::vx;
+extern volatile PPUOnDLS ppu;
+"""
+
+
+def task(body: str, **others: object) -> PlasticityTask:
+    third = ", Recording& recording" if "observables" in others else ""
+    signature = f"std::array<SynapseArrayViewHandle, 2>& synapses, std::array<NeuronViewHandle, 2>& neurons{third}"
+    text = f"{INCLUDES}\nvoid PLASTICITY_RULE_KERNEL({signature})\n{{\n{body}\n}}\n"
+    given = {"name": "rule", "kernel": text, "views": VIEWS, "neurons": NEURONS, "period": 100 * US, "count": 3, "mode": "instant", **others}
+    return PlasticityTask(**given)  # type: ignore[arg-type]
+
+
+def traced(task: PlasticityTask, chip: FakeChip, duration: int = 1000 * US) -> list[Invocation]:
+    """Let the top processor work on a chip."""
+    found: list[Invocation] = []
+    actor = PlasticityProcessor((task,), 0, duration, recorders_of((task,)), SEEDS, found.append)
+    try:
+        while (tick := actor.due()) is not None:
+            chip.tick = max(tick, chip.tick)
+            actor.act(chip)
+        actor.finish()
+    finally:
+        actor.close()
+    return found
+
+
+ADD_TEN = "auto const mine = synapses[0]; mine.set_weights(mine.get_weights(1) + 10, 0);"
+
+
+@pytest.mark.parametrize("mode", ["instant", "timed"])
+def test_rows_that_were_read_and_written_come_with_their_values(mode: str) -> None:
+    chip = FakeChip()
+    chip.planes["synapse_weight"][0] = np.arange(256)[:, None] % 64
+    first, second, _ = traced(task(ADD_TEN, mode=mode), chip)
+    assert {what: sorted(rows) for what, rows in first.read.items()} == {"weights": [2]}
+    assert (first.read["weights"][2] == 2).all()
+    old, new = first.written["weights"][7]
+    expected = np.full(256, 7)
+    expected[[1, 4, 9]] = 12  # columns of the view
+    assert (old == 7).all()
+    assert (new == expected).all()
+    assert (second.written["weights"][7][0] == expected).all()
+    assert first.reset == {}
+
+
+SENSE = """
+if (ppu != PPUOnDLS::top) { return; }
+auto const [causal, acausal] = synapses[0].get_correlation(0, true);
+neurons[0].get_rate_counters(true);
+neurons[1].get_rate_counter(0, false);
+reset_neurons(vec_splat_u8(0), vec_splat_u8(1));
+mailbox_write_string("hello");
+"""
+
+
+@pytest.mark.parametrize("mode", ["instant", "timed"])
+def test_sensors_counters_and_resets_are_told(mode: str) -> None:
+    chip = FakeChip()
+    chip.counts[[1, 4, 256 + 4]] = 11, 44, 99
+    chip.overflow[256 + 4] = 1
+    one = traced(task(SENSE, mode=mode, count=1), chip)[0]
+    assert sorted(one.read) == ["acausal", "causal", "counters"]
+    assert (one.read["causal"][7] == 190).all()
+    assert (one.read["acausal"][7] == 180).all()
+    assert one.read["counters"] == {1: 11, 4: 44, 260: 255}
+    assert np.flatnonzero(one.reset["sensors"][7]).tolist() == [1, 4, 9]
+    assert sorted(one.reset["counters"]) == [1, 4]
+    assert sorted(one.reset["membranes"]) == list(range(1, 256, 2))
+    assert one.mail == "hello"
+
+
+WATCH = """
+int8_t const small = -5;
+uint64_t const big = 1ull << 40;
+float const pi = 3.25f;
+bool const yes = true;
+VectorRowFracSat8 row;
+for (uint32_t i = 0; i < 256; ++i) { row[i] = i / 2; }
+VectorRowMod16 wide;
+for (uint32_t i = 0; i < 256; ++i) { wide[i] = 300 * (i % 7); }
+std::array<int16_t, 3> const list{1, -2, 3};
+double const plain[2] = {0.5, -0.25};
+std::vector<uint8_t> const several{9, 8, 7};
+std::array<VectorRowMod8, 2> const rows{VectorRowMod8(3), VectorRowMod8(4)};
+uint8_t bytes[4] = {0x3f, 0xc0, 0, 0};
+auto const pun = reinterpret_cast<float*>(bytes);
+NECKAR_WATCH(small); NECKAR_WATCH(big); NECKAR_WATCH(pi); NECKAR_WATCH(yes); NECKAR_WATCH(ppu); NECKAR_WATCH(row); NECKAR_WATCH(wide);
+NECKAR_WATCH(list); NECKAR_WATCH(plain); NECKAR_WATCH(several); NECKAR_WATCH(rows); NECKAR_WATCH(row.even); NECKAR_WATCH(row.odd.data);
+NECKAR_WATCH(small + 1); NECKAR_WATCH(std::array<int, 2>{4, 5}); NECKAR_WATCH(*pun);
+"""
+
+
+def test_watched_values_keep_name_type_and_order() -> None:
+    one = traced(task(WATCH, count=1), FakeChip())[0]
+    found = {watched.name: watched for watched in one.watched}
+    assert [watched.name for watched in one.watched][:3] == ["small", "big", "pi"]
+    types = {name: watched.type for name, watched in found.items()}
+    assert types == {
+        "small": "int8_t", "big": "uint64_t", "pi": "float", "yes": "bool", "ppu": "uint32_t", "row": "VectorRowFracSat8", "wide": "VectorRowMod16",
+        "list": "int16_t[3]", "plain": "double[2]", "several": "uint8_t[3]", "rows": "VectorRowMod8[2]", "row.even": "VectorFracSat8",
+        "row.odd.data": "VectorFracSat8", "small + 1": "int32_t", "std::array<int, 2>{4, 5}": "int32_t[2]", "*pun": "float",
+    }  # fmt: skip
+    plain = {name: watched.value for name, watched in found.items() if not isinstance(watched.value, np.ndarray)}
+    assert plain == {"small": -5, "big": 1 << 40, "pi": 3.25, "yes": True, "ppu": 0, "small + 1": -4, "*pun": 1.5}
+    assert (found["row"].value == np.arange(256) // 2).all()
+    assert (found["wide"].value == 300 * (np.arange(256) % 7)).all()
+    assert (found["row.even"].value == np.arange(128)).all()
+    assert (found["rows"].value == np.array([[3], [4]])).all()
+    assert found["rows"].value.shape == (2, 256)
+    assert found["several"].value.tolist() == [9, 8, 7]
+    assert found["plain"].value.tolist() == [0.5, -0.25]
+    assert found["small"].line == task(WATCH).kernel.splitlines().index(next(line for line in WATCH.splitlines() if "NECKAR_WATCH(small);" in line)) + 1
+
+
+def test_values_are_watched_in_loops_and_the_number_that_is_kept_is_bounded() -> None:
+    one = traced(task("for (int i = 0; i < 5000; ++i) { NECKAR_WATCH(i); }", count=1), FakeChip())[0]
+    assert [watched.value for watched in one.watched] == list(range(MAX_WATCHED))
+    assert one.watched_left_out == 5000 - MAX_WATCHED
+
+
+def test_what_cannot_be_watched_is_said_by_the_compiler() -> None:
+    with pytest.raises(KernelCompileError, match=r"NECKAR_WATCH takes numbers, rows, registers|no member named 'data'"):
+        traced(task("NECKAR_WATCH(synapses[0]);"), FakeChip())
+
+
+def test_the_fallback_for_silicon_compiles_too() -> None:
+    fallback = "#ifndef NECKAR_WATCH\n#define NECKAR_WATCH(x)\n#endif\nNECKAR_WATCH(1);"
+    assert traced(task(fallback, count=1), FakeChip())[0].watched[0].value == 1
+
+
+def test_times_are_those_of_timer_and_processor() -> None:
+    found = traced(task("neckar_sleep(30000);", mode="timed", start=10 * US, count=5), FakeChip())  # 120 us of a period of 100
+    assert [(one.asked // US, one.deadline // US) for one in found] == [(10, 110), (110, 210), (210, 310), (310, 410), (410, 510)]
+    assert [one.begun // US for one in found] == [10, 130, 250, 370, 490]
+    assert all(30000 <= one.cycles < 30020 for one in found)
+    assert all(one.late for one in found)
+    assert [one.number for one in found] == [0, 1, 2, 3, 4]
+    assert not traced(task("", mode="timed"), FakeChip())[0].late
+
+
+@pytest.mark.parametrize("mode", ["instant", "timed"])
+def test_a_stopped_invocation_is_told_with_what_it_had_shown(mode: str) -> None:
+    chip, found = FakeChip(), []
+    stopped = task("NECKAR_WATCH(41); synapses[0].get_weights(2);", mode=mode)
+    actor = PlasticityProcessor((stopped,), 0, 1000 * US, {}, SEEDS, found.append)
+    with pytest.raises(KernelAccessError, match="asks for row 2 of 2"):
+        while (tick := actor.due()) is not None:
+            chip.tick = max(tick, chip.tick)
+            actor.act(chip)
+    actor.close()
+    assert [watched.value for watched in found[0].watched] == [41]
+    assert isinstance(found[0].error, KernelAccessError)
+
+
+# ---- On a chip
+
+BUSY = """
+auto const index = static_cast<uint32_t>(ppu);
+auto const& mine = synapses[index];
+auto const counts = neurons[index].get_rate_counters(true);
+for (uint32_t i = 0; i < mine.rows.size(); ++i) {
+    NECKAR_WATCH(i);
+    auto const seen = mine.get_causal_correlation(i);
+    NECKAR_WATCH(seen);
+    auto weights = mine.get_weights(i) + counts + seen;
+    NECKAR_WATCH(weights[9]);
+    mine.set_weights(weights, i);
+    mine.reset_correlation(i);
+}
+recording.time = now();
+recording.found[index] = counts[4];
+"""
+BUSY_TASK = task(BUSY, observables={"found": Observable("uint8", 2)}, mode="timed", period=50 * US, count=8)
+BUSY_TASK = PlasticityTask(**{**vars(BUSY_TASK), "kernel": '#include "grenade/vx/ppu/time.h"\n' + BUSY_TASK.kernel})
+
+
+@pytest.mark.parametrize("mode", ["instant", "timed"])
+def test_tracing_changes_no_bit_of_a_recording(mode: str) -> None:
+    rule = PlasticityTask(**{**vars(BUSY_TASK), "mode": mode})
+    found: list[Invocation] = []
+    silent = run(FIRING, 1, plasticity=(rule,))
+    with neckar.ppu.tracing(found.append):
+        told = run(FIRING, 1, plasticity=(rule,))
+    assert found
+    assert told == silent

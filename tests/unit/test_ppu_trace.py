@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
-from chip_programs import FIRING, run
-from ppu_bench import SEEDS, FakeChip, kernel
+from chip_programs import FIRING, program
+from ppu_bench import SEEDS, FakeChip
 
+import neckar
 import neckar.ppu
 from neckar.errors import KernelAccessError, KernelCompileError, KernelTimeout
 from neckar.ppu import Invocation, PlasticityProcessor, recorders_of
 from neckar.ppu._trace import MAX_WATCHED
-from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView, Program, Snippet
+from neckar.program import Events, NeuronView, Observable, PlasticityTask, PlasticityView, Program
 
 pytest.importorskip("ziglang")
 pytest.importorskip("wasmtime")
@@ -25,18 +29,42 @@ INCLUDES = """
 #include "libnux/vx/dls.h"
 #include "libnux/vx/mailbox.h"
 #include "libnux/vx/reset_neurons.h"
+#include "grenade/vx/ppu/time.h"
 using namespace grenade::vx::ppu;
 using namespace libnux::vx;
 extern volatile PPUOnDLS ppu;
+volatile uint32_t what;
+#ifndef NECKAR_WATCH
+#define NECKAR_WATCH(x)
+#endif
 """
+RECORDED = {"found": Observable("uint8", 2)}
 
 
-def task(body: str, **others: object) -> PlasticityTask:
-    third = ", Recording& recording" if "observables" in others else ""
-    signature = f"std::array<SynapseArrayViewHandle, 2>& synapses, std::array<NeuronViewHandle, 2>& neurons{third}"
-    text = f"{INCLUDES}\nvoid PLASTICITY_RULE_KERNEL({signature})\n{{\n{body}\n}}\n"
-    given = {"name": "rule", "kernel": text, "views": VIEWS, "neurons": NEURONS, "period": 100 * US, "count": 3, "mode": "instant", **others}
+CASES: dict[str, str] = {}
+"""Bodies of one kernel that are chosen by its variable `what`, because compiling takes seconds."""
+
+
+def text(body: str) -> str:
+    third = "std::array<SynapseArrayViewHandle, 2>& synapses, std::array<NeuronViewHandle, 2>& neurons, Recording& recording"
+    return f"{INCLUDES}\nvoid PLASTICITY_RULE_KERNEL({third})\n{{\n{body}\n}}\n"
+
+
+def kernel_text() -> str:
+    cases = "\n".join(f"case {n}: {{ {body} break; }}" for n, body in enumerate(CASES.values()))
+    return text(f"switch (what) {{ {cases} }}")
+
+
+def task(case: str, **others: object) -> PlasticityTask:
+    given = {"name": "rule", "views": VIEWS, "neurons": NEURONS, "period": 100 * US, "count": 3, "mode": "instant", "observables": RECORDED, **others}
+    given = {"kernel": kernel_text(), "symbols": {"what": [list(CASES).index(case)]}, **given} if case else given
     return PlasticityTask(**given)  # type: ignore[arg-type]
+
+
+def work(actor: PlasticityProcessor, chip: FakeChip) -> None:
+    while (tick := actor.due()) is not None:
+        chip.tick = max(tick, chip.tick)
+        actor.act(chip)
 
 
 def traced(task: PlasticityTask, chip: FakeChip, duration: int = 1000 * US) -> list[Invocation]:
@@ -44,23 +72,21 @@ def traced(task: PlasticityTask, chip: FakeChip, duration: int = 1000 * US) -> l
     found: list[Invocation] = []
     actor = PlasticityProcessor((task,), 0, duration, recorders_of((task,)), SEEDS, found.append)
     try:
-        while (tick := actor.due()) is not None:
-            chip.tick = max(tick, chip.tick)
-            actor.act(chip)
+        work(actor, chip)
         actor.finish()
     finally:
         actor.close()
     return found
 
 
-ADD_TEN = "auto const mine = synapses[0]; mine.set_weights(mine.get_weights(1) + 10, 0);"
+CASES["add ten"] = "auto const mine = synapses[0]; mine.set_weights(mine.get_weights(1) + 10, 0);"
 
 
 @pytest.mark.parametrize("mode", ["instant", "timed"])
 def test_rows_that_were_read_and_written_come_with_their_values(mode: str) -> None:
     chip = FakeChip()
     chip.planes["synapse_weight"][0] = np.arange(256)[:, None] % 64
-    first, second, _ = traced(task(ADD_TEN, mode=mode), chip)
+    first, second, _ = traced(task("add ten", mode=mode), chip)
     assert {what: sorted(rows) for what, rows in first.read.items()} == {"weights": [2]}
     assert (first.read["weights"][2] == 2).all()
     old, new = first.written["weights"][7]
@@ -72,8 +98,7 @@ def test_rows_that_were_read_and_written_come_with_their_values(mode: str) -> No
     assert first.reset == {}
 
 
-SENSE = """
-if (ppu != PPUOnDLS::top) { return; }
+CASES["sense"] = """
 auto const [causal, acausal] = synapses[0].get_correlation(0, true);
 neurons[0].get_rate_counters(true);
 neurons[1].get_rate_counter(0, false);
@@ -87,7 +112,7 @@ def test_sensors_counters_and_resets_are_told(mode: str) -> None:
     chip = FakeChip()
     chip.counts[[1, 4, 256 + 4]] = 11, 44, 99
     chip.overflow[256 + 4] = 1
-    one = traced(task(SENSE, mode=mode, count=1), chip)[0]
+    one = traced(task("sense", mode=mode, count=1), chip)[0]
     assert sorted(one.read) == ["acausal", "causal", "counters"]
     assert (one.read["causal"][7] == 190).all()
     assert (one.read["acausal"][7] == 180).all()
@@ -98,7 +123,7 @@ def test_sensors_counters_and_resets_are_told(mode: str) -> None:
     assert one.mail == "hello"
 
 
-WATCH = """
+CASES["watch"] = """
 int8_t const small = -5;
 uint64_t const big = 1ull << 40;
 float const pi = 3.25f;
@@ -120,7 +145,7 @@ NECKAR_WATCH(small + 1); NECKAR_WATCH(std::array<int, 2>{4, 5}); NECKAR_WATCH(*p
 
 
 def test_watched_values_keep_name_type_and_order() -> None:
-    one = traced(task(WATCH, count=1), FakeChip())[0]
+    one = traced(task("watch", count=1), FakeChip())[0]
     found = {watched.name: watched for watched in one.watched}
     assert [watched.name for watched in one.watched][:3] == ["small", "big", "pi"]
     types = {name: watched.type for name, watched in found.items()}
@@ -138,44 +163,49 @@ def test_watched_values_keep_name_type_and_order() -> None:
     assert found["rows"].value.shape == (2, 256)
     assert found["several"].value.tolist() == [9, 8, 7]
     assert found["plain"].value.tolist() == [0.5, -0.25]
-    assert found["small"].line == task(WATCH).kernel.splitlines().index(next(line for line in WATCH.splitlines() if "NECKAR_WATCH(small);" in line)) + 1
+    lines = task("watch").kernel.splitlines()
+    assert "NECKAR_WATCH(small);" in lines[found["small"].line - 1]
+
+
+CASES["loop"] = "for (int i = 0; i < 5000; ++i) { NECKAR_WATCH(i); }"
 
 
 def test_values_are_watched_in_loops_and_the_number_that_is_kept_is_bounded() -> None:
-    one = traced(task("for (int i = 0; i < 5000; ++i) { NECKAR_WATCH(i); }", count=1), FakeChip())[0]
+    one = traced(task("loop", count=1), FakeChip())[0]
     assert [watched.value for watched in one.watched] == list(range(MAX_WATCHED))
     assert one.watched_left_out == 5000 - MAX_WATCHED
 
 
+@pytest.mark.slow
 def test_what_cannot_be_watched_is_said_by_the_compiler() -> None:
     with pytest.raises(KernelCompileError, match=r"NECKAR_WATCH takes numbers, rows, registers|no member named 'data'"):
-        traced(task("NECKAR_WATCH(synapses[0]);"), FakeChip())
+        traced(task("", kernel=text("NECKAR_WATCH(synapses[0]);")), FakeChip())
 
 
-def test_the_fallback_for_silicon_compiles_too() -> None:
-    fallback = "#ifndef NECKAR_WATCH\n#define NECKAR_WATCH(x)\n#endif\nNECKAR_WATCH(1);"
-    assert traced(task(fallback, count=1), FakeChip())[0].watched[0].value == 1
+CASES["sleep"] = "neckar_sleep(30000);"
+CASES["nothing"] = ""
 
 
 def test_times_are_those_of_timer_and_processor() -> None:
-    found = traced(task("neckar_sleep(30000);", mode="timed", start=10 * US, count=5), FakeChip())  # 120 us of a period of 100
+    found = traced(task("sleep", mode="timed", start=10 * US, count=5), FakeChip())  # 120 us of a period of 100
     assert [(one.asked // US, one.deadline // US) for one in found] == [(10, 110), (110, 210), (210, 310), (310, 410), (410, 510)]
     assert [one.begun // US for one in found] == [10, 130, 250, 370, 490]
     assert all(30000 <= one.cycles < 30020 for one in found)
     assert all(one.late for one in found)
     assert [one.number for one in found] == [0, 1, 2, 3, 4]
-    assert not traced(task("", mode="timed"), FakeChip())[0].late
+    assert not traced(task("nothing", mode="timed"), FakeChip())[0].late
+
+
+CASES["stopped"] = "NECKAR_WATCH(41); synapses[0].get_weights(2);"
 
 
 @pytest.mark.parametrize("mode", ["instant", "timed"])
 def test_a_stopped_invocation_is_told_with_what_it_had_shown(mode: str) -> None:
     chip, found = FakeChip(), []
-    stopped = task("NECKAR_WATCH(41); synapses[0].get_weights(2);", mode=mode)
-    actor = PlasticityProcessor((stopped,), 0, 1000 * US, {}, SEEDS, found.append)
+    stopped = task("stopped", mode=mode)
+    actor = PlasticityProcessor((stopped,), 0, 1000 * US, recorders_of((stopped,)), SEEDS, found.append)
     with pytest.raises(KernelAccessError, match="asks for row 2 of 2"):
-        while (tick := actor.due()) is not None:
-            chip.tick = max(tick, chip.tick)
-            actor.act(chip)
+        work(actor, chip)
     actor.close()
     assert [watched.value for watched in found[0].watched] == [41]
     assert isinstance(found[0].error, KernelAccessError)
@@ -183,7 +213,7 @@ def test_a_stopped_invocation_is_told_with_what_it_had_shown(mode: str) -> None:
 
 # ---- On a chip
 
-BUSY = """
+CASES["busy"] = """
 auto const index = static_cast<uint32_t>(ppu);
 auto const& mine = synapses[index];
 auto const counts = neurons[index].get_rate_counters(true);
@@ -199,16 +229,66 @@ for (uint32_t i = 0; i < mine.rows.size(); ++i) {
 recording.time = now();
 recording.found[index] = counts[4];
 """
-BUSY_TASK = task(BUSY, observables={"found": Observable("uint8", 2)}, mode="timed", period=50 * US, count=8)
-BUSY_TASK = PlasticityTask(**{**vars(BUSY_TASK), "kernel": '#include "grenade/vx/ppu/time.h"\n' + BUSY_TASK.kernel})
+CASES["endless"] = "if (ppu == PPUOnDLS::bottom) { volatile int x = 0; while (true) { x = x + 1; } }"
+
+
+def busy(mode: str = "timed", n_entries: int = 2) -> Program:
+    rule = task("busy", mode=mode, period=50 * US, count=8)
+    return program(FIRING, 500, plasticity=(rule,), entries=Events.empty(n_entries), run_seed=(1, 2))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _lab() -> Iterator[None]:
+    with neckar.Lab():
+        yield
 
 
 @pytest.mark.parametrize("mode", ["instant", "timed"])
 def test_tracing_changes_no_bit_of_a_recording(mode: str) -> None:
-    rule = PlasticityTask(**{**vars(BUSY_TASK), "mode": mode})
     found: list[Invocation] = []
-    silent = run(FIRING, 1, plasticity=(rule,))
+    silent = neckar.current_lab().run(busy(mode))
     with neckar.ppu.tracing(found.append):
-        told = run(FIRING, 1, plasticity=(rule,))
-    assert found
+        told = neckar.current_lab().run(busy(mode))
+    assert [[one.entry, one.processor] for one in found].count([1, "bottom"]) == 8
+    assert len(found) == 32
+    assert any(any(one.read["counters"].values()) for one in found)
+    assert all([watched.name for watched in one.watched] == ["i", "seen", "weights[9]"] * 2 for one in found)
     assert told == silent
+    arrays = told.observables["rule"]
+    for one in found:
+        side = ("top", "bottom").index(one.processor)
+        assert arrays["found"][one.entry, one.number, side] == one.read["counters"][256 * side + 4]
+
+
+def test_a_trace_comes_one_by_one_while_the_program_runs() -> None:
+    names = [(one.entry, one.number, one.processor) for one in neckar.ppu.trace(busy())]
+    assert sorted(names) == [(entry, number, side) for entry in (0, 1) for number in range(8) for side in ("bottom", "top")]
+    running = threading.active_count()
+    some = neckar.ppu.trace(busy())
+    next(some)
+    assert threading.active_count() > running
+    some.close()
+    assert threading.active_count() == running
+
+
+def test_a_trace_starts_from_a_state_and_counts_as_a_run() -> None:
+    with neckar.Lab(seed=3) as lab:
+        with lab.session() as session:
+            session.run(busy(n_entries=1))
+            state = session.state
+        assert state is not None
+        went_on = [one.written["weights"][7][0] for one in neckar.ppu.trace(busy(n_entries=1), state) if one.number == 0]
+        assert went_on[0][9] == state.registers["synapse_weight"][0, 7, 9]
+        assert lab.runs == 2
+
+
+def test_an_error_of_the_run_comes_after_the_invocation_that_was_stopped() -> None:
+    endless = task("endless", mode="timed", count=1)
+    told = []
+    with pytest.raises(KernelTimeout):
+        told.extend(neckar.ppu.trace(program(FIRING, 500, plasticity=(endless,))))
+    assert [type(one.error) for one in told if one.processor == "bottom"] == [KernelTimeout]
+
+
+def test_a_program_without_plasticity_has_an_empty_trace() -> None:
+    assert list(neckar.ppu.trace(program(FIRING, 10))) == []

@@ -101,7 +101,9 @@ class Chip:
         self._substrate = Substrate(specimen, effects, self.step_ticks)
         self._held: tuple[MachineState, ChipConfig] | None = None
 
-    def run(self, program: Program, state: MachineState | None = None, *, actors: Sequence[Actor] = (), tracer: Tracer | None = None) -> tuple[Recording, MachineState]:
+    def run(
+        self, program: Program, state: MachineState | None = None, *, actors: Sequence[Actor] = (), tracer: Tracer | None = None
+    ) -> tuple[Recording, MachineState]:
         """Run a program.
 
         Parameters

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from neckar.lab._trace import tracer
 
 if TYPE_CHECKING:
-    from neckar.chip.machine import Chip
     from neckar.chip.effects import Effects
+    from neckar.chip.machine import Chip
     from neckar.chip.specimen import Specimen
     from neckar.program import MachineState, Program, Recording
 

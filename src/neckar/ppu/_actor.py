@@ -225,7 +225,9 @@ class PlasticityProcessor:
             return
         asked, begun, deadline = (int(at * TICKS_PER_CYCLE) for at in (event.asked, self._processor.began, event.deadline))
         where = {"task": self.tasks[event.task], "processor": SIDES[self.hemisphere], "entry": self._entry, "number": number}
-        self._tracer(Invocation.of(notes, **where, asked=asked, begun=begun, deadline=deadline, cycles=cycles, late=_is_late(event, self._processor.began + cycles), mail=mail, error=error))
+        late = _is_late(event, self._processor.began + cycles)
+        times = {"asked": asked, "begun": begun, "deadline": deadline, "cycles": cycles, "late": late}
+        self._tracer(Invocation.of(notes, **where, **times, mail=mail, error=error))
 
     def finish(self) -> None:
         """Count what was not carried out by the end of the trial, and end what is under way."""

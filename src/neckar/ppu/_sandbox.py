@@ -144,7 +144,7 @@ class Sandbox:
         word, long = wasmtime.ValType.i32(), wasmtime.ValType.i64()
         linker = wasmtime.Linker(_engine())
         functions = (self._guarded(observe), self._guarded(time), self._guarded(flush), self._unseen(watch or _nobody))
-        types = (([word, word], []), ([], [long]), ([], []), ([word] * 5, []))
+        types: tuple[tuple[list[Any], list[Any]], ...] = (([word, word], []), ([], [long]), ([], []), ([word] * 5, []))
         for name, function, (takes, gives) in zip(FUNCTIONS, functions, types, strict=True):
             linker.define(self._store, "neckar", name, wasmtime.Func(self._store, wasmtime.FuncType(takes, gives), function))
         try:

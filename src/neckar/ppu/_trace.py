@@ -149,7 +149,8 @@ class Invocation:
         shown = [f"{one.name} = {one.value if np.ndim(one.value) == 0 else one.type}" for one in self.watched[:3]]
         more = ["..."] if len(self.watched) > 3 else []
         end = [f"stopped: it {self.error}"] if self.error else ["late"] if self.late else []
-        return f"<{self.task.name} #{self.number} on {self.processor} at tick {self.begun}: {', '.join([f'{self.cycles:.0f} cycles', *done, *shown, *more, *end])}>"
+        what = ", ".join([f"{self.cycles:.0f} cycles", *done, *shown, *more, *end])
+        return f"<{self.task.name} #{self.number} on {self.processor} at tick {self.begun}: {what}>"
 
 
 Tracer: TypeAlias = Callable[[Invocation], None]

@@ -15,7 +15,9 @@
     |       `-- UnsuccessfulRoutingError
     |-- KernelError (RuntimeError)
     |   |-- KernelSourceError
-    |   |   `-- KernelCompileError
+    |   |   |-- KernelCompileError
+    |   |   `-- RuleError (TypeError)
+    |   |       `-- RuleNameError (AttributeError)
     |   |-- KernelMemoryError (MemoryError)
     |   `-- KernelFault
     |       |-- KernelTimeout
@@ -95,6 +97,14 @@ class KernelSourceError(KernelError):
 
 class KernelCompileError(KernelSourceError):
     """The compiler or the linker refuses a kernel; the text holds their messages with the lines of the kernel."""
+
+
+class RuleError(KernelSourceError, TypeError):
+    """A rule in Python asks for what the processors cannot do; the text names its line."""
+
+
+class RuleNameError(RuleError, AttributeError):
+    """A rule in Python names something that does not exist."""
 
 
 class KernelMemoryError(KernelError, MemoryError):

@@ -12,23 +12,7 @@ from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.chip.specimen import Specimen
 from neckar.errors import ParameterRangeError, UnknownNameError, UnsupportedFeatureError
-from neckar.program import (
-    PlasticityTask,
-    Program,
-    Snippet,
-    TimedWrite,
-)
-
-
-@pytest.mark.parametrize(
-    ("parts", "named"),
-    [
-        ({"plasticity": (PlasticityTask(name="stdp", kernel="", language="python", period=100),)}, "stdp"),
-    ],
-)
-def test_what_has_no_model_is_refused_by_name(parts, named):
-    with pytest.raises(UnsupportedFeatureError, match=named):
-        run(FIRING, **parts)
+from neckar.program import Program, Snippet, TimedWrite
 
 
 def test_a_program_for_the_wafer_is_refused():

@@ -18,6 +18,7 @@ from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import AXES
 from neckar.network import MappedNetwork, NeuronPopulation
 from neckar.program import NeuronView, PlasticityTask, PlasticityView, Recording
+from neckar.program._plasticity import Language
 from pynn_brainscales.brainscales2._errors import SharedRuleError
 from pynn_brainscales.brainscales2._layout import Layout
 
@@ -36,6 +37,8 @@ class Scheduled:
     ----------
     rule : PlasticityRule
     kernel : str
+        C++, or the text of a rule in Python.
+    language : {"cpp", "python"}
     start, period, count : int
         Ticks of the experiment, and number of executions.
     projections, populations : tuple of int
@@ -46,6 +49,7 @@ class Scheduled:
 
     rule: Any
     kernel: str
+    language: Language
     start: int
     period: int
     count: int
@@ -72,7 +76,9 @@ def schedule(rule: Any, projections: Sequence[Any], populations: Sequence[Any], 
     if not any(mine) or count < 1:
         return None
     start, period = (cycles * TICKS_PER_PPU_CYCLE for cycles in (start + before * period, period))
-    return Scheduled(rule, rule.generate_kernel(), start, period, count, mine[0], mine[1], dict(rule.observables))
+    in_python = rule.is_in_python()
+    kernel = rule.recipe().text() if in_python else rule.generate_kernel()
+    return Scheduled(rule, kernel, "python" if in_python else "cpp", start, period, count, mine[0], mine[1], dict(rule.observables))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +121,7 @@ def tasks_of(snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], symbols: Ma
         If no kernel has a symbol, or two have one of that name.
     """
     tasks: list[PlasticityTask] = []
-    kernels = {one.rule.same_id: one.kernel for _, scheduled in snippets for one in scheduled}
+    kernels = {one.rule.same_id: one.kernel for _, scheduled in snippets for one in scheduled if one.language == "cpp"}
     owners = {name: owner for name in sorted({*symbols, *read_symbols}) if (owner := _owner(kernels, name)) is not None}
     for k, (layout, scheduled) in enumerate(snippets):
         for n, one in enumerate(scheduled):
@@ -130,6 +136,7 @@ def tasks_of(snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], symbols: Ma
                 PlasticityTask(
                     name=f"{type(one.rule).__name__}.{n}.{k}",
                     kernel=one.kernel,
+                    language=one.language,
                     views=tuple(view for _, view in views.synapses),
                     neurons=tuple(view for _, view in views.neurons),
                     start=one.start,

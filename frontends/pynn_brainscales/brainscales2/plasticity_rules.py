@@ -11,6 +11,7 @@ from enum import Enum, auto
 from typing import Any, cast
 
 from neckar.errors import ConfigurationError, nearest
+from neckar.ppu import Recipe, kernel_text, write_down
 from neckar.program import Observable
 from neckar.program._plasticity import ObservableType
 from pynn_brainscales.brainscales2 import simulator
@@ -149,7 +150,9 @@ class ObservableArray(_Observable):
 
 
 class PlasticityRule:
-    """A program for the plasticity processors, executed periodically during the experiment. Subclasses give its source in :meth:`generate_kernel`.
+    """A program for the plasticity processors, executed periodically during the experiment.
+
+    Subclasses say what it does in :meth:`update`, in Python, or give its C++ source in :meth:`generate_kernel`.
 
     Parameters
     ----------
@@ -196,12 +199,47 @@ class PlasticityRule:
         """Populations of this experiment that hold the rule."""
         return [one for one in _experiment().populations if getattr(one.celltype, "plasticity_rule", None) is self]
 
+    def update(self, synapses: Any, neurons: Any, recording: Any) -> None:
+        """Say what one execution does, with rows of :mod:`neckar.ppu`; the rule of this class does nothing.
+
+        The rows hold no numbers: the method is called when the network is built, and what it does with them is written down (``docs/how-to/
+        write_a_plasticity_rule_in_python.md``).
+
+        Parameters
+        ----------
+        synapses, neurons : neckar.ppu views
+            Of the rule's projections and populations.
+        recording : recording
+            ``recording.name[row] = values`` for each of the observables.
+        """
+
+    def is_in_python(self) -> bool:
+        """Return whether the rule has its own :meth:`update`.
+
+        Raises
+        ------
+        ConfigurationError
+            If it has its own :meth:`generate_kernel`, too.
+        """
+        own = [name for name in ("update", "generate_kernel") if getattr(type(self), name) is not getattr(PlasticityRule, name)]
+        if len(own) == 2:
+            raise ConfigurationError(
+                f"the rule {type(self).__name__} defines update() and generate_kernel(); allowed is one, since update() generates the kernel. Remove one."
+            )
+        return own == ["update"]
+
+    def recipe(self) -> Recipe:
+        """Return what :meth:`update` does, as plain data."""
+        return write_down(self, {name: observable.to_program() for name, observable in self.observables.items()})
+
     def generate_kernel(self) -> str:
-        """Return the C++ source of the rule; this one does nothing.
+        """Return the C++ source of the rule: what :meth:`update` does, or, without it, nothing.
 
         The function has the name ``PLASTICITY_RULE_KERNEL`` and takes arrays of handles: of the synapses of the rule's projections, and of the neurons of
         its populations.
         """
+        if self.is_in_python():
+            return kernel_text(self.recipe(), {name: observable.to_program() for name, observable in self.observables.items()})
         return textwrap.dedent(
             """\
             #include <array>

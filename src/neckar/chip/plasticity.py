@@ -15,7 +15,6 @@ from neckar.chip.coordinates import COLUMNS
 from neckar.chip.correlation import HEMISPHERES
 from neckar.chip.fabric import Counts
 from neckar.chip.specimen import keyed_uniforms
-from neckar.errors import UnsupportedFeatureError
 from neckar.program import PlasticityTask, Program
 
 if TYPE_CHECKING:
@@ -27,18 +26,13 @@ Observables = dict[str, dict[str, NDArray[Any]]]
 
 
 def check_plasticity(program: Program) -> None:
-    """Compile the kernels of a program.
+    """Compile the kernels of a program, and check its rules in Python.
 
     Raises
     ------
-    UnsupportedFeatureError
-        If a rule is written in Python.
     KernelSourceError, ProgramError, MissingExtraError
-        If a kernel is refused, two contradict each other, or there is no compiler.
+        If a kernel or rule is refused, two contradict each other, or there is no compiler for a kernel.
     """
-    python = [task.name for task in program.plasticity if task.language != "cpp"]
-    if python:
-        raise UnsupportedFeatureError(f"the plasticity tasks {python} are written in Python; no machine of this version executes them. Write them in C++.")
     if program.plasticity:
         from neckar.ppu import prepare
 

@@ -11,25 +11,42 @@ run; they are imported at first use, and their types stand in ``__init__.pyi``.
 import importlib as _importlib
 
 from neckar.ppu._actor import PlasticityProcessor, Tally, prepare, recorders_of
+from neckar.ppu._cpp import kernel_text
 from neckar.ppu._port import ChipPort
+from neckar.ppu._recipe import Recipe
 from neckar.ppu._recorder import Recorder
+from neckar.ppu._rule import FracSat8, FracSat16, Mod8, Mod16, Rule, State, random_row, round_stochastic, saturate_weight, seed_random, where, write_down
 from neckar.ppu._trace import Invocation, Notes, Tracer, Watched
 
 _HOMES = {"trace": "neckar.lab._trace", "tracing": "neckar.lab._trace"}
 
 __all__ = [
     "ChipPort",
+    "FracSat8",
+    "FracSat16",
     "Invocation",
+    "Mod8",
+    "Mod16",
     "Notes",
     "PlasticityProcessor",
+    "Recipe",
     "Recorder",
+    "Rule",
+    "State",
     "Tally",
     "Tracer",
     "Watched",
+    "kernel_text",
     "prepare",
+    "random_row",
     "recorders_of",
+    "round_stochastic",
+    "saturate_weight",
+    "seed_random",
     "trace",
     "tracing",
+    "where",
+    "write_down",
 ]
 
 

@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 from neckar.errors import KernelError, ProgramError
 from neckar.facts.ppu_brainscales2 import CYCLES_PER_INSTRUCTION, TICKS_PER_CYCLE
 from neckar.ppu._compile import build
+from neckar.ppu._evaluate import check_fit
 from neckar.ppu._exchange import Actions
 from neckar.ppu._kernel import kernels_of
 from neckar.ppu._port import ChipPort
 from neckar.ppu._processor import MemoryUse, Processor
 from neckar.ppu._recorder import Recorder
+from neckar.ppu._rule_processor import RuleProcessor
 from neckar.ppu._sandbox import load
 from neckar.ppu._schedule import Event, Scheduler, Timer
 from neckar.ppu._trace import SIDES, Invocation, Notes, Tracer
@@ -101,7 +103,8 @@ class PlasticityProcessor:
             raise ProgramError("plasticity tasks of one program ask for the modes 'timed' and 'instant'; allowed is one of them. Give all tasks one mode.")
         self.tasks, self.hemisphere, self._end = tuple(tasks), hemisphere, duration // TICKS_PER_CYCLE
         self._instant, self._recorders = modes == {"instant"}, recorders
-        self._processor = Processor(tasks, hemisphere, instant=self._instant, recorders=recorders, random=random)
+        kind = RuleProcessor if in_python(tasks) else Processor
+        self._processor: Processor | RuleProcessor = kind(tasks, hemisphere, instant=self._instant, recorders=recorders, random=random)
         self._scheduler = Scheduler([Timer(*_cycles(task)) for task in tasks])
         self._index = {number: 0 for number in self._processor.kernels}
         self._state, self._now = BOOT, 0.0
@@ -248,7 +251,10 @@ class PlasticityProcessor:
 
     def symbols(self) -> dict[tuple[str, str], NDArray[np.int32]]:
         """Return the global variables that tasks ask for, by task and name, shape (word,)."""
-        return {(task.name, name): self._processor.read_symbol(task.same_id, name) for task in self.tasks for name in task.read_symbols}
+        processor = self._processor
+        if isinstance(processor, RuleProcessor):
+            return {}  # rules in Python have no symbols (check_fit)
+        return {(task.name, name): processor.read_symbol(task.same_id, name) for task in self.tasks for name in task.read_symbols}
 
     def _log(self) -> None:
         side = SIDES[self.hemisphere]
@@ -265,13 +271,24 @@ def _is_late(event: Event, ended: float) -> bool:
 
 
 def prepare(tasks: Sequence[PlasticityTask]) -> None:
-    """Compile the kernels of some tasks, so that what is wrong with them shows before anything runs.
+    """Compile the kernels of some tasks, so that what is wrong with them shows before anything runs. Rules in Python alone need no compiler.
 
     Raises
     ------
     KernelSourceError, KernelMemoryError, ProgramError, MissingExtraError
     """
+    for task in tasks:
+        if task.language == "python":
+            check_fit(task)
+    if in_python(tasks):
+        kernels_of(tasks)
+        return
     load(build(tuple(kernels_of(tasks).values())))
+
+
+def in_python(tasks: Sequence[PlasticityTask]) -> bool:
+    """Return whether all rules are written in Python; beside kernels in C++ they run as the kernels that they generate."""
+    return all(task.language == "python" for task in tasks)
 
 
 def recorders_of(tasks: Sequence[PlasticityTask]) -> dict[int, Recorder]:

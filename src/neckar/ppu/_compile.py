@@ -21,8 +21,9 @@ from pathlib import Path
 
 from neckar.errors import KernelCompileError, KernelMemoryError, KernelSourceError
 from neckar.ppu import _toolchain as toolchain
+from neckar.ppu._headers import INCLUDE, TOKEN
 from neckar.ppu._kernel import Kernel
-from neckar.ppu._source import AFTER, INCLUDE, TOKEN, check, rule_tag, translation_unit
+from neckar.ppu._source import AFTER, check, rule_tag, translation_unit
 
 ENVIRONMENT = "NECKAR_PPU_CACHE"
 """Environment variable that names the folder of compiled kernels."""

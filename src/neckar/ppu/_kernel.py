@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neckar.errors import ProgramError
+from neckar.ppu._cpp import kernel_text
+from neckar.ppu._recipe import parse
 from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView
 
 
@@ -41,10 +43,10 @@ class Kernel:
 
 
 def kernel_of(task: PlasticityTask) -> Kernel:
-    """Return what a task asks the compiler for."""
+    """Return what a task asks the compiler for; a rule in Python asks for the kernel that it generates."""
     return Kernel(
         name=task.name,
-        text=task.kernel,
+        text=task.kernel if task.language == "cpp" else kernel_text(parse(task.kernel), task.observables),
         number=task.same_id,
         synapses=tuple((len(view.rows), len(view.columns)) for view in task.views),
         neurons=tuple(len(view.columns) for view in task.neurons),

@@ -40,7 +40,7 @@ class Recorder:
         self.place, self.size = layout(0), layout(1)
         if not 0 < self.size <= MAX_RECORD:
             raise KernelAccessError(f"kernel of {self.kernel.name!r}: a record has {self.size} bytes; allowed are {MAX_RECORD}. Record less.")
-        self._offsets = [layout(2 + i) for i in range(1 + sum(len(self._shapes(o)) for _, o in self.kernel.observables))]
+        self._offsets = [layout(2 + i) for i in range(1 + sum(len(self.shapes(o)) for _, o in self.kernel.observables))]
         if self._records.shape[1] != self.size:
             self._records = np.zeros((self.periods, self.size), np.uint8)
 
@@ -52,7 +52,7 @@ class Recorder:
         """Take over a record from a kernel's memory."""
         self._records[period % self.periods] = part
 
-    def _shapes(self, observable: Observable) -> list[tuple[int, ...]]:
+    def shapes(self, observable: Observable) -> list[tuple[int, ...]]:
         """Return the shape of each part of an observable."""
         whole = observable.layout == "complete_rows"
         if observable.shape == "synapse":
@@ -74,7 +74,7 @@ class Recorder:
         found = {"time": self._numbers(next(offsets), "<i8", ())}
         for name, observable in self.kernel.observables:
             kind = np.dtype(observable.type).newbyteorder("<").str
-            for view, shape in enumerate(self._shapes(observable)):
+            for view, shape in enumerate(self.shapes(observable)):
                 values = self._numbers(next(offsets), kind, shape)
                 if observable.layout == "complete_rows" and isinstance(observable.shape, str):
                     values = np.stack([values[..., :128], values[..., 128:]], axis=-1).reshape(values.shape)

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from neckar.errors import KernelSourceError, nearest
+from neckar.ppu._headers import INCLUDE, TOKEN
 from neckar.ppu._kernel import Kernel
 from neckar.program import Observable
 
-INCLUDE = Path(__file__).parent / "include"
-TOKEN = "PLASTICITY_RULE_KERNEL"
 WATCH = "NECKAR_WATCH"
 AFTER = "neckar-after-the-kernel"
 MAX_TEXT = 1 << 20

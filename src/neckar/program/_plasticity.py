@@ -95,7 +95,7 @@ class PlasticityTask(Plain):
     ----------
     name : str
     kernel : str
-        Source text.
+        C++, or the text of a rule in Python (``neckar.ppu.Rule.text``).
     language : {"cpp", "python"}
     views : sequence of PlasticityView
     neurons : sequence of NeuronView

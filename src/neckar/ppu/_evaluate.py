@@ -1,0 +1,399 @@
+"""A rule in Python, computed with numpy: all rows of a loop at once, and all chips at once.
+
+A loop over rows is one pass over arrays unless its rounds depend on each other: a state that one round leaves to the next, or, where time passes, a look at
+the chip between two rounds. Then it is one pass per row. The bits are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neckar.errors import ProgramError
+from neckar.facts.ppu_brainscales2 import BUS_CYCLES, CONVERSION_CYCLES, CYCLES_PER_INSTRUCTION, REGISTER_CYCLES
+from neckar.ppu import _rows
+from neckar.ppu._exchange import COLUMNS
+from neckar.ppu._recipe import EACH, ELEMENT, ROWS, Recipe, Step, parse
+from neckar.ppu._rows import WIDTH, Generator, Row
+from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView
+
+Numbers = NDArray[np.int64]
+
+_ROW_CYCLES = 2 * float(REGISTER_CYCLES.value)
+_SENSOR_CYCLES = _ROW_CYCLES + float(CONVERSION_CYCLES.value)  # the sensors are connected first
+_LOOKS = frozenset({"get_causal_correlation", "get_acausal_correlation", "get_rate_counters", "get_rate_counters_and_reset", "get_analog_readouts"})
+_SENSORS = frozenset({"get_causal_correlation", "get_acausal_correlation"})
+_ARITHMETIC = {"add": _rows.add, "sub": _rows.subtract, "mul": _rows.multiply, "neg": _rows.negate, "left": _rows.shift_left, "right": _rows.shift_right,
+               "pow": _rows.power, "contiguous": _rows.contiguous, "saturate_weight": _rows.saturate_weight}  # fmt: skip
+
+INSTRUCTIONS = {
+    "add": 80, "sub": 80, "mul": 320, "neg": 80, "left": 100, "right": 80, "pow": 320, "where": 130, "contiguous": 80, "saturate_weight": 130, "convert": 30,
+    "const": 20, "broadcast": 40, "element": 5, "get_state": 80, "set_state": 80, "round_stochastic": 150, "record_row": 80, "record_cells": 80,
+    "record_array": 5, "get_weights": 20, "set_weights": 20, "get_rate_counters": 1000, "get_rate_counters_and_reset": 1000,
+}  # fmt: skip
+"""Instructions of the sandbox that a step of a kernel takes, for a row of 8 bit; one of 16 bit takes twice as many. Measured on generated kernels."""
+
+INSTRUCTIONS_PER_ROUND, INSTRUCTIONS_PER_COLUMN = 20, 7
+
+
+class Side(Protocol):
+    """What one processor reads and does, on so many chips at once; rows are physical ones, shape (row,)."""
+
+    def read(self, plane: str, rows: Numbers) -> Row:
+        """Return rows of ``weights`` or ``labels``, shape (chip, row, column)."""
+
+    def write(self, plane: str, rows: Numbers, columns: Numbers, values: Row, cycles: NDArray[np.float64]) -> None:
+        """Write columns of rows at their times."""
+
+    def sense(self, which: int, rows: Numbers) -> Row:
+        """Return what the converter reads of causal (0) or acausal (1) sensors now, shape (chip, row, column)."""
+
+    def reset_sensors(self, rows: Numbers, columns: Numbers, cycles: NDArray[np.float64]) -> None:
+        """Empty sensors at their times."""
+
+    def count(self, hemisphere: int, columns: Numbers, reset: bool) -> Row:
+        """Return spike counters now, 255 after an overflow, shape (chip, 1, column), 0 in other columns; and reset them."""
+
+    def read_neurons(self) -> Row:
+        """Return what the converter reads of the membranes now, shape (chip, 1, column)."""
+
+    def record(self, name: str, view: int | None, place: Numbers, values: Row) -> None:
+        """Store rows of a view (shape (chip, row, column)), of neurons (`place` empty), or, without a view, one element (chip, 1, 1)."""
+
+
+def check_fit(task: PlasticityTask) -> None:
+    """Refuse a task whose rule in Python cannot work on its views.
+
+    Raises
+    ------
+    RuleError, ProgramError
+    """
+    recipe, views, neurons, observables = parse(task.kernel), task.views, task.neurons, task.observables
+    where = f"plasticity task {task.name!r}: its rule in Python "
+    if task.symbols or task.read_symbols:
+        names = ", ".join(sorted({*task.symbols, *task.read_symbols}))
+        raise ProgramError(f"{where}has no global variables; asked for were {names}. Record its states as observables, and give a State its first value.")
+    sizes = {"synapses": len(views), "neurons": len(neurons)}
+    for view in sorted({view for step in recipe.walk() for view in _views_of(step) if "[" in view}):
+        kind, number = view[:-1].split("[")
+        if int(number) >= sizes[kind]:
+            raise ProgramError(f"{where}uses {view}; the task has {sizes[kind]} of them. Give it more views, or loop over them.")
+    for step in recipe.walk():
+        if step.op.startswith("record_"):
+            observable = observables.get(str(step.args[0]))
+            shape = {"record_row": "synapse", "record_cells": "neuron"}.get(step.op)
+            fits = observable is not None and observable.type == step.kind and (observable.shape == shape if shape else isinstance(observable.shape, int))
+            if not fits or (isinstance(step.args[1], int) and observable is not None and step.args[1] >= int(observable.shape)):
+                what = f"{step.args[0]!r} as {step.kind} per {shape or 'element'}"
+                raise ProgramError(f"{where}records {what}; the task has {observable}. Give it the rule's observables.")
+        if step.op == EACH:
+            _check_each(where, step, views, neurons)
+        if step.op == ROWS and len(step.binds) > 1:
+            _check_together(where, [views[int(over[9:-1])] for over, _ in step.binds])
+        _check_states(where, step, recipe, views)
+
+
+def _views_of(step: Step) -> Iterator[str]:
+    yield from (over for over, _ in step.binds)
+    yield from (argument for argument in step.args if isinstance(argument, str))
+
+
+def _check_each(where: str, step: Step, views: Sequence[PlasticityView], neurons: Sequence[NeuronView]) -> None:
+    lists = {"synapses": [view.hemisphere for view in views], "neurons": [view.hemisphere for view in neurons]}
+    went = [lists[over] for over, _ in step.binds]
+    if any(one != went[0] for one in went[1:]):
+        raise ProgramError(
+            f"{where}loops over synapses and neurons together; the task has views of synapses on the hemispheres {lists['synapses']} and of neurons on "
+            f"{lists['neurons']}, which must be the same. Attach the rule to projections and populations that lie on the same hemispheres in this order."
+        )
+
+
+def _check_together(where: str, views: Sequence[PlasticityView]) -> None:
+    found = [(view.hemisphere, len(view.rows)) for view in views]
+    if len(set(found)) > 1:
+        raise ProgramError(f"{where}loops over rows of several views together; their hemispheres and numbers of rows, {found}, must be equal. Loop one by one.")
+
+
+def _check_states(where: str, step: Step, recipe: Recipe, views: Sequence[PlasticityView]) -> None:
+    """Check loops over rows whose number is that of a state's row."""
+    if step.op != EACH and step.op != ROWS:
+        return
+    sizes = {state.name: state.rows for state in recipe.states}
+    for loop in [step] if step.op == ROWS else [one for one in step.body if one.op == ROWS]:
+        rows = {name for _, name in loop.binds}
+        for name in sorted({str(one.args[0]) for one in loop.body if one.op in ("get_state", "set_state") and one.args[1] in rows}):
+            over = loop.binds[0][0]
+            if "[" not in over and step.op == ROWS:
+                continue  # looked at with its loop over views
+            mine = [views[int(over[9:-1])]] if "[" in over else list(views)
+            sides = [view.hemisphere for view in mine]
+            if any(len(view.rows) > sizes[name] for view in mine):
+                most = max(len(view.rows) for view in mine)
+                raise ProgramError(f"{where}keeps {sizes[name]} rows in the state {name}; a view has {most}. Make it State(..., rows={most}).")
+            if len(set(sides)) < len(sides):
+                raise ProgramError(
+                    f"{where}keeps the state {name} by the rows of each view; several views on one hemisphere would share it. Take the views by number, "
+                    "synapses[0], with a state for each."
+                )
+
+
+class Evaluator:
+    """A rule on one processor of some chips.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    views : sequence of PlasticityView
+    neurons : sequence of NeuronView
+    observables : mapping of str to Observable
+    hemisphere : int
+    state : mapping of str to ndarray
+        Rows that stay, shape (chip, row, column) each; shared by tasks of one rule.
+    random : Generator
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        views: Sequence[PlasticityView],
+        neurons: Sequence[NeuronView],
+        observables: Mapping[str, Observable],
+        hemisphere: int,
+        state: Mapping[str, Row],
+        random: Generator,
+    ) -> None:
+        self._recipe, self._views, self._neurons, self._observables, self._hemisphere = recipe, views, neurons, observables, hemisphere
+        self._state, self._random = state, random
+        self._rows = [np.array(view.rows, np.int64) for view in views]
+        self._columns = [np.array(view.columns, np.int64) for view in views]
+        self._cells = [np.array(view.columns, np.int64) for view in neurons]
+        self.clock = 0.0
+        self._stride, self._timed = 0.0, False
+        self._values: dict[str, Row] = {}
+        self._bound: dict[str, Any] = {}  # views by number; rows as (view, numbers of rows)
+        self._pool: tuple[list[Row], list[int]] | None = None
+
+    def invoke(self, side: Side, clock: float, timed: bool) -> None:
+        """Carry out the rule once.
+
+        Parameters
+        ----------
+        side : Side
+        clock : float
+            Cycles at which it begins; :attr:`clock` goes on from there.
+        timed : bool
+            Whether it takes time.
+        """
+        self._side, self.clock, self._timed, self._stride = side, clock, timed, 0.0
+        self._values, self._bound, self._pool = {}, {}, None
+        self._run(self._recipe.steps)
+
+    def _run(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if step.op == EACH:
+                self._each(step)
+            elif step.op == ROWS:
+                self._loop(step)
+            else:
+                self._one(step)
+
+    def _spend(self, cycles: float, instructions: float = 0.0) -> None:
+        self.clock += cycles + float(CYCLES_PER_INSTRUCTION.value) * instructions
+
+    def _each(self, step: Step) -> None:
+        mine: Sequence[PlasticityView | NeuronView] = self._views if step.binds[0][0] == "synapses" else self._neurons
+        for k, view in enumerate(mine):
+            if view.hemisphere == self._hemisphere:
+                self._bound.update({name: k for _, name in step.binds})
+                self._run(step.body)
+
+    def _view(self, over: str) -> int:
+        return int(over.partition("[")[2][:-1]) if "[" in over else self._bound[over]
+
+    def _loop(self, step: Step) -> None:
+        went = [(name, self._view(over)) for over, name in step.binds]
+        number = len(self._rows[went[0][1]])
+        if any(self._views[k].hemisphere != self._hemisphere for _, k in went):
+            return
+        if self._in_order(step, [k for _, k in went]):
+            for i in range(number):
+                self._bound.update({name: (k, np.array([i])) for name, k in went})
+                self._spend(0, INSTRUCTIONS_PER_ROUND)
+                self._run(step.body)
+            return
+        self._bound.update({name: (k, np.arange(number)) for name, k in went})
+        begin = self.clock
+        self._stride = self._cost(step)
+        self._pool = self._drawn(step, number)
+        self._spend(0, INSTRUCTIONS_PER_ROUND)
+        self._run(step.body)
+        self.clock, self._stride, self._pool = begin + number * self._stride, 0.0, None
+
+    def _in_order(self, loop: Step, views: list[int]) -> bool:
+        """Return whether the rounds of a loop over rows depend on each other."""
+        rows = {name for _, name in loop.binds}
+        physical = np.concatenate([self._rows[k] for k in views])
+        ops = [step.op for step in loop.body]
+        if len(np.unique(physical)) < len(physical) or {"seed", "record_array", "record_cells"} & set(ops):
+            return True
+        looks = set(ops) & _LOOKS
+        if looks and (self._timed or looks - _SENSORS):
+            return True
+        if looks and "reset_correlation" in ops and ops.index("reset_correlation") < max(n for n, op in enumerate(ops) if op in _SENSORS):
+            return True
+        written = {step.args[0] for step in loop.body if step.op == "set_state"}
+        return any(step.args[1] not in rows for step in loop.body if step.op in ("get_state", "set_state") and step.args[0] in written)
+
+    def _cost(self, loop: Step) -> float:
+        """Return the cycles of one round of a loop without looks, or of one that takes no time."""
+        kept = self.clock
+        self.clock = 0.0
+        self._spend(0, INSTRUCTIONS_PER_ROUND)
+        for step in loop.body:
+            self._charge(step)
+        cost, self.clock = self.clock, kept
+        return cost
+
+    def _charge(self, step: Step) -> None:
+        """Let the time of one step pass."""
+        op, wide = step.op, 2 if step.kind and WIDTH[step.kind] == 16 else 1
+        instructions = wide * INSTRUCTIONS.get(op, 0)
+        cycles = 0.0
+        if op in ("get_weights", "get_labels", "set_weights", "set_labels", "reset_correlation", "seed"):
+            cycles = _ROW_CYCLES
+        elif op in _SENSORS or op == "get_analog_readouts":
+            cycles = float(CONVERSION_CYCLES.value)
+        elif op.startswith("get_rate_counters"):
+            cycles = len(self._cells[self._view(str(step.args[0]))]) * float(BUS_CYCLES.value) * (2 if op.endswith("reset") else 1)
+        elif op in ("random", "round_stochastic"):
+            if op == "random" or 0 < int(step.args[1]) < WIDTH[step.kind]:
+                cycles = sum(_rows.draws_of(op, step.kind)) * float(REGISTER_CYCLES.value)
+        elif op == "pow":
+            instructions *= max(int(step.args[1]) - 1, 0)
+        elif op in ("record_row", "record_cells") and self._observables[str(step.args[0])].layout != "complete_rows":
+            columns = self._columns[self._bound[str(step.args[1])][0]] if op == "record_row" else self._cells[self._view(str(step.args[1]))]
+            instructions = INSTRUCTIONS_PER_COLUMN * len(columns)
+        self._spend(cycles, instructions)
+
+    def _drawn(self, loop: Step, number: int) -> tuple[list[Row], list[int]] | None:
+        """Draw what all rounds of a loop need, in the order in which they take it."""
+        steps = [step for step in loop.body if _draws(step)]
+        if not steps:
+            return None
+        taken = [sum(_rows.draws_of(step.op, step.kind)[half] for step in steps) for half in (0, 1)]
+        drawn = [self._random.draw(half, number * n).reshape(len(self._random.state), number, n, COLUMNS // 2) for half, n in enumerate(taken)]
+        return drawn, [0, 0]
+
+    def _take(self, half: int, number: int) -> Row:
+        if self._pool is None:
+            return self._random.draw(half, number)[:, None]
+        drawn, used = self._pool
+        used[half] += number
+        return drawn[half][:, :, used[half] - number : used[half]]
+
+    def _cycles(self, number: int) -> NDArray[np.float64]:
+        """Return when each round does what is done now."""
+        return np.asarray(self.clock + self._stride * np.arange(number), np.float64)
+
+    def _one(self, step: Step) -> None:
+        op, args = step.op, step.args
+        if op.startswith("get_") and op != "get_state":
+            self._values[step.out] = self._read(step)
+            return
+        self._charge(step)
+        if step.out:
+            self._values[step.out] = self._computed(step)
+        elif op == "set_state":
+            self._state[str(args[0])][:, self._index(args[1])] = self._values[str(args[2])]
+        elif op == "seed":
+            self._random.seed(self._values[str(args[0])])
+        elif op == "record_array":
+            self._side.record(str(args[0]), None, np.array([args[1]]), self._values[str(args[2])])
+        elif op == "record_cells":
+            view = self._view(str(args[1]))
+            if self._neurons[view].hemisphere == self._hemisphere:
+                self._side.record(str(args[0]), view, np.empty(0, np.int64), self._values[str(args[2])])
+        else:
+            self._do(step)
+
+    def _do(self, step: Step) -> None:
+        """Do something to rows of a view."""
+        op, args = step.op, step.args
+        view, numbers = self._bound[str(args[1] if op == "record_row" else args[0])]
+        rows, columns = self._rows[view][numbers], self._columns[view]
+        if op == "record_row":
+            self._side.record(str(args[0]), view, numbers, self._values[str(args[2])])
+        elif op == "reset_correlation":
+            self._side.reset_sensors(rows, columns, self._cycles(len(rows)))
+        else:
+            self._side.write(op[4:], rows, columns, self._values[str(args[1])], self._cycles(len(rows)))
+
+    def _read(self, step: Step) -> Row:
+        """Look at the chip."""
+        op, place = step.op, str(step.args[0])
+        if place.startswith("r"):
+            view, numbers = self._bound[place]
+            rows = self._rows[view][numbers]
+            if op in _SENSORS:
+                self._spend(_ROW_CYCLES)
+                found = self._side.sense(int(op == "get_acausal_correlation"), rows)
+            else:
+                found = self._side.read(op[4:], rows)
+            self._charge(step)
+            return found
+        view = self._view(place)
+        if self._neurons[view].hemisphere != self._hemisphere:
+            return _rows.constant("uint8", 0)
+        if op == "get_analog_readouts":
+            self._spend(_ROW_CYCLES)
+            found = self._side.read_neurons()
+        else:
+            found = self._side.count(self._neurons[view].hemisphere, self._cells[view], op.endswith("reset"))
+        self._charge(step)
+        return found
+
+    def packed(self, name: str, view: int, place: Numbers, values: Row) -> Row:
+        """Return recorded rows as they are stored: the columns of their view, or all, even ones first; axes before the column stay."""
+        if self._observables[name].layout == "complete_rows":
+            whole = np.broadcast_to(values, (*values.shape[:-1], COLUMNS))
+            return np.concatenate([whole[..., 0::2], whole[..., 1::2]], axis=-1)
+        columns = self._columns[view] if len(place) else self._cells[view]
+        return values[..., columns] if values.shape[-1] > 1 else np.broadcast_to(values, (*values.shape[:-1], len(columns)))
+
+    def _index(self, index: str | int) -> Any:
+        return self._bound[index][1] if isinstance(index, str) else slice(index, index + 1)
+
+    def _computed(self, step: Step) -> Row:
+        op, args, kind = step.op, step.args, step.kind
+        if op == "const":
+            return _rows.constant(kind, int(args[0]))
+        if op == "get_state":
+            return np.array(self._state[str(args[0])][:, self._index(args[1])])
+        if op == "random":
+            return _rows.random_rows(kind, *(self._take(half, n) for half, n in enumerate(_rows.draws_of(op, kind))))
+        if op == "where":
+            mask, a, b = (self._values[str(args[n])] for n in (0, 2, 3))
+            return _rows.choose(mask, str(args[1]), a, b)
+        first = self._values[str(args[0])]
+        if op == ELEMENT:
+            return first[..., int(args[1]) % first.shape[-1] : int(args[1]) % first.shape[-1] + 1]
+        if op == "broadcast":
+            return first
+        if op == "convert":
+            return _rows.convert(first, kind)
+        if op == "round_stochastic":
+            return self._rounded(step, first)
+        return _ARITHMETIC[op](first, *(self._values[a] if isinstance(a, str) else a for a in args[1:]))  # type: ignore[operator]
+
+    def _rounded(self, step: Step, row: Row) -> Row:
+        bits = int(step.args[1])
+        if not _draws(step):
+            return row if bits == 0 else np.zeros_like(row)
+        return _rows.round_stochastic(row, bits, _rows.rounding_rows(step.kind, self._take(0, _rows.draws_of(step.op, step.kind)[0])))
+
+
+def _draws(step: Step) -> bool:
+    return step.op == "random" or (step.op == "round_stochastic" and 0 < int(step.args[1]) < WIDTH[step.kind])

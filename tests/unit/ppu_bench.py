@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neckar.ppu import PlasticityProcessor, Recorder, Tally, recorders_of
+from neckar.ppu import Invocation, PlasticityProcessor, Recorder, Tally, recorders_of
 from neckar.ppu._compile import build
 from neckar.ppu._kernel import Kernel
 from neckar.ppu._processor import Processor
@@ -107,13 +107,15 @@ class Played:
     observables: dict[int, dict[str, np.ndarray]]
     tally: list[Tally]
     actors: list[PlasticityProcessor]
+    invocations: list[Invocation]
 
 
 def play(tasks: PlasticityTask | tuple[PlasticityTask, ...], chip: FakeChip, duration: int) -> Played:
     """Let both processors work on a chip for so many ticks."""
     tasks = (tasks,) if isinstance(tasks, PlasticityTask) else tasks
     recorders = recorders_of(tasks)
-    actors = [PlasticityProcessor(tasks, hemisphere, duration, recorders, SEEDS) for hemisphere in (0, 1)]
+    invocations: list[Invocation] = []
+    actors = [PlasticityProcessor(tasks, hemisphere, duration, recorders, SEEDS, invocations.append) for hemisphere in (0, 1)]
     try:
         while due := [(tick, n) for n, actor in enumerate(actors) if (tick := actor.due()) is not None]:
             tick, n = min(due)
@@ -124,4 +126,4 @@ def play(tasks: PlasticityTask | tuple[PlasticityTask, ...], chip: FakeChip, dur
     finally:
         for actor in actors:
             actor.close()
-    return Played({number: recorder.arrays() for number, recorder in recorders.items()}, [actor.tally[0] for actor in actors], actors)
+    return Played({number: recorder.arrays() for number, recorder in recorders.items()}, [actor.tally[0] for actor in actors], actors, invocations)

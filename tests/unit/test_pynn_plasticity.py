@@ -152,6 +152,25 @@ def test_a_rule_that_takes_the_weights_away_silences_the_neuron() -> None:
     assert len(neuron.get_data().segments[-1].spiketrains[0]) == pytest.approx(51, abs=1)  # an event in a thousand is lost on the links
 
 
+@pytest.mark.slow  # compiles the engine once more
+def test_a_rule_on_one_hemisphere_acts_in_a_network_of_neurons_on_a_whole_calibrated_chip() -> None:
+    """All circuits of a calibrated chip can fire; the rule writes to some of one half."""
+    pynn.setup(initial_config=pynn.helper.chip_from_nightly())
+    sources = pynn.Population(5, pynn.cells.SpikeSourceArray(spike_times=np.arange(0, 1, 0.005)))
+    neurons = pynn.Population(2, pynn.cells.HXNeuron())
+    neurons.record("spikes")
+    rule = Rule(timer(start=0.5, num_periods=1), WRITE_ALL)
+    pynn.Projection(sources, neurons[:1], pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=0, plasticity_rule=rule))
+    pynn.Projection(neurons[:1], neurons[1:], pynn.AllToAllConnector(), pynn.synapses.StaticSynapse(weight=5 * 63))
+    pynn.run(1)
+    first, second = (np.asarray(train) for train in neurons.get_data().segments[-1].spiketrains)
+    pynn.end()
+    assert len(second) > 10
+    assert len(first) > 10
+    assert first.min() > 0.5
+    assert second.min() > first.min()
+
+
 def test_the_example_of_a_rule_runs() -> None:
     assert len(plasticity_rule.main(plasticity_rule.cell_params)) > 100
 

@@ -86,7 +86,8 @@ class Trial:
         sensors: SensorBank | None = None,
     ) -> None:
         self.config, self.instruments, self.kick_volts, self._counted, self.drivers = config, instruments, kick_volts, counted, drivers
-        self.sensors, self._ahead = sensors, (LONG_AGO, NOTHING)
+        self.sensors = sensors
+        self._ahead: tuple[int, Carried | None] = (LONG_AGO, None)
         self.relays_ready = np.full((len(counted) // COLUMNS, COLUMNS), -(2**62), np.int64)
         self.carrier: Carrier | None = None
         self.segments: Sequence[Segment] = ()
@@ -134,18 +135,17 @@ class Trial:
         """Return readings of the correlation sensors at tick `now`, also of pairs in a step that is under way."""
         if self.sensors is None:
             raise UnsupportedFeatureError(f"nobody has asked for {field} when the trial began. Read it with a TimedRead or from an actor given to the run.")
-        if self._ahead[0] != now:
-            fired = self._finish_step(now) if self.sensors.hears else None
-            self._ahead = now, NOTHING if fired is None else (fired.tick, fired.circuit)
-        return self.sensors.read(self.config, field, key, now, self._ahead[1])
+        fired = self._finish_step(now) if self.sensors.hears else None
+        return self.sensors.read(self.config, field, key, now, NOTHING if fired is None else (fired.tick, fired.circuit))
 
     def _finish_step(self, now: int) -> Carried | None:
-        """Let a copy finish the step under way: it fires when the original will, but for events still to come."""
-        s = self.segments[0]
-        grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
-        if self.carrier is None or not grid < now < s.end:
-            return None
-        return self.carrier.fork().advance(self.segments, now, min(grid + s.step_ticks, s.end))
+        """Let a copy finish the step under way, once for each tick: it fires when the original will, but for events still to come."""
+        if self._ahead[0] != now:
+            s = self.segments[0]
+            grid = s.start + (now - s.start) // s.step_ticks * s.step_ticks
+            copy = self.carrier.fork() if self.carrier is not None and grid < now < s.end else None
+            self._ahead = now, None if copy is None else copy.advance(self.segments, now, min(grid + s.step_ticks, s.end))
+        return self._ahead[1]
 
     def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return ticks, circuits and times at their event output of all spikes so far, by tick, then circuit."""
@@ -269,6 +269,7 @@ class Port:
         p = trial.segments[hemisphere].parameters
         if trial.carrier is not None and hemisphere in trial.carrier.lanes:
             trial.carrier.lanes[hemisphere].reset(columns, (p.t_reset + p.t_holdoff) * 1e6)
+            trial._ahead = (LONG_AGO, None)
         self.reset_sensors(hemisphere, 0, columns)
 
     def read_counters(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

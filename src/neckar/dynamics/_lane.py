@@ -195,7 +195,7 @@ class Lane:
 
     def _gather(self, plane: NDArray[Any], dtype: Any) -> NDArray[Any]:
         if len(self.columns) == WIDTH:
-            return plane
+            return np.require(plane, dtype, "CW")  # the lanes of a kernel hold arrays of one type, which for the compiler includes that they can be written
         out = L.aligned(plane.shape[0] * self.n, dtype).reshape(plane.shape[0], self.n)
         out[:, : len(self.columns)] = plane[:, self.columns]
         return out
@@ -216,7 +216,7 @@ class Lane:
         twin.block[:] = self.block
         twin.rows = twin.block.reshape(L.N_ROWS, L.STRIDE)
         twin.observed, twin.drivers = np.empty(0, np.int32), forked(self.drivers)
-        twin._owned, twin._open, twin.configured = False, None, None
+        twin._owned, twin._open = False, None
         return twin
 
     def load(self, state: NDArray[np.float32]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,6 +96,7 @@ def lane_rows(parameters: CircuitParameters, step_ticks: float) -> NDArray[np.fl
     return np.stack([rows.get(row, unused) for row in range(L.E_LEAK, L.N_ROWS)])
 
 
+@lru_cache(maxsize=64)
 def kick_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.float32]:
     """Return how an event at each tick of a step is shared between kicks at the step's start and end.
 
@@ -159,6 +162,7 @@ def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:
     return int(min(step_ticks, max(1, shortest * US / TICK_US)))
 
 
+@lru_cache(maxsize=64)
 def late_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.float32]:
     """Return what an event that came some ticks ago has left on the synaptic line, and the time (us) for which its current has charged the membrane.
 

@@ -6,6 +6,7 @@ own, which hands over and waits. The order of what happens is the same as withou
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -26,19 +27,17 @@ class Turns:
 
     def __init__(self, function: Callable[[], None]) -> None:
         self._function = function
-        self._mine, self._yours = threading.Semaphore(0), threading.Semaphore(0)
+        self._mine, self._yours = threading.Lock(), threading.Lock()  # held by whoever waits for the other; an invocation changes hands thousands of times
+        self._mine.acquire()
+        self._yours.acquire()
         self._error: BaseException | None = None
-        self._cancelled = False
+        self._started = self._cancelled = False
         self.asked: Any = None
         self.done = False
-        self._thread = threading.Thread(target=self._run, daemon=True, name="plasticity kernel")
-        self._thread.start()
 
     def _run(self) -> None:
-        self._mine.acquire()
         try:
-            if not self._cancelled:
-                self._function()
+            self._function()
         except Cancelled:
             pass
         except BaseException as error:
@@ -62,16 +61,18 @@ class Turns:
 
     def go_on(self) -> None:
         """Let the function run until it waits or ends; raise what it raised."""
-        self._mine.release()
+        if self._started:
+            self._mine.release()
+        else:
+            self._started = True
+            _thread.start_new_thread(self._run, ())
         self._yours.acquire()
-        if self.done:
-            self._thread.join()
-            if self._error is not None:
-                raise self._error
+        if self._error is not None:
+            raise self._error
 
     def cancel(self) -> None:
         """End the function."""
-        if not self.done:
+        if self._started and not self.done:
             self._cancelled = True
             self._mine.release()
-            self._thread.join()
+            self._yours.acquire()

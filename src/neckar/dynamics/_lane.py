@@ -195,7 +195,7 @@ class Lane:
 
     def _gather(self, plane: NDArray[Any], dtype: Any) -> NDArray[Any]:
         if len(self.columns) == WIDTH:
-            return np.require(plane, dtype, "CW")  # the lanes of a kernel hold arrays of one type, which for the compiler includes that they can be written
+            return np.require(plane, dtype, ["C", "W"])  # of one type for all lanes of a kernel, which includes that it can be written
         out = L.aligned(plane.shape[0] * self.n, dtype).reshape(plane.shape[0], self.n)
         out[:, : len(self.columns)] = plane[:, self.columns]
         return out

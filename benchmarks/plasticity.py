@@ -13,12 +13,14 @@ Medians. Prints one line per figure, with the limit that the project sets:
 from __future__ import annotations
 
 import os
+import runpy
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,44 +113,16 @@ def compile_line() -> str:
     return "t = time.perf_counter(); build(tuple(kernels_of((task(ALL_ROWS),)).values()))"
 
 
-HOMEOSTASIS = f"""{INCLUDES}
-#include "hate/tuple.h"
-#include "libnux/vx/vector_row_math.h"
-extern volatile PPUOnDLS ppu;
-template <size_t N>
-void PLASTICITY_RULE_KERNEL(std::array<SynapseArrayViewHandle, N>& synapses, std::array<NeuronViewHandle, N>& neurons, Recording& recording)
-{{
-    hate::for_each([](auto const& view, auto const& cells, auto& recorded) {{
-        if (view.hemisphere != ppu) {{
-            return;
-        }}
-        VectorRowFracSat8 const missing = VectorRowFracSat8(60) - static_cast<VectorRowFracSat8>(cells.get_rate_counters(true));
-        auto const change = vector_if(missing, VectorIfCondition::greater, VectorRowFracSat8(1), VectorRowFracSat8(-1));
-        for (size_t i = 0; i < view.rows.size(); ++i) {{
-            auto const weights = saturate_weight(static_cast<VectorRowFracSat8>(view.get_weights(i)) + change);
-            view.set_weights(static_cast<VectorRowMod8>(weights), i);
-            for (size_t c = 0; c < view.columns.size(); ++c) {{
-                recorded[i][c] = weights[view.columns[c]];
-            }}
-        }}
-    }}, synapses, neurons, recording.w);
-}}
-"""
-
-
 def homeostasis() -> tuple[float, float]:
     """Return wall and processor time of a run of the homeostasis, s."""
     import pynn_brainscales.brainscales2 as pynn
 
-    kind = pynn.PlasticityRule.ObservablePerSynapse
-    rule_type = type("Rule", (pynn.PlasticityRule,), {"generate_kernel": lambda self: HOMEOSTASIS})
+    study = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "papers" / "homeostasis.py"))
     pynn.setup(initial_config=pynn.helper.chip_from_nightly())
-    timer = pynn.Timer(start=0.0, period=10.0, num_periods=100)
-    rule = rule_type(timer, {"w": kind(kind.Type.uint8, kind.LayoutPerRow.packed_active_columns)})
-    source = pynn.Population(1, pynn.cells.SpikeSourcePoissonOnChip(seed=1234, rate=120e3))
+    rule = study["Homeostasis"]()
     neurons = pynn.Population(512, pynn.cells.HXNeuron(plasticity_rule=rule))
     neurons.record("spikes")
-    pynn.Projection(source, neurons, pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=0, plasticity_rule=rule))
+    pynn.Projection(study["poisson"](), neurons, pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=0, plasticity_rule=rule))
     times = []
     for _ in range(4):
         began = time.perf_counter(), time.process_time()

@@ -101,6 +101,12 @@ BANDS = {
     "literal codes: median rate of 4 neurons [kHz]": Band(20, 28, "A7, literal codes, all neurons", decides=False),
     "equal rates: median after [kHz]": Band(29, 31, "fp_calibration, its target"),
     "equal rates: sd after over before": Band(0, 0.3, "fp_calibration"),
+    "homeostasis: mean rate from 500 ms on [kHz]": Band(5.7, 6.3, "S10"),
+    "homeostasis: neurons within 10 % of the target at the end": Band(0.95, 1, "S10"),
+    "homeostasis: target reached in the 50 ms from [ms]": Band(200, 250, "S10, figure; 200 to 350 on twenty chips", others=(200, 350), decides=False),
+    "homeostasis: mean weight": Band(20, 28, "S10-1; 21 to 36 on twenty chips, see the ledger", decides=False),
+    "homeostasis: 5 % of the weights": Band(14, 35, "S10"),
+    "homeostasis: 95 % of the weights": Band(14, 35, "S10", others=(14, 41)),
     "picture: correlation": Band(0.8, 1, "S11-1"),
     "picture: intersection over union": Band(0.7, 1, "S11"),
 }
@@ -119,6 +125,31 @@ def trace(signal: Any) -> tuple[Array, Array]:
 
 
 # --- fp_calibration
+
+
+def homeostasis(spikes_ms: list[ArrayLike], weights: ArrayLike, period_ms: float, target_khz: float) -> dict[str, float]:
+    """Describe how neurons come to a target rate.
+
+    Parameters
+    ----------
+    spikes_ms : list of arrays
+        Spike times of each neuron.
+    weights : array, shape (period, neuron)
+    period_ms, target_khz : float
+    """
+    weights = np.asarray(weights, float)
+    edges = np.arange(0, len(weights) * period_ms + 1, 50)
+    rates = np.array([np.histogram(np.asarray(times, float), edges)[0] / 50 for times in spikes_ms])
+    last, late = rates[:, -4:].mean(axis=1), rates[:, len(edges) // 2 :]
+    low, high = np.quantile(weights[-1], [0.05, 0.95])
+    return {
+        "homeostasis: mean rate from 500 ms on [kHz]": float(late.mean()),
+        "homeostasis: neurons within 10 % of the target at the end": float((np.abs(last - target_khz) < 0.1 * target_khz).mean()),
+        "homeostasis: target reached in the 50 ms from [ms]": float(edges[int((rates.mean(axis=0) > 0.9 * target_khz).argmax())]),
+        "homeostasis: mean weight": float(weights[-1].mean()),
+        "homeostasis: 5 % of the weights": float(low),
+        "homeostasis: 95 % of the weights": float(high),
+    }
 
 
 def potential_line(name: str, codes: ArrayLike, levels: ArrayLike) -> dict[str, float]:

@@ -113,6 +113,15 @@ def _multiple_configs(names: Names, curves: list[Curve]) -> dict[str, float]:
     return measures.picture(names["image"], trains, names["runtime"])
 
 
+def _rate_coding(names: Names, curves: list[Curve]) -> dict[str, float]:
+    return measures.picture(np.asarray(names["image"]).astype(int).T, [np.asarray(train, float) for train in names["spiketrains"]], 1)
+
+
+def _homeostasis(names: Names, curves: list[Curve]) -> dict[str, float]:
+    trains = [_milliseconds(train) for train in names["neurons"].get_data("spikes").segments[0].spiketrains]
+    return measures.homeostasis(trains, names["weight_values"], names["period"], names["target_rate"])
+
+
 def _inside_realtime(names: Names, curves: list[Curve]) -> dict[str, float]:
     columns = np.array([[names["image"][-neuron, column] for neuron in range(64)] for column in range(64)])
     return measures.picture(columns, [_milliseconds(train) for train in names["spiketrains"]], 10)
@@ -161,13 +170,13 @@ def _microseconds(times: Any) -> Any:
 NOTEBOOKS = (
     Notebook("ts_00-single_neuron", _single_neuron),
     Notebook("ts_01-superspike", _superspike),
-    Notebook("ts_02-plasticity_rate_coding"),
+    Notebook("ts_02-plasticity_rate_coding", _rate_coding),
     Notebook("ts_03-multicompartment", _multicompartment),
     Notebook("ts_06-dynamic_range", _dynamic_range),
     Notebook("ts_08-adex_complex_dynamics", _adex),
     Notebook("ts_09-inside_realtime_hook", _inside_realtime),
     Notebook("ts_10-multiple_configs", _multiple_configs),
-    Notebook("ts_11-plasticity_homeostasis"),
+    Notebook("ts_11-plasticity_homeostasis", _homeostasis),
     Notebook("cns_01_lif_parameters", _lif_parameters, needs_solution=True),
     Notebook("cns_02_lif_fIcurve", _firing_curves, needs_solution=True),
     Notebook("cns_03_exponential_lif", needs_solution=True),

@@ -8,6 +8,7 @@ their silicon figures, A rows of docs/explanation/ledger.md.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,6 +108,8 @@ BANDS = {
     "homeostasis: mean weight": Band(20, 28, "S10-1; 21 to 36 on twenty chips, see the ledger", decides=False),
     "homeostasis: 5 % of the weights": Band(14, 35, "S10"),
     "homeostasis: 95 % of the weights": Band(14, 35, "S10", others=(14, 41)),
+    "pong: success of the last ten epochs": Band(0.22, 1, "S12-1, after 100 epochs", others=TOLD),
+    "pong: weights on the diagonal over the rest": Band(8, INF, "S12, after 100 epochs", others=TOLD),
     "picture: correlation": Band(0.8, 1, "S11-1"),
     "picture: intersection over union": Band(0.7, 1, "S11"),
 }
@@ -122,6 +125,20 @@ def outside(measured: dict[str, float], reference: bool = True) -> dict[str, flo
 def trace(signal: Any) -> tuple[Array, Array]:
     """Return times in microseconds and readings of a signal of neo with one channel."""
     return np.asarray(signal.times.rescale("us").magnitude, float), np.asarray(signal.magnitude, float)[:, 0]
+
+
+# --- ts_07
+
+
+def pong(success: Sequence[ArrayLike], reward: Sequence[ArrayLike], diagonal: Sequence[float], rest: Sequence[float]) -> dict[str, float]:
+    """Measure a training: success and reward of shape (epoch, row), mean weights of shape (run,)."""
+    return {
+        "pong: success of the first ten epochs": float(np.mean(success[:10])),
+        "pong: success of the last ten epochs": float(np.mean(success[-10:])),
+        "pong: mean reward of the last ten epochs": float(np.mean(reward[-10:])),
+        "pong: weight on the diagonal": float(diagonal[-1]),
+        "pong: weights on the diagonal over the rest": float(np.divide(diagonal[-1], rest[-1])),
+    }
 
 
 # --- fp_calibration

@@ -35,11 +35,14 @@ class Notebook(NamedTuple):
         ``measure(names, curves)`` returns numbers by name. None: only that its cells run is told.
     needs_solution : bool
         Whether some observables are part of the solution, which only the ``.rst`` has.
+    hours : bool
+        Whether it runs for up to hours, and so only if ``--only`` names it.
     """
 
     stem: str
     measure: Callable[[Names, list[Curve]], dict[str, float]] | None = None
     needs_solution: bool = False
+    hours: bool = False
 
 
 def _single_neuron(names: Names, curves: list[Curve]) -> dict[str, float]:
@@ -127,6 +130,11 @@ def _inside_realtime(names: Names, curves: list[Curve]) -> dict[str, float]:
     return measures.picture(columns, [_milliseconds(train) for train in names["spiketrains"]], 10)
 
 
+def _pong(names: Names, curves: list[Curve]) -> dict[str, float]:
+    data = names["data"]
+    return measures.pong(data.success_archive, data.reward_archive, data.mean_diagonal_weight, data.mean_off_diagonal_weight)
+
+
 def _firing_curves(names: Names, curves: list[Curve]) -> dict[str, float]:
     leaks, pauses = ([curve for curve in curves if curve.label.startswith(word)] for word in ("Conductance", "Ref-period"))
     found: dict[str, float] = {}
@@ -173,6 +181,7 @@ NOTEBOOKS = (
     Notebook("ts_02-plasticity_rate_coding", _rate_coding),
     Notebook("ts_03-multicompartment", _multicompartment),
     Notebook("ts_06-dynamic_range", _dynamic_range),
+    Notebook("ts_07-pong", _pong, hours=True),
     Notebook("ts_08-adex_complex_dynamics", _adex),
     Notebook("ts_09-inside_realtime_hook", _inside_realtime),
     Notebook("ts_10-multiple_configs", _multiple_configs),
@@ -195,7 +204,7 @@ NOTEBOOKS = (
 NOT_RUN = {
     "fp_adex_complex_dynamics, fp_multicompartment, fp_superspike": "the texts of ts_08, ts_03, ts_01 once more",
     "ts_05, ts_12, ts_13, tp_00, tp_01, tp_02, gs_05": "hxtorch comes later",
-    "ts_04, ts_07, gs_04-2": "need deap and ipycanvas, which no extra of Neckar installs",
+    "ts_04, gs_04-2": "need deap, which no extra of Neckar installs",
     "nmpi_00": "sends jobs to the platform's queue",
 }
 """The other notebooks with experiments, and why this table leaves them out."""

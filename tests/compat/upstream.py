@@ -26,6 +26,8 @@ from notebooks import NOT_RUN, NOTEBOOKS, Notebook
 
 HERE = Path(__file__).parent
 TIMEOUT_S = 1800
+HOURS = 4
+"""Time of a notebook that takes longer."""
 
 
 class Row(NamedTuple):
@@ -80,7 +82,8 @@ def run_notebook(notebook: Notebook, path: Path) -> tuple[list[Row], bool]:
     """Run a notebook; return its rows and whether all cells ran and all observables lie in their bands."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        done = _python([str(HERE / "notebook_session.py"), str(path), notebook.stem, str(report)], cwd=path.parent)
+        limit_s = HOURS * 3600 if notebook.hours else TIMEOUT_S
+        done = _python([str(HERE / "notebook_session.py"), str(path), notebook.stem, str(report)], cwd=path.parent, timeout_s=limit_s)
         if not report.exists():
             print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
             return [Row(path.name, "-", "-", f"the session ended early with status {done.returncode}", verdict="no")], False
@@ -124,9 +127,9 @@ def run_test_file(path: Path) -> tuple[list[Row], bool]:
     return rows, all(row.verdict != "no" for row in rows)
 
 
-def _python(arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+def _python(arguments: list[str], cwd: Path, timeout_s: int = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "USER"} | {"MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    return subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 def table(rows: list[Row]) -> str:
@@ -154,6 +157,9 @@ def main() -> int:
 
     for notebook in NOTEBOOKS:
         if arguments.only not in notebook.stem:
+            continue
+        if notebook.hours and not arguments.only:
+            rows.append(Row(notebook.stem, observable=f"takes up to hours; runs with --only {notebook.stem[:5]}"))
             continue
         order = (".rst", ".ipynb") if notebook.needs_solution else (".ipynb", ".rst")
         path = next((checkouts.notebooks[notebook.stem, suffix] for suffix in order if (notebook.stem, suffix) in checkouts.notebooks), None)

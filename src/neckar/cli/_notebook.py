@@ -13,7 +13,7 @@ SUFFIXES = (".ipynb", ".rst")
 """Kinds of notebooks: Jupyter's own, and the text from which upstream builds its notebooks."""
 
 _NEEDED = {".ipynb": ("IPython", "ipywidgets", "matplotlib", "nbformat"), ".rst": ("IPython", "ipywidgets", "matplotlib", "docutils")}
-_USED = frozenset({"matplotlib", "pandas", "scipy", "tqdm"})  # what notebooks import besides
+_USED = frozenset({"ipycanvas", "matplotlib", "pandas", "scipy", "tqdm"})  # what notebooks import besides
 _INSTALL = "Install it with: pip install 'neckar[notebook]'"
 _MAY_FAIL = "raises-exception"  # Jupyter's tag of a cell that is allowed to fail
 

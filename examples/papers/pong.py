@@ -35,9 +35,6 @@ SEED = 2019
 FIXED = 256  # of the processor's fractions
 BALL_SPEED, PADDLE_SPEED, PADDLE = 128, 410, 896  # horizontally, vertically, half its length; in 1/256 of a cell
 
-FIXED = 256  # of the processor's fractions
-BALL_SPEED, PADDLE_SPEED, PADDLE = 128, 410, 320  # horizontally, vertically, half its length; in 1/256 of a cell
-
 
 def kernel(rate, seed):
     """Return the processor's program: one move of the game per invocation."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neckar.calibration import NIGHTLY, NeuronTarget, PotentialTarget, SpikingTarget, ageing, calibrate
-from neckar.calibration.behaviour import QUANTITIES, alike, applicable, compared, lsb, read, trimmed, wished
+from neckar.calibration.behaviour import QUANTITIES, applicable, common_codes, compared, lsb, read, trimmed, wished
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import physical
@@ -38,7 +38,7 @@ def test_before_means_one_code_for_all():
     """Before, the spread of the chip (0.79 of it without its outer tenth; twenty percent are five standard errors); after, less than upstream accepts."""
     found = calibrate(CHIP, PotentialTarget(tau_mem_s=10e-6), effects=QUIET)
     seen = compared(quiet(), found, ("leak", "tau_mem"))
-    assert set(alike(found, QUANTITIES["tau_mem"])) == {"leak_i_bias", "leak_enable_division"}
+    assert set(common_codes(found, QUANTITIES["tau_mem"])) == {"leak_i_bias", "leak_enable_division"}
     for name, circuit_spread in (("leak", 20e-3 / facts.CADC_STEP.value), ("tau_mem", 10 * facts.SPREAD["leak_time"].circuit)):
         assert trimmed(seen[name].before) == pytest.approx(0.79 * circuit_spread, rel=0.2)
         assert trimmed(seen[name].after) < facts.CALIBRATION_RATIO[name].value * trimmed(seen[name].before)

@@ -231,6 +231,7 @@ def test_a_straight_line_through_time_constants_gives_capacitance_and_conductanc
     codes, intrinsic, per_lsb = np.array([10, 36, 63]), np.array([5.0, 7.0, 6.0]), np.array([1e-6, 2e-6, 1e-6])
     times = per_lsb[:, None] * (codes + intrinsic[:, None])
     times[1, 0], times[2] = np.inf, np.inf
-    found = fit(codes, times)
-    np.testing.assert_allclose(found[:2], np.stack([intrinsic, per_lsb], axis=1)[:2])
-    assert np.isnan(found[2]).all()
+    found = fit(codes, times, times)
+    np.testing.assert_allclose(found.capacitance[:2], intrinsic[:2])
+    np.testing.assert_allclose(found.conductance[:2], 1 / per_lsb[:2])
+    assert np.isnan([found.capacitance[2], found.conductance[2]]).all()

@@ -7,7 +7,7 @@ import pytest
 
 from neckar.calibration import PotentialTarget
 from neckar.calibration.measure import Bench, search_membrane_time, set_neurons
-from neckar.calibration.measure.bursts import Piece, alike, read_bursts
+from neckar.calibration.measure.bursts import Piece, by_time_constant, read_bursts
 from neckar.calibration.measure.decay import fit_decays
 from neckar.calibration.measure.lines import line_drops, line_times, pulled
 from neckar.calibration.measure.membrane_traces import after_current, after_reset, high_and_low
@@ -81,7 +81,7 @@ def test_a_flat_trace_does_not_come_back():
 
 def test_groups_of_similar_time_constants_hold_each_circuit_once():
     tau = np.geomspace(0.3e-6, 60e-6, 512)
-    groups = alike(tau)
+    groups = by_time_constant(tau)
     np.testing.assert_array_equal(np.sort(np.concatenate([members for _, members in groups])), ALL)
     for tau_us, members in groups:
         assert (np.abs(np.log2(tau[members] * 1e6 / tau_us)) <= 0.5 + 1e-9).all()

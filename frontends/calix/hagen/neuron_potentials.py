@@ -44,7 +44,7 @@ class ResetPotentialCalib(StageCalib):
 
 def _resting(bench: Bench) -> Any:
     with bench.changed(threshold_enable=False):
-        return bench.membranes(_AT_US).mean(axis=0)
+        return bench.membranes(_AT_US).mean(axis=(0, 1))
 
 
 def _median(bench: Bench) -> float:

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from calix._stages import bench_on, translated
 from calix._types import magnitude
 from neckar.calibration import PotentialTarget
-from neckar.calibration.measure import set_neurons
-from neckar.calibration.measure.capacitance import CODES, membrane_times
+from neckar.calibration.measure import capacitance, set_neurons
 from neckar.calibration.measure.stage import keyed_generator
 
 __all__ = ["fit", "fit_function", "measure"]
@@ -36,11 +35,11 @@ def measure(
     n_rep : int
         Measurements at each code.
     """
-    codes = CODES if test_values is None else np.asarray(test_values, np.int64)
+    codes = capacitance.CODES if test_values is None else np.asarray(test_values, np.int64)
     bench, rng = bench_on(connection), keyed_generator(0, "intrinsic capacitance")
     with translated():
         set_neurons(bench, PotentialTarget(), rng)
-        found = membrane_times(bench, rng, float(magnitude(tau_mem, "s")), codes, n_rep)
+        found = capacitance.membrane_times(bench, rng, float(magnitude(tau_mem, "s")), codes, n_rep)
         bench.write()
     return 1e6 * found
 
@@ -55,14 +54,14 @@ def fit(capacitances: ArrayLike, time_constants: ArrayLike) -> list[dict[str, ND
     time_constants : array_like, shape (neuron, capacitance, repetition)
         us. With several repetitions their standard deviations are the errors of the fit; otherwise all errors are equal, and their size is that of the rest.
     """
-    codes, times = np.asarray(capacitances, np.float64), np.asarray(time_constants, np.float64)
+    codes, times = np.asarray(capacitances, np.int64), np.asarray(time_constants, np.float64)
     several = times.shape[-1] > 1
-    found = []
-    for mean, sigma in zip(times.mean(axis=2), times.std(axis=2) if several else np.ones(times.shape[:2]), strict=True):
-        (slope, offset), covariance = np.polyfit(codes, mean, 1, w=1 / np.maximum(sigma, 1e-9), cov="unscaled" if several else True)
-        jacobian = np.array([[-offset / slope**2, 1 / slope], [-1 / slope**2, 0.0]])
-        found.append({"parameters": np.array([offset / slope, 1 / slope]), "covariance": jacobian @ covariance @ jacobian.T})
-    return found
+    errors = np.maximum(times.std(axis=2), 1e-9) if several else np.ones(times.shape[:2])
+    found = capacitance.fit(codes, times.mean(axis=2), errors, several)
+    return [
+        {"parameters": np.array([intrinsic, leak]), "covariance": covariance}
+        for intrinsic, leak, covariance in zip(found.capacitance, found.conductance, found.covariance, strict=True)
+    ]
 
 
 def fit_function(set_capacitance: ArrayLike, intrinsic_capacitance: float, leak_conductance: float) -> Any:

@@ -12,11 +12,10 @@ from calix._targets import NeuronCalibOptions, NeuronCalibTarget, neurons_to_nec
 from calix._types import magnitude
 from dlens_vx_v3 import hal
 from neckar.calibration import SpikingTarget
-from neckar.calibration.measure import Bench, Stage
-from neckar.calibration.measure.potentials import refinement
+from neckar.calibration.measure import Stage
+from neckar.calibration.measure.potentials import SPIKES, refinement
 from neckar.calibration.measure.rate import search_rate
 from neckar.calibration.measure.spiking import neuron_stages
-from neckar.calibration.measure.stage import Reached
 
 __all__ = ["NeuronCalibOptions", "NeuronCalibResult", "NeuronCalibTarget", "calibrate", "calibrate_leak_over_threshold", "refine_potentials"]
 
@@ -39,13 +38,8 @@ def calibrate(connection: Any, target: NeuronCalibTarget | None = None, options:
     """
     target, options = target or NeuronCalibTarget(), options or NeuronCalibOptions()
     wanted = neurons_to_neckar(target)
-    found = measure_part(connection, SpikingTarget(neurons=wanted), wanted, (*neuron_stages(wanted), Stage("spikes", _enable_spikes)))
+    found = measure_part(connection, SpikingTarget(neurons=wanted), wanted, (*neuron_stages(wanted), SPIKES))
     return NeuronCalibResult._of(found, target, options)
-
-
-def _enable_spikes(bench: Bench, rng: np.random.Generator) -> Reached:
-    bench.set(threshold_enable=True)
-    return {}
 
 
 def refine_potentials(connection: Any, result: NeuronCalibResult, target: NeuronCalibTarget | None = None) -> None:

@@ -27,9 +27,11 @@ from neckar.calibration.calibration import Calibration
 from neckar.calibration.measure.bench import CIRCUITS, Bench, snippet, ticks_of
 from neckar.calibration.measure.converter import calibrate_cadc
 from neckar.calibration.measure.correlation import BRANCHES, SYNAPSE_DELAYS_US, characteristics, drops
+from neckar.calibration.measure.decay import fit_decays
 from neckar.calibration.measure.drivers import amplitudes, lines, weight_for
 from neckar.calibration.measure.hagen import LINES_CADC
 from neckar.calibration.measure.stimuli import KINDS, stimulated, trains
+from neckar.calibration.settings import LONG_REFRACTORY
 from neckar.calibration.targets import ChipTarget, CorrelationTarget, HagenSyninTarget, HagenTarget, PotentialTarget, SpikingTarget
 from neckar.chip.cadc import CadcTransfer
 from neckar.errors import UnknownNameError, nearest
@@ -41,9 +43,9 @@ Values = NDArray[np.float64]
 
 _TRIALS = 16
 _CHANNELS = AXES["hemisphere"] * AXES["cadc_channel"] * AXES["column"]
-_LONG_REFRACTORY: dict[str, Any] = {"backend_clock_scale_fast": 9, "backend_clock_scale_slow": 9, "refractory_period_refractory_time": 255}
 _ROWS = 16
 _EVENT_US = 20.0
+_FLAT_V = 1e-3
 _SENSOR_ROWS = ((20, 22), (150, 152))
 
 
@@ -110,7 +112,7 @@ def compared(lab: Lab, calibration: Calibration, names: Iterable[str] | None = N
     found = {}
     for name in applicable(calibration.target) if names is None else names:
         quantity = _named(name)
-        before, after = read(lab, calibration, name, alike(calibration, quantity)), read(lab, calibration, name)
+        before, after = read(lab, calibration, name, common_codes(calibration, quantity)), read(lab, calibration, name)
         found[name] = Comparison(before, after, wished(calibration.target, quantity, len(after)))
     return found
 
@@ -135,7 +137,7 @@ def wished(target: ChipTarget, quantity: Quantity, n: int = len(CIRCUITS)) -> Va
     return None if value is None else np.broadcast_to(np.asarray(value, np.float64), n)
 
 
-def alike(calibration: Calibration, quantity: Quantity) -> dict[str, Any]:
+def common_codes(calibration: Calibration, quantity: Quantity) -> dict[str, Any]:
     """Return the searched codes of a quantity as most circuits have them: switches by majority, and the median bias of the circuits of this majority."""
     codes = {name: calibration.fields[name].reshape(-1) for name in quantity.fields}
     switches = {name: bool(np.median(values)) for name, values in codes.items() if values.dtype == bool}
@@ -172,7 +174,7 @@ def _resting(bench: Bench, target: ChipTarget) -> Values:
 
 
 def _resets(bench: Bench, target: ChipTarget) -> Values:
-    with bench.changed(**_LONG_REFRACTORY, refractory_period_input_clock=0, threshold_enable=False):
+    with bench.changed(**LONG_REFRACTORY, refractory_period_input_clock=0, threshold_enable=False):
         return _trace(bench, "v", 40, 1.0, neuron_reset=True)[:, 10:].mean(axis=(0, 1))
 
 
@@ -265,12 +267,8 @@ def _trace(bench: Bench, signal: str, pieces: Any, step_us: float, trials: int =
 
 
 def _decay(v: Values, step: float) -> Values:
-    """Return the time constants of decays (sample, circuit): a straight line through the logarithm down to a fifth of the start."""
-    found = []
-    for trace in (v * np.sign(v[0])).T:
-        n = max(5, int(np.argmax(trace < 0.2 * trace[0])))
-        found.append(-step / np.polyfit(np.arange(n), np.log(np.maximum(trace[:n], 1e-9)), 1)[0])
-    return np.array(found)
+    """Return the time constants of decays (sample, circuit), in the unit of `step`; infinite where nothing falls."""
+    return fit_decays(step * np.arange(len(v), dtype=np.float64), (v * np.sign(v[0])).T, share=1.0, smallest=_FLAT_V)
 
 
 # ---- Which there are

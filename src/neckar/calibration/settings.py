@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from neckar.facts import CAPMEM_MAX, registers
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neckar.facts import AXES, CAPMEM_MAX, registers
 from neckar.facts import brainscales2 as facts
 
 _TABLE = registers("brainscales2")
@@ -35,6 +38,17 @@ DITHER = 5
 RESET_BIAS = CAPMEM_MAX - 2 * DITHER
 """Middle of the spread biases of the reset: as fast as it gets."""
 
+LEAK_FIELDS = ("leak_v_leak", "leak_i_bias", "leak_enable_division", "leak_enable_multiplication")
+"""What searches of other quantities change of a leak for a while."""
+
+FIRST_LEAK, FIRST_LEAK_BIAS = 700, 200
+"""Leak, LSB, with which neurons begin that are to have inputs; their own is searched later."""
+
+LONG_REFRACTORY: Mapping[str, Any] = MappingProxyType(
+    {"backend_clock_scale_fast": 9, "backend_clock_scale_slow": 9, "refractory_period_refractory_time": 255}
+)
+"""Clocks and a period that hold neurons at reset for about a millisecond, so that it can be read."""
+
 NEURONS: Mapping[str, Any] = MappingProxyType(
     {
         "membrane_capacitance_capacitance": facts.CAPACITANCE_CODE_MAX.value,
@@ -57,3 +71,13 @@ NEURONS: Mapping[str, Any] = MappingProxyType(
     }
 )
 """What all calibrations of neurons share; other settings of a circuit start from their defaults."""
+
+
+def dithered(code: int, rng: np.random.Generator, n: int = AXES["circuit"]) -> NDArray[np.int64]:
+    """Return a code for `n` cells, spread so that cells of equal value do not disturb each other."""
+    return rng.integers(code - DITHER, code + DITHER + 1, n)
+
+
+def whole_fields(codes: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+    """Return each value broadcast to the shape of its field, in its type."""
+    return {name: np.broadcast_to(np.asarray(value), _TABLE[name].shape).astype(_TABLE[name].dtype) for name, value in codes.items()}

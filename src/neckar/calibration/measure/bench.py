@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neckar.calibration.settings import whole_fields
 from neckar.errors import ConfigurationError
 from neckar.facts import AXES, registers
 from neckar.program import TICKS_PER_US, CadcRecord, Events, Program, Provenance, Record, Recording, Snippet, TimedRead
@@ -62,8 +63,7 @@ class Bench:
 
     def set(self, **codes: ArrayLike) -> None:
         """Set fields from the next program on, each value broadcast to the shape of its field."""
-        for name, value in codes.items():
-            self.codes[name] = np.broadcast_to(np.asarray(value), TABLE[name].shape).astype(TABLE[name].dtype)
+        self.codes |= whole_fields(codes)
 
     @contextmanager
     def changed(self, **codes: ArrayLike) -> Iterator[None]:
@@ -87,39 +87,17 @@ class Bench:
         reads = (TimedRead(name="cadc", at="before", field="cadc_debug"),)
         return self.run((snippet(_AFTER_LAST),), reads=reads, entries=Events.empty(trials)).reads["cadc"].astype(np.int64)
 
-    def membranes(self, at_us: ArrayLike, neuron_reset: bool = False) -> NDArray[np.int64]:
+    def membranes(self, at_us: ArrayLike, entries: Events | None = None, neuron_reset: bool = False) -> NDArray[np.int64]:
         """Return readings of all membranes by the causal channels of the CADC.
 
         Parameters
         ----------
         at_us : array_like, shape (sample,)
-            Times after the start of the trial, us, ascending; on silicon at least 1.7 us apart.
+            Times after the start of each trial, us, ascending; on silicon at least 1.7 us apart.
+        entries : Events, optional
+            Input of each trial, which begins at rest; ``Events.empty(n)`` for n trials without. By default one trial without.
         neuron_reset : bool
             Reset all neurons 4 us before the start. Otherwise they have rested for long.
-
-        Returns
-        -------
-        ndarray, shape (sample, circuit)
-
-        Raises
-        ------
-        ConfigurationError
-            If rows were lost, so that nothing can be said about the circuits.
-        """
-        ticks = ticks_of(np.atleast_1d(at_us))
-        return self._rows(ticks, (snippet(ticks[-1] + _AFTER_LAST),), Events.empty(1), neuron_reset=neuron_reset)[0]
-
-    def answers(self, at_us: ArrayLike, entries: Events, neuron_reset: bool = False) -> NDArray[np.int64]:
-        """Return readings of all membranes in trials with input events, each from rest.
-
-        Parameters
-        ----------
-        at_us : array_like, shape (sample,)
-            As of :meth:`membranes`.
-        entries : Events
-            Those of each trial; ``Events.empty(n)`` for n trials without.
-        neuron_reset : bool
-            As of :meth:`membranes`.
 
         Returns
         -------
@@ -128,10 +106,10 @@ class Bench:
         Raises
         ------
         ConfigurationError
-            As :meth:`membranes`.
+            As :meth:`rows`.
         """
         ticks = ticks_of(np.atleast_1d(at_us))
-        return self._rows(ticks, (snippet(ticks[-1] + _AFTER_LAST),), entries, neuron_reset=neuron_reset)
+        return self.rows(ticks, (snippet(ticks[-1] + _AFTER_LAST),), Events.empty(1) if entries is None else entries, neuron_reset=neuron_reset)
 
     def relaxations(self, at_us: ArrayLike, on_us: float, off_us: float, current: int, trials: int) -> NDArray[np.int64]:
         """Return readings of all membranes before, during and after a constant current.
@@ -154,7 +132,7 @@ class Bench:
         Raises
         ------
         ConfigurationError
-            As :meth:`membranes`.
+            As :meth:`rows`.
         """
         ticks, (on, off) = ticks_of(at_us), ticks_of((on_us, off_us)).tolist()
         flows = [np.full(len(CIRCUITS), state) for state in (True, False)]
@@ -163,12 +141,19 @@ class Bench:
             *(snippet(n, constant_current_enable=flow) for n, flow in zip((off - on, max(int(ticks[-1]) - off, 0) + _AFTER_LAST), flows, strict=True)),
         )
         with self.changed(constant_current_i_offset=current, constant_current_enable=False):
-            values = self._rows(ticks, pieces, Events.empty(trials))
-        return values
+            return self.rows(ticks, pieces, Events.empty(trials))
 
-    def _rows(self, ticks: NDArray[np.int64], snippets: tuple[Snippet, ...], entries: Events, **parts: Any) -> NDArray[np.int64]:
-        """Return readings of all membranes at ticks of each trial, shape (trial, sample, circuit)."""
-        record = Record(spikes=(), cadc=(CadcRecord(circuits=CIRCUITS, ticks=ticks),))
+    def rows(
+        self, ticks: NDArray[np.int64], snippets: tuple[Snippet, ...], entries: Events, source: Literal["membrane", "exc_synin"] = "membrane", **parts: Any
+    ) -> NDArray[np.int64]:
+        """Return readings of a voltage of all circuits at ticks of each trial, shape (trial, sample, circuit).
+
+        Raises
+        ------
+        ConfigurationError
+            If rows were lost, so that nothing can be said about the circuits.
+        """
+        record = Record(spikes=(), cadc=(CadcRecord(circuits=CIRCUITS, source=source, ticks=ticks),))
         recording = self.run(snippets, record=record, entries=entries, **parts)
         trials = entries.n_entries
         values = np.zeros((trials, len(ticks), len(CIRCUITS)), np.int64)

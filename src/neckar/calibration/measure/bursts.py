@@ -9,18 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neckar.calibration.measure.bench import TABLE, Bench, ticks_of
+from neckar.calibration.settings import whole_fields
 from neckar.facts import brainscales2 as facts
 from neckar.program import TICKS_PER_US, Events, MadcBursts, Record, Snippet
 
 _NOTHING = Record(spikes=())
-_FULL_RATE_TICKS = int(facts.MADC_CYCLES.value) + TABLE["madc_sample_duration_adjust"].default
+_FULL_RATE_TICKS = int(facts.MADC_CYCLES.value) + int(TABLE["madc_sample_duration_adjust"].default)
 _NONE: Mapping[str, ArrayLike] = MappingProxyType({})
+
+FASTEST_US = _FULL_RATE_TICKS / TICKS_PER_US
+"""Shortest interval of samples."""
+
+_RESTS = 9
+"""Rest between two bursts, over their length."""
+
+_GRID_S = 10e-6
+"""A time constant in the middle of a group of similar ones."""
 
 
 class Piece(NamedTuple):
@@ -86,25 +96,14 @@ def read_bursts(
     clock = {"madc_enable_clock_scaling": doubled > 0, "madc_clock_scale": max(doubled - 1, 0)}
     wait = _RESTS * sum(int(ticks_of(piece.us)) for piece in pieces)
     recorded = Record(spikes=(), bursts=tuple(MadcBursts(circuits.tolist(), source, wait) for source in sources))  # type: ignore[arg-type]
-    snippets = tuple(Snippet(int(ticks_of(piece.us)), _whole(piece.codes), recorded if piece.recorded else _NOTHING) for piece in pieces)
+    snippets = tuple(Snippet(int(ticks_of(piece.us)), whole_fields(piece.codes), recorded if piece.recorded else _NOTHING) for piece in pieces)
     with bench.changed(**clock):
         found = bench.run(snippets, entries=events or Events.empty(1), neuron_reset=neuron_reset).bursts
     at, values = found[0].entry(0)[0], np.stack([samples.value for samples in found]).reshape(len(found), found[0].n_entries, -1, len(circuits))
     return Bursts(at / TICKS_PER_US, values.transpose(1, 0, 3, 2).astype(np.float64))
 
 
-_RESTS = 9
-"""Rest between two bursts, over their length."""
-
-
-def _whole(codes: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-    return {name: np.broadcast_to(np.asarray(value), TABLE[name].shape).astype(TABLE[name].dtype) for name, value in codes.items()}
-
-
-def alike(tau_s: NDArray[np.float64], factor: float = 2.0) -> list[tuple[float, NDArray[np.int64]]]:
+def by_time_constant(tau_s: NDArray[np.float64], factor: float = 2.0) -> list[tuple[float, NDArray[np.int64]]]:
     """Return elements in groups of similar time constants, with the time constant of each group, us: elements of a group lie within `factor` of each other."""
     grid = np.rint(np.log(tau_s / _GRID_S) / np.log(factor))
     return [(float(1e6 * _GRID_S * factor**k), np.flatnonzero(grid == k)) for k in np.unique(grid)]
-
-
-_GRID_S = 10e-6

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from neckar.calibration.measure.bench import CIRCUITS, Bench
 from neckar.calibration.measure.binary import noisy_binary_search
-from neckar.calibration.measure.bursts import Piece, alike, read_bursts
+from neckar.calibration.measure.bursts import FASTEST_US, Piece, by_time_constant, read_bursts
 from neckar.calibration.measure.decay import fit_decays
 from neckar.calibration.measure.inputs import enabled
 from neckar.calibration.measure.membrane import search_membrane_time
 from neckar.calibration.measure.outcome import Codes, Span, Values
-from neckar.calibration.measure.potentials import dithered, search_leak
+from neckar.calibration.measure.potentials import search_leak
 from neckar.calibration.measure.stage import Stage
-from neckar.calibration.settings import DITHER
+from neckar.calibration.settings import DITHER, LEAK_FIELDS, dithered
 from neckar.facts import CAPMEM_MAX
 
 EVEN = np.asarray(CIRCUITS) % 2 == 0
@@ -36,7 +36,7 @@ _LOW, _HIGH = 200, CAPMEM_MAX - 63
 _APPROACHES = 7.0
 """Length of a record, in wanted time constants; the last quarter shows the end."""
 
-_SAMPLES, _FASTEST_US = 140, 0.034
+_SAMPLES = 140
 _BEFORE_US = 0.2
 _SHARE = 0.9
 """The conductance is linear, so nearly the whole approach is fitted."""
@@ -69,8 +69,7 @@ def search_conductance(bench: Bench, tau_s: Values, rng: np.random.Generator) ->
         bench.set(multicompartment_i_bias_nmda=codes)
         return _approaches(bench, tau_s)
 
-    own = ("leak_v_leak", "leak_i_bias", "leak_enable_division", "leak_enable_multiplication")
-    with bench.changed(**{field: bench.codes[field] for field in own}, **enabled(), threshold_enable=False):
+    with bench.changed(**{field: bench.codes[field] for field in LEAK_FIELDS}, **enabled(), threshold_enable=False):
         bench.set(leak_i_bias=dithered(CAPMEM_MAX - DITHER, rng), leak_enable_division=False, leak_enable_multiplication=False)
         search_leak(bench, LEVELS, rng)
         search_membrane_time(bench, np.full(len(CIRCUITS), LEAK_S), rng, method="windows")
@@ -90,7 +89,7 @@ def _approaches(bench: Bench, tau_s: Values) -> Values:
     total_s = 1 / (2 / tau_s + 1 / LEAK_S)
     for side in (EVEN, ~EVEN):
         members = np.flatnonzero(side)
-        for total_us, some in alike(total_s[members]):
+        for total_us, some in by_time_constant(total_s[members]):
             found[members[some]] = approach(bench, members[some], side, total_us) * 1e-6
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(found < LEAK_S, 2 * LEAK_S * found / (LEAK_S - found), np.inf))
@@ -110,7 +109,7 @@ def approach(bench: Bench, circuits: NDArray[np.int64], side: NDArray[np.bool_],
     total_us : float
         About what is expected.
     """
-    window_us = max(_APPROACHES * total_us, _SAMPLES * _FASTEST_US)
+    window_us = max(_APPROACHES * total_us, _SAMPLES * FASTEST_US)
     connected = {
         "multicompartment_connect_soma_right": EVEN,
         "multicompartment_connect_soma": ~side,

@@ -19,8 +19,9 @@ from neckar.calibration.measure.binary import noisy_binary_search
 from neckar.calibration.measure.inputs import ROWS, WEIGHT, Reached, answer, enabled, reliable_train
 from neckar.calibration.measure.membrane import search_membrane_time
 from neckar.calibration.measure.outcome import Codes, Measurement, Outcome, Span, Values
-from neckar.calibration.measure.potentials import dithered, search_leak
+from neckar.calibration.measure.potentials import search_leak
 from neckar.calibration.measure.stimuli import KINDS, stimulated
+from neckar.calibration.settings import dithered
 from neckar.calibration.targets import NeuronTarget
 from neckar.errors import ParameterRangeError
 from neckar.facts import CAPMEM_MAX

@@ -20,6 +20,7 @@ from neckar.calibration.measure.bench import TABLE, Bench, snippet, ticks_of
 from neckar.calibration.measure.binary import binary_search
 from neckar.calibration.measure.outcome import Codes, Span, Values
 from neckar.calibration.measure.stage import Reached, Stage
+from neckar.calibration.measure.stimuli import BUSES
 from neckar.calibration.targets import CorrelationTarget
 from neckar.facts import AXES, CAPMEM_MAX
 from neckar.facts.labels import LABEL_CHANNEL_SHIFT
@@ -57,7 +58,6 @@ _SMALLEST, _LARGEST = 8, 160
 
 _SLOWEST_PER_US = 1e-4
 _APART_US = 500.0
-_BUSES = AXES["padi_bus"] // HEMISPHERES
 
 _PAIRED: dict[str, Any] = {
     "driver_enable_receiver": True,
@@ -242,4 +242,4 @@ def _pairs(delay_us: float, branches: Sequence[str], pairs: int, apart_us: float
         pulses[branch == "causal"].append(first)
         pulses[branch != "causal"].append(first + delay_us)
     pre, post = (ticks_of(np.concatenate(pulses[is_pre])).tolist() for is_pre in (True, False))
-    return [(tick, bus << LABEL_CHANNEL_SHIFT | _PRE) for tick in pre for bus in range(_BUSES)] + [(tick, _POST) for tick in post]
+    return [(tick, bus << LABEL_CHANNEL_SHIFT | _PRE) for tick in pre for bus in range(BUSES)] + [(tick, _POST) for tick in post]

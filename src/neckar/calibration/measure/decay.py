@@ -21,7 +21,7 @@ _STEPS = 6
 _LONGEST_STEP = 0.7
 
 
-def fit_decays(at: Values, above: Values, share: float = 0.5) -> Values:
+def fit_decays(at: Values, above: Values, share: float = 0.5, smallest: float = SMALLEST) -> Values:
     """Return time constants, shape (trace,), in the unit of `at`; infinite for a trace that is flat. A decay that is over within some samples is fitted whole.
 
     Parameters
@@ -32,6 +32,8 @@ def fit_decays(at: Values, above: Values, share: float = 0.5) -> Values:
         Readings above rest, which fall to zero. What comes before the highest reading does not count.
     share : float
         The fit begins where a trace has fallen to this share of its highest reading.
+    smallest : float
+        A decay from less than this is none, in the unit of the readings.
     """
     smooth = _smoothed(above)
     top = smooth.max(axis=1)
@@ -40,7 +42,7 @@ def fit_decays(at: Values, above: Values, share: float = 0.5) -> Values:
     counts = since >= 0
     tau = _first_guess(at, above, smooth, start, counts)
     tau = np.where(quick & ~np.isfinite(tau), at[1] - at[0], tau)
-    fits = (np.where(quick, above.max(axis=1), top) >= SMALLEST) & np.isfinite(tau)
+    fits = (np.where(quick, above.max(axis=1), top) >= smallest) & np.isfinite(tau)
     found = np.full(len(above), np.inf)
     if fits.any():
         found[fits] = _refined(np.where(counts, since, 0.0)[fits], np.where(counts, above, 0.0)[fits], counts[fits], tau[fits], at[1] - at[0])

@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neckar.calibration.measure.bench import CIRCUITS, TABLE, Bench, snippet, ticks_of
+from neckar.calibration.measure.bench import TABLE, Bench, snippet, ticks_of
 from neckar.calibration.measure.binary import binary_search
 from neckar.calibration.measure.outcome import Codes, Outcome, Span, Values
 from neckar.calibration.measure.stage import Stage
+from neckar.calibration.measure.stimuli import BUSES, KINDS
 from neckar.calibration.targets import StpTarget
-from neckar.errors import ConfigurationError
 from neckar.facts import AXES, CAPMEM_MAX
 from neckar.facts import brainscales2 as facts
 from neckar.facts.labels import LABEL_CHANNEL_SHIFT, LABEL_SELECT_SHIFT
-from neckar.program import CadcRecord, Events, Record
+from neckar.program import Events
 
 HEMISPHERES, DRIVERS, COLUMNS, QUADRANTS = AXES["hemisphere"], AXES["driver"], AXES["column"], AXES["quadrant"]
 SHAPE = (HEMISPHERES, DRIVERS)
@@ -42,7 +42,6 @@ _RAMP_ACTIVATION, _FIRST_ACTIVATION = 2, 29
 _TOGETHER = 16
 """Drivers of a hemisphere that answer in one trial, each on so many columns less."""
 
-_BUSES = AXES["padi_bus"] // HEMISPHERES
 _LEVEL_US = 2.0 * np.arange(1, 4)
 _SETTLE_US, _EVENT_US = 1.0, 0.05
 _TRIALS = 3
@@ -50,7 +49,7 @@ _PROBE = 4
 _SIDES = QUADRANTS // HEMISPHERES
 
 _LINES: dict[str, Any] = {
-    **{f"{kind}_input_{name}": code for kind in ("excitatory", "inhibitory") for name, code in (
+    **{f"{kind}_input_{name}": code for kind in KINDS for name, code in (
         ("enable", False), ("enable_small_capacitance", False), ("enable_high_resistance", True), ("i_bias_tau", 0))},
     "threshold_enable": False,
     "synapse_row_mode": 1,
@@ -197,7 +196,7 @@ def amplitudes(bench: Bench, activation: int = LONGEST, sends: int = 1, trials: 
     Raises
     ------
     ConfigurationError
-        If rows were lost, so that nothing can be said about the drivers.
+        As :meth:`Bench.rows`.
     """
     drop = -np.diff(_levels(bench, activation, sends, trials), axis=1)
     of_columns = drop.reshape(trials, -1, HEMISPHERES, COLUMNS // _TOGETHER, _TOGETHER).mean(axis=3)
@@ -209,19 +208,13 @@ def _levels(bench: Bench, activation: int, sends: int, trials: int) -> Values:
     groups = DRIVERS // _TOGETHER
     round_us = _LEVEL_US[-1] + _SETTLE_US + _EVENT_US * _TOGETHER * sends
     driver, start_us = np.arange(DRIVERS), np.arange(groups + 1) * round_us
-    label = (driver % _BUSES << LABEL_CHANNEL_SHIFT) | (driver // _BUSES << LABEL_SELECT_SHIFT) | (LONGEST + 1 - activation)
+    label = (driver % BUSES << LABEL_CHANNEL_SHIFT) | (driver // BUSES << LABEL_SELECT_SHIFT) | (LONGEST + 1 - activation)
     place = (driver % _TOGETHER)[:, None] * sends + np.arange(sends)
     sent = ticks_of(start_us[driver // _TOGETHER, None] + _LEVEL_US[-1] + _EVENT_US * place).reshape(-1)
     events = Events.from_columns(np.arange(trials).repeat(len(sent)), np.tile(sent, trials), np.tile(label.repeat(sends), trials).astype(np.uint16), trials)
     ticks = ticks_of(start_us[:, None] + _LEVEL_US).reshape(-1)
-    record = Record(spikes=(), cadc=(CadcRecord(circuits=CIRCUITS, source="exc_synin", ticks=ticks),))
-    recording = bench.run((snippet(int(ticks[-1] + ticks_of(_SETTLE_US))),), record=record, entries=events)
-    levels = np.zeros((trials, groups + 1, len(CIRCUITS)))
-    for samples in recording.cadc:
-        if len(samples.tick) != trials * len(ticks):
-            raise ConfigurationError(f"{len(samples.tick)} of {trials * len(ticks)} rows of the CADC came back. Ask for fewer, or less often.")
-        levels[:, :, list(samples.circuits)] = samples.value.reshape(trials, groups + 1, len(_LEVEL_US), -1).mean(axis=2)
-    return levels
+    rows = bench.rows(ticks, (snippet(int(ticks[-1] + ticks_of(_SETTLE_US))),), events, "exc_synin")
+    return np.asarray(rows.reshape(trials, groups + 1, len(_LEVEL_US), -1).mean(axis=2))
 
 
 def of_drivers(quadrants: ArrayLike) -> Values:

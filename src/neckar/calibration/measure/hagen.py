@@ -19,11 +19,12 @@ from neckar.calibration.measure.drivers import search_multiplication
 from neckar.calibration.measure.inputs import enabled, resting, search_references, search_strengths
 from neckar.calibration.measure.membrane import search_membrane_time
 from neckar.calibration.measure.outcome import Codes, Span, Values
-from neckar.calibration.measure.potentials import dithered, search_leak, search_reset, set_neurons
+from neckar.calibration.measure.potentials import search_leak, search_reset, set_neurons
 from neckar.calibration.measure.stage import Reached, Stage
 from neckar.calibration.measure.stimuli import KINDS
 from neckar.calibration.measure.synapse_dac import search_synapse_dac
 from neckar.calibration.measure.synaptic_time import search_synaptic_time
+from neckar.calibration.settings import FIRST_LEAK, FIRST_LEAK_BIAS, dithered
 from neckar.calibration.targets import CadcTarget, HagenNeuronTarget, HagenSyninTarget, HagenTarget, PotentialTarget
 from neckar.facts import CAPMEM_MAX
 from neckar.program import Events
@@ -34,7 +35,6 @@ LINES_CADC = CadcTarget(dynamic_range=(150, 340))
 LINES_BIAS = 800
 """Current of the synapses while drivers are measured, LSB."""
 
-_FIRST_LEAK, _FIRST_LEAK_BIAS = 700, 200
 _ROOM = (1.0, 250.0)
 
 _READS, _READ_AT_US = 60, 30.0
@@ -89,8 +89,8 @@ def driver_stages(bias: int, test_activation: int) -> tuple[Stage, ...]:
 
 def set_up(bench: Bench, rng: np.random.Generator) -> Reached:
     """Set everything of the neurons that is not searched; their inputs are off."""
-    set_neurons(bench, PotentialTarget(leak_bias=_FIRST_LEAK_BIAS), rng)
-    bench.set(**RESETS, synapse_row_mode=0, leak_v_leak=dithered(_FIRST_LEAK, rng))
+    set_neurons(bench, PotentialTarget(leak_bias=FIRST_LEAK_BIAS), rng)
+    bench.set(**RESETS, synapse_row_mode=0, leak_v_leak=dithered(FIRST_LEAK, rng))
     return {}
 
 
@@ -183,6 +183,6 @@ def search_noise(bench: Bench, noise: float, rng: np.random.Generator) -> NDArra
 def _unrest(bench: Bench, rest: Values) -> Values:
     """Return the standard deviation of readings after resets, LSB, and more where their mean lies far from where the membrane rests or did rest."""
     now = resting(bench)
-    reads = bench.answers((_READ_AT_US,), Events.empty(_READS), neuron_reset=True)[:, 0]
+    reads = bench.membranes((_READ_AT_US,), Events.empty(_READS), neuron_reset=True)[:, 0]
     drift = np.abs(reads.mean(axis=0) - np.stack([rest, now])).max(axis=0)
     return np.asarray(reads.std(axis=0) + sum(more * (drift > far) for far, more in _DRIFTS))

@@ -21,13 +21,13 @@ from neckar.calibration.measure.bench import CIRCUITS, Bench
 from neckar.calibration.measure.binary import noisy_binary_search
 from neckar.calibration.measure.membrane import search_membrane_time
 from neckar.calibration.measure.outcome import Codes, Span, Values
-from neckar.calibration.measure.potentials import dithered, search_leak
+from neckar.calibration.measure.potentials import search_leak
+from neckar.calibration.measure.stage import Reached
 from neckar.calibration.measure.stimuli import KINDS, stimulated, trains
 from neckar.calibration.measure.synaptic_time import search_synaptic_time
+from neckar.calibration.settings import LEAK_FIELDS, dithered
 from neckar.errors import ConfigurationError
 from neckar.facts import CAPMEM_MAX
-
-Reached = dict[str, NDArray[np.bool_]]
 
 RELIABLE = 60.0
 """Largest difference of two readings that counts as linear, CADC LSB."""
@@ -71,7 +71,7 @@ def prepared(bench: Bench, rng: np.random.Generator) -> Iterator[None]:
         Its synapses have calibrated currents.
     rng : Generator
     """
-    own = ("leak_v_leak", "leak_i_bias", "leak_enable_division", "leak_enable_multiplication", *(f"{kind}_input_i_bias_tau" for kind in KINDS))
+    own = (*LEAK_FIELDS, *(f"{kind}_input_i_bias_tau" for kind in KINDS))
     fast = {f"{kind}_input_enable_high_resistance": False for kind in KINDS}
     with bench.changed(**{name: bench.codes[name] for name in own}, **fast, **enabled(), threshold_enable=False):
         bench.set(leak_i_bias=dithered(200, rng), leak_enable_division=True)
@@ -154,14 +154,14 @@ def search_reference(bench: Bench, kind: str, rest: Values, rng: np.random.Gener
 
 def resting(bench: Bench) -> Values:
     """Return the mean reading of each membrane at rest, over a time in which slow membranes wander to and fro."""
-    return np.asarray(bench.membranes(_REST_US).mean(axis=0))
+    return np.asarray(bench.membranes(_REST_US).mean(axis=(0, 1)))
 
 
 def answer(bench: Bench, kind: str, n_events: int) -> Answer:
     """Return how each membrane answers to a train of events, one every microsecond, which reach it as :func:`stimulated` says."""
     end_us = _START_US + n_events
     events = trains(_START_US + np.arange(n_events), _TRIALS)
-    seen = bench.answers(np.concatenate([_BEFORE_US, end_us + _AFTER_US]), events).mean(axis=0)
+    seen = bench.membranes(np.concatenate([_BEFORE_US, end_us + _AFTER_US]), events).mean(axis=0)
     before, after = seen[: len(_BEFORE_US)].mean(axis=0), seen[len(_BEFORE_US) :].mean(axis=0)
     return Answer((after - before) * (1 if kind == "excitatory" else -1), before)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.calibration.measure.bench import Bench
-from neckar.calibration.measure.bursts import Piece, alike, read_bursts
+from neckar.calibration.measure.bursts import FASTEST_US, Piece, by_time_constant, read_bursts
 from neckar.calibration.measure.decay import fit_decays
 from neckar.calibration.measure.outcome import Values
 from neckar.calibration.measure.stimuli import KINDS, stimulated, trains
@@ -27,7 +27,6 @@ _SPACING_US = 0.016
 _REST_SAMPLES = 30
 _SAMPLES, _WINDOW = 100, 5.0
 _LATENCY_US = 0.4
-_FASTEST_US = 0.034
 _DROP_US, _DROP_INTERVAL_US, _DROP_LATENCY_US = 4.0, 0.2, 0.6
 _LOST = 0.1
 
@@ -56,7 +55,7 @@ def line_times(bench: Bench, tau_s: Values) -> Values:
     """
     found = np.empty(tau_s.shape)
     with pulled(bench, "both", _EVENT_ROWS, _WEIGHT):
-        for tau_us, circuits in alike(tau_s.max(axis=1)):
+        for tau_us, circuits in by_time_constant(tau_s.max(axis=1)):
             found[circuits] = _decays(bench, circuits, tau_us).T * 1e-6
     return found
 
@@ -64,10 +63,10 @@ def line_times(bench: Bench, tau_s: Values) -> Values:
 def _decays(bench: Bench, circuits: NDArray[np.int64], tau_us: float) -> Values:
     """Return the time constants of both lines of some circuits, us, shape (line, circuit)."""
     window_us = _WINDOW * tau_us
-    interval_us = max(window_us / _SAMPLES, _FASTEST_US)
+    interval_us = max(window_us / _SAMPLES, FASTEST_US)
     rest_us = _REST_SAMPLES * interval_us
     event_us = rest_us + _SPACING_US * np.arange(_EVENTS)
-    end_us = event_us[-1] + _LATENCY_US + max(window_us, _SAMPLES * _FASTEST_US)
+    end_us = event_us[-1] + _LATENCY_US + max(window_us, _SAMPLES * FASTEST_US)
     seen = read_bursts(bench, circuits, SOURCES, (Piece(end_us, recorded=True),), interval_us, trains(event_us, 1))
     resting = seen.at_us < rest_us
     (values,) = seen.values

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from neckar.calibration.measure.bench import CIRCUITS, Bench
 from neckar.calibration.measure.binary import noisy_binary_search
+from neckar.calibration.measure.bursts import by_time_constant
 from neckar.calibration.measure.membrane_traces import after_current, after_reset, high_and_low
 from neckar.calibration.measure.outcome import Codes, Span, Values
-from neckar.calibration.settings import DITHER
+from neckar.calibration.settings import dithered
 from neckar.errors import UnknownNameError, nearest
 from neckar.facts import CAPMEM_MAX
 
@@ -39,7 +40,7 @@ _PRELUDE_BIAS = round(0.9 * CAPMEM_MAX)
 _FROM_END = 63
 """Biases at which division and multiplication are chosen after resets lie so far from the ends of the range (calix)."""
 
-_GRID = 1.25
+_ALIKE = 1.25
 _REST_US = 2.0 * np.arange(1, 10)
 _ON_US = 20.0
 _ROWS = 5
@@ -107,31 +108,25 @@ def _searched(
     return found.reached
 
 
-def _near(bias: int, rng: np.random.Generator) -> Codes:
-    return bias + rng.integers(-DITHER, DITHER + 1, len(CIRCUITS))
-
-
 def _choose_division(bench: Bench, measure: Measure, tau_s: Values, rng: np.random.Generator) -> None:
     """Divide the leak where the divided leak is still faster than the target."""
     bench.set(leak_enable_division=True, leak_enable_multiplication=False)
-    bench.set(leak_enable_division=measure(_near(_PRELUDE_BIAS, rng)) < tau_s)
+    bench.set(leak_enable_division=measure(dithered(_PRELUDE_BIAS, rng)) < tau_s)
 
 
 def _choose_range(bench: Bench, measure: Measure, tau_s: Values, rng: np.random.Generator) -> None:
     """Divide the leak where a low bias is still faster than the target, multiply it where a high one is still slower (not both, if a fit went wrong)."""
     bench.set(leak_enable_division=False, leak_enable_multiplication=False)
-    divided = measure(_near(_FROM_END, rng)) < tau_s
-    multiplied = (measure(_near(CAPMEM_MAX - _FROM_END, rng)) > tau_s) & ~divided
+    divided = measure(dithered(_FROM_END, rng)) < tau_s
+    multiplied = (measure(dithered(CAPMEM_MAX - _FROM_END, rng)) > tau_s) & ~divided
     bench.set(leak_enable_division=divided, leak_enable_multiplication=multiplied)
 
 
 def _time_constants(bench: Bench, tau_s: Values) -> Values:
     """Return the time constant of each membrane, s, seen in windows about as long as its target; infinite for one that does not come back."""
     found = np.empty(len(tau_s))
-    grid = np.rint(np.log(tau_s / 10e-6) / np.log(_GRID))
-    for k in np.unique(grid):
-        mine = grid == k
-        found[mine] = relaxation(bench, float(10.0 * _GRID**k))[mine] * 1e-6
+    for tau_us, circuits in by_time_constant(tau_s, _ALIKE):
+        found[circuits] = relaxation(bench, tau_us)[circuits] * 1e-6
     return found
 
 

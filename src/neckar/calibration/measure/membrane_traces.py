@@ -14,15 +14,14 @@ import numpy as np
 
 from neckar.calibration.clocks import refractory_clocks
 from neckar.calibration.measure.bench import CIRCUITS, Bench
-from neckar.calibration.measure.bursts import Piece, alike, read_bursts
+from neckar.calibration.measure.bursts import FASTEST_US, Piece, by_time_constant, read_bursts
 from neckar.calibration.measure.decay import fit_decays
 from neckar.calibration.measure.outcome import Values
-from neckar.calibration.settings import DITHER
+from neckar.calibration.settings import dithered
 
 SOURCES = ("membrane",)
 
 _SAMPLES, _WINDOW, _REST_SAMPLES = 100, 4.0, 80
-_FASTEST_US = 0.034
 _ON_US, _ON_TAUS = 100.0, 5.0
 _CURRENT_AT_10_US, _CURRENT_POWER = 1000, 0.85
 
@@ -42,7 +41,7 @@ def after_current(bench: Bench, tau_s: Values) -> Values:
         About what is expected.
     """
     found = np.empty(len(tau_s))
-    for tau_us, circuits in alike(tau_s):
+    for tau_us, circuits in by_time_constant(tau_s):
         window_us, interval_us = _pace(tau_us)
         flows, stops = ({"constant_current_enable": on} for on in (True, False))
         pieces = (
@@ -70,7 +69,7 @@ def after_reset(bench: Bench, tau_s: Values) -> Values:
         About what is expected.
     """
     found = np.empty(len(tau_s))
-    for tau_us, circuits in alike(tau_s):
+    for tau_us, circuits in by_time_constant(tau_s):
         window_us, interval_us = _pace(tau_us)
         rise = Piece(_HELD_US - _LEAD_US + window_us, recorded=True)
         pieces = (rise, Piece(_SETTLE * window_us), Piece(_REST_SAMPLES * interval_us, recorded=True))
@@ -84,7 +83,7 @@ def after_reset(bench: Bench, tau_s: Values) -> Values:
 @contextmanager
 def high_and_low(bench: Bench, rng: np.random.Generator) -> Iterator[None]:
     """Let neurons rest far above their reset inside the block, and hold them there for 6 us, of which a trial sees the last two."""
-    leak, reset = (code + rng.integers(-DITHER, DITHER + 1, len(CIRCUITS)) for code in (_LEAK, _RESET))
+    leak, reset = (dithered(code, rng) for code in (_LEAK, _RESET))
     held = np.full(len(CIRCUITS), _HELD_US * 1e-6)
     with bench.changed(leak_v_leak=leak, reset_v_reset=reset, **refractory_clocks(held, np.zeros(len(CIRCUITS))).fields()):
         yield
@@ -92,5 +91,5 @@ def high_and_low(bench: Bench, rng: np.random.Generator) -> Iterator[None]:
 
 def _pace(tau_us: float) -> tuple[float, float]:
     """Return length of the window in which a decay is fitted, and interval of its samples, us."""
-    interval_us = max(_WINDOW * tau_us / _SAMPLES, _FASTEST_US)
+    interval_us = max(_WINDOW * tau_us / _SAMPLES, FASTEST_US)
     return _SAMPLES * interval_us, interval_us

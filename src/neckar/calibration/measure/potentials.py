@@ -17,7 +17,7 @@ from neckar.calibration.measure.binary import noisy_binary_search
 from neckar.calibration.measure.membrane import search_membrane_time
 from neckar.calibration.measure.outcome import Codes, Span, Values
 from neckar.calibration.measure.stage import Reached, Stage
-from neckar.calibration.settings import CIRCUIT_FIELDS, DITHER, NEURONS, RESET_BIAS
+from neckar.calibration.settings import CIRCUIT_FIELDS, LONG_REFRACTORY, NEURONS, RESET_BIAS, dithered
 from neckar.calibration.targets import PotentialTarget
 from neckar.facts import CAPMEM_MAX
 from neckar.program import Events
@@ -29,7 +29,14 @@ _ROWS_US = np.arange(100) * 5.0
 _TRIALS = 5
 _LEVEL_US = 10.0 + 2.0 * np.arange(4)
 
-_LONG_REFRACTORY: dict[str, Any] = {"backend_clock_scale_fast": 9, "backend_clock_scale_slow": 9, "refractory_period_refractory_time": 255}
+
+def _enable_spikes(bench: Bench, rng: np.random.Generator) -> Reached:
+    bench.set(threshold_enable=True)
+    return {}
+
+
+SPIKES = Stage("spikes", _enable_spikes)
+"""The last stage of neurons: they fire from now on."""
 
 
 def stages(target: PotentialTarget) -> tuple[Stage, ...]:
@@ -39,16 +46,12 @@ def stages(target: PotentialTarget) -> tuple[Stage, ...]:
         set_neurons(bench, target, rng)
         return {}
 
-    def enable(bench: Bench, rng: np.random.Generator) -> Reached:
-        bench.set(threshold_enable=True)
-        return {}
-
     found = [
         Stage("neurons", prepare),
         Stage("threshold", lambda bench, rng: {"threshold_v_threshold": search_threshold(bench, target.threshold, rng)}),
         Stage("leak", lambda bench, rng: {"leak_v_leak": search_leak(bench, target.leak, rng)}),
         Stage("reset", lambda bench, rng: {"reset_v_reset": search_reset(bench, target.reset, rng)}),
-        Stage("spikes", enable),
+        SPIKES,
     ]
     if target.tau_mem_s is not None:
         tau_s = np.asarray(target.tau_mem_s)
@@ -87,7 +90,7 @@ def search_threshold(bench: Bench, target: ArrayLike, rng: np.random.Generator) 
 def search_leak(bench: Bench, target: ArrayLike, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Search the leak potentials of neurons at rest."""
     with bench.changed(threshold_enable=False):
-        return _search(bench, "leak_v_leak", target, lambda: bench.membranes(_LEVEL_US).mean(axis=0), rng)
+        return _search(bench, "leak_v_leak", target, lambda: bench.membranes(_LEVEL_US).mean(axis=(0, 1)), rng)
 
 
 def search_reset(bench: Bench, target: ArrayLike, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -97,13 +100,13 @@ def search_reset(bench: Bench, target: ArrayLike, rng: np.random.Generator) -> N
 
 def reset_levels(bench: Bench) -> Values:
     """Return the mean reading of each neuron while it is held at reset, shape (circuit,)."""
-    with bench.changed(**_LONG_REFRACTORY, threshold_enable=False):
-        return np.asarray(bench.membranes(_LEVEL_US, neuron_reset=True).mean(axis=0))
+    with bench.changed(**LONG_REFRACTORY, threshold_enable=False):
+        return np.asarray(bench.membranes(_LEVEL_US, neuron_reset=True).mean(axis=(0, 1)))
 
 
 def _peaks(bench: Bench) -> NDArray[np.int64]:
     """Return the highest reading of each firing neuron: as many rows as the fast memory keeps, in trials that begin anywhere between two spikes."""
-    return np.asarray(bench.answers(_ROWS_US, Events.empty(_TRIALS)).max(axis=(0, 1)))
+    return np.asarray(bench.membranes(_ROWS_US, Events.empty(_TRIALS)).max(axis=(0, 1)))
 
 
 def _search(bench: Bench, field: str, target: ArrayLike, read: Callable[[], NDArray[Any]], rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -116,8 +119,3 @@ def _search(bench: Bench, field: str, target: ArrayLike, read: Callable[[], NDAr
     found = noisy_binary_search(measure, target, len(CIRCUITS), Span(0, CAPMEM_MAX), rng)
     bench.set(**{field: found.codes})
     return found.reached
-
-
-def dithered(code: int, rng: np.random.Generator) -> Codes:
-    """Return a code for all circuits, spread so that cells of equal value do not disturb each other."""
-    return rng.integers(code - DITHER, code + DITHER + 1, len(CIRCUITS))

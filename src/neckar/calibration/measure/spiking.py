@@ -16,16 +16,15 @@ from neckar.calibration.measure.conductance import references_of, search_conduct
 from neckar.calibration.measure.converter import calibrate_cadc
 from neckar.calibration.measure.correlation import stages as correlation_stages
 from neckar.calibration.measure.drivers import stages as driver_stages
-from neckar.calibration.measure.inputs import Reached, enabled, prepared, search_references, search_strengths
+from neckar.calibration.measure.inputs import enabled, prepared, search_references, search_strengths
 from neckar.calibration.measure.membrane import search_membrane_time
-from neckar.calibration.measure.potentials import dithered, refinement, search_leak, search_reset, search_threshold, set_neurons
-from neckar.calibration.measure.stage import Stage
+from neckar.calibration.measure.potentials import SPIKES, refinement, search_leak, search_reset, search_threshold, set_neurons
+from neckar.calibration.measure.stage import Reached, Stage
 from neckar.calibration.measure.stimuli import KINDS
 from neckar.calibration.measure.synapse_dac import search_synapse_dac
 from neckar.calibration.measure.synaptic_time import search_synaptic_time
+from neckar.calibration.settings import FIRST_LEAK, FIRST_LEAK_BIAS, dithered
 from neckar.calibration.targets import NeuronTarget, PotentialTarget, SpikingTarget
-
-_FIRST_LEAK, _FIRST_LEAK_BIAS = 700, 200
 
 
 def stages(target: SpikingTarget) -> tuple[Stage, ...]:
@@ -46,7 +45,7 @@ def stages(target: SpikingTarget) -> tuple[Stage, ...]:
         *((Stage("converter again", lambda bench, rng: calibrate_cadc(bench, target.cadc)),) if refine else ()),
         *(refinement(neurons.leak, neurons.reset, neurons.threshold) if refine else ()),
         *(() if target.correlation is None else correlation_stages(target.correlation)),
-        Stage("spikes", _enable_spikes),
+        SPIKES,
     )
 
 
@@ -55,9 +54,9 @@ def neuron_stages(target: NeuronTarget) -> tuple[Stage, ...]:
     tau_syn_s, tau_mem_s = np.asarray(target.tau_syn_s), np.asarray(target.tau_mem_s)
 
     def prepare(bench: Bench, rng: np.random.Generator) -> Reached:
-        set_neurons(bench, PotentialTarget(leak_bias=_FIRST_LEAK_BIAS, membrane_capacitance=target.membrane_capacitance), rng)
+        set_neurons(bench, PotentialTarget(leak_bias=FIRST_LEAK_BIAS, membrane_capacitance=target.membrane_capacitance), rng)
         bench.set(**refractory_clocks(np.asarray(target.refractory_time_s), np.asarray(target.holdoff_time_s)).fields())
-        bench.set(synapse_row_mode=0, leak_v_leak=dithered(_FIRST_LEAK, rng), **{f"{kind}_input_enable_small_capacitance": False for kind in KINDS})
+        bench.set(synapse_row_mode=0, leak_v_leak=dithered(FIRST_LEAK, rng), **{f"{kind}_input_enable_small_capacitance": False for kind in KINDS})
         return {}
 
     def enable(bench: Bench, rng: np.random.Generator) -> Reached:
@@ -91,8 +90,3 @@ def _search_inputs(bench: Bench, target: NeuronTarget, rng: np.random.Generator)
         reached |= search_references(bench, rng)
         reached |= search_conductances(bench, target, rng)
     return reached
-
-
-def _enable_spikes(bench: Bench, rng: np.random.Generator) -> Reached:
-    bench.set(threshold_enable=True)
-    return {}

@@ -7,7 +7,7 @@ stage that is added, or kept from an interrupted calibration, changes no other.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neckar.calibration.measure.bench import Bench
 
-Reached = Mapping[str, NDArray[np.bool_]]
+Reached = dict[str, NDArray[np.bool_]]
 """For each searched field, in its shape: whether the element reached its target."""
 
 

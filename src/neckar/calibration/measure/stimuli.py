@@ -15,13 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.calibration.measure.bench import TABLE, Bench, ticks_of
 from neckar.facts import AXES
+from neckar.facts.labels import LABEL_CHANNEL_SHIFT
 from neckar.program import Events
 
 KINDS = ("excitatory", "inhibitory")
 """Names of both inputs, in the order of targets."""
 
-_BUSES = 4
-_CHANNEL_BIT = 14
+BUSES = AXES["padi_bus"] // AXES["hemisphere"]
+"""Buses of a hemisphere: an event on each reaches every driver of a group once."""
+
 _ROW_MODES = TABLE["synapse_row_mode"].choices or ()
 
 
@@ -56,6 +58,6 @@ def stimulated(bench: Bench, kind: str, rows: int | NDArray[np.int64], weight: i
 
 def trains(at_us: ArrayLike, trials: int) -> Events:
     """Return events on all buses at times of each trial, us."""
-    ticks = np.repeat(ticks_of(at_us), _BUSES)
-    labels = np.tile(np.arange(_BUSES) << _CHANNEL_BIT, len(ticks) // _BUSES)
+    ticks = np.repeat(ticks_of(at_us), BUSES)
+    labels = np.tile(np.arange(BUSES) << LABEL_CHANNEL_SHIFT, len(ticks) // BUSES)
     return Events.from_columns(np.repeat(np.arange(trials), len(ticks)), np.tile(ticks, trials), np.tile(labels, trials), trials)

@@ -14,7 +14,7 @@ from neckar.calibration.measure.binary import noisy_binary_search
 from neckar.calibration.measure.lines import line_times
 from neckar.calibration.measure.outcome import Codes, Span, Values
 from neckar.calibration.measure.stimuli import KINDS
-from neckar.calibration.settings import DITHER
+from neckar.calibration.settings import dithered
 from neckar.facts import CAPMEM_MAX
 
 _PRELUDE_BIAS = round(0.9 * CAPMEM_MAX)
@@ -42,7 +42,7 @@ def search_synaptic_time(bench: Bench, tau_s: Values, rng: np.random.Generator) 
 
     targets, n = tau_s.T.reshape(-1), 2 * len(CIRCUITS)
     bench.set(**{f"{kind}_input_enable_high_resistance": True for kind in KINDS})
-    high = measure(_PRELUDE_BIAS + rng.integers(-DITHER, DITHER + 1, n)) <= targets
+    high = measure(dithered(_PRELUDE_BIAS, rng, n)) <= targets
     bench.set(**{f"{kind}_input_enable_high_resistance": high.reshape(2, -1)[k] for k, kind in enumerate(KINDS)})
     found = noisy_binary_search(measure, targets, n, Span(0, CAPMEM_MAX), rng, inverted=True)
     bench.set(**{f"{kind}_input_i_bias_tau": found.codes.reshape(2, -1)[k] for k, kind in enumerate(KINDS)})

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neckar.calibration.settings import whole_fields
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen, keyed_normals, keyed_uniforms
 from neckar.chip.transfer import physical
@@ -130,8 +131,7 @@ class Oracle:
 
     def set(self, **codes: ArrayLike) -> None:
         """Set fields, each value broadcast to the shape of its field."""
-        for name, value in codes.items():
-            self.codes[name] = np.broadcast_to(np.asarray(value), TABLE[name].shape).astype(TABLE[name].dtype)
+        self.codes |= whole_fields(codes)
 
     def keep(self, field: str, solution: Solution, counts: ArrayLike = True) -> None:
         """Set a field to a solution and note where it was reached; elements that do not `count` are not judged."""
@@ -144,8 +144,7 @@ class Oracle:
 
     def physics(self, **codes: ArrayLike) -> CircuitParameters:
         """Return the physics of all circuits with some codes replaced."""
-        whole = {name: np.broadcast_to(np.asarray(value), TABLE[name].shape).astype(TABLE[name].dtype) for name, value in codes.items()}
-        return physical(self.specimen, self.effects, {**self.codes, **whole})
+        return physical(self.specimen, self.effects, {**self.codes, **whole_fields(codes)})
 
     def spread(self, name: str, sigma: float, shape: tuple[int, ...] | None = None) -> Values:
         """Return what a calibration leaves of a quantity: normal deviations with standard deviation `sigma`, one per circuit or of a shape."""

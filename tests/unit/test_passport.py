@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from neckar.calibration import HagenTarget, PotentialTarget, SpikingTarget, calibrate
-from neckar.calibration.passport import Characterisation, Passport, fit, fit_calibration, load, load_calibration, posterior, predictions
-from neckar.calibration.passport.characterisation import Readings, Setting, alike
+from neckar.calibration.passport import Characterisation, Passport, fit, fit_calibration, load, load_calibration, posterior
+from neckar.calibration.passport.characterisation import Readings, Setting, same_times
 from neckar.calibration.passport.features import RATE, decay, height
 from neckar.calibration.passport.fidelity import Prediction, table
+from neckar.calibration.passport.model import Model
 from neckar.calibration.passport.observations import intervals, observations, turning_points, whole_answers
 from neckar.calibration.passport.replay import replay, routed_synapses
-from neckar.calibration.passport.unknowns import State, drawn_specimen, specimen_of, split, true_state, unknowns
+from neckar.calibration.passport.unknowns import State, Unknown, drawn_specimen, specimen_of, split, unknowns
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen, mismatch_parameters
 from neckar.chip.specimen_file import load_specimen, save_specimen
@@ -49,6 +51,17 @@ def synapses() -> dict:
     return {receptor: routed_synapses(SOURCES, receptor) for receptor in ("excitatory", "inhibitory")}
 
 
+def true_state(all_unknowns: Iterable[Unknown], specimen: Specimen) -> State:
+    """Return the values of unknowns on a known chip."""
+    values = []
+    for unknown in all_unknowns:
+        deviation = specimen.deviation(unknown.parameter).reshape(-1)
+        own = np.log(deviation) if mismatch_parameters()[unknown.parameter].is_factor else deviation
+        values.append(own[unknown.index].mean(axis=-1))
+    circuits = [value for value in values if np.ndim(value)]
+    return State(np.array(circuits), np.array([value for value in values if not np.ndim(value)]))
+
+
 # ---- Predictions without noise are what the machine does
 
 
@@ -59,10 +72,11 @@ def test_a_trace_is_the_machines(name):
     with Lab(effects="-noise"):
         (seen,) = replay(chip, [wanted], SOURCES)
     used = None if wanted.receptor is None else synapses()[wanted.receptor]
-    expected = predictions.on_cadc(chip, predictions.trace(chip, wanted, wanted.codes, used, seen.time_us), wanted.codes)
+    model = Model(chip)
+    expected = model.on_cadc(model.trace(wanted, wanted.codes, used, seen.time_us), wanted.codes)
     wrong = np.where(np.isfinite(seen.time_us) & (expected > 1) & (expected < 254), seen.value - expected, np.nan)
     late = np.gradient(expected, axis=1) / 2.0  # LSB per us: the clock of each hemisphere may be off by 1 us
-    for circuits in alike(seen.time_us):
+    for circuits in same_times(seen.time_us):
         there = np.isfinite(wrong[circuits])
         shift = (wrong[circuits][there] @ late[circuits][there]) / (late[circuits][there] @ late[circuits][there])
         assert abs(shift) < 1.2
@@ -78,7 +92,7 @@ def test_the_interval_is_the_machines(name):
     with Lab(effects="-noise"):
         (seen,) = replay(chip, [wanted], SOURCES)
     mean, _, n = intervals(seen)
-    expected = predictions.interval(chip, wanted.codes)
+    expected = Model(chip).interval(wanted.codes)
     assert np.abs(expected[n >= 4] / mean[n >= 4] - 1).max() < 0.004
 
 
@@ -87,7 +101,7 @@ def test_a_membrane_without_saturation_to_speak_of_follows_two_exponentials():
     wanted = replace(setting("excitatory"), weight=1, events_us=(30.0,))
     chip, used = Specimen.from_seed(5), synapses()["excitatory"]
     time = np.tile(np.linspace(0, 180, 400), (512, 1))
-    v = predictions.trace(chip, wanted, wanted.codes, used, time)
+    v = Model(chip).trace(wanted, wanted.codes, used, time)
     p = physical(chip, Effects(noise=False), wanted.codes)
     fast, slow = 1e-6 / np.asarray(p.tau_exc)[:, None], 1e-6 * (p.g_leak / p.capacitance)[:, None]
     since = (time - 30.45).clip(0)
@@ -95,19 +109,6 @@ def test_a_membrane_without_saturation_to_speak_of_follows_two_exponentials():
     rise = v - v[:, :1]
     scale = (rise * shape).sum(axis=1) / (shape * shape).sum(axis=1)
     assert np.abs(rise - scale[:, None] * shape).max() < 0.015 * rise.max()
-
-
-def test_physics_that_another_thread_replaces_meanwhile_stays_that_of_the_chip_asked_for(monkeypatch):
-    """The kept physics of one chip looks at its codes, and there is that of another."""
-    chip, codes = object(), {}
-
-    class Replaced(tuple):
-        def __getitem__(self, index):
-            monkeypatch.setattr(predictions, "_last", (object(), {}, "another chip's"))
-            return super().__getitem__(index)
-
-    monkeypatch.setattr(predictions, "_last", Replaced((chip, codes, "this chip's")))
-    assert predictions._physical(chip, codes) == "this chip's"
 
 
 # ---- What is read from raw samples
@@ -338,7 +339,7 @@ def test_a_calibration_for_matrices_is_refused():
 def characterised(seed: int, folder: Path) -> Characterisation:
     """Return what the script, in its short version, sees of a chip; only its file goes on, without the chip's name."""
     path = folder / f"{seed}.npz"
-    script = Path(predictions.__file__).parents[2] / "cli" / "_characterise_script.py"
+    script = Path(posterior.__file__).parents[2] / "cli" / "_characterise_script.py"
     result = invoke("run", "--chip", seed, script, "--short", "--output", path)
     assert result.exit_code == 0, result.output
     return replace(load(path), chip="unknown")

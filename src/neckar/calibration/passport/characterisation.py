@@ -46,7 +46,7 @@ class Readings:
     spike_circuit: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
-def alike(time_us: Values) -> list[slice]:
+def same_times(time_us: Values) -> list[slice]:
     """Return stretches of circuits that were read at the same times: hemispheres, or single circuits where the software hands on each one's own clock."""
     half = len(time_us) // 2
     result: list[slice] = []

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.calibration.passport.characterisation import Readings, Setting, alike
+from neckar.calibration.passport.characterisation import Readings, Setting, same_times
 from neckar.calibration.passport.observations import answers, intervals, whole_answers
 from neckar.facts import AXES
 
@@ -20,6 +20,12 @@ Values = NDArray[np.float64]
 
 _N = AXES["circuit"]
 _SHORTEST_US, _LONGEST_US, _TRIES = 1.5, 80.0, 120
+_SWITCHED_US, _ANSWERED_US, _BEFORE_END_US = 1.5, 8.0, 1.0
+"""Where decays are read: after a switch, with the clock's error; after an event, when the line alone decays; and up to the next."""
+
+_SMALLEST = 6
+"""Amplitude below which a decay is none, LSB."""
+
 _FAST_MEMBRANE = 600
 """From this code of the leak's bias on, a membrane follows its input, and a potential decays as the synaptic line does."""
 
@@ -41,7 +47,6 @@ RATE = Feature("firing rate", "kHz")
 HEIGHT = Feature("PSP height", "CADC LSB")
 MEMBRANE = Feature("membrane time constant", "us")
 SYNAPTIC = Feature("synaptic time constant", "us")
-FEATURES = (RATE, HEIGHT, MEMBRANE, SYNAPTIC)
 
 
 def feature_of(setting: Setting) -> Feature | None:
@@ -65,8 +70,8 @@ def read(setting: Setting, readings: Readings) -> Values:
         return height(setting, readings)
     if feature is MEMBRANE:
         switches = np.cumsum([us for us, _ in setting.sections]).tolist()
-        return decay(readings, [(a + 1.5, b - 1.0) for a, b in pairwise(switches)], own_levels=True)
-    return decay(readings, [(begin + 8.0, end - 1.0) for begin, end in answers(setting)])
+        return decay(readings, [(a + _SWITCHED_US, b - _BEFORE_END_US) for a, b in pairwise(switches)], own_levels=True)
+    return decay(readings, [(begin + _ANSWERED_US, end - _BEFORE_END_US) for begin, end in answers(setting)])
 
 
 def height(setting: Setting, readings: Readings) -> Values:
@@ -104,7 +109,7 @@ def decay(readings: Readings, windows: Sequence[tuple[float, float]], own_levels
     """
     tries = np.geomspace(_SHORTEST_US, _LONGEST_US, _TRIES)
     errors, amplitude = np.zeros((_TRIES, _N)), np.zeros((_TRIES, _N))
-    for circuits in alike(readings.time_us):
+    for circuits in same_times(readings.time_us):
         time = np.nan_to_num(readings.time_us[circuits][0], nan=-1.0)
         inside = [(time >= a) & (time < b) for a, b in windows]
         used = np.logical_or.reduce(inside)
@@ -122,5 +127,5 @@ def decay(readings: Readings, windows: Sequence[tuple[float, float]], own_levels
     shift = 0.5 * (left - right) / np.maximum(left - 2 * centre + right, 1e-12)
     step = np.log(tries[1] / tries[0])
     tau = tries[middle] * np.exp(np.clip(shift, -1, 1) * step)
-    good = (best == middle) & (amplitude[best, np.arange(_N)] >= 6)
+    good = (best == middle) & (amplitude[best, np.arange(_N)] >= _SMALLEST)
     return np.where(good, tau, np.nan)

@@ -11,27 +11,21 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neckar.calibration.calibration import Calibration
-from neckar.calibration.passport.observations import DEFAULTS, MISSING, Codes, Observation
-from neckar.calibration.passport.predictions import EFFECTS, on_cadc
+from neckar.calibration.passport.model import EFFECTS, Codes, Model, Values
+from neckar.calibration.passport.observations import DEFAULTS, MISSING, ROUNDING, Observation
 from neckar.calibration.targets import PotentialTarget, SpikingTarget
-from neckar.chip.cadc import CadcTransfer, channels_of
 from neckar.chip.coordinates import COLUMNS
-from neckar.chip.specimen import Specimen
-from neckar.chip.transfer import kick_volts, physical
+from neckar.chip.transfer import kick_volts
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import AXES, registers
 from neckar.facts import brainscales2 as facts
 
-Values = NDArray[np.float64]
-
 _N = AXES["circuit"]
-_CHANNELS = channels_of(np.arange(_N))
 _SPREAD = {name: fact.value for name, fact in facts.CALIBRATION_SPREAD.items()}
 _LOW_HIGH_LSB = 1.5  # by which the two ends of the converter's range are missed, our estimate: the second search moves what the first has found
-_ROUNDING = 1 / 12
 
 
 def calibration_observations(calibration: Calibration) -> list[Observation]:
@@ -88,28 +82,26 @@ class _Maker:
         volts = np.array([line.slope.value * code + line.intercept.value for code in (low, (low + high) // 2, high)])
         first, last = target.cadc.read_range
         value = np.broadcast_to([first, (first + last) / 2, last], (_N, 3)).astype(np.float64)
-        middle = facts.CADC_NOISE.value**2 + _ROUNDING if target.cadc.calibrate_offsets else MISSING
+        middle = facts.CADC_NOISE.value**2 + ROUNDING if target.cadc.calibrate_offsets else MISSING
         variance = np.broadcast_to([_LOW_HIGH_LSB**2, middle, _LOW_HIGH_LSB**2], (_N, 3))
 
-        def predict(specimen: Specimen, codes: Codes) -> Values:
-            offset = CadcTransfer.of(specimen, EFFECTS, codes).offset[_CHANNELS]
-            return np.stack([on_cadc(specimen, np.full(_N, v), codes) + offset for v in volts], axis=1)
+        def predict(model: Model, codes: Codes) -> Values:
+            return np.stack([model.on_calibrated_cadc(np.full(_N, v), codes) for v in volts], axis=1)
 
         return Observation("converter", self._codes, value, variance, predict, np.full((1, _N, 3), 1.0))
 
     def potential(self, field: str, quantity: str, wanted: ArrayLike, spread: float) -> Observation:
         """The reading of a potential."""
 
-        def predict(specimen: Specimen, codes: Codes) -> Values:
-            potential = getattr(physical(specimen, EFFECTS, codes), quantity)
-            return (on_cadc(specimen, potential, codes) + CadcTransfer.of(specimen, EFFECTS, codes).offset[_CHANNELS])[:, None]
+        def predict(model: Model, codes: Codes) -> Values:
+            return model.on_calibrated_cadc(getattr(model.physics(codes), quantity), codes)[:, None]
 
-        return self._observation(field, wanted, spread**2 + _ROUNDING, predict)
+        return self._observation(field, wanted, spread**2 + ROUNDING, predict)
 
-    def logarithm(self, field: str, quantity: Callable[[Specimen, Codes], Values], wanted: ArrayLike, spread: float) -> Observation:
+    def logarithm(self, field: str, quantity: Callable[[Model, Codes], Values], wanted: ArrayLike, spread: float) -> Observation:
         """The logarithm of a quantity."""
-        rounding = _ROUNDING / np.maximum(np.asarray(self._codes[field], np.float64), 1.0) ** 2
-        return self._observation(field, wanted, spread**2 + rounding, lambda specimen, codes: quantity(specimen, codes)[:, None])
+        rounding = ROUNDING / np.maximum(np.asarray(self._codes[field], np.float64), 1.0) ** 2
+        return self._observation(field, wanted, spread**2 + rounding, lambda model, codes: quantity(model, codes)[:, None])
 
     def reference(self, kind: str) -> Observation:
         """The current at rest of one input, in LSB of its reference."""
@@ -117,15 +109,15 @@ class _Maker:
         sign, polarity = _SIGN[kind], 1 if kind == "excitatory" else -1
         switched = {**self._codes, f"{other}_input_enable": np.zeros(_N, bool), f"{kind}_input_enable_coba_mode": np.zeros(_N, bool)}
 
-        def predict(specimen: Specimen, codes: Codes) -> Values:
-            p = physical(specimen, EFFECTS, codes)
+        def predict(model: Model, codes: Codes) -> Values:
+            p = model.physics(codes)
             unit = polarity * facts.SYNAPTIC_SHIFT_SLOPE.value * np.maximum(getattr(p, f"gm_{sign}"), 1e-9)
             return np.asarray(p.i_syn_rest / unit)[:, None]
 
-        return self._observation(f"{kind}_input_i_shift_reference", 0.0, _SPREAD["synaptic_shift"] ** 2 + _ROUNDING, predict, switched)
+        return self._observation(f"{kind}_input_i_shift_reference", 0.0, _SPREAD["synaptic_shift"] ** 2 + ROUNDING, predict, switched)
 
     def _observation(
-        self, field: str, wanted: ArrayLike, variance: ArrayLike, predict: Callable[[Specimen, Codes], Values], codes: dict[str, Any] | None = None
+        self, field: str, wanted: ArrayLike, variance: ArrayLike, predict: Callable[[Model, Codes], Values], codes: dict[str, Any] | None = None
     ) -> Observation:
         reached = np.broadcast_to(self._success.get(field, np.ones(_N, bool)), (_N,))
         value = np.broadcast_to(np.asarray(wanted, np.float64), (_N,)).copy()[:, None]
@@ -133,16 +125,16 @@ class _Maker:
         return Observation(field, codes or self._codes, value, spread, predict, np.zeros((1, _N, 1)))
 
 
-def _membrane_time(specimen: Specimen, codes: Codes) -> Values:
-    p = physical(specimen, EFFECTS, codes)
+def _membrane_time(model: Model, codes: Codes) -> Values:
+    p = model.physics(codes)
     return np.log(p.capacitance / np.maximum(p.g_leak, 1e-12))
 
 
-def _synaptic_time(sign: str) -> Callable[[Specimen, Codes], Values]:
-    return lambda specimen, codes: np.log(getattr(physical(specimen, EFFECTS, codes), f"tau_{sign}"))
+def _synaptic_time(sign: str) -> Callable[[Model, Codes], Values]:
+    return lambda model, codes: np.log(getattr(model.physics(codes), f"tau_{sign}"))
 
 
-def _strength(target: SpikingTarget, kind: str) -> Callable[[Specimen, Codes], Values]:
+def _strength(target: SpikingTarget, kind: str) -> Callable[[Model, Codes], Values]:
     """Return a circuit's strength over what it was made equal to: the median circuit's at the wanted bias, of excitation if inhibition is matched to it.
 
     The median circuit is taken for the mean of circuits without deviations of their own, which is right within 1 %, so that no circuit depends on another.
@@ -152,13 +144,13 @@ def _strength(target: SpikingTarget, kind: str) -> Callable[[Specimen, Codes], V
     defining = "excitatory" if matched else kind
     wanted = round(float(bias[0 if defining == "excitatory" else -1]))
 
-    def quantity(specimen: Specimen, codes: Codes) -> Values:
+    def quantity(model: Model, codes: Codes) -> Values:
         ones = {"synapse_weight": np.ones(registers("brainscales2")["synapse_weight"].shape, np.uint8), "syn_i_bias_dac": codes["syn_i_bias_dac"]}
-        kick = np.concatenate([kick_volts(specimen, EFFECTS, ones, hemisphere, [0])[0] for hemisphere in range(_N // COLUMNS)])
-        own = getattr(physical(specimen, EFFECTS, codes), f"gm_{_SIGN[kind]}")
+        kick = np.concatenate([kick_volts(model.specimen, EFFECTS, ones, hemisphere, [0])[0] for hemisphere in range(_N // COLUMNS)])
+        own = getattr(model.physics(codes), f"gm_{_SIGN[kind]}")
         sign = _SIGN[defining]
         at_bias = {**codes, f"{defining}_input_i_bias_gm": np.full(_N, wanted)}
-        typical = getattr(physical(specimen, EFFECTS, at_bias), f"gm_{sign}") / specimen.deviation(f"synaptic_gm_{sign}")
+        typical = getattr(model.physics(at_bias), f"gm_{sign}") / model.specimen.deviation(f"synaptic_gm_{sign}")
         return np.log(np.maximum(own * kick, 1e-15)) - np.log(np.maximum(typical * kick, 1e-15)).mean()
 
     return quantity

@@ -11,19 +11,14 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.calibration.passport import predictions
 from neckar.calibration.passport.characterisation import Characterisation, Readings, Run, Setting, Synapses
-from neckar.chip.specimen import Specimen
+from neckar.calibration.passport.model import Codes, Model, Values
 from neckar.facts import AXES, registers
 from neckar.facts import brainscales2 as facts
-
-Values = NDArray[np.float64]
-Codes = Mapping[str, NDArray[Any]]
 
 _N = AXES["circuit"]
 _TABLE = registers("brainscales2")
@@ -32,11 +27,59 @@ DEFAULTS: Codes = {
 }
 """Registers of circuits, quadrants, hemispheres and backends at their defaults, made once."""
 
+POTENTIALS, TIME_COURSES, FIRING = range(3)
+"""Stages of a fit: potentials first, for which lines are straight, then time courses, then firing."""
+
 _SETTLED_US = 12.0
 """Samples before do not count as rest; the MADC's first samples are not valid either."""
 
+_FEWEST_SAMPLES, _FEWEST_INTERVALS, _FEWEST_SPIKES = 5, 4, 2
+"""Of which a mean says something."""
+
+_NOISE = {"cadc": 1.0, "madc": 3.0}
+"""Standard deviation of samples at rest that is expected at most, LSB; a membrane that scatters by 2.5 times as much moves."""
+
+_MOVES = 2.5
+_EDGE = 3
+"""Readings so near to the ends of a converter's range count as beyond, LSB."""
+
+_LAST_CADC, _LAST_MADC = 255, 1023
+
+_LEVEL_ERROR = {"cadc": 0.15, "madc": 0.4}
+"""Standard errors of the closed forms of levels, LSB: rounding, the membrane's slow wandering."""
+
+_SWING_ERROR = 0.004
+"""Of a trace, over its distance from rest."""
+
+_INTERVAL_ERROR = 0.003
+"""Of the interval between spikes, over itself: the machine's step."""
+
+_TURNING_NOISE, _TURNING_ERROR = np.array([4.0, 1.0]), (1.5, 0.7)
+"""Of peak and trough on the MADC: variance of one, LSB squared, and standard error of the closed forms, LSB."""
+
+_WHOLE, _ANSWER_US = 0.95, 60.0
+"""An answer counts as whole if its area over so many us is at least this share of the largest; a missing spike of eight takes 12 %."""
+
+_FALL_US, _LEAST_SWING, _SHORTEST_TRACE = 0.4, 20, 100
+"""A spike falls by half the range within this time; the range in LSB and the number of samples below which a trace shows none."""
+
+_LINE_US, _TROUGH_US, _AFTERWARDS_US = (1.2, 0.15), (1.2, 1.9), 2.0
+"""Where the line to the peak is fitted, before the fall; where the trough is read, after it; and what has to follow the fall."""
+
+_LINE_SAMPLES, _TROUGH_SAMPLES = 8, 4
+"""At least."""
+
+_GAP = 1.6
+"""An interval of more than so many times the median is two, between which a spike was lost."""
+
+_FINEST = 1e-7
+"""Least variance of the logarithm of a mean interval: the resolution of time stamps."""
+
 CLOCK_US = 0.7
 """Standard deviation of the parallel converter's clock against the events, per hemisphere and run: silicon's is off by up to 1 us."""
+
+ROUNDING = 1 / 12
+"""Variance of rounding to whole numbers."""
 
 MISSING = 1e12
 """Variance of a number that is not there."""
@@ -55,7 +98,7 @@ class Observation:
     variance : ndarray, shape (circuit, number)
         Of independent errors; huge where a number is missing.
     predict : callable
-        Takes a specimen and codes, returns what `value` would be without errors.
+        Takes the model of a chip and codes, returns what `value` would be without errors.
     model : ndarray, shape (error, circuit, number)
         Errors of the model that the numbers of a circuit share, one standard deviation each.
     repeats : int
@@ -63,18 +106,23 @@ class Observation:
     has_clock : bool
         Whether the times of the samples may be off.
     stage : int
-        From which step on a fit may use it: potentials first, for which lines are straight, then time courses, then firing.
+        From which of :data:`POTENTIALS`, :data:`TIME_COURSES` and :data:`FIRING` on a fit uses it.
     """
 
     name: str
     codes: Codes
     value: Values
     variance: Values
-    predict: Callable[[Specimen, Codes], Values]
+    predict: Callable[[Model, Codes], Values]
     model: Values
     repeats: int = 1
     has_clock: bool = False
-    stage: int = 0
+    stage: int = POTENTIALS
+
+    @property
+    def is_missing(self) -> NDArray[np.bool_]:
+        """Where a number is not there; the variance of a mean of missing ones is a little smaller."""
+        return self.variance > 1e-6 * MISSING
 
     @property
     def cells(self) -> list[str]:
@@ -122,49 +170,44 @@ def _averaged(parts: Sequence[Observation]) -> Observation:
 
 def _level(run: Run) -> Observation:
     """The mean reading of a membrane at rest."""
-    on_madc = run.setting.kind == "madc"
-    mean, variance = _mean(run.readings, _SETTLED_US, 3.0 if on_madc else 1.0)
+    kind = run.setting.kind
+    mean, variance = _mean(run.readings, kind)
 
-    def predict(specimen: Specimen, codes: Codes) -> Values:
-        potential = predictions.resting(specimen, codes)
-        read = predictions.on_madc(specimen, potential) if on_madc else predictions.on_cadc(specimen, potential, codes)
-        return read[:, None]
+    def predict(model: Model, codes: Codes) -> Values:
+        potential = model.resting(codes)
+        return (model.on_madc(potential) if kind == "madc" else model.on_cadc(potential, codes))[:, None]
 
-    return Observation(run.setting.name, run.setting.codes, mean[:, None], variance[:, None], predict, np.full((1, _N, 1), 0.4 if on_madc else 0.15))
+    return Observation(run.setting.name, run.setting.codes, mean[:, None], variance[:, None], predict, np.full((1, _N, 1), _LEVEL_ERROR[kind]))
 
 
-def _mean(readings: Readings, from_us: float, largest_noise: float) -> tuple[Values, Values]:
-    """Return mean and variance of the mean; a membrane that moves or leaves the range counts as missing."""
-    used = np.isfinite(readings.time_us) & (readings.time_us >= from_us)
+def _mean(readings: Readings, kind: str) -> tuple[Values, Values]:
+    """Return mean and variance of the mean of settled samples; a membrane that moves or leaves the range counts as missing."""
+    used = np.isfinite(readings.time_us) & (readings.time_us >= _SETTLED_US)
     n = used.sum(axis=1)
     value = np.where(used, readings.value, 0.0)
     mean = value.sum(axis=1) / np.maximum(n, 1)
     noise = np.sqrt((np.where(used, readings.value - mean[:, None], 0.0) ** 2).sum(axis=1) / np.maximum(n - 1, 1))
-    good = (n >= 5) & (noise < 2.5 * largest_noise) & _in_range(mean)
-    return mean, np.where(good, (largest_noise**2 + 1 / 12) / np.maximum(n, 1), MISSING)
-
-
-def _in_range(reading: Values) -> NDArray[np.bool_]:
-    return np.asarray((reading > 3) & (reading < 1020))
+    good = (n >= _FEWEST_SAMPLES) & (noise < _MOVES * _NOISE[kind]) & (mean > _EDGE) & (mean < _LAST_MADC - _EDGE)
+    return mean, np.where(good, (_NOISE[kind] ** 2 + ROUNDING) / np.maximum(n, 1), MISSING)
 
 
 def _trace(run: Run, synapses: Mapping[str, Synapses]) -> Observation:
     """Every sample of a membrane that moves."""
     setting, readings = run.setting, run.readings
-    used = np.isfinite(readings.time_us) & (readings.value > 3) & (readings.value < 252)
+    used = np.isfinite(readings.time_us) & (readings.value > _EDGE) & (readings.value < _LAST_CADC - _EDGE)
     for (begin, end), is_whole in zip(answers(setting), whole_answers(setting, readings), strict=True):
         used &= is_whole | (readings.time_us < begin) | (readings.time_us >= end)
     receptor = None if setting.receptor is None else synapses[setting.receptor]
 
-    def predict(specimen: Specimen, codes: Codes) -> Values:
-        return predictions.on_cadc(specimen, predictions.trace(specimen, setting, codes, receptor, readings.time_us), codes)
+    def predict(model: Model, codes: Codes) -> Values:
+        return model.on_cadc(model.trace(setting, codes, receptor, readings.time_us), codes)
 
     start = np.where(np.isfinite(readings.time_us) & (readings.time_us < min([*setting.events_us, setting.sections[0][0]])), readings.value, np.nan)
     rest = np.nan_to_num(np.nanmean(start, axis=1))
     noise = max(float(np.nanmedian(np.nanvar(start, axis=1, ddof=1))), facts.CADC_NOISE.value**2)  # of the membrane as well, which differs between settings
     swing = readings.value - rest[:, None]
-    model = np.stack([np.full_like(swing, 0.15), 0.004 * swing])
-    return Observation(setting.name, setting.codes, readings.value, np.where(used, noise, MISSING), predict, model, has_clock=True, stage=1)
+    errors = np.stack([np.full_like(swing, _LEVEL_ERROR["cadc"]), _SWING_ERROR * swing])
+    return Observation(setting.name, setting.codes, readings.value, np.where(used, noise, MISSING), predict, errors, has_clock=True, stage=TIME_COURSES)
 
 
 def answers(setting: Setting) -> list[tuple[float, float]]:
@@ -178,27 +221,28 @@ def whole_answers(setting: Setting, readings: Readings) -> list[bool]:
         return []
     rest = np.nanmean(np.where(readings.time_us < setting.events_us[0], readings.value, np.nan), axis=1, keepdims=True)
     swing = np.where(np.isfinite(readings.time_us), np.abs(readings.value - rest), 0.0)
-    areas = [float(swing[(readings.time_us >= a) & (readings.time_us < min(b, a + 60.0))].sum()) for a, b in answers(setting)]
-    return [area >= 0.95 * max(areas) for area in areas]
+    areas = [float(swing[(readings.time_us >= a) & (readings.time_us < min(b, a + _ANSWER_US))].sum()) for a, b in answers(setting)]
+    return [area >= _WHOLE * max(areas) for area in areas]
 
 
 def _interval(run: Run) -> Observation:
     """The logarithm of the mean interval between spikes, s."""
     mean, scatter, n = intervals(run.readings)
-    good = n >= 4
+    good = n >= _FEWEST_INTERVALS
     value = np.log(np.where(good, mean, 1.0))
-    variance = np.where(good, (scatter / np.maximum(mean, 1e-12)) ** 2 / np.maximum(n, 1) + 1e-7, MISSING)
+    variance = np.where(good, (scatter / np.maximum(mean, 1e-12)) ** 2 / np.maximum(n, 1) + _FINEST, MISSING)
 
-    def predict(specimen: Specimen, codes: Codes) -> Values:
-        return np.log(predictions.interval(specimen, codes))[:, None]
+    def predict(model: Model, codes: Codes) -> Values:
+        return np.log(model.interval(codes))[:, None]
 
-    return Observation(run.setting.name, run.setting.codes, value[:, None], variance[:, None], predict, np.full((1, _N, 1), 0.003), stage=2)
+    errors = np.full((1, _N, 1), _INTERVAL_ERROR)
+    return Observation(run.setting.name, run.setting.codes, value[:, None], variance[:, None], predict, errors, stage=FIRING)
 
 
 def intervals(readings: Readings) -> tuple[Values, Values, NDArray[np.int64]]:
     """Return mean and standard deviation, s, of the intervals between the spikes of each circuit, and their number; shape (circuit,).
 
-    An interval of more than 1.6 times the median is one in which a spike was lost on its way, and left out.
+    Intervals in which a spike was lost on its way are left out.
     """
     order = np.lexsort((readings.spike_us, readings.spike_circuit))
     circuit, time = readings.spike_circuit[order], 1e-6 * readings.spike_us[order]
@@ -206,7 +250,7 @@ def intervals(readings: Readings) -> tuple[Values, Values, NDArray[np.int64]]:
     gap, of = np.diff(time)[same], circuit[1:][same]
     n = np.bincount(of, minlength=_N)
     middle = np.append(gap[np.lexsort((gap, of))], 0.0)[np.cumsum(n) - n + n // 2]
-    whole = gap <= 1.6 * middle[of]
+    whole = gap <= _GAP * middle[of]
     gap, of = gap[whole], of[whole]
     n = np.bincount(of, minlength=_N)
     mean = np.bincount(of, gap, minlength=_N) / np.maximum(n, 1)
@@ -217,27 +261,26 @@ def intervals(readings: Readings) -> tuple[Values, Values, NDArray[np.int64]]:
 def _turning(run: Run) -> Observation:
     """Peak and trough of a firing membrane on the MADC."""
     value, count = turning_points(run.readings)
-    variance = np.where(count[:, None] >= 2, np.array([4.0, 1.0]) / np.maximum(count, 1)[:, None], MISSING)
+    variance = np.where(count[:, None] >= _FEWEST_SPIKES, _TURNING_NOISE / np.maximum(count, 1)[:, None], MISSING)
 
-    def predict(specimen: Specimen, codes: Codes) -> Values:
-        return np.stack([predictions.on_madc(specimen, v) for v in predictions.peak_and_trough(specimen, codes)], axis=1)
+    def predict(model: Model, codes: Codes) -> Values:
+        return np.stack([model.on_madc(v) for v in model.peak_and_trough(codes)], axis=1)
 
-    model = np.zeros((2, _N, 2))
-    model[0, :, 0], model[1, :, 1] = 1.5, 0.7
-    return Observation(run.setting.name, run.setting.codes, value, variance, predict, model)
+    errors = np.zeros((2, _N, 2))
+    errors[0, :, 0], errors[1, :, 1] = _TURNING_ERROR
+    return Observation(run.setting.name, run.setting.codes, value, variance, predict, errors)
 
 
 def turning_points(readings: Readings) -> tuple[Values, NDArray[np.int64]]:
     """Return peak and trough of firing membranes, shape (circuit, 2), MADC LSB, and how many spikes were used.
 
-    A spike is a fall by half the range within 0.4 us. The peak is where a line through the last microsecond before meets the fall; the trough is the mean from
-    1.2 to 1.9 us after it, when the reset has settled.
+    The peak is where a line through the last microsecond before meets the fall of a spike; the trough is a mean after it, when the reset has settled.
     """
     value, count = np.zeros((_N, 2)), np.zeros(_N, np.int64)
     for circuit in range(_N):
         seen = np.isfinite(readings.time_us[circuit]) & (readings.time_us[circuit] >= _SETTLED_US)
         time, v = readings.time_us[circuit][seen], readings.value[circuit][seen]
-        if len(v) < 100:
+        if len(v) < _SHORTEST_TRACE:
             continue
         value[circuit], count[circuit] = _turns(time, v)
     return value, count
@@ -245,18 +288,19 @@ def turning_points(readings: Readings) -> tuple[Values, NDArray[np.int64]]:
 
 def _turns(time: Values, v: Values) -> tuple[tuple[float, float], int]:
     low, high = np.percentile(v, (2, 98))
-    lag = max(1, round(0.4 / float(np.median(np.diff(time)))))
+    lag = max(1, round(_FALL_US / float(np.median(np.diff(time)))))
     falls = v[lag:] - v[:-lag] < -(high - low) / 2
     starts = np.flatnonzero(falls[1:] & ~falls[:-1]) + 1
     peaks, troughs = [], []
-    if high - low < 20:
+    if high - low < _LEAST_SWING:
         return (0.0, 0.0), 0
     for start in starts:
         steepest = start + int(np.argmin(np.diff(v[start : start + 2 * lag + 1])))
-        before = (time > time[steepest] - 1.2) & (time < time[steepest] - 0.15)
-        after = (time > time[steepest] + 1.2) & (time < time[steepest] + 1.9)
-        if before.sum() >= 8 and after.sum() >= 4 and time[-1] > time[steepest] + 2.0:
-            _, offset = np.polyfit(time[before] - time[steepest], v[before], 1)
+        since = time - time[steepest]
+        before = (since > -_LINE_US[0]) & (since < -_LINE_US[1])
+        after = (since > _TROUGH_US[0]) & (since < _TROUGH_US[1])
+        if before.sum() >= _LINE_SAMPLES and after.sum() >= _TROUGH_SAMPLES and since[-1] > _AFTERWARDS_US:
+            _, offset = np.polyfit(since[before], v[before], 1)
             peaks.append(offset)
             troughs.append(v[after].mean())
     return ((float(np.mean(peaks)), float(np.mean(troughs))), len(peaks)) if peaks else ((0.0, 0.0), 0)

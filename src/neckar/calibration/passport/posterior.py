@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.calibration.passport.observations import CLOCK_US, Observation
+from neckar.calibration.passport.model import Model
+from neckar.calibration.passport.observations import CLOCK_US, FIRING, POTENTIALS, TIME_COURSES, Observation
 from neckar.calibration.passport.unknowns import State, Unknown, specimen_of, split
 from neckar.chip.coordinates import hemisphere_of, quadrant_of
-from neckar.chip.specimen import Specimen
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 
@@ -26,9 +27,34 @@ Values = NDArray[np.float64]
 _N = AXES["circuit"]
 _STEP = 0.1  # of a finite difference, in standard deviations of the population
 _SEEN = 0.05  # an unknown counts as seen if one standard deviation moves the observations of the median circuit by so much of their error in all
-_STEPS = ((0, 1.0), (1, 8.0), (1, 2.0), (2, 30.0), (2, 8.0), (2, 2.0), (2, 1.0))
-"""Which observations each step uses (:attr:`Observation.stage`), and a factor on the errors of the model: a fit starts far away, where lines are no good
-guide, and must not trust small errors there."""
+
+
+class Step(NamedTuple):
+    """One step of a fit.
+
+    Attributes
+    ----------
+    stage : int
+        Up to which observations are used (:attr:`Observation.stage`).
+    doubt : float
+        Factor on the errors of the model: a fit starts far away, where lines are no good guide, and must not trust small errors there.
+    """
+
+    stage: int
+    doubt: float
+
+
+_STEPS = (
+    Step(POTENTIALS, 1.0),
+    Step(TIME_COURSES, 8.0),
+    Step(TIME_COURSES, 2.0),
+    Step(FIRING, 30.0),
+    Step(FIRING, 8.0),
+    Step(FIRING, 2.0),
+    Step(FIRING, 1.0),
+)
+_WRITES_COUNT = 2.0
+"""Errors of writing cells are small beside a larger doubt, and left out."""
 
 _FAR = 3.0  # longest step of an unknown, in standard deviations of the population
 _STRANGE = 6.0  # an observation further off, in standard errors, counts less from then on: a circuit that is broken shall not bend the chip
@@ -103,14 +129,14 @@ def infer(all_unknowns: Sequence[Unknown], observed: Sequence[Observation], seed
     own, whole = split(all_unknowns)
     state = State(np.zeros((len(own), _N)), np.zeros(len(whole)))
     furthest = [_FAR * np.array([u.sigma for u in part]) for part in (own, whole)]
-    stages = [stage for stage, _ in _STEPS]
+    stages = [step.stage for step in _STEPS]
     blind: set[tuple[str, str]] = set()
     clocks, equations = np.zeros((0, 2)), None
-    for number, (stage, temper) in enumerate(_STEPS):
+    for number, (stage, doubt) in enumerate(_STEPS):
         used = [o for o in observed if o.stage <= stage]
         clocks = np.concatenate([clocks, np.zeros((sum(o.has_clock for o in used) - len(clocks), 2))])
         is_last = number == len(_STEPS) - 1
-        rows = _linearised(all_unknowns, blind, state, used, clocks, seed, temper, is_last)
+        rows = _linearised(all_unknowns, blind, state, used, clocks, seed, doubt, is_last)
         equations = _Arrow.of(own, whole, state, rows, clocks)
         if number == stages.index(stage):  # whoever moves nothing now will not do so later
             blind |= _blind(own, whole, used, rows)
@@ -144,7 +170,7 @@ def _linearised(
     observed: Sequence[Observation],
     clocks: Values,
     seed: int,
-    temper: float,
+    doubt: float,
     is_last: bool,
 ) -> list[_Rows]:
     """Return all observations, linearised about a state.
@@ -153,7 +179,7 @@ def _linearised(
     observations count less.
     """
     own, whole = split(all_unknowns)
-    here = specimen_of(all_unknowns, state, seed, "fit")
+    here = Model(specimen_of(all_unknowns, state, seed, "fit"))
     centre = [o.predict(here, o.codes) for o in observed]
     slopes = [[np.zeros((*c.shape, len(part))) for part in (own, whole)] for c in centre]
     for k, unknown in enumerate([*own, *whole]):
@@ -163,7 +189,7 @@ def _linearised(
         circuits, chip = np.zeros_like(state.circuits), np.zeros_like(state.whole)
         level, place, values = (0, k, circuits) if unknown.is_of_circuits else (1, k - len(own), chip)
         values[place] = _STEP * unknown.sigma
-        there = specimen_of(all_unknowns, state.moved(circuits, chip), seed, "fit")
+        there = Model(specimen_of(all_unknowns, state.moved(circuits, chip), seed, "fit"))
         for i in wanted:
             slopes[i][level][:, :, place] = (observed[i].predict(there, observed[i].codes) - centre[i]) / (_STEP * unknown.sigma)
     rows, clock = [], 0
@@ -173,7 +199,7 @@ def _linearised(
             drift = _drift(predicted)
             predicted = predicted + drift * clocks[clock][_HEMISPHERE][:, None]
             clock += 1
-        rows.append(_whitened(o, here, predicted, derivatives, drift, temper, is_last, blind))
+        rows.append(_whitened(o, here, predicted, derivatives, drift, doubt, is_last, blind))
     return rows
 
 
@@ -184,18 +210,18 @@ def _drift(predicted: Values) -> Values:
 
 def _whitened(
     o: Observation,
-    here: Specimen,
+    here: Model,
     predicted: Values,
     slopes: Sequence[Values],
     clock: Values | None,
-    temper: float,
+    doubt: float,
     is_last: bool,
     blind: set[tuple[str, str]],
 ) -> _Rows:
     """Divide by a root of the errors' covariance: noise of samples, of writes, of the model."""
-    missing = o.variance > 1e6
-    shared = [np.where(missing, 0.0, temper * error) for error in o.model]
-    for cell in o.cells if temper <= 2 else ():
+    missing = o.is_missing
+    shared = [np.where(missing, 0.0, doubt * error) for error in o.model]
+    for cell in o.cells if doubt <= _WRITES_COUNT else ():
         if (cell, o.name) not in blind:
             moved = o.predict(here, {**o.codes, cell: o.codes[cell] + facts.CAPMEM_JITTER.value}) - o.predict(here, o.codes)
             shared.append(np.where(missing, 0.0, moved) / np.sqrt(o.repeats))

@@ -8,7 +8,7 @@ drivers in use. Factors are unknown by their logarithm.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,17 +140,6 @@ def drawn_specimen(all_unknowns: Sequence[Unknown], state: State, seed: int, nam
         array[unknown.index] -= array[unknown.index].mean(axis=-1, keepdims=True)
     _add(arrays, all_unknowns, state)
     return Specimen(name, seed, overrides=_deviations(arrays))
-
-
-def true_state(all_unknowns: Iterable[Unknown], specimen: Specimen) -> State:
-    """Return the values of unknowns on a known chip, for tests."""
-    values = []
-    for unknown in all_unknowns:
-        deviation = specimen.deviation(unknown.parameter).reshape(-1)
-        own = np.log(deviation) if mismatch_parameters()[unknown.parameter].is_factor else deviation
-        values.append(own[unknown.index].mean(axis=-1))
-    circuits = [value for value in values if np.ndim(value)]
-    return State(np.array(circuits), np.array([value for value in values if not np.ndim(value)]))
 
 
 def _add(arrays: dict[str, Values], all_unknowns: Sequence[Unknown], state: State) -> None:

@@ -25,10 +25,10 @@ from calix._targets import OPTIONS, to_neckar
 from dlens_vx_v3 import logger
 from neckar.calibration import Calibration, store
 from neckar.calibration.cache import acting, origin, read
-from neckar.calibration.files import write_whole
 from neckar.calibration.targets import ChipTarget, key_of
 from neckar.errors import FileFormatError
 from neckar.lab import Lab
+from neckar.whole_file import write_whole
 
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _log = logger.get("calix.calibrate")
@@ -88,7 +88,7 @@ def keep(paths: Sequence[Path], name: str, data: bytes) -> Path | None:
         file = Path(path) / name
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, data)
+            write_whole(file, data, synced=False)
         except OSError as error:
             reasons.append(f"{path}: {error.strerror or error}")
             if error.errno not in _NOT_WRITABLE:

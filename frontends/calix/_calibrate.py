@@ -134,7 +134,7 @@ def _measured(lab: Lab, wanted: ChipTarget, keeps: bool) -> Calibration:
     if not keeps:
         return neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects, progress=_told)
     try:
-        return neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects, cache=store.root() / "measured", progress=_told)
+        return neckar_calibrate(lab.specimen, wanted, "measurement", lab.effects, cache=store.measured_folder(), progress=_told)
     except CalibrationCacheError as error:
         _log.WARN(f"{error}")
         if isinstance(error.calibration, Calibration):

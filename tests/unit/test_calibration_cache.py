@@ -13,13 +13,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from neckar.calibration import Calibration, PotentialTarget, cache, calibrate, measure, oracle
-from neckar.calibration.files import locked, write_whole
-from neckar.calibration.journal import FileJournal, NumberedChip
+from neckar.calibration.file_journal import FileJournal, NumberedChip
+from neckar.calibration.files import locked
 from neckar.calibration.measure import Stage
 from neckar.chip import config_file
 from neckar.chip.config import ChipConfig
@@ -28,6 +29,7 @@ from neckar.chip.specimen import Specimen
 from neckar.errors import CalibrationCacheError, FileFormatError
 from neckar.lab import Lab
 from neckar.program import Program, Snippet
+from neckar.whole_file import write_whole
 
 CHIP = Specimen.from_seed(7)
 TARGET = PotentialTarget()
@@ -340,15 +342,17 @@ def test_a_lock_whose_holder_was_killed_is_free(tmp_path):
 
 def full(monkeypatch, suffixes: tuple[str, ...]) -> None:
     """Let writes of files with these suffixes fail after some bytes, as on a full disk."""
-    real = Path.write_bytes
+    real = Path.open
 
-    def write(self: Path, data: bytes) -> int:
-        if any(suffix in self.name for suffix in suffixes):
-            real(self, data[:50])
+    def opened(self: Path, mode: str = "r", *how: Any, **more: Any) -> Any:
+        stream = real(self, mode, *how, **more)
+        if "x" in mode and any(suffix in self.name for suffix in suffixes):
+            stream.write(bytes(50))
+            stream.close()
             raise OSError(28, "No space left on device")
-        return real(self, data)
+        return stream
 
-    monkeypatch.setattr(Path, "write_bytes", write)
+    monkeypatch.setattr(Path, "open", opened)
 
 
 def test_a_full_disk_does_not_lose_a_finished_calibration(short, unwritten, tmp_path, monkeypatch, caplog):
@@ -402,7 +406,7 @@ def test_an_error_of_the_measurement_itself_is_not_taken_for_one_of_the_cache(sh
 
 LIMITED = """
 import pathlib, resource, sys
-from neckar.calibration.files import write_whole
+from neckar.whole_file import write_whole
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     write_whole(pathlib.Path(sys.argv[1]), bytes(5000))

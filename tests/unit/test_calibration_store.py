@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,17 +176,20 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path, monk
 
 
 def test_a_full_disk_leaves_no_part_of_a_file(root, monkeypatch):
-    real = Path.write_bytes
+    real = Path.open
     written = []
 
-    def full(self: Path, data: bytes) -> int:
-        if len(written) > 10:
-            real(self, data[:50])
-            raise OSError(28, "No space left on device")
-        written.append(self)
-        return real(self, data)
+    def full(self: Path, mode: str = "r", *how: Any, **more: Any) -> Any:
+        stream = real(self, mode, *how, **more)
+        if "x" in mode:
+            written.append(self)
+            if len(written) > 10:
+                stream.write(bytes(50))
+                stream.close()
+                raise OSError(28, "No space left on device")
+        return stream
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "open", full)
     with neckar.Lab(chip=7) as lab:
         with pytest.raises(CalibrationCacheError, match="No space left"):
             store.ensure(lab)

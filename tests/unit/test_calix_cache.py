@@ -42,7 +42,7 @@ def made(monkeypatch) -> list[Any]:
 def refuse(number: int):
     """Return a function that refuses to write a file."""
 
-    def write(path: Path, data: bytes) -> None:
+    def write(path: Path, data: bytes, **_: object) -> None:
         raise OSError(number, "refused", str(path))
 
     return write
@@ -81,7 +81,7 @@ def test_other_targets_options_chips_effects_and_methods_have_other_files(tmp_pa
 def test_folders_count_in_their_order_and_the_first_one_that_can_be_written_is_used(made, tmp_path, monkeypatch):
     shared, own, spare = (tmp_path / name for name in ("shared", "own", "spare"))
     true = _cache.write_whole
-    monkeypatch.setattr(_cache, "write_whole", lambda path, data: refuse(errno.EROFS)(path, data) if path.parent == shared else true(path, data))
+    monkeypatch.setattr(_cache, "write_whole", lambda path, data, **how: refuse(errno.EROFS)(path, data) if path.parent == shared else true(path, data, **how))
     calix.calibrate(Target(), cache_paths=[shared, own, spare])
     assert [len(list(folder.iterdir())) if folder.exists() else 0 for folder in (shared, own, spare)] == [0, 1, 0]
     (file,) = own.iterdir()

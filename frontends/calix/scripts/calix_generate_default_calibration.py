@@ -1,4 +1,7 @@
-"""The calibrations of every night, measured on the chip of a connection and saved in all formats; ``neckar calibrate`` does the same, with a report."""
+"""The calibrations of every night of the chip of a connection, saved in all formats; ``neckar calibrate`` does the same, with a report.
+
+They are measured, unless ``NECKAR_CALIBRATION_METHOD=oracle`` asks for the inverted model; a line of the log says which one it was.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,13 @@ from typing import Any
 from calix._calibrate import found_without_cache
 from calix._connection import StatefulConnection
 from calix._targets import from_neckar
+from dlens_vx_v3 import logger
 from dlens_vx_v3.hxcomm import ManagedConnection
-from neckar.calibration import NIGHTLY
-from neckar.calibration.files import write_whole
+from neckar.calibration import NIGHTLY, made_by
 from neckar.calibration.store import FORMATS
+from neckar.whole_file import write_whole
+
+_log = logger.get("calix.scripts")
 
 
 class RecorderAndDumper:
@@ -30,6 +36,7 @@ class RecorderAndDumper:
             Has to exist.
         """
         found = found_without_cache(*from_neckar(NIGHTLY[self.kind]), connection)
+        _log.INFO(f"{self.kind} for {deployment_folder}: {made_by(found.provenance)}")
         for name, written in FORMATS.items():
             write_whole(Path(deployment_folder) / f"{self.kind}_{name}", written(found))
 

@@ -1,4 +1,4 @@
-"""The calibration of every week: correlation sensors, measured on the chip of a connection and saved in all formats."""
+"""The calibration of every week: correlation sensors of the chip of a connection, made as those of every night and saved in all formats."""
 
 from __future__ import annotations
 

@@ -17,11 +17,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from neckar.calibration._foreign import ForeignCalibrationWarning, tell_origin
+from neckar.calibration._foreign import ForeignCalibrationWarning, made_by, tell_origin
 from neckar.calibration.calibration import Calibration
 from neckar.calibration.targets import (
     NIGHTLY,
@@ -42,6 +41,9 @@ from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.errors import UnknownNameError, nearest
 
+if TYPE_CHECKING:
+    from neckar.calibration.measure import Progress
+
 __all__ = [
     "METHODS",
     "NIGHTLY",
@@ -59,11 +61,11 @@ __all__ = [
     "StpTarget",
     "Strength",
     "calibrate",
+    "made_by",
     "tell_origin",
 ]
 
 Method = Literal["oracle", "measurement"]
-Progress = Callable[[str, int, int], None]
 METHODS: tuple[Method, ...] = ("oracle", "measurement")
 
 _log = logging.getLogger(__name__)

@@ -26,6 +26,11 @@ def is_for(provenance: Mapping[str, str], specimen: Specimen, effects: Effects) 
     return made_for == (str(specimen.seed), specimen.overrides_digest if effects.mismatch else "", effects.mismatch)
 
 
+def made_by(provenance: Mapping[str, str]) -> str:
+    """Return who made a calibration, in words for titles and logs."""
+    return _BY.get(provenance.get("method", ""), "by an unknown method")
+
+
 class ForeignCalibrationWarning(UserWarning):
     """A calibration was made for another virtual chip than the one it is loaded for."""
 
@@ -38,7 +43,7 @@ def tell_origin(provenance: Mapping[str, str], lab: Lab, source: str, *, stackle
     """
     if "chip_seed" not in provenance:
         return
-    _log.info("%s is a calibration of the virtual chip %s %s", source, provenance.get("chip", "?"), _BY.get(provenance.get("method", ""), ""))
+    _log.info("%s is a calibration of the virtual chip %s %s", source, provenance.get("chip", "?"), made_by(provenance))
     chips = other_chip(provenance, lab)
     if chips is not None:
         warnings.warn(

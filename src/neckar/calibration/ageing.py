@@ -8,6 +8,7 @@ Not modelled: drift of time constants, strengths and converters, and what a nigh
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.errors import CalibrationCacheError, ConfigurationError
 from neckar.lab import Lab
+
+_log = logging.getLogger(__name__)
 
 DRIFTING = ("leak", "reset", "threshold")
 """Quantities that a drift of potentials moves."""
@@ -115,6 +118,7 @@ def _kept_or_made(chip: Specimen, target: ChipTarget, method: Method, effects: E
     except CalibrationCacheError as error:
         if not isinstance(error.calibration, Calibration):
             raise
+        _log.warning("%s", error)
         return error.calibration
 
 

@@ -1,7 +1,7 @@
 """Calibrations by measurement that are kept: measured once for a chip, a target and a version, by one process, however often it is interrupted.
 
 A folder holds a configuration file per finished calibration, named after the chip and a digest of all that it depends on, and beside it, while somebody
-measures, a journal of the stages that are finished (:mod:`neckar.calibration.journal`) and a lock. Of two processes that want the same calibration one
+measures, a journal of the stages that are finished (:mod:`neckar.calibration.file_journal`) and a lock. Of two processes that want the same calibration one
 measures and the other waits for its result; if the first dies, the lock is free and the second goes on after the last finished stage.
 """
 
@@ -18,8 +18,8 @@ import neckar
 from neckar.calibration import measure
 from neckar.calibration._foreign import is_for
 from neckar.calibration.calibration import Calibration
-from neckar.calibration.files import locked, sweep, write_whole
-from neckar.calibration.journal import FileJournal, NumberedChip, sweep_journals
+from neckar.calibration.file_journal import FileJournal, NumberedChip, sweep_journals
+from neckar.calibration.files import file_name, locked, sweep
 from neckar.calibration.measure import Progress
 from neckar.calibration.store import facts_digest
 from neckar.calibration.targets import ChipTarget, key_of
@@ -28,6 +28,7 @@ from neckar.chip.machine import MODEL_VERSION
 from neckar.chip.specimen import Specimen
 from neckar.errors import CalibrationCacheError, FileFormatError
 from neckar.lab import Lab
+from neckar.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +55,7 @@ def origin(specimen: Specimen, effects: Effects, seed: int = 0) -> dict[str, obj
 def path_of(folder: Path, specimen: Specimen, effects: Effects, target: ChipTarget, seed: int = 0) -> Path:
     """Return where a measured calibration lies, whether it was made or not."""
     digest = hashlib.sha256(key(specimen, effects, target, seed).encode()).hexdigest()
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in specimen.id)
-    return folder / f"{name}-{type(target).__name__}-{digest[:20]}.pbin"
+    return folder / f"{file_name(specimen.id)}-{type(target).__name__}-{digest[:20]}.pbin"
 
 
 def acting(effects: Effects, method: str) -> Effects:
@@ -128,7 +128,7 @@ def _measured(path: Path, specimen: Specimen, target: ChipTarget, effects: Effec
     journal = FileJournal(_journal_of(path), chip)
     found = measure.measure(chip, target, seed, journal, progress)
     try:
-        write_whole(path, found.dumps())
+        write_whole(path, found.dumps(), synced=False)
     except OSError as error:
         _unwritten[path] = found
         raise _refused(path.parent, specimen.id, error, found) from error
@@ -139,7 +139,7 @@ def _measured(path: Path, specimen: Specimen, target: ChipTarget, effects: Effec
 def _written(path: Path, found: Calibration) -> Calibration:
     """Try again to write what this process measured, and return it either way."""
     try:
-        write_whole(path, found.dumps())
+        write_whole(path, found.dumps(), synced=False)
     except OSError as error:
         _unwritten[path] = found
         _log.warning("%s", _refused(path.parent, found.provenance["chip"], error, found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import secrets
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -47,18 +47,13 @@ def checked_folders(given: object, asked: str) -> list[Path] | None:
     return [Path(folder) for folder in folders]
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears complete under its name or not at all, and replaces an older one; an OSError leaves nothing behind."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def file_name(text: str) -> str:
+    """Return a text as part of a file's name: what other systems may refuse is replaced."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text)
 
 
 def sweep(folder: Path) -> None:
-    """Remove what writers left that were killed long ago."""
+    """Remove what writers left (:mod:`neckar.whole_file`) that were killed long ago."""
     for path in folder.glob(".*.tmp"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _ABANDONED_S:

@@ -20,7 +20,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,10 +31,11 @@ import platformdirs
 
 from neckar.calibration import NIGHTLY, Calibration, calibrate
 from neckar.calibration._foreign import other_chip
-from neckar.calibration.files import locked, sweep, write_whole
+from neckar.calibration.files import file_name, locked, sweep
 from neckar.calibration.targets import key_of
 from neckar.errors import CalibrationCacheError, ConfigurationError, FileFormatError, UnknownNameError, nearest
 from neckar.facts import brainscales2 as facts
+from neckar.whole_file import write_whole
 
 if TYPE_CHECKING:
     from neckar.chip.effects import Effects
@@ -91,12 +91,17 @@ def root() -> Path:
     return Path(given).expanduser().absolute() if given else Path(platformdirs.user_cache_dir("neckar", appauthor=False)) / "calibration"
 
 
+def measured_folder() -> Path:
+    """Return the folder in which measured calibrations are kept by what they depend on (:mod:`neckar.calibration.cache`)."""
+    return root() / "measured"
+
+
 def identifier(specimen: Specimen, effects: Effects) -> str:
     """Return the name of a chip's folder: the chip, and what else changes its calibration."""
     from neckar.chip.specimen import Specimen
 
     name = specimen.id if specimen.id == Specimen.from_seed(specimen.seed).id else f"{specimen.id}-seed-{specimen.seed}"
-    parts = [re.sub(r"[^A-Za-z0-9._-]+", "_", name)]
+    parts = [file_name(name)]
     if specimen.age_h and effects.drift:
         parts.append(f"age-{specimen.age_h:g}h")
     if specimen.overrides_digest and effects.mismatch:
@@ -258,8 +263,8 @@ def _write_kind(home: Path, kind: str, calibration: Calibration) -> None:
     for form, write in FORMATS.items():
         data = write(calibration)
         for folder in FOLDERS:
-            write_whole(home / folder / f"{kind}_{form}", data)
+            write_whole(home / folder / f"{kind}_{form}", data, synced=False)
 
 
 def _write_stamp(home: Path, stamp: str, methods: Mapping[str, str]) -> None:
-    write_whole(home / _STAMP, json.dumps({"made_of": stamp, "methods": dict(methods)}).encode())
+    write_whole(home / _STAMP, json.dumps({"made_of": stamp, "methods": dict(methods)}).encode(), synced=False)

@@ -15,6 +15,7 @@ import numpy as np
 
 from neckar.chip.specimen import Specimen, mismatch_parameters
 from neckar.errors import ConfigurationError, CorruptFileError, FileFormatError, SchemaVersionError
+from neckar.whole_file import whole_file
 
 __all__ = ["SUFFIX", "load_specimen", "save_specimen"]
 
@@ -50,12 +51,8 @@ def save_specimen(path: str | Path, specimen: Specimen) -> None:
         "plain": plain,
     }
     arrays = {name: np.asarray(array) for name, array in specimen.overrides.items() if name not in plain}
-    temporary = path.with_name(f".{path.name}.tmp{SUFFIX}")
-    try:
-        np.savez_compressed(temporary, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as stream:
+        np.savez_compressed(stream, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
 
 
 def load_specimen(path: str | Path) -> Specimen:

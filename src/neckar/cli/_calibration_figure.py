@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from neckar.calibration import made_by
 from neckar.calibration.ageing import Aged, Night
 from neckar.calibration.behaviour import QUANTITIES, Comparison, trimmed
-from neckar.cli._calibration_report import Made, by, ratio
+from neckar.cli._calibration_report import Made, ratio
 from neckar.cli._tally import chip_name
 from neckar.lab import Lab
 
@@ -30,9 +31,10 @@ def draw(lab: Lab, made: Made, path: Path) -> None:
     figure = Figure(figsize=(11, 1.5 * rows + 1.0), layout="constrained")
     FigureCanvasAgg(figure)
     reached = made.calibration.reached()
+    what = f"virtual chip {chip_name(lab.specimen.id)}: calibration for {made.kind}, {made_by(made.calibration.provenance)}"
     figure.suptitle(
-        f"virtual chip {chip_name(lab.specimen.id)}: calibration for {made.kind}, {by(made.calibration)}; {reached.sum()} of {len(reached)} neurons reached "
-        "all targets\nbefore: one code for all, the median of those found; neurons seen without the converter",
+        f"{what}; {reached.sum()} of {len(reached)} neurons reached all targets\nbefore: one code for all, the median of those found; neurons seen "
+        "without the converter",
         fontsize=11,
     )
     grid = figure.add_gridspec(rows, 2, width_ratios=(3, 1))

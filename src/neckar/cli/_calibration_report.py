@@ -13,9 +13,10 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from neckar import __version__
-from neckar.calibration import Calibration
+from neckar.calibration import Calibration, made_by
 from neckar.calibration.ageing import Aged, Night
 from neckar.calibration.behaviour import QUANTITIES, Comparison, trimmed
+from neckar.cli._tables import table_of
 from neckar.cli._tally import chip_name, effects_text
 from neckar.facts import brainscales2 as facts
 from neckar.facts import registers
@@ -66,11 +67,6 @@ class Made:
         return {name: np.flatnonzero(~mask.reshape(-1)).tolist() for name, mask in self.calibration.success.items() if not mask.all()}
 
 
-def by(calibration: Calibration) -> str:
-    """Return who made a calibration, in words for titles."""
-    return {"oracle": "by oracle (the model inverted)", "measurement": "by measurement"}.get(calibration.provenance["method"], "?")
-
-
 def tables(lab: Lab, made: Made) -> Iterator[Table]:
     """Return the tables of one calibration."""
     yield _spreads(lab, made)
@@ -81,8 +77,8 @@ def tables(lab: Lab, made: Made) -> Iterator[Table]:
 
 
 def _spreads(lab: Lab, made: Made) -> Table:
-    title = f"virtual chip {chip_name(lab.specimen.id)}: {made.kind}, {by(made.calibration)}"
-    table = _columns(title, "quantity", "target", "before", "after", "ratio", "limit")
+    title = f"virtual chip {chip_name(lab.specimen.id)}: {made.kind}, {made_by(made.calibration.provenance)}"
+    table = _table(title, "quantity", "target", "before", "after", "ratio", "limit")
     table.caption = "median and spread (5 % cut off at either end); before: one code for all; limit: of upstream's test"
     for name, seen in made.seen.items():
         quantity = QUANTITIES[name]
@@ -97,6 +93,13 @@ def _spreads(lab: Lab, made: Made) -> Table:
     return table
 
 
+def _table(title: str, first: str, *others: str) -> Table:
+    """Return a narrow table: a name, and numbers."""
+    table = table_of(title, (first, "left"), *((name, "right") for name in others))
+    table.padding = (0, 1, 0, 0)
+    return table
+
+
 def ratio(seen: Comparison) -> float:
     """Return the spread after over that before; not a number for circuits that were alike before."""
     before = trimmed(seen.before)
@@ -105,7 +108,7 @@ def ratio(seen: Comparison) -> float:
 
 def _ages(ageing: Mapping[str, Aged]) -> Table:
     hours = next(iter(ageing.values())).hours
-    table = _columns("an ageing calibration: root mean square distance from the target, by hours since", "hours", *(f"{h:g}" for h in hours))
+    table = _table("an ageing calibration: root mean square distance from the target, by hours since", "hours", *(f"{h:g}" for h in hours))
     table.box = SIMPLE
     for name, aged in ageing.items():
         table.add_row(f"{name} ({QUANTITIES[name].unit})", *(f"{error:.2g}" for error in aged.error))
@@ -113,7 +116,7 @@ def _ages(ageing: Mapping[str, Aged]) -> Table:
 
 
 def _days(nights: list[Night]) -> Table:
-    table = _columns("calibrated every night, and once: root mean square distance from the target (CADC LSB)", "day")
+    table = _table("calibrated every night, and once: root mean square distance from the target (CADC LSB)", "day")
     for name in nights[0].nightly:
         for how in ("nightly", "once"):
             table.add_column(f"{name}\n{how}", justify="right")
@@ -189,11 +192,3 @@ def _numbers(values: np.ndarray) -> dict[str, Any]:
 def _range(values: np.ndarray) -> str:
     low, high = values.min(), values.max()
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
-
-
-def _columns(title: str, first: str, *others: str) -> Table:
-    table = Table(title=title, padding=(0, 1, 0, 0))
-    table.add_column(first)
-    for name in others:
-        table.add_column(name, justify="right", overflow="fold")
-    return table

@@ -9,7 +9,8 @@ whoever fits a model to the file must not look at it before.
 
 The file is a numpy archive without pickles:
 
-    header                 text, JSON: format, version, chip, script options, and ``runs``: what each run was, in order
+    header                 text, JSON: format, version, chip, script options, ``placement``: how the places of each input's synapses are known, and
+                           ``runs``: what each run was, in order
     synapse_excitatory,    (synapse, 5) int: neuron, source, hemisphere, row, column of the synapses of each input; empty if the software does not tell
     synapse_inhibitory
     r<i>_<register>        codes of run i, one for all circuits or one per circuit; registers that are missing are at the default of an HXNeuron
@@ -144,12 +145,14 @@ def codes_of(run):
 
 
 def place_of(synapse):
-    """Return hemisphere, row and column of a synapse; what PyNN says of it has changed in 2026."""
+    """Return hemisphere, row and column of a synapse, None if it is something new; what PyNN says of it has changed in 2026."""
     if hasattr(synapse, "synapse_row"):
         row, column = synapse.synapse_row, synapse.synapse_on_row
         return int(row.toSynramOnDLS()), int(row.toSynapseRowOnSynram()), int(column)
-    inside = synapse.toSynapseOnSynram()
-    return int(synapse.toSynramOnDLS()), int(inside.toSynapseRowOnSynram()), int(inside.toSynapseOnSynapseRow())
+    if hasattr(synapse, "toSynapseOnSynram"):
+        inside = synapse.toSynapseOnSynram()
+        return int(synapse.toSynramOnDLS()), int(inside.toSynapseRowOnSynram()), int(inside.toSynapseOnSynapseRow())
+    return None
 
 
 class Chip:
@@ -166,16 +169,19 @@ class Chip:
         self.runs, self.hardware_s = 0, 0.0
 
     def synapses(self, receptor):
-        """Return where the synapses of an input are, as far as the software tells."""
-        try:
-            rows = []
-            connections = self.projections[receptor].connections
-            for i, placed in enumerate(self.projections[receptor].placed_connections):
-                ends = [int(connections[i].postsynaptic_index), int(connections[i].presynaptic_index)]
-                rows += [[*ends, *place_of(synapse)] for synapse in placed]
-            return np.array(rows, np.int64).reshape(-1, 5)
-        except (AttributeError, RuntimeError):
-            return np.zeros((0, 5), np.int64)
+        """Return where the synapses of an input are, and a word on how that is known: "read", or why it is unknown."""
+        projection, rows = self.projections[receptor], []
+        if not hasattr(type(projection), "placed_connections"):
+            return np.zeros((0, 5), np.int64), "placement unknown: this PyNN has no Projection.placed_connections"
+        connections = projection.connections
+        for i, placed in enumerate(projection.placed_connections):
+            ends = [int(connections[i].postsynaptic_index), int(connections[i].presynaptic_index)]
+            for synapse in placed:
+                place = place_of(synapse)
+                if place is None:
+                    return np.zeros((0, 5), np.int64), f"placement unknown: {type(synapse).__name__} is a way to name synapses that this script does not know"
+                rows.append([*ends, *place])
+        return np.array(rows, np.int64).reshape(-1, 5), "read"
 
     def run(self, setting, codes, recorded, device):
         """Run one setting; return the data of what was recorded."""
@@ -270,12 +276,12 @@ def main():
         header.append({"name": name, "check": is_check, "repeat": repeat, **said})
         arrays.update({f"r{number}_{key}": np.asarray(array) for key, array in {**codes, **readings}.items()})
         print(f"{number + 1:3} of {len(plan)}  {name:30} {chip.runs:5} runs, {time.time() - began:6.1f} s", flush=True)
-    try:
-        identifier = ", ".join(pynn.helper.get_unique_identifier())
-    except (AttributeError, RuntimeError):
-        identifier = "unknown"
-    about = {"format": FORMAT, "version": VERSION, "chip": identifier, "short": options.short, "sources": SOURCES, "hardware_s": chip.hardware_s}
-    arrays |= {f"synapse_{receptor}": chip.synapses(receptor) for receptor in chip.projections}
+    ask = getattr(pynn.helper, "get_unique_identifier", lambda: ["unknown"])  # older versions do not tell
+    about = {"format": FORMAT, "version": VERSION, "chip": ", ".join(ask()), "short": options.short, "sources": SOURCES, "hardware_s": chip.hardware_s}
+    about["placement"] = {}
+    for receptor in chip.projections:
+        arrays[f"synapse_{receptor}"], about["placement"][receptor] = chip.synapses(receptor)
+        print(f"synapses of the {receptor} input: {about['placement'][receptor]}")
     np.savez_compressed(options.output, header=json.dumps({**about, "runs": header}), **arrays)
     pynn.end()
     print(f"{chip.runs} runs, {chip.hardware_s:.3f} s of emulated time; readings are in {options.output}")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from neckar.cli._report import write_whole
+from neckar.whole_file import write_whole
 
 BACKEND = "module://neckar.cli._figure_backend"
 """matplotlib's backend under which ``show()`` saves what is open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,14 +22,20 @@ Executor = Annotated[str | None, typer.Option(help="Where maps run: inline, proc
 StepUs = Annotated[str | None, typer.Option(help="Upper bound of the integration step, in microseconds.", rich_help_panel=_PANEL)]
 
 
-def check_folder(option: str, path: Path | None) -> None:
-    """Check, before anything is computed, that the folder of a file that a command is to write exists.
+def check_writable(asked: str, path: Path | None) -> None:
+    """Check that a file that a command is to write can be written, before anything is computed. It is written beside its final place, so the folder decides.
 
     Raises
     ------
     ConfigurationError
-        If it does not.
+        If its folder does not exist or cannot be written, or if it is a folder itself.
     """
-    if path is not None and not path.parent.is_dir():
-        what = f"{option} is {path}, but there is no folder {path.parent}"
-        raise ConfigurationError(f"{what}; allowed is a file in an existing folder. Create the folder first.")
+    if path is None:
+        return
+    folder, what = path.parent, f"{asked} is {path}"
+    if not folder.is_dir():
+        raise ConfigurationError(f"{what}, but there is no folder {folder}; allowed is a file in an existing folder. Create the folder first.")
+    if path.is_dir():
+        raise ConfigurationError(f"{what}, which is a folder; allowed is the name of a file. Name a file in it.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{what}, but the folder {folder} cannot be written; allowed is a writable folder. Choose another one.")

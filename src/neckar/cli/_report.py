@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-import secrets
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from neckar import __version__
 from neckar.cli._tally import Tally
+from neckar.whole_file import write_whole
 
 REPORT_VERSION = 1
 
@@ -113,16 +112,3 @@ class Report:
             "cells": [{**part._asdict(), "failures": [failure._asdict() for failure in part.failures]} for part in self.parts],
             "figures": None if self.figures is None else str(self.figures),
         }
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file; it appears complete under `path` or not at all, and replaces an older one."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -13,11 +13,11 @@ import typer
 
 from neckar.cli import _options
 from neckar.cli._plots import drawing
-from neckar.cli._report import write_whole
 from neckar.cli._script import INTERRUPTED, virtual_chip
+from neckar.cli._tables import print_table
 from neckar.cli._tally import chip_name
-from neckar.cli.chip import print_table
 from neckar.errors import CalibrationCacheError
+from neckar.whole_file import write_whole
 
 if TYPE_CHECKING:
     from neckar.calibration import Calibration
@@ -60,8 +60,8 @@ def calibrate(
     An interrupted calibration goes on with the next call.
     """
     draw = drawing("_calibration_figure").draw if output is not None else None
-    _options.check_folder("option --output", output)
-    _options.check_folder("option --report", report)
+    _options.check_writable("option --output", output)
+    _options.check_writable("option --report", report)
     with virtual_chip(chip=chip, effects=effects):
         from neckar.lab import current_lab
 
@@ -125,7 +125,7 @@ def _made(lab: Lab, kind: str, method: How) -> Made:
     typer.echo(f"neckar: calibrating virtual chip {chip_name(lab.specimen.id)} for {kind} by {method.value}", err=True)
     start, refused, folder = time.perf_counter(), None, None
     try:
-        found = make(lab.specimen, NIGHTLY[kind], method.value, lab.effects, cache=store.root() / "measured", progress=_told(kind))
+        found = make(lab.specimen, NIGHTLY[kind], method.value, lab.effects, cache=store.measured_folder(), progress=_told(kind))
     except CalibrationCacheError as error:
         if error.calibration is None:
             raise
@@ -169,4 +169,4 @@ def _nights(lab: Lab, calibration: Calibration, method: How, n: int) -> Any:
     def told(night: int, count: int) -> None:
         typer.echo(f"neckar: night {night + 1} of {count}", err=True)
 
-    return nights(lab.specimen, calibration.target, n, method.value, lab.effects, cache=store.root() / "measured", told=told)
+    return nights(lab.specimen, calibration.target, n, method.value, lab.effects, cache=store.measured_folder(), told=told)

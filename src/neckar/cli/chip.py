@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neckar.cli._plots import drawing
+from neckar.cli._tables import print_table, table_of
 from neckar.cli._tally import chip_name
 
 if TYPE_CHECKING:
@@ -186,16 +187,6 @@ def _compared(portraits: Sequence[Portrait], population: Mapping[str, NDArray[np
     }
 
 
-def table_of(title: str, *columns: tuple[str, str]) -> Table:
-    """Return an empty table with a title; each column has a name and a side to which it is justified."""
-    from rich.table import Table
-
-    table = Table(title=title)
-    for name, how in columns:
-        table.add_column(name, justify=how, overflow="fold")  # type: ignore[arg-type]
-    return table
-
-
 def _deviations_table(portrait: Portrait) -> Table:
     table = table_of(
         f"virtual chip {portrait.title}: deviations of the whole chip", ("parameter", "left"), ("deviation", "right"), ("standard deviations", "right")
@@ -226,13 +217,6 @@ def _digits(quantiles: Sequence[float]) -> int:
     """Return how many decimals show the width of an interval with two digits."""
     width = quantiles[-1] - quantiles[0]
     return next((digits for digits in range(4) if width * 10**digits >= 10), 4)
-
-
-def print_table(table: Table) -> None:
-    """Print a table as wide as the terminal."""
-    from rich.console import Console
-
-    Console().print(table)
 
 
 def _told(output: Path | None) -> None:

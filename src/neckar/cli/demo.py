@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neckar.cli import _options
+from neckar.cli._plots import drawing
 from neckar.cli._script import run_script, virtual_chip
 from neckar.cli._tally import Tally, chip_name
-from neckar.errors import UnsupportedFeatureError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,8 @@ def demo(
     step_us: _options.StepUs = None,
 ) -> None:
     """Run the first experiment, a neuron that fires on its own, and draw it."""
-    draw = _drawing()
+    draw = drawing("_figure").draw
+    _options.check_writable("option --output", output)
     with virtual_chip(chip=chip, effects=effects, instruments=instruments, seed=seed, executor=executor, step_us=step_us) as tally:
         names, status, _ = run_script(SCRIPT, [])
     if status or tally.last is None:
@@ -115,14 +116,3 @@ def measured(trace: Trace) -> list[str]:
     if len(trace.interval_us) == 0:
         return [f"{spikes}: too few for a period. On this chip the threshold may lie above the leak potential.", level]
     return [f"{spikes}, period {trace.interval_us.mean():.2f} us (standard deviation {trace.interval_us.std():.2f} us)", level]
-
-
-def _drawing() -> Any:
-    """Return the drawing function; fails before the experiment runs if plots are not installed."""
-    try:
-        from neckar.cli._figure import draw
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        raise UnsupportedFeatureError("neckar demo draws a figure and matplotlib is not installed. Install it with: pip install 'neckar[plot]'") from None
-    return draw

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neckar.cli._options import check_folder
+from neckar.cli._options import check_writable
 from neckar.cli._plots import drawing
-from neckar.cli.chip import AsJson, print_table, table_of
+from neckar.cli._tables import print_table, table_of
+from neckar.cli.chip import AsJson
 from neckar.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def characterise(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a stand-alone PyNN script that characterises a chip, on silicon in about ten minutes; neckar chip fit takes the file that it leaves."""
-    check_folder("argument SCRIPT.py", script)
+    check_writable("argument SCRIPT.py", script)
     if script.exists() and not force:
         raise ConfigurationError(f"{script} exists. Name another file, or replace it with --force.")
     source = Path(__file__).with_name("_characterise_script.py")
@@ -45,12 +46,14 @@ def fit(
     draw = drawing("_passport_figure").draw if output is not None else None
     if out.suffix != ".npz":
         raise ConfigurationError(f"option --out is {out}; allowed is a name that ends in .npz, by which --chip knows the file of a chip.")
-    check_folder("option --out", out)
-    check_folder("option --output", output)
+    check_writable("option --out", out)
+    check_writable("option --output", output)
     passport = _fitted(file, draws)
     from neckar.chip.specimen_file import save_specimen
 
     save_specimen(out, passport.specimen)
+    for sentence in passport.assumptions:
+        typer.echo(f"neckar: {sentence}", err=True)
     if draw is not None and passport.predictions:
         draw(passport, output)
     if as_json:
@@ -90,6 +93,7 @@ def _described(passport: Passport) -> dict[str, Any]:
     sigma, seen = passport.posterior.sigma(), passport.posterior.seen
     return {
         "chip": {"id": passport.specimen.id, "seed": passport.specimen.seed, "overrides": passport.specimen.overrides_digest},
+        "assumptions": list(passport.assumptions),
         "fidelity": [asdict(row) for row in passport.fidelity],
         "unknowns": {name: {"seen": name in seen, "prior_sigma": before, "posterior_sigma": after} for name, (before, after) in sigma.items()},
     }

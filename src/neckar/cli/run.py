@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,9 +43,8 @@ def run(
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Go on after a failing cell.", rich_help_panel=_NOTEBOOK)] = False,
 ) -> None:
     """Run a script or notebook on a virtual chip. Options of Neckar stand before the file; ends with a line on what ran."""
-    for option, path in (("--record", record), ("--report", report)):
-        if path is not None:
-            _check_writable(option, path)
+    _options.check_writable("option --record", record)
+    _options.check_writable("option --report", report)
     if report is not None:
         report.unlink(missing_ok=True)  # nobody shall take the report of an earlier run for this one's
     is_notebook = file.suffix in SUFFIXES
@@ -162,17 +160,3 @@ def _save(record: Path, tally: Tally) -> int:
     save(record, program=program, recording=recording, state=state)
     typer.echo(f"neckar: the last run is in {record}", err=True)
     return 0
-
-
-def _check_writable(option: str, path: Path) -> None:
-    """Check that a file can be written, before a script runs for hours in vain. A file is written beside its final place, so the folder decides."""
-    folder, what = path.parent, f"option {option} is {path}"
-    if not folder.is_dir():
-        raise ConfigurationError(f"{what}, but there is no folder {folder}; allowed is a file in an existing folder. Create the folder first.")
-    if path.is_dir():
-        raise ConfigurationError(f"{what}, which is a folder; allowed is the name of a file. Write {path / f'run{_SUFFIX[option]}'}, for example.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"{what}, but the folder {folder} cannot be written; allowed is a writable folder. Choose another one.")
-
-
-_SUFFIX = {"--record": ".h5", "--report": ".json"}

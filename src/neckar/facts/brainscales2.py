@@ -370,3 +370,14 @@ CALIBRATION_SPREAD: Mapping[str, Fact] = MappingProxyType(
     }
 )
 """Standard deviation over circuits by which a calibration misses its target, besides whole codes and the converter's own errors."""
+
+CALIBRATION_BIAS: Mapping[str, Fact] = MappingProxyType(
+    {
+        "leak": Fact(0.2, "CADC LSB", _ESTIMATE, "our own measurement leaves 0.1"),
+        "reset": Fact(0.2, "CADC LSB", _ESTIMATE, "our own measurement leaves 0.1"),
+        "threshold": Fact(1.0, "CADC LSB", _ESTIMATE, "the highest of many readings counts, which noise raises and gaps between readings lower; ours: 0.3"),
+        "tau_mem": Fact(0.015, "1", _ESTIMATE, "the leak saturates, so a decay from far is slower than one nearby; ours: 1.1 % long"),
+        "tau_syn": Fact(0.01, "1", _ESTIMATE, "ours: below 0.1 %"),
+    }
+)
+"""By how much a calibration misses its target on all circuits alike: standard deviation over chips and ways to measure."""

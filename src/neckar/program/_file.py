@@ -16,7 +16,6 @@ import hashlib
 import io
 import os
 import re
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +27,7 @@ from neckar.program._plain import Plain
 from neckar.program._program import Program
 from neckar.program._recording import Recording
 from neckar.program._schema import SCHEMA_VERSION
+from neckar.whole_file import whole_file
 
 _SEAL_BYTES = 512
 _MAGIC = b"neckar sha256:"
@@ -66,16 +66,8 @@ def save(path: str | os.PathLike[str], *, program: Program | None = None, record
         If there is nothing to write.
     """
     contents = Contents(program=program, recording=recording, state=state)
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("x+b") as stream:
-            _write(stream, contents)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(Path(path)) as stream:
+        _write(stream, contents)
 
 
 def load(path: str | os.PathLike[str]) -> Contents:

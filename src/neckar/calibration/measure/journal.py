@@ -1,6 +1,6 @@
 """What an interrupted measurement needs to go on after its last finished stage.
 
-A journal is asked once, before the first stage, and told after each one. Where it keeps things is its own affair: :mod:`neckar.calibration.journal` keeps
+A journal is asked once, before the first stage, and told after each one. Where it keeps things is its own affair: :mod:`neckar.calibration.file_journal` keeps
 them in files.
 """
 

@@ -46,11 +46,14 @@ class Passport:
         What is known about the unknowns.
     predictions : tuple of Prediction
         Settings that the fit has not seen; empty without checks.
+    assumptions : tuple of str
+        What was taken for granted because the file does not say it, in sentences.
     """
 
     specimen: Specimen
     posterior: Posterior
     predictions: tuple[Prediction, ...]
+    assumptions: tuple[str, ...] = ()
 
     @property
     def fidelity(self) -> tuple[Row, ...]:
@@ -83,14 +86,20 @@ def fit(characterisation: Characterisation, draws: int = DRAWS, progress: Callab
     if draws < 2:
         raise ParameterRangeError(f"{draws} draws were asked for; allowed are 2 and more, of which the smallest and largest are the interval. Ask for 19.")
     seen = characterisation.fitted
-    synapses = {receptor: seen.synapses[receptor] for receptor in RECEPTORS}
-    synapses = {receptor: used if len(used.row) else routed_synapses(seen.sources, receptor) for receptor, used in synapses.items()}
+    synapses, assumptions = dict(seen.synapses), []
+    for receptor in RECEPTORS:
+        if len(synapses[receptor].row) == 0:
+            synapses[receptor] = routed_synapses(seen.sources, receptor)
+            assumptions.append(
+                f"Synapses of the {receptor} input are assumed where Neckar's own router puts them ({seen.placement.get(receptor, 'placement unknown')}). "
+                "If they lay elsewhere, strengths of synapses and drivers belong to other rows."
+            )
     seed = _seed(seen)
     found = unknowns(synapses)
     posterior = infer(found, observations(seen, synapses), seed, progress)
     twin = specimen_of(found, posterior.state, seed, f"twin-of-{seen.chip}", everything=True)
     predictions = predict(posterior, twin, characterisation.checks, seen.sources, draws, np.random.default_rng(seed), progress)
-    return Passport(twin, posterior, predictions)
+    return Passport(twin, posterior, predictions, tuple(assumptions))
 
 
 def fit_calibration(

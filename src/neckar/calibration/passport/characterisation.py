@@ -129,17 +129,20 @@ class Characterisation:
     runs : tuple of Run
     synapses : mapping of str to Synapses
         By receptor; empty columns where the software did not tell.
+    placement : mapping of str to str
+        By receptor, how the places are known: ``"read"``, or why they are unknown.
     """
 
     chip: str
     sources: int
     runs: tuple[Run, ...]
     synapses: Mapping[str, Synapses]
+    placement: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fitted(self) -> Characterisation:
         """The characterisation without its checks: all that a fit may see."""
-        return Characterisation(self.chip, self.sources, tuple(run for run in self.runs if not run.is_check), self.synapses)
+        return Characterisation(self.chip, self.sources, tuple(run for run in self.runs if not run.is_check), self.synapses, self.placement)
 
     @property
     def checks(self) -> tuple[Run, ...]:
@@ -186,7 +189,9 @@ def _check_header(header: Any, where: str) -> None:
 def _read(header: dict[str, Any], archive: Any) -> Characterisation:
     runs = tuple(_run(said, number, archive) for number, said in enumerate(header["runs"]))
     columns = {receptor: archive[f"synapse_{receptor}"].astype(np.int64).reshape(-1, 5).T for receptor in RECEPTORS}
-    return Characterisation(str(header["chip"]), int(header["sources"]), runs, {name: Synapses(*column) for name, column in columns.items()})
+    synapses = {name: Synapses(*column) for name, column in columns.items()}
+    said = {name: "read" if len(used.row) else "placement unknown: the file does not say why" for name, used in synapses.items()}
+    return Characterisation(str(header["chip"]), int(header["sources"]), runs, synapses, {**said, **header.get("placement", {})})
 
 
 def _run(said: dict[str, Any], number: int, archive: Any) -> Run:

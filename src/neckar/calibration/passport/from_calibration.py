@@ -7,7 +7,9 @@ constant, the absolute strength of synapses and the MADC do not occur, so they s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,9 @@ from numpy.typing import ArrayLike
 from neckar.calibration.calibration import Calibration
 from neckar.calibration.passport.model import EFFECTS, Codes, Model, Values
 from neckar.calibration.passport.observations import DEFAULTS, MISSING, ROUNDING, Observation
+from neckar.calibration.settings import CONVERTER
 from neckar.calibration.targets import PotentialTarget, SpikingTarget
+from neckar.chip.cadc import channels_of
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.transfer import kick_volts
 from neckar.errors import UnsupportedFeatureError
@@ -24,8 +28,14 @@ from neckar.facts import AXES, registers
 from neckar.facts import brainscales2 as facts
 
 _N = AXES["circuit"]
+_CHANNELS = channels_of(np.arange(_N))
 _SPREAD = {name: fact.value for name, fact in facts.CALIBRATION_SPREAD.items()}
-_LOW_HIGH_LSB = 1.5  # by which the two ends of the converter's range are missed, our estimate: the second search moves what the first has found
+_BIAS = {name: fact.value for name, fact in facts.CALIBRATION_BIAS.items()}
+_PER_QUADRANT = _N // AXES["quadrant"]
+_CHANNELS_PER_QUADRANT = AXES["cadc_channel"] * _PER_QUADRANT
+_SAMPLING = facts.SPREAD["cadc_offset"].circuit
+_MEDIAN = math.sqrt(math.pi / 2)  # standard error of a median over that of a mean
+_STIMULUS_ROWS = 8  # of synapses, by which strengths are made equal (calix)
 
 
 def calibration_observations(calibration: Calibration) -> list[Observation]:
@@ -50,22 +60,22 @@ def calibration_observations(calibration: Calibration) -> list[Observation]:
     neurons = target.neurons if isinstance(target, SpikingTarget) else target
     codes = {**DEFAULTS, **{name: array for name, array in calibration.fields.items() if name in DEFAULTS or name == "cadc_channel_offset"}}
     make = _Maker(calibration, codes)
-    found = [make.converter(target)]
+    found = make.converter(target)
     for field, quantity, name, wanted in (
         ("leak_v_leak", "e_leak", "leak", neurons.leak),
         ("reset_v_reset", "e_reset", "reset", neurons.reset),
         ("threshold_v_threshold", "v_threshold", "threshold", neurons.threshold),
     ):
-        found.append(make.potential(field, quantity, wanted, _SPREAD[name]))
+        found.append(make.potential(field, quantity, wanted, name))
     if neurons.tau_mem_s is not None:
-        found.append(make.logarithm("leak_i_bias", _membrane_time, np.log(neurons.tau_mem_s), _SPREAD["tau_mem"]))
+        found.append(make.logarithm("leak_i_bias", _membrane_time, np.log(neurons.tau_mem_s), _SPREAD["tau_mem"], _BIAS["tau_mem"]))
     if isinstance(target, SpikingTarget):
         tau = np.log(np.asarray(target.neurons.tau_syn_s))
         for k, (kind, sign) in enumerate(_SIGN.items()):
-            found.append(make.logarithm(f"{kind}_input_i_bias_tau", _synaptic_time(sign), tau[:, k], _SPREAD["tau_syn"]))
+            found.append(make.logarithm(f"{kind}_input_i_bias_tau", _synaptic_time(sign), tau[:, k], _SPREAD["tau_syn"], _BIAS["tau_syn"]))
             found.append(make.reference(kind))
             if target.neurons.strength != "fixed":
-                found.append(make.logarithm(f"{kind}_input_i_bias_gm", _strength(target, kind), 0.0, _SPREAD["synaptic_gm"]))
+                found.append(make.logarithm(f"{kind}_input_i_bias_gm", _strength(target, kind), 0.0, _strength_error()))
     return found
 
 
@@ -75,33 +85,54 @@ class _Maker:
     def __init__(self, calibration: Calibration, codes: Codes) -> None:
         self._success, self._codes = calibration.success, codes
 
-    def converter(self, target: SpikingTarget | PotentialTarget) -> Observation:
-        """Readings of the calibrated converter at both ends of its range and, where the digital offsets count, in the middle."""
-        low, high = target.cadc.dynamic_range
-        line = facts.CAPMEM_VOLTAGE
-        volts = np.array([line.slope.value * code + line.intercept.value for code in (low, (low + high) // 2, high)])
-        first, last = target.cadc.read_range
-        value = np.broadcast_to([first, (first + last) / 2, last], (_N, 3)).astype(np.float64)
-        middle = facts.CADC_NOISE.value**2 + ROUNDING if target.cadc.calibrate_offsets else MISSING
-        variance = np.broadcast_to([_LOW_HIGH_LSB**2, middle, _LOW_HIGH_LSB**2], (_N, 3))
+    def converter(self, target: SpikingTarget | PotentialTarget) -> list[Observation]:
+        """The searches of the converter, each at the codes that it had: mean readings of quadrants at both ends, of channels in the middle.
+
+        A mean is that of all channels of a quadrant, which differs from a typical channel by what a mean of so many scatters. It is one number for all its
+        circuits, so each of them gets it with the variance of all together.
+        """
+        (low, high), (first, last) = target.cadc.dynamic_range, target.cadc.read_range
+        start = {**self._codes, "cadc_i_ramp_slope": np.broadcast_to(CONVERTER["cadc_i_ramp_slope"], AXES["quadrant"])}
+        found = [
+            self._quadrants("cadc_v_ramp_offset", low, first, start),
+            self._quadrants("cadc_i_ramp_slope", high, last, self._codes),
+        ]
+        return [*found, self._channels((low + high) // 2)] if target.cadc.calibrate_offsets else found
+
+    def _quadrants(self, field: str, code: int, wanted: float, codes: Codes) -> Observation:
+        reached = np.repeat(self._success.get(field, np.ones(AXES["quadrant"], bool)), _PER_QUADRANT)
+        variance = np.where(reached, _PER_QUADRANT * (_SAMPLING**2 / _CHANNELS_PER_QUADRANT + _code_rounding(field, wanted, codes)), MISSING)
+        volts = facts.CAPMEM_VOLTAGE.slope.value * code + facts.CAPMEM_VOLTAGE.intercept.value
 
         def predict(model: Model, codes: Codes) -> Values:
-            return np.stack([model.on_calibrated_cadc(np.full(_N, v), codes) for v in volts], axis=1)
+            return model.on_typical_cadc(volts, codes)[:, None]
 
-        return Observation("converter", self._codes, value, variance, predict, np.full((1, _N, 3), 1.0))
+        return Observation(field, codes, np.full((_N, 1), float(wanted)), variance[:, None], predict, np.zeros((1, _N, 1)), write=field)
 
-    def potential(self, field: str, quantity: str, wanted: ArrayLike, spread: float) -> Observation:
+    def _channels(self, code: int) -> Observation:
+        """All channels read the same in the middle: the median of what they read before, a whole number, near what a typical channel reads."""
+        volts = facts.CAPMEM_VOLTAGE.slope.value * code + facts.CAPMEM_VOLTAGE.intercept.value
+        median = math.hypot(_MEDIAN * _SAMPLING / math.sqrt(AXES["quadrant"] * _CHANNELS_PER_QUADRANT), math.sqrt(ROUNDING))
+
+        def predict(model: Model, codes: Codes) -> Values:
+            return (model.on_calibrated_cadc(np.full(_N, volts), codes) - model.on_typical_cadc(volts, codes).mean())[:, None]
+
+        reached = self._success.get("cadc_channel_offset")
+        found = self._observation("cadc_channel_offset", 0.0, facts.CADC_NOISE.value**2 + ROUNDING, predict, bias=median)
+        return found if reached is None else replace(found, variance=np.where(reached.reshape(-1)[_CHANNELS, None], found.variance, MISSING))
+
+    def potential(self, field: str, quantity: str, wanted: ArrayLike, name: str) -> Observation:
         """The reading of a potential."""
 
         def predict(model: Model, codes: Codes) -> Values:
             return model.on_calibrated_cadc(getattr(model.physics(codes), quantity), codes)[:, None]
 
-        return self._observation(field, wanted, spread**2 + ROUNDING, predict)
+        return self._observation(field, wanted, _SPREAD[name] ** 2 + ROUNDING, predict, bias=_BIAS[name])
 
-    def logarithm(self, field: str, quantity: Callable[[Model, Codes], Values], wanted: ArrayLike, spread: float) -> Observation:
+    def logarithm(self, field: str, quantity: Callable[[Model, Codes], Values], wanted: ArrayLike, spread: float, bias: float = 0.0) -> Observation:
         """The logarithm of a quantity."""
         rounding = ROUNDING / np.maximum(np.asarray(self._codes[field], np.float64), 1.0) ** 2
-        return self._observation(field, wanted, spread**2 + rounding, lambda model, codes: quantity(model, codes)[:, None])
+        return self._observation(field, wanted, spread**2 + rounding, lambda model, codes: quantity(model, codes)[:, None], bias=bias)
 
     def reference(self, kind: str) -> Observation:
         """The current at rest of one input, in LSB of its reference."""
@@ -117,12 +148,35 @@ class _Maker:
         return self._observation(f"{kind}_input_i_shift_reference", 0.0, _SPREAD["synaptic_shift"] ** 2 + ROUNDING, predict, switched)
 
     def _observation(
-        self, field: str, wanted: ArrayLike, variance: ArrayLike, predict: Callable[[Model, Codes], Values], codes: dict[str, Any] | None = None
+        self,
+        field: str,
+        wanted: ArrayLike,
+        variance: ArrayLike,
+        predict: Callable[[Model, Codes], Values],
+        codes: dict[str, Any] | None = None,
+        bias: float = 0.0,
     ) -> Observation:
-        reached = np.broadcast_to(self._success.get(field, np.ones(_N, bool)), (_N,))
+        """Return an observation of each circuit; `bias` is the standard deviation of what all of them miss the target by alike."""
+        reached = self._success.get(field, np.ones(_N, bool))
         value = np.broadcast_to(np.asarray(wanted, np.float64), (_N,)).copy()[:, None]
-        spread = np.where(reached, np.broadcast_to(np.asarray(variance, np.float64), (_N,)), MISSING)[:, None]
-        return Observation(field, codes or self._codes, value, spread, predict, np.zeros((1, _N, 1)))
+        spread = np.broadcast_to(np.asarray(variance, np.float64), (_N,))
+        spread = (np.where(reached, spread, MISSING) if reached.shape == (_N,) else spread)[:, None]
+        common = {field: np.full((_N, 1), bias)} if bias else {}
+        return Observation(field, codes or self._codes, value, spread, predict, np.zeros((1, _N, 1)), common=common, write="calibrated")
+
+
+def _code_rounding(field: str, wanted: float, codes: Codes) -> Values:
+    """Return the variance that whole codes of a ramp leave in readings, LSB squared."""
+    if field == "cadc_v_ramp_offset":
+        return np.full(_N, (facts.CADC_RAMP_START.slope.value / facts.CADC_STEP.value) ** 2 * ROUNDING)
+    return np.asarray((wanted / np.repeat(codes[field], _PER_QUADRANT)) ** 2 * ROUNDING)
+
+
+def _strength_error() -> float:
+    """Return by how much strengths differ that were made equal, of the logarithm: synapses that stood for all, capacitances that differ."""
+    switched = facts.CAPACITANCE_INTRINSIC.value / (facts.CAPACITANCE_INTRINSIC.value + facts.CAPACITANCE_SWITCHED.value)
+    synapses = facts.SPREAD["synapse"].circuit / math.sqrt(_STIMULUS_ROWS)
+    return math.hypot(_SPREAD["synaptic_gm"], synapses, switched * facts.SPREAD["intrinsic_capacitance"].circuit)
 
 
 def _membrane_time(model: Model, codes: Codes) -> Values:

@@ -69,6 +69,13 @@ class Model:
         """Return the exact readings with the digital offsets of the channels, shape (circuit,), LSB."""
         return self.on_cadc(potential, codes) + CadcTransfer.of(self.specimen, EFFECTS, codes).offset[_CHANNELS]
 
+    def on_typical_cadc(self, volts: float, codes: Codes) -> Values:
+        """Return the exact reading, of one voltage, of a channel without deviations of its own in the quadrant of each circuit, LSB, without digital offset."""
+        transfer = CadcTransfer.of(self.specimen, EFFECTS, codes)
+        offset, gain = (self.specimen.deviation(name).reshape(-1)[_CHANNELS] for name in ("cadc_offset", "cadc_gain"))
+        start = transfer.start[_CHANNELS] + offset * facts.CADC_STEP.value
+        return np.asarray((volts - start) * gain / transfer.step[_CHANNELS] + transfer.delay[_CHANNELS])
+
     def on_madc(self, potential: Values) -> Values:
         """Return the exact readings of the MADC, LSB."""
         return MadcTransfer.of(self.specimen, EFFECTS).reading(potential)

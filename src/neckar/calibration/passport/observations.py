@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -105,6 +105,11 @@ class Observation:
         Runs that were averaged; each wrote the cells anew.
     has_clock : bool
         Whether the times of the samples may be off.
+    common : mapping of str to ndarray, shape (circuit, number)
+        Errors that circuits share, one standard deviation each, by name; errors of one name are the same in all observations.
+    write : str
+        When the cells of the converter's ramps were written, whose write errors are shared by a quadrant and by all observations since. Empty: they count as
+        exact.
     stage : int
         From which of :data:`POTENTIALS`, :data:`TIME_COURSES` and :data:`FIRING` on a fit uses it.
     """
@@ -118,6 +123,8 @@ class Observation:
     repeats: int = 1
     has_clock: bool = False
     stage: int = POTENTIALS
+    common: Mapping[str, Values] = field(default_factory=dict)
+    write: str = ""
 
     @property
     def is_missing(self) -> NDArray[np.bool_]:

@@ -58,6 +58,7 @@ _WRITES_COUNT = 2.0
 
 _FAR = 3.0  # longest step of an unknown, in standard deviations of the population
 _STRANGE = 6.0  # an observation further off, in standard errors, counts less from then on: a circuit that is broken shall not bend the chip
+RAMP_CELLS = ("cadc_v_ramp_offset", "cadc_i_ramp_slope")
 _HEMISPHERE, _QUADRANT, _QUADRANTS = hemisphere_of(np.arange(_N)), quadrant_of(np.arange(_N)), AXES["quadrant"]
 
 
@@ -72,11 +73,12 @@ class Posterior:
         The most probable values.
     seen : frozenset of str
         Names of the unknowns that the observations depend on; the others keep their prior.
-    whole_covariance : ndarray, shape (unknown of the whole chip, same)
+    whole_covariance : ndarray, shape (common, same)
+        Of what circuits have in common: the unknowns of the whole chip, then the errors that circuits share.
     circuit_covariance : ndarray, shape (circuit, unknown of circuits, same)
-        Given the values of the whole chip.
-    coupling : ndarray, shape (circuit, unknown of circuits, unknown of the whole chip)
-        How the most probable values of a circuit move with those of the whole chip.
+        Given what circuits have in common.
+    coupling : ndarray, shape (circuit, unknown of circuits, common)
+        How the most probable values of a circuit move with what circuits have in common.
     seed : int
         Of the chip's other draws.
     """
@@ -90,16 +92,16 @@ class Posterior:
     seed: int
 
     def draw(self, rng: np.random.Generator) -> State:
-        """Return values drawn from the posterior: those of the whole chip, then those of the circuits given them."""
-        whole = _normal(self.whole_covariance, rng.standard_normal(len(self.state.whole)))
+        """Return values drawn from the posterior: those of the whole chip with the errors that circuits share, then those of the circuits given them."""
+        common = _normal(self.whole_covariance, rng.standard_normal(len(self.whole_covariance)))
         circuits = _normal(self.circuit_covariance, rng.standard_normal((_N, len(self.state.circuits))))
-        return self.state.moved((circuits + self.coupling @ whole).T, whole)
+        return self.state.moved((circuits + self.coupling @ common).T, common[: len(self.state.whole)])
 
     def sigma(self) -> Mapping[str, tuple[float, float]]:
         """Return standard deviations of every unknown, its prior and what is left of it (of circuits: the median), by name."""
         own, whole = split(self.unknowns)
         spread = self.circuit_covariance + self.coupling @ self.whole_covariance @ self.coupling.transpose(0, 2, 1)
-        left = [*np.median(np.sqrt(np.diagonal(spread, axis1=1, axis2=2)), axis=0), *np.sqrt(np.diagonal(self.whole_covariance))]
+        left = [*np.median(np.sqrt(np.diagonal(spread, axis1=1, axis2=2)), axis=0), *np.sqrt(np.diagonal(self.whole_covariance)[: len(whole)])]
         return {unknown.name: (unknown.sigma, float(sigma)) for unknown, sigma in zip([*own, *whole], left, strict=True)}
 
 
@@ -131,18 +133,17 @@ def infer(all_unknowns: Sequence[Unknown], observed: Sequence[Observation], seed
     furthest = [_FAR * np.array([u.sigma for u in part]) for part in (own, whole)]
     stages = [step.stage for step in _STEPS]
     blind: set[tuple[str, str]] = set()
-    clocks, equations = np.zeros((0, 2)), None
+    shared, equations = dict[str, float](), None
     for number, (stage, doubt) in enumerate(_STEPS):
         used = [o for o in observed if o.stage <= stage]
-        clocks = np.concatenate([clocks, np.zeros((sum(o.has_clock for o in used) - len(clocks), 2))])
         is_last = number == len(_STEPS) - 1
-        rows = _linearised(all_unknowns, blind, state, used, clocks, seed, doubt, is_last)
-        equations = _Arrow.of(own, whole, state, rows, clocks)
+        rows = _linearised(all_unknowns, blind, state, used, shared, seed, doubt, is_last)
+        equations = _Arrow.of(own, whole, state, rows, shared)
         if number == stages.index(stage):  # whoever moves nothing now will not do so later
             blind |= _blind(own, whole, used, rows)
         step, shift = equations.solution()
         state = state.moved(np.clip(step.circuits, -furthest[0][:, None], furthest[0][:, None]), np.clip(step.whole, -furthest[1], furthest[1]))
-        clocks = clocks + np.clip(shift, -2 * CLOCK_US, 2 * CLOCK_US).reshape(clocks.shape)
+        shared = {name: shared.get(name, 0.0) + float(np.clip(more, -2, 2)) for name, more in shift.items()}
         progress(f"step {number + 1} of {len(_STEPS)}: {equations.misfit:.2f} standard errors per observation")
     assert equations is not None
     return equations.posterior(state, seed)
@@ -152,15 +153,16 @@ def infer(all_unknowns: Sequence[Unknown], observed: Sequence[Observation], seed
 class _Rows:
     """One observation, linearised and in units of its standard errors, independent of each other.
 
-    `residual` and `used` (circuit, number), `own` (circuit, number, unknown of circuits), `whole` (circuit, number, unknown of the whole chip), `clock`
-    (circuit, number).
+    `residual` and `used` (circuit, number), `own` (circuit, number, unknown of circuits), `whole` (circuit, number, unknown of the whole chip), `shared`
+    (circuit, number, error that circuits share) with the names of these errors.
     """
 
     residual: Values
     used: NDArray[np.bool_]
     own: Values
     whole: Values
-    clock: Values | None
+    shared: Values
+    names: Sequence[str]
 
 
 def _linearised(
@@ -168,7 +170,7 @@ def _linearised(
     blind: set[tuple[str, str]],
     state: State,
     observed: Sequence[Observation],
-    clocks: Values,
+    shared: Mapping[str, float],
     seed: int,
     doubt: float,
     is_last: bool,
@@ -192,15 +194,23 @@ def _linearised(
         there = Model(specimen_of(all_unknowns, state.moved(circuits, chip), seed, "fit"))
         for i in wanted:
             slopes[i][level][:, :, place] = (observed[i].predict(there, observed[i].codes) - centre[i]) / (_STEP * unknown.sigma)
-    rows, clock = [], 0
-    for o, predicted, derivatives in zip(observed, centre, slopes, strict=True):
-        drift = None
-        if o.has_clock:
-            drift = _drift(predicted)
-            predicted = predicted + drift * clocks[clock][_HEMISPHERE][:, None]
-            clock += 1
-        rows.append(_whitened(o, here, predicted, derivatives, drift, doubt, is_last, blind))
+    rows = []
+    for number, (o, predicted, derivatives) in enumerate(zip(observed, centre, slopes, strict=True)):
+        errors = _shared_errors(o, f"{o.name} {number}", here, predicted)
+        moved = predicted + sum((shared.get(name, 0.0) * error for name, error in errors.items()), np.zeros_like(predicted))
+        rows.append(_whitened(o, here, moved, derivatives, errors, doubt, is_last, blind))
     return rows
+
+
+def _shared_errors(o: Observation, run: str, here: Model, predicted: Values) -> dict[str, Values]:
+    """Return what one standard deviation of each error that circuits share does to an observation, shape (circuit, number), by name."""
+    found = dict(o.common)
+    if o.has_clock:
+        found |= {f"clock {h} of {run}": CLOCK_US * _drift(predicted) * np.equal(_HEMISPHERE, h)[:, None] for h in range(AXES["hemisphere"])}
+    for cell in RAMP_CELLS if o.write else ():
+        moved = o.predict(here, {**o.codes, cell: o.codes[cell] + facts.CAPMEM_JITTER.value}) - predicted
+        found |= {f"{cell} {quadrant} {o.write}": moved * np.equal(_QUADRANT, quadrant)[:, None] for quadrant in range(_QUADRANTS)}
+    return found
 
 
 def _drift(predicted: Values) -> Values:
@@ -213,7 +223,7 @@ def _whitened(
     here: Model,
     predicted: Values,
     slopes: Sequence[Values],
-    clock: Values | None,
+    errors: Mapping[str, Values],
     doubt: float,
     is_last: bool,
     blind: set[tuple[str, str]],
@@ -242,12 +252,13 @@ def _whitened(
     plain = white((o.value - predicted)[:, :, None])[:, :, 0]
     weight = np.minimum(1.0, _STRANGE / np.maximum(np.abs(plain), 1e-9)) if is_last else np.ones_like(plain)
     own, whole = (white(columns) * weight[:, :, None] for columns in slopes)
-    return _Rows(plain * weight, ~missing, own, whole, None if clock is None else white(clock[:, :, None])[:, :, 0] * weight)
+    common = np.stack(list(errors.values()), axis=-1) if errors else np.zeros((*plain.shape, 0))
+    return _Rows(plain * weight, ~missing, own, whole, white(common) * weight[:, :, None], tuple(errors))
 
 
 @dataclass(frozen=True, eq=False)
 class _Arrow:
-    """Normal equations of a hierarchy: unknowns of the whole chip (and clocks), and of each circuit.
+    """Normal equations of a hierarchy: unknowns of the whole chip and errors that circuits share, and unknowns of each circuit.
 
     `coupling` (circuit, own, whole) is minus the inverse of a circuit's block times its coupling to the whole chip.
     """
@@ -261,9 +272,10 @@ class _Arrow:
     gradient: Values
     strength: tuple[Values, Values]
     misfit: float
+    names: Sequence[str]
 
     @classmethod
-    def of(cls, own: Sequence[Unknown], whole: Sequence[Unknown], state: State, rows: Sequence[_Rows], clocks: Values) -> _Arrow:
+    def of(cls, own: Sequence[Unknown], whole: Sequence[Unknown], state: State, rows: Sequence[_Rows], shared: Mapping[str, float]) -> _Arrow:
         """Put the equations together.
 
         The most probable values of everything at once would shrink all voltages of a chip, whose scale is known least, because that makes the deviations of
@@ -272,10 +284,11 @@ class _Arrow:
         """
         kept = [_moving([getattr(row, part) for row in rows]) for part in ("own", "whole")]
         own_prior = 1 / np.array([u.sigma for u in own])[kept[0]] ** 2
-        whole_prior = np.concatenate([1 / np.array([u.sigma for u in whole])[kept[1]] ** 2, np.full(clocks.size, 1 / CLOCK_US**2)])
+        names = tuple(dict.fromkeys(name for row in rows for name in row.names))
+        whole_prior = np.concatenate([1 / np.array([u.sigma for u in whole])[kept[1]] ** 2, np.ones(len(names))])
         n_own, n_whole = len(own_prior), len(whole_prior)
         own_information, cross, own_gradient = np.zeros((_N, n_own, n_own)), np.zeros((_N, n_own, n_whole)), np.zeros((_N, n_own))
-        parts = _columns(rows, *kept)
+        parts = _columns(rows, kept[0], kept[1], names)
         for part in parts:
             across = np.ascontiguousarray(part.own.transpose(0, 2, 1))
             own_information += across @ part.own
@@ -287,31 +300,33 @@ class _Arrow:
         block, gradient = _of_means(parts, n_own, n_whole)
         means = np.add.reduceat(state.circuits[kept[0]].T, np.arange(0, _N, _N // _QUADRANTS), axis=0)  # circuits are numbered quadrant by quadrant
         block += np.diag(np.concatenate([whole_prior, np.tile(own_prior * _N / _QUADRANTS, _QUADRANTS)]))
-        gradient -= np.concatenate([whole_prior * np.concatenate([state.whole[kept[1]], clocks.reshape(-1)]), (own_prior * means).reshape(-1)])
+        common = np.concatenate([state.whole[kept[1]], [shared.get(name, 0.0) for name in names]])
+        gradient -= np.concatenate([whole_prior * common, (own_prior * means).reshape(-1)])
         residuals = np.concatenate([row.residual for row in rows], axis=1)
         misfit = float(np.sqrt((residuals**2).sum() / max(1, np.count_nonzero(residuals))))
         strength = np.median(np.sqrt(np.diagonal(own_information, axis1=1, axis2=2)), axis=0), np.sqrt((np.diagonal(block)[:n_whole] - whole_prior) / _N)
-        return cls((own, whole), (kept[0], kept[1]), np.asarray(covariance), coupling, own_gradient, block, gradient, strength, misfit)
+        return cls((own, whole), (kept[0], kept[1]), np.asarray(covariance), coupling, own_gradient, block, gradient, strength, misfit, names)
 
-    def solution(self) -> tuple[State, Values]:
-        """Return the step of all unknowns, and that of the clocks."""
+    def solution(self) -> tuple[State, dict[str, float]]:
+        """Return the step of all unknowns, and that of the errors that circuits share, in standard deviations."""
         step = np.linalg.solve(self.block, self.gradient)[: self.coupling.shape[2]]
         circuits = np.einsum("nij,nj->ni", self.circuit_covariance, self.own_gradient) + self.coupling @ step
         own, whole = np.zeros((len(self.unknowns[0]), _N)), np.zeros(len(self.unknowns[1]))
         n = len(self.kept[1])
         own[self.kept[0]], whole[self.kept[1]] = circuits.T, step[:n]
-        return State(own, whole), np.asarray(step[n:], np.float64)
+        return State(own, whole), dict(zip(self.names, step[n:].tolist(), strict=True))
 
     def posterior(self, state: State, seed: int) -> Posterior:
         """Return the normal distribution about a state; unknowns that move nothing have their prior."""
         own, whole = self.unknowns
-        n = len(self.kept[1])
-        chip = np.diag(np.array([u.sigma for u in whole]) ** 2)
-        chip[np.ix_(self.kept[1], self.kept[1])] = np.linalg.inv(self.block)[:n, :n]
+        n, n_common = len(self.kept[1]), len(whole) + len(self.names)
+        common = np.concatenate([self.kept[1], np.arange(len(whole), n_common)])
+        chip = np.diag(np.concatenate([np.array([u.sigma for u in whole]) ** 2, np.ones(len(self.names))]))
+        chip[np.ix_(common, common)] = np.linalg.inv(self.block)[: len(common), : len(common)]
         circuits = np.tile(np.diag(np.array([u.sigma for u in own]) ** 2), (_N, 1, 1))
         circuits[:, self.kept[0][:, None], self.kept[0]] = self.circuit_covariance
-        coupling = np.zeros((_N, len(own), len(whole)))
-        coupling[:, self.kept[0][:, None], self.kept[1]] = self.coupling[:, :, :n]
+        coupling = np.zeros((_N, len(own), n_common))
+        coupling[:, self.kept[0][:, None], common] = self.coupling
         seen = {own[k].name for k, strength in zip(self.kept[0], self.strength[0], strict=True) if strength * own[k].sigma > _SEEN}
         seen |= {whole[k].name for k, strength in zip(self.kept[1], self.strength[1][:n], strict=True) if strength * whole[k].sigma > _SEEN}
         return Posterior((*own, *whole), state, frozenset(seen), chip, circuits, coupling, seed)
@@ -339,7 +354,7 @@ def _of_means(parts: Sequence[_Part], n_own: int, n_whole: int) -> tuple[Values,
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One observation with the unknowns that are kept: as :class:`_Rows`, and the columns of `whole`, among them the clocks'."""
+    """One observation with the unknowns that are kept: as :class:`_Rows`, and the columns of `whole`, among them those of the shared errors."""
 
     residual: Values
     used: NDArray[np.bool_]
@@ -348,16 +363,13 @@ class _Part:
     columns: NDArray[np.int64]
 
 
-def _columns(rows: Sequence[_Rows], own: NDArray[np.int64], whole: NDArray[np.int64]) -> list[_Part]:
-    """Return the observations with the derivatives by the unknowns kept and by the clocks."""
-    found, clock = [], len(whole)
+def _columns(rows: Sequence[_Rows], own: NDArray[np.int64], whole: NDArray[np.int64], names: Sequence[str]) -> list[_Part]:
+    """Return the observations with the derivatives by the unknowns kept and by the errors that circuits share."""
+    place = {name: len(whole) + number for number, name in enumerate(names)}
+    found = []
     for row in rows:
-        b, columns = row.whole[:, :, whole], np.arange(len(whole))
-        if row.clock is not None:
-            halves = np.stack([row.clock * np.equal(_HEMISPHERE, hemisphere)[:, None] for hemisphere in range(2)], axis=-1)
-            b, columns = np.concatenate([b, halves], axis=-1), np.concatenate([columns, [clock, clock + 1]])
-            clock += 2
-        found.append(_Part(row.residual, row.used, row.own[:, :, own], b, columns))
+        columns = np.concatenate([np.arange(len(whole)), np.array([place[name] for name in row.names], np.int64)])
+        found.append(_Part(row.residual, row.used, row.own[:, :, own], np.concatenate([row.whole[:, :, whole], row.shared], axis=-1), columns))
     return found
 
 

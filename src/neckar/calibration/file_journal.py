@@ -22,12 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar import program as program_file
-from neckar.calibration.files import sweep, write_whole
+from neckar.calibration.files import sweep
 from neckar.calibration.measure.journal import Checkpoint, Cost
 from neckar.chip import config_file
 from neckar.errors import FileFormatError
 from neckar.lab import Lab, Session
 from neckar.program import Program, Provenance, Recording
+from neckar.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -107,8 +108,8 @@ class FileJournal:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             sweep(self._folder)
-            write_whole(self._folder / f"{stem}{_CHIP}", program_file.dumps(state=state))
-            write_whole(self._folder / f"{stem}{_BENCH}", config_file.dumps(checkpoint.codes, _texts(checkpoint)))
+            write_whole(self._folder / f"{stem}{_CHIP}", program_file.dumps(state=state), synced=False)
+            write_whole(self._folder / f"{stem}{_BENCH}", config_file.dumps(checkpoint.codes, _texts(checkpoint)), synced=False)
         except OSError as error:
             self._is_full = True
             _log.warning("finished stages cannot be kept in %s (%s); the calibration goes on, and starts anew if it is interrupted", self._folder, error)

@@ -1,0 +1,25 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def table_of(title: str, *columns: tuple[str, str]) -> Table:
+    """Return an empty table with a title; each column has a name and a side to which it is justified."""
+    from rich.table import Table
+
+    table = Table(title=title)
+    for name, how in columns:
+        table.add_column(name, justify=how, overflow="fold")  # type: ignore[arg-type]
+    return table
+
+
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal."""
+    from rich.console import Console
+
+    Console().print(table)

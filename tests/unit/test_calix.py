@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import pickle
 import re
 from pathlib import Path
@@ -310,13 +311,15 @@ def test_scripts_that_stay_as_they_are_calibrate_with_the_environment_variable(o
         assert isinstance(calix.spiking.calibrate(stateful), calix.spiking.SpikingCalibResult)
 
 
-def test_upstreams_scripts_write_the_files_of_every_kind(oracle, tmp_path):
+def test_upstreams_scripts_write_the_files_of_every_kind_and_say_who_made_them(oracle, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
     with neckar.Lab(chip=3):
         calix_generate_default_calibration.run_and_save_all(tmp_path)
         calix_generate_weekly_calibration.run_and_save_all(tmp_path)
         assert sorted(file.name for file in tmp_path.iterdir()) == sorted(store.FILES)
         for kind in NIGHTLY:
             assert calix.load(tmp_path / f"{kind}_cocolist.pbin").provenance["chip"] == "chip-3"
+            assert f"{kind} for {tmp_path}: by oracle (the model inverted)" in caplog.text
 
 
 def test_targets_that_make_no_sense_are_refused(oracle):

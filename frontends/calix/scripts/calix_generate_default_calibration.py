@@ -6,6 +6,7 @@ They are measured, unless ``NECKAR_CALIBRATION_METHOD=oracle`` asks for the inve
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,15 @@ def run_and_save_all(deployment_folder: Path) -> None:
             calib.record_and_dump(StatefulConnection(connection), deployment_folder)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+def run_as_script(description: str | None, run: Callable[[Path], None]) -> None:
+    """Let a script on the command line fill the folder that is its argument, and say by which method."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("deployment_folder", type=Path, help="folder for the files; made if it does not exist")
     folder = parser.parse_args().deployment_folder
     folder.mkdir(parents=True, exist_ok=True)
-    run_and_save_all(folder)
+    logger.default_config(level=logger.LogLevel.INFO)
+    run(folder)
+
+
+if __name__ == "__main__":
+    run_as_script(__doc__, run_and_save_all)

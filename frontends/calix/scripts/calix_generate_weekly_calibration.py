@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from calix._connection import StatefulConnection
-from calix.scripts.calix_generate_default_calibration import RecorderAndDumper
+from calix.scripts.calix_generate_default_calibration import RecorderAndDumper, run_as_script
 from dlens_vx_v3.hxcomm import ManagedConnection
 
 
@@ -23,8 +22,4 @@ def run_and_save_all(deployment_folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("deployment_folder", type=Path, help="folder for the files; made if it does not exist")
-    folder = parser.parse_args().deployment_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    run_and_save_all(folder)
+    run_as_script(__doc__, run_and_save_all)

@@ -375,7 +375,7 @@ CALIBRATION_BIAS: Mapping[str, Fact] = MappingProxyType(
     {
         "leak": Fact(0.2, "CADC LSB", _ESTIMATE, "our own measurement leaves 0.1"),
         "reset": Fact(0.2, "CADC LSB", _ESTIMATE, "our own measurement leaves 0.1"),
-        "threshold": Fact(1.0, "CADC LSB", _ESTIMATE, "the highest of many readings counts, which noise raises and gaps between readings lower; ours: 0.3"),
+        "threshold": Fact(0.5, "CADC LSB", _ESTIMATE, "the highest of many readings counts, which noise raises and gaps between readings lower; ours: 0.3"),
         "tau_mem": Fact(0.015, "1", _ESTIMATE, "the leak saturates, so a decay from far is slower than one nearby; ours: 1.1 % long"),
         "tau_syn": Fact(0.01, "1", _ESTIMATE, "ours: below 0.1 %"),
     }

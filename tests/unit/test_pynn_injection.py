@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -210,15 +212,23 @@ def test_what_was_read_is_asked_at_the_right_time() -> None:
     assert symbols == {}
 
 
+_PARTS = ("abstract_network_construction", "hardware_network_construction", "routing", "verification")
+
+
 def test_statistics_count_what_is_in_use_and_losses_add_up() -> None:
     with pytest.raises(RuntimeError, match=r"setup\(\)"):
         pynn.get_backend_statistics()
     relay()
     with pytest.raises(RuntimeError, match="PREPARE"):
         pynn.get_backend_statistics()
+    began = time.perf_counter()
     pynn.run(None, pynn.RunCommand.PREPARE)
+    elapsed_s = time.perf_counter() - began
     statistics = pynn.get_backend_statistics()
     assert "MappedTopologyStatistics" in str(statistics)
+    of_parts = [getattr(statistics, f"get_{part}_duration")() for part in _PARTS]
+    assert min(of_parts) > timedelta(0)
+    assert sum(of_parts, timedelta(0)) <= timedelta(seconds=elapsed_s)
     (one,) = statistics.get_execution_instances().values()
     assert (one.get_num_populations(), one.get_num_projections(), one.get_num_neurons(), one.get_num_synapses()) == (2, 1, 1, 1)
     assert one.get_num_synapse_drivers() == 1

@@ -195,6 +195,16 @@ def test_a_chip_never_comes_back_to_what_it_was():
     assert max(spread) < 1.5 * end
 
 
+def test_the_temperature_is_zero_at_first_and_wanders_by_a_kelvin():
+    """Two values far apart are independent, so their difference has the root of twice the variance; 400 chips: standard error 3.5 %, tolerance 5 of them."""
+    assert Specimen.from_seed(3).warming() == 0
+    assert Specimen.from_seed(3, 50.0).warming() == Specimen.from_seed(3, 50.0).warming() != Specimen.from_seed(4, 50.0).warming()
+    late = np.array([Specimen.from_seed(seed, 1000.0).warming() for seed in range(1, 401)])
+    assert late.std() == pytest.approx(math.sqrt(2) * facts.TEMPERATURE_SWING.value, rel=0.18)
+    hour = np.array([Specimen.from_seed(3, age).warming() for age in np.linspace(100, 101, 11)])
+    assert np.abs(np.diff(hour)).max() < 0.2
+
+
 def test_effects_parse():
     assert Effects.parse("default") == Effects() == Effects.parse("")
     assert Effects.parse("ideal") == Effects.ideal()

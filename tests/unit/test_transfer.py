@@ -84,6 +84,17 @@ def test_noise_saturation_and_drift_are_switches(config):
     assert physical(aged, Effects.parse("-drift"), config) == physical(REFERENCE, Effects(), config) != physical(aged, Effects(), config)
 
 
+def test_all_time_constants_of_an_aged_chip_are_longer_by_what_its_temperature_makes_them(config):
+    aged = Specimen.from_seed(7, 100.0)
+    assert abs(aged.warming()) > 0.1
+    new, old = (physical(chip, Effects(), config) for chip in (Specimen.from_seed(7), aged))
+    longer = 1 + facts.TEMPERATURE_TIME.value * aged.warming()
+    for now, then in zip(*((p.capacitance / p.g_leak, p.tau_exc, p.tau_inh, p.tau_adapt) for p in (old, new)), strict=True):
+        np.testing.assert_allclose(now, then * longer, rtol=1e-12)
+    np.testing.assert_array_equal(old.gm_exc, new.gm_exc)
+    np.testing.assert_array_equal(physical(aged, Effects.parse("-drift"), config).tau_exc, new.tau_exc)
+
+
 @pytest.mark.parametrize("field", [register for register in registers("brainscales2").values() if register.refused], ids=lambda register: register.name)
 def test_what_has_no_model_is_refused_by_name(config, field):
     code = 1 - int(field.default)

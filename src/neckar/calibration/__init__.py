@@ -10,7 +10,17 @@ what was asked. Two ways lead there, behind one function:
     calibration = calibrate(Specimen.named("chip-7"), SpikingTarget())
     config = ChipConfig.default().updated(calibration.fields)
 
-Public: :func:`calibrate`, :class:`Calibration`, the targets, :data:`NIGHTLY`; :mod:`neckar.calibration.store` makes the files that notebooks load.
+Around it: :mod:`neckar.calibration.behaviour` sees what a calibrated chip does, :mod:`neckar.calibration.ageing` what becomes of that while the chip drifts,
+:mod:`neckar.calibration.cache` keeps measured calibrations and goes on with interrupted ones, :mod:`neckar.calibration.store` makes the files that notebooks
+load, and :mod:`neckar.calibration.passport` turns measurements of an unknown chip into its twin.
+
+Targets are in the units of upstream's: potentials in LSB of the calibrated parallel converter (CADC), times in seconds of hardware time, biases and voltages
+of single cells as codes (LSB). Fields are codes, whole arrays by register.
+
+Not modelled: what a calibration cannot reach, because it lies outside the chip (board voltages, pads); neighbours that disturb each other beyond
+:mod:`neckar.chip.capmem`; a chip that changes while it is measured.
+
+Public: :func:`calibrate`, :class:`Calibration`, the targets, :data:`NIGHTLY`, :func:`made_by`, :func:`tell_origin`.
 """
 
 from __future__ import annotations

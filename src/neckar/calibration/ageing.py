@@ -1,9 +1,10 @@
 """How a calibration ages: what a chip whose potentials drift does with yesterday's codes.
 
 A virtual chip of an age is a chip of its own (:meth:`neckar.chip.specimen.Specimen.drift`), so a month passes as fast as somebody can calibrate. With the
-effect ``drift`` potentials move by 0.2 CADC LSB per hour and come to rest after some days at about 2 LSB; without it nothing ages.
+effect ``drift`` potentials move by 0.2 CADC LSB per hour and wander about 2 LSB away after a day; time constants follow the temperature by a tenth of a
+percent (:meth:`~neckar.chip.specimen.Specimen.warming`). Without it nothing ages.
 
-Not modelled: drift of time constants, strengths and converters, and what a nightly job lives from on silicon besides: temperature.
+Not modelled: drift of strengths and converters.
 """
 
 from __future__ import annotations

@@ -118,9 +118,13 @@ def _potential(specimen: Specimen, field: str, law: _Law, mismatch: bool, drift:
     return Potential(facts.MADC_STEP.value * slope, _read_only(madc_to_volt(zero + offset) + moved))
 
 
+def circuit_factors(specimen: Specimen, effects: Effects) -> Mapping[str, Values]:
+    """Return, for every quantity that is not a potential, the deviation of each circuit from the population: chip and circuit level combined, and drift."""
+    return _circuit_factors(specimen, effects.mismatch, effects.drift)
+
+
 @lru_cache(maxsize=64)
-def circuit_factors(specimen: Specimen, mismatch: bool) -> Mapping[str, Values]:
-    """Return, for every quantity that is not a potential, the deviation of each circuit from the population: chip and circuit level combined."""
+def _circuit_factors(specimen: Specimen, mismatch: bool, drift: bool) -> Mapping[str, Values]:
     known = mismatch_parameters()
     combined: dict[str, Values] = {}
     for name in _QUANTITIES:
@@ -131,6 +135,9 @@ def circuit_factors(specimen: Specimen, mismatch: bool) -> Mapping[str, Values]:
         own = {"leak_time": facts.LEAK_TIME_REFERENCE.value / facts.LEAK_TIME.value}
         own |= dict.fromkeys(("synaptic_gm_exc", "synaptic_gm_inh"), facts.SYNAPTIC_GM_REFERENCE.value / facts.SYNAPTIC_GM.value)
         combined |= {name: _read_only(combined[name] * ratio) for name, ratio in own.items()}
+    if drift and specimen.age_h > 0:
+        longer = 1 + facts.TEMPERATURE_TIME.value * specimen.warming()
+        combined |= {name: _read_only(combined[name] * longer) for name in _TIMES}
     return MappingProxyType(combined)
 
 
@@ -139,6 +146,8 @@ _QUANTITIES = (
     *(f"synaptic_{quantity}_{sign}" for quantity in ("time", "gm", "shift") for sign in ("exc", "inh")),
     *("coba_slope_exc", "coba_slope_inh", "compartment_time", "inhibition_floor"),
 )
+
+_TIMES = tuple(name for name in _QUANTITIES if "time" in name.split("_"))
 
 
 def _deviation(specimen: Specimen, name: str, mismatch: bool) -> Values:

@@ -35,7 +35,8 @@ class Effects:
         Analog parameter cells that share a value disturb each other (:mod:`neckar.chip.capmem`). Off by default, because users avoid it on silicon by
         dithering equal values.
     drift : bool
-        Potentials change slowly with the age of the chip. On by default; a chip of age zero, the default age, has not drifted yet.
+        Potentials, and by the temperature time constants, change slowly with the age of the chip. On by default; a chip of age zero, the default age, has
+        not drifted yet.
 
     Examples
     --------

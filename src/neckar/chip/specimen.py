@@ -7,7 +7,7 @@ it deviates from the population by fixed transfer lines of its own instead of by
 
 The normal variates are made from the words of numpy's Philox generator, whose stream numpy guarantees, by the transform of Box and Muller.
 
-Not modelled: correlations between neighbouring circuits, except for a slow gradient over the synapse array; defective circuits; temperature.
+Not modelled: correlations between neighbouring circuits, except for a slow gradient over the synapse array; defective circuits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import math
 import operator
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self
@@ -136,7 +136,7 @@ class Specimen:
     statistics_version : int
         Version of the way in which deviations are drawn.
     age_h : float
-        Age in hours of operation, >= 0; potentials drift with it (:meth:`drift`).
+        Age in hours of operation, >= 0; potentials drift with it (:meth:`drift`), and the temperature changes (:meth:`warming`).
     overrides : mapping str -> array
         Deviations that replace the drawn ones, in the shape and unit of :func:`mismatch_parameters` (factors for relative ones). Like the drawn ones they
         act only while the effect mismatch is on.
@@ -296,16 +296,34 @@ class Specimen:
 
         Notes
         -----
-        Not modelled: drift of conductances, time constants and converters, common drift of all circuits, temperature.
+        Not modelled: drift of converters and of potentials in common. Time constants follow the temperature (:meth:`warming`).
         """
         moved = np.zeros(AXES["circuit"])
-        for number, period in enumerate(facts.DRIFT_PERIODS):
-            start, length = keyed_uniforms(2 * moved.size, "drift", self.statistics_version, self.seed, name, number).reshape(2, -1)
-            omega = 2 * math.pi / (period.value * (1 + facts.DRIFT_PERIOD_SPREAD.value) ** (2 * length - 1))
-            amplitude = facts.DRIFT_RATE.value * math.sqrt(2 / len(facts.DRIFT_PERIODS)) / omega
-            phase = 2 * math.pi * start
-            moved += amplitude * (np.sin(omega * self.age_h + phase) - np.sin(phase))
+        for omega, wave in self._waves(moved.size, "drift", name):
+            moved += facts.DRIFT_RATE.value * math.sqrt(2 / len(facts.DRIFT_PERIODS)) / omega * wave
         return moved
+
+    def warming(self) -> float:
+        """Return how far the chip's temperature is from that at age zero, K.
+
+        A sum of three sinusoids of the age with the periods of :meth:`drift` and keyed phases, equal shares of a standard deviation of 1 K (our estimate for
+        an air-conditioned room). All circuits share it: their time constants are longer by 0.1 % for each kelvin.
+
+        Notes
+        -----
+        Not modelled: differences of temperature on the chip, what its own activity heats, the temperature's influence on anything but time constants of the
+        neuron circuits.
+        """
+        share = facts.TEMPERATURE_SWING.value * math.sqrt(2 / len(facts.DRIFT_PERIODS))
+        return share * sum(float(wave[0]) for _, wave in self._waves(1, "temperature"))
+
+    def _waves(self, n: int, *key: str) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return `n` sinusoids of the age for each period of the drift, zero at age zero: angular frequencies, 1/h, and values, shape (n,) each."""
+        for number, period in enumerate(facts.DRIFT_PERIODS):
+            start, length = keyed_uniforms(2 * n, *key[:1], self.statistics_version, self.seed, *key[1:], number).reshape(2, -1)
+            omega = 2 * math.pi / (period.value * (1 + facts.DRIFT_PERIOD_SPREAD.value) ** (2 * length - 1))
+            phase = 2 * math.pi * start
+            yield omega, np.sin(omega * self.age_h + phase) - np.sin(phase)
 
     def _key(self) -> tuple[Any, ...]:
         return (self.id, self.seed, self.statistics_version, self.age_h, self.overrides_digest)

@@ -170,7 +170,7 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
     """
     refuse_unsupported(config, circuits)
     codes = _Codes(config, circuits)
-    factors = {name: values[codes.circuits] for name, values in circuit_factors(specimen, effects.mismatch).items()}
+    factors = {name: values[codes.circuits] for name, values in circuit_factors(specimen, effects).items()}
     lines = potentials(specimen, effects)
     capacitance = _capacitance(codes, factors)
     return CircuitParameters(
@@ -199,7 +199,7 @@ def _on_membrane(codes: _Codes, specimen: Specimen, effects: Effects, config: Co
     """Return the capacitance of each circuit's membrane, which it may share with others; `capacitance` is that of the circuits alone."""
     if not any_compartments(config):
         return capacitance
-    every = _capacitance(_Codes(config, None), circuit_factors(specimen, effects.mismatch))
+    every = _capacitance(_Codes(config, None), circuit_factors(specimen, effects))
     return Wiring.of(config).total(every)[codes.circuits]
 
 
@@ -209,7 +209,7 @@ def compartment_siemens(specimen: Specimen, effects: Effects, config: Config) ->
     bias = codes.lsb("multicompartment_i_bias_nmda")
     bias *= np.where(codes.on("multicompartment_enable_conductance_multiplication"), facts.COMPARTMENT_MULTIPLICATION.value, 1.0)
     bias /= np.where(codes.on("multicompartment_enable_conductance_division"), facts.COMPARTMENT_DIVISION.value, 1.0)
-    return facts.COMPARTMENT_CONDUCTANCE.value * bias / circuit_factors(specimen, effects.mismatch)["compartment_time"]
+    return facts.COMPARTMENT_CONDUCTANCE.value * bias / circuit_factors(specimen, effects)["compartment_time"]
 
 
 def _leak_and_reset(codes: _Codes, factors: Mapping[str, Values], lines: Mapping[str, Potential], capacitance: Values) -> dict[str, Any]:

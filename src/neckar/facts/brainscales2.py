@@ -268,6 +268,8 @@ CADC_NOISE = Fact(0.8, "CADC LSB", _ESTIMATE, "of one read, white, rounding incl
 CAPMEM_JITTER = Fact(0.5, "LSB", _ESTIMATE, "per write, frozen until the next")
 CAPMEM_CROSSTALK = Fact(8, "LSB", _ESTIMATE, "by which a cell lies low if all 512 of its row share its value, proportional to the number of others")
 DRIFT_RATE = Fact(0.9e-3, "V/h", "our estimate: 0.2 CADC LSB per hour", "root mean square of the rate of a circuit's potentials")
+TEMPERATURE_SWING = Fact(1.0, "K", "our estimate: an air-conditioned room", "standard deviation of the chip's temperature over days")
+TEMPERATURE_TIME = Fact(1e-3, "1/K", _ESTIMATE, "by which the time constants of the neuron circuits grow")
 DRIFT_PERIODS = (Fact(5.0, "h", _ESTIMATE), Fact(24.0, "h", "a day"), Fact(60.0, "h", _ESTIMATE))
 DRIFT_PERIOD_SPREAD = Fact(0.25, "1", _ESTIMATE, "by which periods of a circuit differ at most, evenly in the logarithm; so no chip comes back to what it was")
 

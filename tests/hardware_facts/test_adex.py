@@ -203,22 +203,22 @@ def fires(chip, codes, us):
     return len(spike_times(recording, (0,))[0]) > 0
 
 
-def last_that_fires(chip, codes, field, us):
-    """Return the largest code of a field at which a current step makes circuit 0 fire, -1 if none does; larger codes must not."""
-    low, high = -1, 1023
+def first(holds, low, high):
+    """Return the first code above `low` from which on something holds, `high` if it holds for none below; it must not for smaller codes."""
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if fires(chip, {**codes, field: middle}, us) else (low, middle)
-    return low
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def last_that_fires(chip, codes, field, us):
+    """Return the largest code of a field at which a current step makes circuit 0 fire, -1 if none does; larger codes must not."""
+    return first(lambda code: not fires(chip, {**codes, field: code}, us), -1, 1023) - 1
 
 
 def first_that_fires(chip, codes, field, us):
     """Return the smallest code of a field at which a current step makes circuit 0 fire, 256 if none below it does; smaller codes must not."""
-    low, high = -1, 256
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fires(chip, {**codes, field: middle}, us) else (middle, high)
-    return high
+    return first(lambda code: fires(chip, {**codes, field: code}, us), -1, 256)
 
 
 @cache

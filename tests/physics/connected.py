@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from coupled import Coupled, solve
+from coupled import Coupled
 from numpy.typing import NDArray
 
 from neckar.dynamics import (
@@ -123,7 +123,7 @@ def reference(p: CircuitParameters, membranes: Membranes, samples, events=NO_EVE
     """Return spikes and membranes of the slow model."""
     receptor = np.array([1, 2], np.uint8) if receptor is None else receptor
     weights = np.zeros((len(receptor), len(p))) if weights is None else weights
-    return solve(Coupled(p, np.broadcast_to(v, len(p)).astype(float).copy(), membranes), events, weights.astype(float), receptor, samples)
+    return Coupled(p, np.broadcast_to(v, len(p)).astype(float).copy(), membranes).solve(events, weights.astype(float), receptor, samples)
 
 
 def _nowhere(lanes: int) -> Tables:

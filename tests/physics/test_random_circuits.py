@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-import tiny_step
+from tiny_step import TinyStep
 
 from neckar.dynamics import N_DYNAMIC, STATE_NAMES, CircuitParameters, Lane, RowEvents, Segment, Synapses, largest_step, reference_tau
 
@@ -79,7 +79,7 @@ def draw(features: set[str], saturating: bool, rng: np.random.Generator) -> Circ
 
 
 def engine(p: CircuitParameters, v: np.ndarray, events: RowEvents, weights: np.ndarray, receptor: np.ndarray, step: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return what :func:`tiny_step.solve` returns, by the engine."""
+    """Return what :meth:`TinyStep.solve` returns, by the engine."""
     columns = np.arange(N)
     whole = p.take(np.arange(COLUMNS) % N)
     planes = np.zeros((ROWS, COLUMNS), np.float32), np.zeros((ROWS, COLUMNS), np.uint8)
@@ -112,7 +112,7 @@ def case(features: str, saturating: bool) -> tuple[CircuitParameters, np.ndarray
 @cache
 def reference(features: str, saturating: bool) -> tuple[list[np.ndarray], np.ndarray]:
     p, v, events, weights, receptor = case(features, saturating)
-    return tiny_step.solve(p, v, events, weights.astype(float), receptor, SAMPLES)
+    return TinyStep(p, v).solve(events, weights.astype(float), receptor, SAMPLES)
 
 
 def compare(features: str, saturating: bool, step: int, same_us: float = 0.1) -> Comparison:
@@ -179,7 +179,7 @@ def test_a_pause_gates_synaptic_currents_and_nothing_else(pause, saturating):
     events = RowEvents(ticks, (np.arange(len(ticks)) % 2 * (ROWS - 1)).astype(np.int32), np.zeros(len(ticks), np.uint8))
     receptor, weights = np.repeat(np.array([1, 2], np.uint8), ROWS // 2), np.full((ROWS, N), 0.01, np.float32)
     spikes, membranes = engine(p, v, events, weights, receptor, step=10)
-    expected, right = tiny_step.solve(p, v, events, weights.astype(float), receptor, SAMPLES)
+    expected, right = TinyStep(p, v).solve(events, weights.astype(float), receptor, SAMPLES)
     assert sum(len(train) > 0 for train in expected) > 40
     for circuit in (circuit for circuit in range(N) if len(expected[circuit])):
         first = expected[circuit][0]
@@ -200,6 +200,6 @@ def test_strong_inhibition_holds_a_fast_membrane_at_its_floor(features, step, bo
     p = replace(p, g_leak=p.capacitance / np.linspace(2e-6, 4e-6, N), gm_inh=1.4 * p.capacitance / np.linspace(2e-6, 4e-6, N))
     weights = weights * np.where(receptor == 2, 3.0, 0.3).astype(np.float32)[:, None]
     _, membranes = engine(p, v, events, weights, receptor, step)
-    _, right = tiny_step.solve(p, v, events, weights.astype(float), receptor, SAMPLES)
+    _, right = TinyStep(p, v).solve(events, weights.astype(float), receptor, SAMPLES)
     late = SAMPLES > 20 * US
     assert np.sqrt(np.mean((membranes - right)[:, late] ** 2, axis=1)).max() < bound

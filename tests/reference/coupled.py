@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tiny_step import TICK_US, TinyStep
+from tiny_step import TinyStep
 
-from neckar.dynamics import Membranes, RowEvents
+from neckar.dynamics import Membranes
 
 Values = NDArray[np.float64]
 
@@ -48,24 +48,3 @@ class Coupled(TinyStep):
         super().step(tick)
         for _, circuit in self.fired[before:]:
             self.y[0, self.node == self.node[circuit]] = self.y[0, circuit]
-
-
-def solve(
-    circuits: Coupled, events: RowEvents, weights: Values, receptor: NDArray[np.uint8], samples: NDArray[np.int64]
-) -> tuple[list[NDArray[np.int64]], Values]:
-    """Return spike ticks and membranes of all circuits; the arguments are those of :func:`tiny_step.solve`."""
-    n = len(circuits.parameters)
-    traces, event, sample = np.empty((n, len(samples))), 0, 0
-    for tick in range(int(samples[-1]) + 1):
-        while event < len(events.tick) and events.tick[event] == tick:
-            circuits.y[1 + receptor[events.row[event]]] += weights[events.row[event]]
-            event += 1
-        if samples[sample] == tick:
-            traces[:, sample] = circuits.y[0]
-            sample += 1
-        circuits.step(tick)
-    ticks, who = np.array(circuits.fired, np.int64).reshape(-1, 2).T
-    return [ticks[who == circuit] for circuit in range(n)], traces
-
-
-__all__ = ["TICK_US", "Coupled", "solve"]

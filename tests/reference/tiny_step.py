@@ -87,24 +87,24 @@ class TinyStep:
             self.left = np.where(fires, self.refractory_ticks, self.left)
             self.fired += [(tick + 1, int(circuit)) for circuit in np.flatnonzero(fires)]
 
+    def solve(
+        self, events: RowEvents, weights: Values, receptor: NDArray[np.uint8], samples: NDArray[np.int64]
+    ) -> tuple[list[NDArray[np.int64]], Values]:
+        """Return the spike ticks of each circuit until the last sample, and the membranes (V, shape (circuit, sample)) at ascending ticks.
 
-def solve(
-    parameters: CircuitParameters, v: Values, events: RowEvents, weights: Values, receptor: NDArray[np.uint8], samples: NDArray[np.int64]
-) -> tuple[list[NDArray[np.int64]], Values]:
-    """Return the spike ticks of each circuit until the last sample, and the membranes (V, shape (circuit, sample)) at ascending ticks.
-
-    An event adds ``weights[row]`` (V, shape (circuit,)) to the excitatory (receptor 1) or inhibitory line (2), whatever its label, and is visible at its tick.
-    """
-    circuits = TinyStep(parameters, v)
-    traces, event, sample = np.empty((len(parameters), len(samples))), 0, 0
-    for tick in range(int(samples[-1]) + 1):
-        while event < len(events.tick) and events.tick[event] == tick:
-            row = events.row[event]
-            circuits.y[1 + receptor[row]] += weights[row]
-            event += 1
-        if samples[sample] == tick:
-            traces[:, sample] = circuits.y[0]
-            sample += 1
-        circuits.step(tick)
-    ticks, who = np.array(circuits.fired, np.int64).reshape(-1, 2).T
-    return [ticks[who == circuit] for circuit in range(len(parameters))], traces
+        An event adds ``weights[row]`` (V, shape (circuit,)) to the excitatory (receptor 1) or inhibitory line (2), whatever its label, and is visible at its
+        tick.
+        """
+        n = len(self.parameters)
+        traces, event, sample = np.empty((n, len(samples))), 0, 0
+        for tick in range(int(samples[-1]) + 1):
+            while event < len(events.tick) and events.tick[event] == tick:
+                row = events.row[event]
+                self.y[1 + receptor[row]] += weights[row]
+                event += 1
+            if samples[sample] == tick:
+                traces[:, sample] = self.y[0]
+                sample += 1
+            self.step(tick)
+        ticks, who = np.array(self.fired, np.int64).reshape(-1, 2).T
+        return [ticks[who == circuit] for circuit in range(n)], traces

@@ -94,19 +94,21 @@ class Trial:
         self.analog: Callable[[int, int], NDArray[np.uint8]] | None = None  # what the converter reads of a hemisphere's neurons at a tick
         self._found: list[Carried] = []
         self._added = 0  # parts whose spikes are in the counters already
+        self._at = LONG_AGO  # so far the circuits are carried
 
     def run(self, segments: Sequence[Segment], carrier: Carrier, actors: Sequence[Actor]) -> None:
         """Run a stretch of constant circuit parameters; segments are given per hemisphere. Actors whose tick lies in it act."""
         self.segments, self.carrier = segments, carrier
-        now, end = segments[0].start, segments[0].end
+        self._at, end = segments[0].start, segments[0].end
+        now = self._at
         while True:
             due = [(tick, k) for k, actor in enumerate(actors) if (tick := actor.due()) is not None and tick < end]
             if not due:
                 break
             tick, k = min(due)
-            now = self._carry(carrier, now, max(tick, now))
+            now = max(tick, now)
             actors[k].act(Port(self, now))
-        self._carry(carrier, now, end)
+        self.carry(end)
 
     def finish(self, actors: Sequence[Actor]) -> None:
         """Let the actors act that are due at the end of the trial."""
@@ -114,11 +116,12 @@ class Trial:
         while due := [(tick, k) for k, actor in enumerate(actors) if (tick := actor.due()) is not None and tick <= end]:
             actors[min(due)[1]].act(Port(self, end))
 
-    def _carry(self, carrier: Carrier, now: int, until: int) -> int:
-        while now < until:
+    def carry(self, until: int) -> None:
+        """Carry the circuits to tick `until`, if they are not there yet."""
+        while self.carrier is not None and self._at < until:
             s = self.segments[0]
-            stop = min(until, s.start + ((now - s.start) // s.step_ticks + PIECE) * s.step_ticks)
-            carried = carrier.advance(self.segments, now, stop)
+            stop = min(until, s.start + ((self._at - s.start) // s.step_ticks + PIECE) * s.step_ticks)
+            carried = self.carrier.advance(self.segments, self._at, stop)
             for hemisphere, lane, traces in carried.traces:
                 for instrument in self.instruments:
                     instrument.take(hemisphere, lane, traces, self.segments[hemisphere])
@@ -128,8 +131,7 @@ class Trial:
                 self.sensors.take(carried, self.drivers, grid - s.step_ticks)
                 carried.events = ()
             self._found.append(carried)
-            now = stop
-        return now
+            self._at = stop
 
     def read_sensors(self, field: str, key: tuple[int | slice, ...], now: int) -> NDArray[np.uint8]:
         """Return readings of the correlation sensors at tick `now`, also of pairs in a step that is under way."""
@@ -182,10 +184,15 @@ def spike_counters(counted: NDArray[np.int64]) -> dict[str, NDArray[np.uint8]]:
 
 
 class Port:
-    """What an actor can see and do at one tick."""
+    """What an actor can see and do at one tick. The circuits are carried there when it asks for more than registers."""
 
     def __init__(self, trial: Trial, tick: int) -> None:
-        self._trial, self.tick = trial, tick
+        self._known, self.tick = trial, tick
+
+    @property
+    def _trial(self) -> Trial:
+        self._known.carry(self.tick)
+        return self._known
 
     def read_counter(self, circuit: int) -> int:
         """Return the spike counter of a circuit: 8 bit, wraps."""
@@ -203,7 +210,7 @@ class Port:
         if field == "driver_voltage":
             voltages = np.stack([driver_voltages(half, self.tick) for half in self._trial.drivers])
             return np.array(voltages.astype(np.float32)[key])
-        return np.array(self._trial.config[field][key])
+        return np.array(self._known.config[field][key])
 
     def write_weights(self, hemisphere: int, row: int, weights: NDArray[np.uint8]) -> None:
         """Write the 6-bit weights of one synapse row, shape (column,); they act on events from now on."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neckar.chip import correlation
 from neckar.chip.agenda import PLANES, RESET, Actor, Port, Trial, in_order, spike_counters
-from neckar.chip.cadc import channels_of
+from neckar.chip.cadc import CadcTransfer, channels_of
 from neckar.chip.cadc_recorder import CadcRecorder
 from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
 from neckar.chip.capmem import CapMem
@@ -370,7 +370,7 @@ class EntryRun:
                 if RESET in plan.deltas.get(a, ()):
                     trial.sensors.reset(config[RESET].astype(bool), a)
             features = parameters.features._replace(plastic=_plastic(trial.drivers), sensed=trial.sensors is not None and plan.senses)
-            trial.analog = partial(self._analog, trial, state)
+            trial.analog = partial(self._analog, trial, state, Readout.of(self.cells.values(config)), self.substrate.cadc(config, self.cells))
             trial.run([Segment(half, a, b, step, tau, features) for half in halves], carrier, actors)
             for h, lane in carrier.lanes.items():
                 lane.store(state[:, COLUMNS * h : COLUMNS * (h + 1)])
@@ -381,16 +381,18 @@ class EntryRun:
         self._write(end, config, writes)
         trial.finish(actors)
 
-    def _analog(self, trial: Trial, state: NDArray[np.float32], hemisphere: int, tick: int) -> NDArray[np.uint8]:
+    def _analog(
+        self, trial: Trial, state: NDArray[np.float32], readout: Readout, transfer: CadcTransfer, hemisphere: int, tick: int
+    ) -> NDArray[np.uint8]:
         """Return what the parallel converter reads of the membranes of a hemisphere, as a processor sees them."""
-        mine, config = np.arange(COLUMNS) + COLUMNS * hemisphere, trial.config
+        mine = np.arange(COLUMNS) + COLUMNS * hemisphere
         half = state[:, mine]
         if trial.carrier is not None and hemisphere in trial.carrier.lanes:
             trial.carrier.lanes[hemisphere].store(half)
         dense = np.zeros((COLUMNS, 1, 5), np.float32)
         dense[:, 0, : len(LINE_FIELDS)] = half[list(LINE_FIELDS)].T
-        potential = Readout.of(self.cells.values(config)).potential("membrane", dense, mine)[:, 0]
-        transfer, channels = self.substrate.cadc(config, self.cells), channels_of(mine)
+        potential = readout.potential("membrane", dense, mine)[:, 0]
+        channels = channels_of(mine)
         key = self.substrate.specimen.seed, *self.key
         noise = keyed_reads(np.array([tick]), channels, "cadc", *key)[0] if transfer.noise else None
         return transfer.codes(potential, channels, noise)

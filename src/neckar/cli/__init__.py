@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from neckar import __version__
-from neckar.cli import bench, calibrate, chip, cost, demo, doctor, kernel, passport, replay, run
+from neckar.cli import bench, calibrate, chip, cost, demo, doctor, kernel, passport, ppu, replay, run
 from neckar.errors import NeckarError
 
 __all__ = ["app", "main"]
@@ -33,6 +33,7 @@ chip.app.command()(passport.characterise)
 chip.app.command()(passport.fit)
 app.add_typer(chip.app, name="chip")
 app.add_typer(kernel.app, name="kernel")
+app.add_typer(ppu.app, name="ppu")
 app.add_typer(bench.app, name="bench")
 
 

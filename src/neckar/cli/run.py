@@ -47,19 +47,31 @@ def run(
     _options.check_writable("option --report", report)
     if report is not None:
         report.unlink(missing_ok=True)  # nobody shall take the report of an earlier run for this one's
-    is_notebook = file.suffix in SUFFIXES
-    if is_notebook and arguments:
-        raise ConfigurationError(f"{file} is a notebook and takes no arguments, but {' '.join(arguments)!r} follows. Write options of Neckar before the file.")
-    cells = _cells(file, solution, tests) if is_notebook else ()
+    check_arguments(file, arguments)
+    cells = _cells(file, solution, tests) if file.suffix in SUFFIXES else ()
     record, report, figures = (path and path.resolve() for path in (record, report, figures))
     with virtual_chip(chip=chip, effects=effects, instruments=instruments, seed=seed, executor=executor, step_us=step_us) as tally:
         written = Report(report, file, len(cells), tally, figures)
-        status = _run_notebook(file, cells, keep_going, written) if is_notebook else _run_script(file, arguments or [], written)
+        status = _run_notebook(file, cells, keep_going, written) if file.suffix in SUFFIXES else _run_script(file, arguments or [], written)
         written.write("complete" if status == 0 else "interrupted" if status == INTERRUPTED else "failed", status)
     typer.echo(tally.line(), err=True)
     if record is not None:
         status = _save(record, tally) or status
     raise typer.Exit(status)
+
+
+def check_arguments(file: Path, arguments: list[str] | None) -> None:
+    """Refuse arguments for anything but a script."""
+    if arguments and file.suffix in (*SUFFIXES, ".h5"):
+        kind = "a notebook" if file.suffix in SUFFIXES else "a program"
+        raise ConfigurationError(f"{file} is {kind} and takes no arguments, but {' '.join(arguments)!r} follows. Write options of Neckar before the file.")
+
+
+def run_file(file: Path, arguments: list[str], tally: Tally) -> int:
+    """Run a script or a notebook, for a command that looks at what runs, and return its exit status."""
+    cells = _cells(file, solution=True, tests=False) if file.suffix in SUFFIXES else ()
+    report = Report(None, file, len(cells), tally, None)
+    return _run_notebook(file, cells, False, report) if file.suffix in SUFFIXES else _run_script(file, arguments, report)
 
 
 def _cells(file: Path, solution: bool, tests: bool) -> tuple[Cell, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neckar.ppu import Invocation, PlasticityProcessor, Recorder, Tally, recorders_of
+from neckar.ppu import Invocation, PlasticityProcessor, Recorder, SharedMemory, Tally, recorders_of
 from neckar.ppu._compile import build
 from neckar.ppu._kernel import Kernel
 from neckar.ppu._processor import Processor
@@ -93,8 +93,8 @@ class FakeChip:
 def processor(tasks: PlasticityTask | tuple[PlasticityTask, ...], chip: FakeChip, *, instant: bool = True) -> tuple[list[Processor], dict[int, Recorder]]:
     """Return both processors, booted, and the memory of their observables."""
     tasks = (tasks,) if isinstance(tasks, PlasticityTask) else tasks
-    recorders = recorders_of(tasks)
-    both = [Processor(tasks, hemisphere, instant=instant, recorders=recorders, random=SEEDS) for hemisphere in (0, 1)]
+    recorders, shared = recorders_of(tasks), SharedMemory()
+    both = [Processor(tasks, hemisphere, instant=instant, recorders=recorders, random=SEEDS, shared=shared) for hemisphere in (0, 1)]
     for one in both:
         one.boot(chip)
     return both, recorders
@@ -113,9 +113,9 @@ class Played:
 def play(tasks: PlasticityTask | tuple[PlasticityTask, ...], chip: FakeChip, duration: int) -> Played:
     """Let both processors work on a chip for so many ticks."""
     tasks = (tasks,) if isinstance(tasks, PlasticityTask) else tasks
-    recorders = recorders_of(tasks)
+    recorders, shared = recorders_of(tasks), SharedMemory()
     invocations: list[Invocation] = []
-    actors = [PlasticityProcessor(tasks, hemisphere, duration, recorders, SEEDS, invocations.append) for hemisphere in (0, 1)]
+    actors = [PlasticityProcessor(tasks, h, duration, recorders, SEEDS, invocations.append, shared=shared) for h in (0, 1)]
     try:
         while due := [(tick, n) for n, actor in enumerate(actors) if (tick := actor.due()) is not None]:
             tick, n = min(due)

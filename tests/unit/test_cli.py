@@ -21,8 +21,9 @@ from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.cli import app, demo, doctor, main, replay
 from neckar.cli.cost import quantity
-from neckar.errors import ConfigurationError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, KernelCompileError, UnsupportedFeatureError
 from neckar.lab import ENVIRONMENT, Lab, _execute
+from neckar.ppu import try_kernel
 from neckar.program import Spikes, load, save
 
 HEAVY = {"numpy", "numba", "llvmlite", "pyNN", "neo", "quantities", "matplotlib", "h5py", "torch", "scipy", "pynn_brainscales"}
@@ -416,6 +417,47 @@ def test_doctor_knows_environment_variables() -> None:
     lines = list(doctor.settings({"NECKAR_SEED": "4", "NECKAR_SED": "4", "HOME": "/"}))
     assert [line.status for line in lines] == ["warn", "ok", "ok"]
     assert "NECKAR_SED is set" in lines[0].text
+
+
+@pytest.mark.parametrize("missing", [["ziglang"], ["wasmtime"], ["ziglang", "wasmtime"]])
+def test_doctor_says_what_rules_in_cpp_need(missing: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {name: None if name in missing else "1.0" for name in ("ziglang", "wasmtime")}
+    monkeypatch.setattr(doctor, "_version", versions.get)
+    (line,) = doctor.plasticity()
+    assert line.status == "ok"
+    assert line.text.startswith(f"plasticity rules in C++ do not run here: {' and '.join(missing)} ")
+    assert line.text.endswith("Install with: pip install 'neckar[ppu]'")
+
+
+def test_doctor_compiles_a_rule_and_says_where_rules_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda _: "1.0")
+    monkeypatch.setattr("neckar.ppu.try_kernel", lambda: (0.5, 2e-5))
+    monkeypatch.setenv("NECKAR_PPU_CACHE", str(tmp_path))
+    compiler, folder = doctor.plasticity()
+    assert compiler == ("ok", "plasticity rules in C++: ziglang 1.0, wasmtime 1.0; an empty kernel compiles in 0.50 s and runs in 20 us")
+    assert folder == ("ok", f"compiled plasticity rules are kept in {tmp_path} (0 so far)")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NECKAR_PPU_CACHE", str(tmp_path / "file"))
+    assert [line.status for line in doctor.plasticity()] == ["ok", "warn"]
+
+
+def test_doctor_reports_a_compiler_that_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> tuple[float, float]:
+        raise KernelCompileError("it gave up.")
+
+    monkeypatch.setattr(doctor, "_version", lambda _: "1.0")
+    monkeypatch.setattr("neckar.ppu.try_kernel", broken)
+    assert next(doctor.plasticity()) == (
+        "fail", "plasticity rules in C++: KernelCompileError: it gave up. Install again with: pip install --force-reinstall 'neckar[ppu]'"
+    )
+
+
+@pytest.mark.slow
+def test_an_empty_kernel_can_be_tried() -> None:
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+    compile_s, call_s = try_kernel()
+    assert compile_s > call_s > 0
 
 
 def test_doctor_reports_bad_settings(monkeypatch: pytest.MonkeyPatch) -> None:

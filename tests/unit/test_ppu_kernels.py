@@ -440,8 +440,8 @@ def test_symbols_are_words_of_a_big_endian_processor() -> None:
     [
         ("//\ud800", "half of a character"),
         ('__attribute__((export_name("memory"))) void f() {}', "export_name would hide functions"),
-        ('__attribute__((section("ext.data"))) uint32_t shared;', '"ext.data" names the memory outside the chip that both processors share'),
-        ('[[gnu::section("ext_dram.data")]] uint32_t shared;', '"ext_dram.data" names the memory outside the chip'),
+        ('[[gnu::section("ext_dram" ".data")]] uint32_t shared = 1;', 'the section "ext_dram.data" is not spelled in one piece'),
+        ('[[gnu::section(R"(ext.data)")]] uint32_t shared;', "names a section in a raw string"),
     ],
 )
 def test_what_the_host_cannot_follow_is_refused_by_name(before: str, said: str) -> None:

@@ -64,11 +64,13 @@ class Plasticity:
         self.actors: list[PlasticityProcessor] = []
         self._recorders: dict[int, Recorder] = {}
         if tasks:
-            from neckar.ppu import PlasticityProcessor, recorders_of
+            from neckar.ppu import PlasticityProcessor, SharedMemory, recorders_of
 
             self._recorders = recorders_of(tasks)
             random = [(1 + 65535 * keyed_uniforms(COLUMNS, "plasticity", *key, h)).astype(np.uint16) for h in range(HEMISPHERES)]
-            self.actors = [PlasticityProcessor(tasks, h, duration, self._recorders, random[h], tracer, key[-1]) for h in range(HEMISPHERES)]
+            common = duration, self._recorders
+            shared = SharedMemory()
+            self.actors = [PlasticityProcessor(tasks, h, *common, random[h], tracer, key[-1], shared) for h in range(HEMISPHERES)]
 
     def finish(self) -> None:
         """Count what was not carried out by the end of the trial, and end what is under way."""

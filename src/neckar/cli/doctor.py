@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from importlib import metadata, util
@@ -19,6 +20,8 @@ from neckar.lab import ENVIRONMENT, Lab
 
 _PACKAGES = ("numpy", "numba", "PyNN", "neo", "quantities", "h5py", "typer", "rich", "platformdirs")
 _OPTIONAL = ("matplotlib", "ipython", "ipywidgets", "docutils", "torch")
+_PPU = ("ziglang", "wasmtime")
+_PPU_CACHE = "NECKAR_PPU_CACHE"
 _WIDE_VECTORS = ("avx512f", "avx2", "neon", "sve")
 _SLOW_S = 1.0
 
@@ -44,6 +47,7 @@ def lines() -> Iterator[Line]:
     yield Line("ok", f"neckar {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
     yield from packages()
     yield from kernels()
+    yield from plasticity()
     yield from front_ends()
     yield from settings(os.environ)
     yield self_test()
@@ -73,11 +77,52 @@ def kernels() -> Iterator[Line]:
     cpu = f"processor {binding.get_host_cpu_name()}, {os.cpu_count()} cores"
     yield Line("ok", f"{cpu}, {wide[0]}") if wide else Line("warn", f"{cpu}, without wide vector instructions: the engine is slow here")
     directory = cache_directory()
-    existing = next(folder for folder in (directory, *directory.parents) if folder.exists())
-    if os.access(existing, os.W_OK):
+    if _is_writable(directory):
         yield Line("ok", f"compiled kernels are kept in {directory} ({len(list(directory.glob('**/*.nbi')))} so far)")
     else:
-        yield Line("warn", f"{existing} is not writable: kernels are compiled anew in each process. Set XDG_CACHE_HOME to a writable directory.")
+        yield Line("warn", f"{directory} is not writable: kernels are compiled anew in each process. Set XDG_CACHE_HOME to a writable directory.")
+
+
+def plasticity() -> Iterator[Line]:
+    """Check that kernels of the plasticity processors can be compiled and run."""
+    packages = {name: _version(name) for name in _PPU}
+    missing = [name for name, version in packages.items() if version is None]
+    if missing:
+        absent = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed (optional)"
+        yield Line("ok", f"plasticity rules in C++ do not run here: {absent}. Install with: pip install 'neckar[ppu]'")
+        return
+    from neckar.ppu import cache_folder, try_kernel
+
+    try:
+        compile_s, call_s = try_kernel()
+    except Exception as error:  # whatever it is, the other lines should still be read
+        yield Line("fail", f"plasticity rules in C++: {type(error).__name__}: {error} Install again with: pip install --force-reinstall 'neckar[ppu]'")
+        return
+    versions = ", ".join(f"{name} {version}" for name, version in packages.items())
+    yield Line("ok", f"plasticity rules in C++: {versions}; an empty kernel compiles in {compile_s:.2f} s and runs in {call_s * 1e6:.0f} us")
+    folder = cache_folder()
+    if _is_writable(folder):
+        yield Line("ok", f"compiled plasticity rules are kept in {folder} ({len(list(folder.glob('*.wasm')))} so far)")
+    else:
+        text = f"{folder} is not writable: plasticity rules are compiled anew in each process. Set {_PPU_CACHE} to a writable directory."
+        yield Line("warn", text)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _is_writable(folder: Path) -> bool:
+    """Return whether files can be made in a folder, or in what exists of the way to it."""
+    existing = next(one for one in (folder, *folder.parents) if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return True
+    except OSError:
+        return False
 
 
 def front_ends() -> Iterator[Line]:
@@ -107,7 +152,7 @@ def front_ends() -> Iterator[Line]:
 
 def settings(environment: Mapping[str, str]) -> Iterator[Line]:
     """Show the environment variables in effect, and name unknown ones."""
-    known = set(ENVIRONMENT.values())
+    known = {*ENVIRONMENT.values(), _PPU_CACHE}
     for name in sorted(environment):
         if name in known and environment[name]:
             yield Line("ok", f"{name}={environment[name]}")

@@ -25,4 +25,6 @@ CYCLES_PER_INSTRUCTION = Fact(
 
 MEMORY_BYTES = Fact(16384, "bytes", "grenade, ppu.h", "of each processor: data, stack, hot code and mailbox")
 MAILBOX_BYTES = Fact(4096, "bytes", "grenade, ppu.h")
+EXTERNAL_BYTES = Fact(128 << 10, "bytes", "libnux, elf32nux.x", "block RAM of the FPGA, which both processors see")
+EXTERNAL_DRAM_BYTES = Fact(256 << 20, "bytes", "libnux, elf32nux.x", "DRAM of the FPGA, which both processors see")
 QUEUE_LENGTH = Fact(32, "tasks", "grenade, ppu_program_generator.cpp", "waiting in the scheduler; more are dropped")

@@ -11,12 +11,15 @@ run; they are imported at first use, and their types stand in ``__init__.pyi``.
 import importlib as _importlib
 
 from neckar.ppu._actor import PlasticityProcessor, Tally, prepare, recorders_of
+from neckar.ppu._compile import cache_folder
 from neckar.ppu._cpp import kernel_text
 from neckar.ppu._port import ChipPort
 from neckar.ppu._recipe import Recipe
 from neckar.ppu._recorder import Recorder
 from neckar.ppu._rule import FracSat8, FracSat16, Mod8, Mod16, Rule, State, random_row, round_stochastic, saturate_weight, seed_random, where, write_down
+from neckar.ppu._shared import SharedMemory
 from neckar.ppu._trace import Invocation, Notes, Tracer, Watched
+from neckar.ppu._trial import try_kernel
 
 _HOMES = {"trace": "neckar.lab._trace", "tracing": "neckar.lab._trace"}
 
@@ -32,10 +35,12 @@ __all__ = [
     "Recipe",
     "Recorder",
     "Rule",
+    "SharedMemory",
     "State",
     "Tally",
     "Tracer",
     "Watched",
+    "cache_folder",
     "kernel_text",
     "prepare",
     "random_row",
@@ -45,6 +50,7 @@ __all__ = [
     "seed_random",
     "trace",
     "tracing",
+    "try_kernel",
     "where",
     "write_down",
 ]

@@ -4,6 +4,7 @@ from neckar.ppu._actor import PlasticityProcessor as PlasticityProcessor
 from neckar.ppu._actor import Tally as Tally
 from neckar.ppu._actor import prepare as prepare
 from neckar.ppu._actor import recorders_of as recorders_of
+from neckar.ppu._compile import cache_folder as cache_folder
 from neckar.ppu._cpp import kernel_text as kernel_text
 from neckar.ppu._port import ChipPort as ChipPort
 from neckar.ppu._recipe import Recipe as Recipe
@@ -20,9 +21,11 @@ from neckar.ppu._rule import saturate_weight as saturate_weight
 from neckar.ppu._rule import seed_random as seed_random
 from neckar.ppu._rule import where as where
 from neckar.ppu._rule import write_down as write_down
+from neckar.ppu._shared import SharedMemory as SharedMemory
 from neckar.ppu._trace import Invocation as Invocation
 from neckar.ppu._trace import Notes as Notes
 from neckar.ppu._trace import Tracer as Tracer
 from neckar.ppu._trace import Watched as Watched
+from neckar.ppu._trial import try_kernel as try_kernel
 
 __all__: list[str]

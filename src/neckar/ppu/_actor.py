@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from neckar.ppu._recorder import Recorder
 from neckar.ppu._rule_processor import RuleProcessor
 from neckar.ppu._sandbox import load
 from neckar.ppu._schedule import Event, Scheduler, Timer
+from neckar.ppu._shared import SharedMemory
 from neckar.ppu._trace import SIDES, Invocation, Notes, Tracer
 from neckar.ppu._turns import Turns
 from neckar.program import PlasticityTask
@@ -86,6 +88,8 @@ class PlasticityProcessor:
         Called with each :class:`~neckar.ppu.Invocation` when it has ended, also by being stopped.
     entry : int, optional
         Number of the trial, for the tracer.
+    shared : SharedMemory, optional
+        Variables that kernels share with the other processor.
     """
 
     def __init__(
@@ -97,14 +101,15 @@ class PlasticityProcessor:
         random: NDArray[np.uint16],
         tracer: Tracer | None = None,
         entry: int = 0,
+        shared: SharedMemory | None = None,
     ) -> None:
         modes = {task.mode for task in tasks}
         if len(modes) > 1:
             raise ProgramError("plasticity tasks of one program ask for the modes 'timed' and 'instant'; allowed is one of them. Give all tasks one mode.")
         self.tasks, self.hemisphere, self._end = tuple(tasks), hemisphere, duration // TICKS_PER_CYCLE
         self._instant, self._recorders = modes == {"instant"}, recorders
-        kind = RuleProcessor if in_python(tasks) else Processor
-        self._processor: Processor | RuleProcessor = kind(tasks, hemisphere, instant=self._instant, recorders=recorders, random=random)
+        kind: Callable[..., Processor | RuleProcessor] = RuleProcessor if in_python(tasks) else partial(Processor, shared=shared)
+        self._processor = kind(tasks, hemisphere, instant=self._instant, recorders=recorders, random=random)
         self._scheduler = Scheduler([Timer(*_cycles(task)) for task in tasks])
         self._index = {number: 0 for number in self._processor.kernels}
         self._state, self._now = BOOT, 0.0
@@ -193,6 +198,7 @@ class PlasticityProcessor:
             self._processor.carry_out(port, running.actions.part(0, number))
             running.actions = running.actions.part(number)
             return
+        self._processor.hand_over()
         if running.turns.done:
             self._running = None
             self._finish(running.event, running.number)

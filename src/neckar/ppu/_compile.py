@@ -23,6 +23,7 @@ from neckar.errors import KernelCompileError, KernelMemoryError, KernelSourceErr
 from neckar.ppu import _toolchain as toolchain
 from neckar.ppu._headers import INCLUDE, TOKEN
 from neckar.ppu._kernel import Kernel
+from neckar.ppu._shared import SECTIONS
 from neckar.ppu._source import AFTER, check, rule_tag, translation_unit
 
 ENVIRONMENT = "NECKAR_PPU_CACHE"
@@ -33,12 +34,13 @@ MEMORY_BYTES = 4 << 20
 STACK_BYTES = 64 << 10
 MODULE_BYTES = 8 << 20
 
-_EXPORTS = ("neckar_boot", "neckar_take", "neckar_watch", "neckar_port", "ppu", "__data_end", "__global_base", "__heap_base")
+_EXPORTS = ("neckar_boot", "neckar_take", "neckar_shared", "neckar_watch", "neckar_port", "ppu", "__data_end", "__global_base", "__heap_base")
 _OURS = (*_EXPORTS, "__wasm_call_ctors", "__heap_end", "__stack_pointer", "__stack_low", "__stack_high", "__memory_base", "__table_base", "__dso_handle")
+_BOUNDS = tuple(f"__{end}_{section}" for section in dict.fromkeys(SECTIONS.values()) for end in ("start", "stop"))
 _LINK = (
     *("--no-entry", "--stack-first", "-z", f"stack-size={STACK_BYTES}", f"--initial-memory={MEMORY_BYTES}", f"--max-memory={MEMORY_BYTES}", "--gc-sections"),
     *("--strip-debug", "--fatal-warnings", *(f"--export={name}" for name in _EXPORTS)),
-    *(f"--trace-symbol={name}" for name in _OURS),
+    *(f"--trace-symbol={name}" for name in (*_OURS, *_BOUNDS)),
 )
 _NOT_CAPTURED = re.compile(r"'(\w+)' cannot be captured because it does not have automatic storage duration")
 _UNDEFINED = re.compile(r"undefined symbol: (.+)")
@@ -72,17 +74,22 @@ def build(kernels: tuple[Kernel, ...]) -> bytes:
     MissingExtraError
         If there is no compiler.
     """
+    return build_in(cache_folder(), kernels)
+
+
+def build_in(cache: Path, kernels: Sequence[Kernel]) -> bytes:
+    """Return the module of some kernels, from a cache or made anew; raises as :func:`build`."""
     for kernel in kernels:
         check(kernel)
     key = _digest("module", *_LINK, *(part for kernel in kernels for part in (str(kernel.number), translation_unit(kernel))))
-    return _cached(f"{key}.wasm", lambda folder: _link(kernels, folder))
+    return _cached(cache / f"{key}.wasm", functools.partial(_link, kernels, cache))
 
 
-def _link(kernels: Sequence[Kernel], folder: Path) -> bytes:
+def _link(kernels: Sequence[Kernel], cache: Path, folder: Path) -> bytes:
     named = [("runtime", _digest("runtime"), _runtime)]
     named += [(f"kernel_{rule_tag(kernel.number)}", _digest("object", translation_unit(kernel)), functools.partial(_object, kernel)) for kernel in kernels]
     with ThreadPoolExecutor(_WORKERS) as pool:
-        contents = list(pool.map(lambda item: _cached(f"{item[1]}.o", item[2]), named))
+        contents = list(pool.map(lambda item: _cached(cache / f"{item[1]}.o", item[2]), named))
     objects = []
     for (name, *_), content in zip(named, contents, strict=True):
         objects.append(folder / f"{name}.o")
@@ -121,7 +128,12 @@ def _object(kernel: Kernel, folder: Path) -> bytes:
     _check_read(kernel, ended, output.with_suffix(".d"), source)
     if ended.code != 0:
         raise _compile_error(kernel, ended)
-    return output.read_bytes()
+    made = output.read_bytes()
+    for section in SECTIONS:
+        if bytes([len(section)]) + section.encode() in made:  # as the object's list of segments has it
+            where = f"kernel of {kernel.name!r}"
+            raise KernelSourceError(f'{where}: the section "{section}" is not spelled in one piece. Write __attribute__((section("{section}"))).')
+    return made
 
 
 def _check_read(kernel: Kernel, ended: toolchain.Outcome, dependencies: Path, source: Path) -> None:
@@ -195,9 +207,8 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(everything).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _cached(name: str, make: Callable[[Path], bytes]) -> bytes:
+def _cached(path: Path, make: Callable[[Path], bytes]) -> bytes:
     """Return a file of the cache, or, if it is missing or damaged, what `make` yields from an empty folder, which then becomes the file."""
-    path = cache_folder() / name
     with contextlib.suppress(OSError):
         found = path.read_bytes()
         if hashlib.sha256(found[_SEAL:]).digest() == found[:_SEAL]:

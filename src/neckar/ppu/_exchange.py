@@ -67,6 +67,9 @@ class Exchange:
         """Return whether actions act now; the rows then stand in the planes."""
         raise NotImplementedError
 
+    def hand_over(self) -> None:
+        """Let the other processor see what a kernel has written into memory that both share, up to where it waits or has ended."""
+
     def carry_out(self, port: ChipPort, actions: Actions) -> None:
         """Do what a kernel wants to be done; a row written several times keeps the last values."""
         if len(actions) == 0:

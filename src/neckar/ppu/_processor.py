@@ -7,13 +7,14 @@ journal into actions (:mod:`neckar.ppu._exchange`). A view of something that cha
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.errors import KernelAccessError, KernelError, KernelMemoryError
+from neckar.errors import KernelAccessError, KernelError, KernelMemoryError, ProgramError
 from neckar.facts.ppu_brainscales2 import CYCLES_PER_INSTRUCTION, MAILBOX_BYTES, MEMORY_BYTES
 from neckar.ppu._compile import build
 from neckar.ppu._exchange import Actions, Exchange
@@ -21,6 +22,7 @@ from neckar.ppu._kernel import kernels_of
 from neckar.ppu._port import ChipPort
 from neckar.ppu._recorder import Recorder
 from neckar.ppu._sandbox import BOOT_FUEL, COLUMNS, ENTRY_FUEL, JOURNAL, PLANE_FUEL, ROWS, Sandbox
+from neckar.ppu._shared import Share, SharedMemory
 from neckar.ppu._source import rule_tag
 from neckar.ppu._trace import MAX_WATCHED, Notes
 from neckar.ppu._watch import watched
@@ -60,6 +62,8 @@ class Processor(Exchange):
         Memory of the observables, shared by both processors, by rule.
     random : ndarray of uint16, shape (256,)
         State of the random generators before the program starts, not zero.
+    shared : SharedMemory, optional
+        Variables that both processors see.
 
     Raises
     ------
@@ -68,13 +72,21 @@ class Processor(Exchange):
     """
 
     def __init__(
-        self, tasks: Sequence[PlasticityTask], hemisphere: int, *, instant: bool, recorders: Mapping[int, Recorder], random: NDArray[np.uint16]
+        self,
+        tasks: Sequence[PlasticityTask],
+        hemisphere: int,
+        *,
+        instant: bool,
+        recorders: Mapping[int, Recorder],
+        random: NDArray[np.uint16],
+        shared: SharedMemory | None = None,
     ) -> None:
         self.kernels = kernels_of(tasks)
         self.tasks, self.hemisphere, self.instant, self.recorders = tuple(tasks), hemisphere, instant, recorders
         self.observe: Callable[[int, int], None] = _nobody
         self.flush: Callable[[], None] = _nobody
         self._box = Sandbox(build(tuple(self.kernels.values())), self._observe, self.time, self._flush, self._watch)
+        self._share = Share(shared or SharedMemory(), self._shared_areas(), self._box.charge, self._names)
         self._random = random
         self._written: tuple[Recorder, int] | None = None  # the record under way
         self.began = 0.0  # cycles
@@ -101,16 +113,21 @@ class Processor(Exchange):
         self._port["ppu"] = self.hemisphere
         box.set_word("ppu", self.hemisphere)
         self._port["random"][...] = self._random
+        self._share.fetch()
         self._write_symbols()
         with self._named("a static constructor"):
             self.serve(port)
             box.refuel(BOOT_FUEL)
             box.call("neckar_boot")
             self.carry_out(port, self.actions())
-        use = MemoryUse(box.static_bytes - sum(recorder.size for recorder in self.recorders.values()), box.heap_bytes)
+            self._keep()
+        for number, recorder in self.recorders.items():
+            recorder.learn_layout(functools.partial(self._layout, f"neckar_layout_{rule_tag(number)}"))
+        outside = sum(recorder.size for recorder in self.recorders.values()) + self._share.size
+        use = MemoryUse(box.static_bytes - outside, box.heap_bytes)
         if use.total > use.limit:
             raise KernelMemoryError(
-                f"the kernels {[k.name for k in self.kernels.values()]} take {use.total} bytes ({use.static} of variables and constants, {use.heap} of heap); "
+                f"the kernels {self._names} take {use.total} bytes ({use.static} of variables and constants, {use.heap} of heap); "
                 f"a processor has {use.limit} besides its mailbox. Use smaller types, or fewer constants."
             )
         self._handles = [self._make_handles(task) for task in self.tasks]
@@ -121,6 +138,8 @@ class Processor(Exchange):
     def _write_symbols(self) -> None:
         for number, name, words in ((task.same_id, name, words) for task in self.tasks for name, words in task.symbols.items()):
             place, size, element = self._symbol(number, name)
+            if words.ndim == 2 and self._share.holds(self._box.part(place, size)):
+                raise ProgramError(f"the symbol {name!r} lies in memory that both processors share, and one value for each was given. Give one for both.")
             mine = words[self.hemisphere] if words.ndim == 2 else words
             bytes_ = np.ascontiguousarray(mine, ">i4").view(np.uint8)
             if len(bytes_) > size + 3:
@@ -129,6 +148,7 @@ class Processor(Exchange):
 
     def read_symbol(self, number: int, name: str) -> NDArray[np.int32]:
         """Return a global variable of a rule as the processor's words, shape (word,)."""
+        self._share.fetch()
         place, size, element = self._symbol(number, name)
         padded = np.zeros(-(-size // 4) * 4, np.uint8)
         padded[:size] = _turned(self._box.part(place, size), element)
@@ -148,9 +168,19 @@ class Processor(Exchange):
             box.call(f"neckar_synapses_{tag}", handles, i, view.hemisphere, rows, len(view.rows), columns, len(view.columns))
         for i, neurons in enumerate(task.neurons):
             box.call(f"neckar_neurons_{tag}", handles, i, neurons.hemisphere, self._put(neurons.columns), len(neurons.columns))
-        if task.same_id in self.recorders:
-            self.recorders[task.same_id].learn_layout(lambda i: box.call(f"neckar_layout_{tag}", i) & 0xFFFFFFFF)
         return handles
+
+    def _layout(self, function: str, i: int) -> int:
+        return self._box.call(function, i) & 0xFFFFFFFF
+
+    @property
+    def _names(self) -> str:
+        return ", ".join(repr(kernel.name) for kernel in self.kernels.values())
+
+    def _shared_areas(self) -> list[NDArray[np.uint8]]:
+        """Return where the instance holds what both processors share: in block RAM, in DRAM."""
+        bounds = [self._layout("neckar_shared", i) for i in range(4)]
+        return [self._box.part(start, stop - start) for start, stop in zip(bounds[::2], bounds[1::2], strict=True)]
 
     def _put(self, numbers: Sequence[int]) -> int:
         place = self._box.call("neckar_take", max(len(numbers), 1)) & 0xFFFFFFFF
@@ -202,14 +232,11 @@ class Processor(Exchange):
         self._port["handles"] = self._handles[task]
         with self._named(f"invocation {period} at {cycles / 250:.3f} us", what.name), self._noted():
             self._box.refuel(fuel)
-            if recorder is None:
-                self._box.call(f"neckar_invoke_{tag}")
-            else:
-                self._written = recorder, period
-                self._exchange(Recorder.load)
-                self._box.call(f"neckar_invoke_{tag}")
-                self._exchange(Recorder.store)
-                self._written = None
+            self._written = None if recorder is None else (recorder, period)
+            self._fetch()
+            self._box.call(f"neckar_invoke_{tag}")
+            self._keep()
+            self._written = None
 
     @contextlib.contextmanager
     def _noted(self) -> Iterator[None]:
@@ -240,20 +267,34 @@ class Processor(Exchange):
             self.notes.watch(watched(self._box.memory, name, line, kind, place, number))
 
     def _observe(self, view: int, row: int) -> None:
-        self._exchange(Recorder.store)
+        self._keep()
         self.observe(view, row)
-        self._exchange(Recorder.load)
+        self._fetch()
 
     def _flush(self) -> None:
-        self._exchange(Recorder.store)
+        self._keep()
         self.flush()
-        self._exchange(Recorder.load)
+        self._fetch()
 
-    def _exchange(self, copy: Callable[[Recorder, int, NDArray[np.uint8]], None]) -> None:
-        """Store or load the record under way: only between a load and the next store does no other processor run."""
+    def hand_over(self) -> None:
+        """Let the other processor see what the kernel has shared, up to where it waits or has ended."""
+        self._share.hand_over()
+
+    def _fetch(self) -> None:
+        """Take over the record under way and what is shared: only between this and the next :meth:`_keep` does no other processor run."""
+        self._share.fetch()
         if self._written is not None:
             recorder, period = self._written
-            copy(recorder, period, self._box.part(recorder.place, recorder.size))
+            recorder.load(period, self._box.part(recorder.place, recorder.size))
+
+    def _keep(self) -> None:
+        """Hand over the record under way, and note what is to be shared; kernels without time share it now."""
+        self._share.keep()
+        if self._now_instant():
+            self.hand_over()
+        if self._written is not None:
+            recorder, period = self._written
+            recorder.store(period, self._box.part(recorder.place, recorder.size))
 
     def time(self) -> int:
         """Return the processor's time, cycles; it never goes back."""
@@ -332,7 +373,7 @@ class Processor(Exchange):
         try:
             yield
         except KernelError as error:
-            names = repr(rule) if rule is not None else ", ".join(repr(kernel.name) for kernel in self.kernels.values())
+            names = repr(rule) if rule is not None else self._names
             side = ("top", "bottom")[self.hemisphere]
             raise type(error)(f"kernel of {names} on the {side} processor, {what}: it {error}.") from None
 

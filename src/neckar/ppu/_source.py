@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from neckar.errors import KernelSourceError, nearest
 from neckar.ppu._headers import INCLUDE, TOKEN
 from neckar.ppu._kernel import Kernel
+from neckar.ppu._shared import SECTIONS
 from neckar.program import Observable
 
 WATCH = "NECKAR_WATCH"
@@ -45,7 +46,6 @@ _DIRECTIVE = re.compile(r"[ \t\f\v]*(?:\#|%:|\?\?=)[ \t\f\v]*(\w*)[ \t\f\v]*(.*)
 _CAPTURES = re.compile(r"\[([^\[\]()]*)\](?=\s*(?:\(|\{|mutable\b))")
 _RAW = re.compile(r'R"')
 _ASKING = frozenset({"__has_include", "__has_include_next", "__has_embed"})
-_EXTERNAL = ("ext.data", "ext_dram.data")
 _CTYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "uint16": "uint16_t"}
 _ROWS = {"int8": "VectorRowFracSat8", "uint8": "VectorRowMod8", "int16": "VectorRowFracSat16", "uint16": "VectorRowMod16"}
 _SYMBOL = re.compile(r"[A-Za-z_]\w*(::[A-Za-z_]\w*)*\Z")
@@ -104,11 +104,8 @@ def _check_tokens(where: str, text: str) -> None:
             raise KernelSourceError(f"{where}: {token} asks for files, which kernels do not see. Include the header, or leave it out.")
         if kind == "word" and token.strip("_") == "export_name":
             raise KernelSourceError(f"{where}: {token} would hide functions that the host calls. Leave it out.")
-        if kind in ("text", "raw") and any(name in token for name in _EXTERNAL) and in_sections:
-            raise KernelSourceError(
-                f"{where}: {token} names the memory outside the chip that both processors share; of it only Recording is modelled here, and each processor has "
-                "variables of its own. Exchange values through an observable of the rule, or leave the section out."
-            )
+        if kind == "raw" and any(name in token for name in SECTIONS) and in_sections:
+            raise KernelSourceError(f"{where}: {token} names a section in a raw string. Write its name in double quotes.")
     if ("word", "_Pragma") in tokens and any(kind in ("text", "raw") and "dependency" in token for kind, token in tokens):
         raise KernelSourceError(f"{where}: _Pragma with 'dependency' names a file. Remove it.")
 
@@ -160,9 +157,15 @@ def with_puns(text: str) -> str:
     return "".join("neckar_bytecast_" if t[0] == "reinterpret_cast" else t[0] for t in _LEXER.finditer(text))
 
 
+def with_sections(text: str) -> str:
+    """Replace the names of the sections that both processors share by those that the linker keeps together."""
+    names = {f'"{name}"': f'"{kept}"' for name, kept in SECTIONS.items()}
+    return "".join(names.get(t[0], t[0]) for t in _LEXER.finditer(text))
+
+
 def translation_unit(kernel: Kernel, globals_captured: frozenset[str] = frozenset({"ppu"})) -> str:
     """Return what the compiler gets."""
-    text = with_puns(without_captures(kernel.text, globals_captured)).replace(TOKEN, f"plasticity_rule_kernel_{rule_tag(kernel.number)}", 1)
+    text = with_sections(with_puns(without_captures(kernel.text, globals_captured))).replace(TOKEN, f"plasticity_rule_kernel_{rule_tag(kernel.number)}", 1)
     return "\n".join((_before(kernel), '#line 1 "kernel"', text, f'#line 1 "{AFTER}"', _after(kernel), ""))
 
 

@@ -15,6 +15,10 @@ __attribute__((import_module("neckar"), import_name("flush"))) void host_flush()
 __attribute__((import_module("neckar"), import_name("watch"))) void host_watch(char const* name, uint32_t line, uint32_t kind, void const* values, uint32_t number);
 void __wasm_call_ctors();
 extern unsigned char __heap_base;
+extern unsigned char __start_neckar_ext __attribute__((weak));
+extern unsigned char __stop_neckar_ext __attribute__((weak));
+extern unsigned char __start_neckar_dram __attribute__((weak));
+extern unsigned char __stop_neckar_dram __attribute__((weak));
 neckar::Port neckar_port;
 uint32_t ppu;
 void* __dso_handle;
@@ -379,6 +383,13 @@ size_t strlen(char const* text)
 EXPORT_FUNCTION void neckar_boot()
 {
 	__wasm_call_ctors();
+}
+
+// begin and end of the variables that both processors share: in block RAM, in DRAM
+EXPORT_FUNCTION uint32_t neckar_shared(uint32_t i)
+{
+	unsigned char const* const bounds[] = {&__start_neckar_ext, &__stop_neckar_ext, &__start_neckar_dram, &__stop_neckar_dram};
+	return reinterpret_cast<uint32_t>(bounds[i & 3]);
 }
 
 EXPORT_FUNCTION uint8_t* neckar_take(uint32_t size)

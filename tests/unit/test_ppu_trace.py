@@ -263,12 +263,13 @@ def test_tracing_changes_no_bit_of_a_recording(mode: str) -> None:
 def test_a_trace_comes_one_by_one_while_the_program_runs() -> None:
     names = [(one.entry, one.number, one.processor) for one in neckar.ppu.trace(busy())]
     assert sorted(names) == [(entry, number, side) for entry in (0, 1) for number in range(8) for side in ("bottom", "top")]
-    running = threading.active_count()
+    before = set(threading.enumerate())
     some = neckar.ppu.trace(busy())
     next(some)
-    assert threading.active_count() > running
+    mine = set(threading.enumerate()) - before
+    assert mine
     some.close()
-    assert threading.active_count() == running
+    assert not mine & set(threading.enumerate())
 
 
 def test_a_trace_starts_from_a_state_and_counts_as_a_run() -> None:

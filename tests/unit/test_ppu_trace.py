@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -261,15 +260,18 @@ def test_tracing_changes_no_bit_of_a_recording(mode: str) -> None:
 
 
 def test_a_trace_comes_one_by_one_while_the_program_runs() -> None:
-    names = [(one.entry, one.number, one.processor) for one in neckar.ppu.trace(busy())]
+    finished: list[int] = []
+    with neckar.lab.observe(lambda *_: finished.append(1)):
+        names = []
+        for one in neckar.ppu.trace(busy()):
+            assert finished == []
+            names.append((one.entry, one.number, one.processor))
+        assert finished == [1]
+        some = neckar.ppu.trace(busy())
+        next(some)
+        some.close()
+        assert finished == [1]
     assert sorted(names) == [(entry, number, side) for entry in (0, 1) for number in range(8) for side in ("bottom", "top")]
-    before = set(threading.enumerate())
-    some = neckar.ppu.trace(busy())
-    next(some)
-    mine = set(threading.enumerate()) - before
-    assert mine
-    some.close()
-    assert not mine & set(threading.enumerate())
 
 
 def test_a_trace_starts_from_a_state_and_counts_as_a_run() -> None:

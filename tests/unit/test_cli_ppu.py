@@ -138,7 +138,7 @@ def test_files_without_rules_are_named() -> None:
     assert "no plasticity rule was executed by silent.h5" in str(result.exception)
     Path("fails.py").write_text("1 / 0")
     assert profile("fails.py").exit_code == 1
-    with pytest.raises(ConfigurationError, match=r"--output is nowhere/w\.png, but there is no folder nowhere"):
+    with pytest.raises(ConfigurationError, match=r"option --output is nowhere/w\.png, but there is no folder nowhere"):
         raise profile("-o", "nowhere/w.png", "silent.h5").exception  # type: ignore[misc]
     with pytest.raises(ConfigurationError, match=r"silent.h5 is a program and takes no arguments, but 'more' follows"):
         raise profile("silent.h5", "more").exception  # type: ignore[misc]

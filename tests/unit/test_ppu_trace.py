@@ -210,6 +210,50 @@ def test_a_stopped_invocation_is_told_with_what_it_had_shown(mode: str) -> None:
     assert isinstance(found[0].error, KernelAccessError)
 
 
+# ---- Kernels that mean harm
+
+SHOW = "neckar_watch({name}, 1, {kind}, reinterpret_cast<void const*>({place}), {number});"
+CASES["outside"] = SHOW.format(name='"x"', kind="1 << 8 | 5", place="0x7ffffff0", number=1000)
+CASES["wraps around"] = SHOW.format(name='"x"', kind="1 << 8 | 8", place="0x100", number="0x20000000")
+CASES["too long"] = SHOW.format(name='"x"', kind="1 << 8 | 1", place="0x100", number="(1 << 20) + 1")
+CASES["no such type"] = SHOW.format(name='"x"', kind="250", place="0x100", number=1)
+CASES["no such layout"] = SHOW.format(name='"x"', kind="99 << 8 | 1", place="0x100", number=1)
+CASES["half a row"] = SHOW.format(name='"x"', kind="2 << 8 | 1", place="0x100", number=100)
+CASES["name outside"] = SHOW.format(name="reinterpret_cast<char const*>(0xfffffff0)", kind="5", place="0x100", number=1)
+CASES["strange name"] = SHOW.format(name='"a\\033[2Jb"', kind="5", place="0x100", number=1)
+CASES["shows for ever"] = "while (true) { NECKAR_WATCH(1); }"
+CASES["listens itself"] = "while (true) { neckar_port.watching = 1; NECKAR_WATCH(1); }"
+CASES["shows much"] = "static uint8_t table[8192]; for (int i = 0; i < 4000; ++i) { NECKAR_WATCH(table); }"
+
+
+@pytest.mark.parametrize("case", ["outside", "wraps around", "too long", "no such type", "no such layout", "half a row"])
+def test_what_is_no_value_of_the_kernel_is_not_shown(case: str) -> None:
+    with pytest.raises(KernelAccessError, match=r"it shows \d+ numbers at 0x\w+; allowed are values in its memory, up to 1048576 bytes"):
+        traced(task(case), FakeChip())
+
+
+def test_names_are_plain_text_from_the_kernels_memory() -> None:
+    assert [traced(task(case, count=1), FakeChip())[0].watched[0].name for case in ("name outside", "strange name")] == ["", "a?[2Jb"]
+
+
+@pytest.mark.parametrize("case", ["shows for ever", "listens itself"])
+@pytest.mark.parametrize("with_tracer", [True, False])
+def test_showing_for_ever_comes_to_an_end(case: str, with_tracer: bool) -> None:
+    found: list[Invocation] = []
+    shows = task(case)
+    actor = PlasticityProcessor((shows,), 0, 1000 * US, recorders_of((shows,)), SEEDS, found.append if with_tracer else None)
+    with pytest.raises(KernelTimeout):
+        work(actor, FakeChip())
+    actor.close()
+    assert [len(one.watched) for one in found] == [MAX_WATCHED] * with_tracer
+
+
+def test_bytes_of_shown_values_are_bounded() -> None:
+    one = traced(task("shows much", count=1), FakeChip())[0]
+    assert sum(watched.value.nbytes for watched in one.watched) == 1 << 20
+    assert len(one.watched) + one.watched_left_out == 4000
+
+
 # ---- On a chip
 
 CASES["busy"] = """

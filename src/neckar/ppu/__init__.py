@@ -17,6 +17,7 @@ from neckar.ppu._port import ChipPort
 from neckar.ppu._recipe import Recipe
 from neckar.ppu._recorder import Recorder
 from neckar.ppu._rule import FracSat8, FracSat16, Mod8, Mod16, Rule, State, random_row, round_stochastic, saturate_weight, seed_random, where, write_down
+from neckar.ppu._rule_batch import RuleBatch
 from neckar.ppu._shared import SharedMemory
 from neckar.ppu._trace import Invocation, Notes, Tracer, Watched
 from neckar.ppu._trial import try_kernel
@@ -35,6 +36,7 @@ __all__ = [
     "Recipe",
     "Recorder",
     "Rule",
+    "RuleBatch",
     "SharedMemory",
     "State",
     "Tally",

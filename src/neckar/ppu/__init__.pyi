@@ -21,6 +21,7 @@ from neckar.ppu._rule import saturate_weight as saturate_weight
 from neckar.ppu._rule import seed_random as seed_random
 from neckar.ppu._rule import where as where
 from neckar.ppu._rule import write_down as write_down
+from neckar.ppu._rule_batch import RuleBatch as RuleBatch
 from neckar.ppu._shared import SharedMemory as SharedMemory
 from neckar.ppu._trace import Invocation as Invocation
 from neckar.ppu._trace import Notes as Notes

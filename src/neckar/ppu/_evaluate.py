@@ -38,6 +38,8 @@ INSTRUCTIONS = {
 
 INSTRUCTIONS_PER_ROUND, INSTRUCTIONS_PER_COLUMN = 20, 7
 
+_PIECE = 1 << 16  # elements of a pass, which stay in the cache
+
 
 class Side(Protocol):
     """What one processor reads and does, on so many chips at once; rows are physical ones, shape (row,)."""
@@ -224,12 +226,18 @@ class Evaluator:
                 self._spend(0, INSTRUCTIONS_PER_ROUND)
                 self._run(step.body)
             return
-        self._bound.update({name: (k, np.arange(number)) for name, k in went})
         begin = self.clock
+        self._bound.update({name: (k, np.arange(1)) for name, k in went})
         self._stride = self._cost(step)
-        self._pool = self._drawn(step, number)
-        self._spend(0, INSTRUCTIONS_PER_ROUND)
-        self._run(step.body)
+        drawn = self._drawn(step, number)
+        piece = max(1, _PIECE // (COLUMNS * len(self._random.state)))
+        for first in range(0, number, piece):
+            numbers = np.arange(first, min(first + piece, number))
+            self._bound.update({name: (k, numbers) for name, k in went})
+            self._pool = None if drawn is None else ([half[:, first : first + piece] for half in drawn], [0, 0])
+            self.clock = begin + first * self._stride
+            self._spend(0, INSTRUCTIONS_PER_ROUND)
+            self._run(step.body)
         self.clock, self._stride, self._pool = begin + number * self._stride, 0.0, None
 
     def _in_order(self, loop: Step, views: list[int]) -> bool:
@@ -278,14 +286,13 @@ class Evaluator:
             instructions = INSTRUCTIONS_PER_COLUMN * len(columns)
         self._spend(cycles, instructions)
 
-    def _drawn(self, loop: Step, number: int) -> tuple[list[Row], list[int]] | None:
-        """Draw what all rounds of a loop need, in the order in which they take it."""
+    def _drawn(self, loop: Step, number: int) -> list[Row] | None:
+        """Draw what all rounds of a loop need, of the even and of the odd columns, shape (chip, round, draw, 128)."""
         steps = [step for step in loop.body if _draws(step)]
         if not steps:
             return None
         taken = [sum(_rows.draws_of(step.op, step.kind)[half] for step in steps) for half in (0, 1)]
-        drawn = [self._random.draw(half, number * n).reshape(len(self._random.state), number, n, COLUMNS // 2) for half, n in enumerate(taken)]
-        return drawn, [0, 0]
+        return [self._random.draw(half, number * n).reshape(len(self._random.state), number, n, COLUMNS // 2) for half, n in enumerate(taken)]
 
     def _take(self, half: int, number: int) -> Row:
         if self._pool is None:
@@ -355,13 +362,16 @@ class Evaluator:
         self._charge(step)
         return found
 
-    def packed(self, name: str, view: int, place: Numbers, values: Row) -> Row:
-        """Return recorded rows as they are stored: the columns of their view, or all, even ones first; axes before the column stay."""
-        if self._observables[name].layout == "complete_rows":
-            whole = np.broadcast_to(values, (*values.shape[:-1], COLUMNS))
-            return np.concatenate([whole[..., 0::2], whole[..., 1::2]], axis=-1)
-        columns = self._columns[view] if len(place) else self._cells[view]
-        return values[..., columns] if values.shape[-1] > 1 else np.broadcast_to(values, (*values.shape[:-1], len(columns)))
+    def is_whole(self, name: str) -> bool:
+        """Return whether an observable stores all columns."""
+        return self._observables[name].layout == "complete_rows"
+
+    def recorded(self, name: str, view: int, place: Numbers, values: Row) -> Row:
+        """Return recorded rows with the columns that are stored: all, or those of their view."""
+        whole = np.broadcast_to(values, (*values.shape[:-1], COLUMNS))
+        if self.is_whole(name):
+            return whole
+        return np.asarray(whole[..., self._columns[view] if len(place) else self._cells[view]])
 
     def _index(self, index: str | int) -> Any:
         return self._bound[index][1] if isinstance(index, str) else slice(index, index + 1)

@@ -224,9 +224,10 @@ class RuleProcessor(Exchange):
         if view is None:
             part[place] = values[0, 0, 0]
             return
-        what = self._now_runs
-        assert what is not None
-        stored = what.packed(name, view, place, values[0])
+        assert self._now_runs is not None
+        stored = self._now_runs.recorded(name, view, place, values[0])
+        if self._now_runs.is_whole(name):  # even columns first
+            stored = np.concatenate([stored[..., 0::2], stored[..., 1::2]], axis=-1)
         part[place if len(place) else 0] = stored if len(place) else stored[0]
 
 

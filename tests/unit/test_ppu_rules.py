@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from dataclasses import replace
+
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, reject, settings
+from chip_programs import FIRING, program, run
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
-from rule_bench import RandomRule, check_equal, plans
+from ppu_bench import play
+from rule_bench import NEURONS, US, VIEWS, RandomRule, check_equal, chip, plans, task
 
-from neckar.errors import KernelMemoryError
+from neckar.errors import KernelMemoryError, ProgramError, RuleError
+from neckar.ppu import FracSat8, FracSat16, Mod8, Mod16, Rule, RuleBatch, State, prepare, where, write_down
+from neckar.ppu._recipe import parse
+from neckar.program import Observable, PlasticityTask, PlasticityView, TimedRead, dumps, loads
 
+ALL = tuple(range(256))
 QUIET = {"deadline": None, "derandomize": True, "phases": (Phase.explicit, Phase.generate), "suppress_health_check": list(HealthCheck)}
 
 
@@ -19,7 +30,276 @@ def test_a_random_rule_gives_the_bits_of_its_kernel(plan, seed, mode) -> None:
     pytest.importorskip("wasmtime")
     rule = RandomRule(plan)
     note(rule.generate_kernel())
+    check_equal(rule, seed, mode=mode)
+
+
+@pytest.mark.slow
+@settings(max_examples=40, **QUIET)
+@given(plan=plans, seed=st.integers(0, 2**32), mode=st.sampled_from(["instant", "timed"]))
+def test_many_random_rules_give_the_bits_of_their_kernels(plan, seed, mode) -> None:
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+    check_equal(RandomRule(plan), seed, mode=mode)
+
+
+# ---- Without a compiler
+
+
+@settings(max_examples=15, **QUIET)
+@given(plan=plans, seed=st.integers(0, 2**32))
+def test_chips_together_give_the_bits_of_each_chip_alone(plan, seed) -> None:
+    rule = RandomRule(plan)
+    rng = np.random.default_rng(seed)
+    random = rng.integers(1, 2**16, (3, 2, 256), dtype=np.uint16)
+    together = RuleBatch(task(rule, "python"), 3, random)
+    alone = [RuleBatch(task(rule, "python"), 1, random[k : k + 1]) for k in range(3)]
+    for name in ("weights", "labels", "causal", "acausal", "counts", "membranes"):
+        values = rng.integers(0, 64 if name in ("weights", "labels") else 256, getattr(together, name).shape, dtype=np.uint8)
+        getattr(together, name)[...] = values
+        for k in range(3):
+            getattr(alone[k], name)[...] = values[k]
+    for _ in range(2):
+        found, each = together.invoke(), [one.invoke() for one in alone]
+        assert all(np.array_equal(values[k], each[k][name][0]) for name, values in found.items() for k in range(3))
+    for name in ("weights", "labels", "counts"):
+        assert np.array_equal(getattr(together, name), np.concatenate([getattr(one, name) for one in alone]))
+
+
+@settings(max_examples=15, **QUIET)
+@given(plan=plans, seed=st.integers(0, 2**32))
+def test_rows_together_give_the_bits_of_row_after_row(plan, seed) -> None:
+    """In the mode "timed" a rule that looks at sensors goes row by row; on a chip that stands still the bits are those of one pass."""
+    rule, found = RandomRule(plan), []
+    for mode in ("instant", "timed"):
+        one = chip(seed)
+        found.append((one, play(task(rule, "python", mode=mode), one, 200_000 * US)))
+    (first, played), (second, reference) = found
+    assert all(np.array_equal(first.planes[name], second.planes[name]) for name in first.planes)
+    names = [name for name in played.observables[0] if name != "time"]
+    assert names
+    assert all(np.array_equal(played.observables[0][name], reference.observables[0][name]) for name in names)
+
+
+def test_a_run_needs_no_compiler_and_no_sandbox(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ziglang", None)
+    monkeypatch.setitem(sys.modules, "wasmtime", None)
+
+    class Grows(Rule):
+        def update(self, synapses, neurons, recording):
+            for row in synapses[0]:
+                row.set_weights(row.get_weights() + 5)
+
+    views = (PlasticityView(1, (2, 0), ALL),)
+    rule = PlasticityTask(name="grows", kernel=Grows().text(), language="python", views=views, period=40 * US, count=3, mode="instant")
+    read = TimedRead(name="w", at="after", field="synapse_weight", index=(1, (0, 3)))
+    found = run({**FIRING, "synapse_weight": 50}, 100, plasticity=(rule,), reads=(read,)).reads["w"][0]
+    assert found.min(axis=1).tolist() == found.max(axis=1).tolist() == [63, 50, 63]
+
+
+def test_a_state_stays_between_invocations_and_each_processor_has_its_own() -> None:
+    class Counts(Rule):
+        calls = State(Mod16, initial=65534)
+
+        def update(self, synapses, neurons, recording):
+            for view in synapses:
+                self.calls[0] = self.calls[0] + 1
+                for row in view:
+                    recording.n[row] = self.calls[0]
+
+    rule = Counts({"n": Observable("uint16", "synapse", "packed_active_columns")})
+    played = play(task(rule, "python", views=VIEWS[:1]), chip(0), 200_000 * US)
+    assert played.observables[0]["n.0"][:, 0, 0].tolist() == [65535, 0, 1]
+
+
+# ---- The text of a rule
+
+
+@settings(max_examples=20, **QUIET)
+@given(plan=plans)
+def test_the_text_of_a_rule_gives_the_rule_back(plan) -> None:
+    rule = RandomRule(plan)
+    recipe = write_down(rule, rule.observables)
+    assert parse(recipe.text()) == recipe
+    again = program(FIRING, 10, plasticity=(task(rule, "python"),))
+    assert loads(dumps(program=again)).program == again
+
+
+@settings(max_examples=80, **QUIET)
+@given(data=st.data())
+def test_a_damaged_text_is_refused_or_runs(data) -> None:
+    rule = RandomRule(([("add", 0, 1, 2, 3)], [("where", 5, 2, 3, 4), ("keep_row", 1, 1, 1, 1), ("round", 3, 1, 1, 5), ("element", 2, 2, 2, 2)]))
+    words = re.split(r"([\[\],:]|\"\w*\")", rule.text())
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(words) - 1))
+        words[place] = data.draw(st.sampled_from([*set(words), "-1", "999", '"ppu"', "null", "1.5", '"v999"', ""]))
+    text = "".join(words)
     try:
-        check_equal(rule, seed, mode=mode)
-    except KernelMemoryError:  # too many different constants for 12 KiB
-        reject()
+        damaged = replace(task(rule, "python"), kernel=text)
+        prepare((damaged,))
+        RuleBatch(damaged, 1).invoke()
+    except (RuleError, ProgramError):
+        pass
+
+
+# ---- What a rule cannot say
+
+
+def update_of(body) -> Rule:
+    """Return a rule with this body of `update`."""
+    names = {"list": Observable("int8", 2), "w": Observable("int8", "synapse"), "n": Observable("uint8", "neuron")}
+    return type("Wrong", (Rule,), {"h": State(FracSat16, rows=2), "update": lambda self, s, n, r: body(self, s, n, r)})(names)
+
+
+def in_rows(body):
+    def whole(self, synapses, neurons, recording):
+        for row in synapses[0]:
+            body(self, row, recording)
+
+    return whole
+
+
+def kept_from_round_to_round(self, synapses, neurons, recording):
+    total = FracSat8(0)
+    for row in synapses[0]:
+        total = total + row.get_weights()
+
+
+def used_after_the_loop(self, synapses, neurons, recording):
+    for row in synapses[0]:
+        last = row.get_weights()
+    recording.list[0] = last[3]
+
+
+def counts_in_python(self, synapses, neurons, recording):
+    for number, row in enumerate(synapses[0]):
+        row.set_weights(FracSat8(number))
+
+
+def leaves_a_loop(self, synapses, neurons, recording):
+    for row in synapses[0]:
+        row.set_weights(FracSat8(1))
+        break
+
+
+def nests_views(self, synapses, neurons, recording):
+    for _ in synapses:
+        for cells in neurons:
+            recording.n[cells] = cells.get_rate_counters()
+
+
+def decides(self, row, recording):
+    if row.get_weights() > 3:
+        row.set_weights(FracSat8(0))
+
+
+WRONG = [
+    (in_rows(decides), "a Python if, and, or, not, min or max asks whether a condition is true.*where"),
+    (in_rows(lambda self, row, r: max(row.get_weights(), 3)), "min or max.*where"),
+    (in_rows(lambda self, row, r: row.get_wieghts()), "a row of synapses has no 'get_wieghts'; did you mean get_weights"),
+    (in_rows(lambda self, row, r: row.get_weights() + 200), "200 was asked for as an element of FracSat8; allowed are -128 to 127. Use 16 bit"),
+    (in_rows(lambda self, row, r: row.get_weights(Mod8) - -1), "-1 was asked for as an element of Mod8; allowed are 0 to 255"),
+    (in_rows(lambda self, row, r: row.get_weights() * 0.5), "FracSat8 and 0.5 of type float was asked for.*64 for 64/128"),
+    (in_rows(lambda self, row, r: row.get_weights() + row.get_labels()), r"the sum of FracSat8 and Mod8 .*Convert one, for instance FracSat8\(row\)"),
+    (in_rows(lambda self, row, r: FracSat16(row.get_labels())), "a Mod8 was to be converted to FracSat16.*Convert twice"),
+    (in_rows(lambda self, row, r: row.get_weights() / 2), "the vector unit has"),
+    (in_rows(lambda self, row, r: row.get_weights() << row.get_weights()), "a shift with a row was asked for"),
+    (in_rows(lambda self, row, r: where(FracSat16(row.get_weights()) > 0, FracSat8(1), 0)), "16 bit do not choose 8 bit"),
+    (in_rows(lambda self, row, r: where(row.get_weights(), 1, 0)), "a row stands where a condition is needed"),
+    (in_rows(lambda self, row, r: row.set_weights(FracSat16(row.get_weights()))), "set_weights takes rows of 8 bit; asked for was a FracSat16"),
+    (in_rows(lambda self, row, r: row.get_weights()[3] + 1), "only rows do"),
+    (in_rows(lambda self, row, r: r.w.__setitem__(row, row.get_labels())), r"w holds int8; asked for was a row of Mod8. Convert it: FracSat8\(row\)"),
+    (in_rows(lambda self, row, r: r.n.__setitem__(row, row.get_labels())), "one value per neuron, was set for a row of synapses"),
+    (in_rows(lambda self, row, r: r.weights), "the rule has no observable 'weights'.*It has list, w, n"),
+    (in_rows(lambda self, row, r: setattr(r, "w", row.get_weights())), r"Write recording.w\[row\] = values"),
+    (in_rows(lambda self, row, r: self.h.__setitem__(row, row.get_weights())), r"the state h holds FracSat16; asked for was FracSat8"),
+    (in_rows(lambda self, row, r: self.h[2]), "a row of the state h with 2 of type int was asked for; allowed are integers from 0 to 1"),
+    (in_rows(lambda self, row, r: State(Mod8)[0]), "is no attribute of the rule"),
+    (lambda self, s, n, r: len(s), "not known before the network is placed"),
+    (kept_from_round_to_round, "a row that was made in a loop over rows is used after that round.*State"),
+    (used_after_the_loop, "a row that was made in a loop over rows is used after that round"),
+    (counts_in_python, "a loop over rows does something else in its second round"),
+    (leaves_a_loop, "a loop over rows was left with break or return"),
+    (nests_views, r"a loop over views stands in a loop over views; .*zip\(a, b\)"),
+]
+
+
+@pytest.mark.parametrize(("body", "text"), WRONG)
+def test_what_a_rule_cannot_say_is_refused_with_its_line(body, text) -> None:
+    with pytest.raises(RuleError, match=rf"(?s){text}") as caught:
+        update_of(body).text()
+    assert isinstance(caught.value, TypeError)
+    assert re.match(r"rule Wrong(, line \d+ of test_ppu_rules.py)?: ", str(caught.value))
+
+
+def test_rows_exist_only_while_a_rule_is_written_down() -> None:
+    with pytest.raises(RuleError, match=r"outside of its update\(\)"):
+        FracSat8(3)
+
+
+class Both(Rule):
+    """A rule that works on pairs of views."""
+
+    h = State(Mod8, rows=2)
+
+    def update(self, synapses, neurons, recording):
+        for view, cells in zip(synapses, neurons, strict=True):
+            counts = cells.get_rate_counters()
+            for row in view:
+                self.h[row] = counts
+
+
+MISFITS = [
+    ({"neurons": NEURONS[::-1]}, r"synapses on the hemispheres \[0, 1\] and of neurons on \[1, 0\], which must be the same"),
+    ({"neurons": NEURONS[:1]}, "which must be the same"),
+    ({"views": (VIEWS[0],) * 2, "neurons": (NEURONS[0],) * 2}, "keeps the state h by the rows of each view; several views on one hemisphere would share it"),
+    ({"views": tuple(PlasticityView(h, (0, 1, 2), ALL) for h in (0, 1))}, r"keeps 2 rows in the state h; a view has 3. Make it State\(..., rows=3\)"),
+    ({"read_symbols": ("state_h",)}, "has no global variables; asked for were state_h"),
+]
+
+
+@pytest.mark.parametrize(("parts", "text"), MISFITS)
+def test_views_that_do_not_fit_a_rule_are_refused_before_anything_runs(parts, text) -> None:
+    with pytest.raises(ProgramError, match=f"plasticity task 'rule': its rule in Python .*{text}"):
+        prepare((task(Both(), "python", **parts),))
+
+
+def test_states_that_exceed_the_memory_of_a_processor_are_refused() -> None:
+    class Large(Rule):
+        h = State(FracSat16, rows=25)
+
+        def update(self, synapses, neurons, recording):
+            self.h[0] = 1
+
+    with pytest.raises(KernelMemoryError, match="take 12800 bytes; a processor has 12288"):
+        play(task(Large(), "python"), chip(0), 10 * US)
+
+
+# ---- Beside kernels in C++
+
+
+def test_records_do_not_count_as_memory_of_a_processor() -> None:
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+
+    class Records(Rule):
+        def update(self, synapses, neurons, recording):
+            for row in synapses[0]:
+                recording.w[row] = row.get_weights()
+
+    rule = Records({"w": Observable("int8", "synapse")})
+    played = play(task(rule, "cpp", views=(PlasticityView(0, tuple(range(64)), ALL),)), chip(0), 10 * US)
+    assert played.actors[0].memory is not None
+    assert played.actors[0].memory.total < 1000
+
+
+def test_a_rule_in_python_beside_a_kernel_gives_the_same_bits() -> None:
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+    rule = RandomRule(([("add", 1, 1, 1, 1)], [("round", 3, 1, 1, 5), ("random", 0, 0, 0, 1)]))
+    empty = replace(task(Both(), "cpp"), name="other", same_id=1, observables={})
+    found = []
+    for tasks in ((task(rule, "python"),), (task(rule, "python"), empty)):
+        one = chip(3)
+        play(tasks, one, 200_000 * US)
+        found.append(one.planes["synapse_weight"])
+    assert np.array_equal(*found)

@@ -30,13 +30,12 @@ _ARITHMETIC = {"add": _rows.add, "sub": _rows.subtract, "mul": _rows.multiply, "
                "pow": _rows.power, "contiguous": _rows.contiguous, "saturate_weight": _rows.saturate_weight}  # fmt: skip
 
 INSTRUCTIONS = {
-    "add": 80, "sub": 80, "mul": 320, "neg": 80, "left": 100, "right": 80, "pow": 320, "where": 130, "contiguous": 80, "saturate_weight": 130, "convert": 30,
-    "const": 20, "broadcast": 40, "element": 5, "get_state": 80, "set_state": 80, "round_stochastic": 150, "record_row": 80, "record_cells": 80,
-    "record_array": 5, "get_weights": 20, "set_weights": 20, "get_rate_counters": 1000, "get_rate_counters_and_reset": 1000,
+    "add": 32, "sub": 32, "mul": 130, "neg": 32, "left": 130, "right": 32, "pow": 130, "where": 96, "contiguous": 32, "saturate_weight": 64, "broadcast": 8,
+    "element": 4, "set_state": 32, "round_stochastic": 208, "random": 112, "record_row": 126, "record_cells": 126, "record_array": 5, "set_weights": 50,
 }  # fmt: skip
-"""Instructions of the sandbox that a step of a kernel takes, for a row of 8 bit; one of 16 bit takes twice as many. Measured on generated kernels."""
+"""Instructions of the sandbox that a step of a generated kernel takes for a row of 8 bit, measured; one of 16 bit takes twice as many, other steps none."""
 
-INSTRUCTIONS_PER_ROUND, INSTRUCTIONS_PER_COLUMN = 20, 7
+INSTRUCTIONS_PER_ROUND, INSTRUCTIONS_PER_COLUMN, INSTRUCTIONS_PER_COUNTER = 20, 35, 53
 
 _PIECE = 1 << 16  # elements of a pass, which stay in the cache
 
@@ -275,7 +274,8 @@ class Evaluator:
         elif op in _SENSORS or op == "get_analog_readouts":
             cycles = float(CONVERSION_CYCLES.value)
         elif op.startswith("get_rate_counters"):
-            cycles = len(self._cells[self._view(str(step.args[0]))]) * float(BUS_CYCLES.value) * (2 if op.endswith("reset") else 1)
+            number = len(self._cells[self._view(str(step.args[0]))])
+            cycles, instructions = number * float(BUS_CYCLES.value) * (2 if op.endswith("reset") else 1), number * INSTRUCTIONS_PER_COUNTER
         elif op in ("random", "round_stochastic"):
             if op == "random" or 0 < int(step.args[1]) < WIDTH[step.kind]:
                 cycles = sum(_rows.draws_of(op, step.kind)) * float(REGISTER_CYCLES.value)

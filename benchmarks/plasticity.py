@@ -5,6 +5,7 @@ Medians. Prints one line per figure, with the limit that the project sets:
 * first compile of a kernel on an empty cache: at most 3 s;
 * the same from the cache, in a new process: at most 20 ms;
 * an invocation that changes 256 x 256 weights: at most 2.5 times an empty one;
+* the same rule in Python, on one chip and on twenty, against its kernel (no limit is set);
 * a homeostasis of 512 neurons for 1000 ms of hardware time (upstream's notebook ts_11), from PyNN: at most 3 s, aim 1 s.
 
     .venv/bin/python benchmarks/plasticity.py
@@ -21,13 +22,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.ppu import FracSat8, Rule, RuleBatch, where
 from neckar.ppu._compile import ENVIRONMENT, build
 from neckar.ppu._kernel import kernels_of
 from neckar.ppu._processor import Processor
+from neckar.ppu._rule_processor import RuleProcessor
 from neckar.program import PlasticityTask, PlasticityView
 
 INCLUDES = """
@@ -51,6 +55,16 @@ ALL_ROWS = f"""{INCLUDES}{SIGNATURE}
 """
 
 
+class AllRows(Rule):
+    """The same in Python."""
+
+    def update(self, synapses, neurons, recording) -> None:  # type: ignore[no-untyped-def]
+        """Count all weights up."""
+        for row in synapses[0]:
+            weights = row.get_weights() + FracSat8(1)
+            row.set_weights(where(weights - 63 > 0, 0, weights), saturate=False)
+
+
 class Chip:
     """Arrays in place of a chip."""
 
@@ -69,24 +83,25 @@ class Chip:
         plane[slice(None) if len(rows) == len(plane) else rows] = values
 
 
-def task(kernel: str) -> PlasticityTask:
+def task(kernel: str, language: Literal["cpp", "python"] = "cpp") -> PlasticityTask:
     """Return a task on all synapses of a hemisphere."""
-    return PlasticityTask(name="rule", kernel=kernel, views=(PlasticityView(0, tuple(range(256)), tuple(range(256))),), mode="instant")
+    return PlasticityTask(name="rule", kernel=kernel, language=language, views=(PlasticityView(0, tuple(range(256)), tuple(range(256))),), mode="instant")
 
 
-def seconds(action: Callable[[], object], repeats: int) -> float:
+def seconds(action: Callable[[], object], repeats: int, clock: Callable[[], float] = time.perf_counter) -> float:
     """Return the median time of an action."""
     times = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began = clock()
         action()
-        times.append(time.perf_counter() - began)
+        times.append(clock() - began)
     return statistics.median(times)
 
 
-def invocation(kernel: str, repeats: int) -> float:
+def invocation(what: PlasticityTask, repeats: int) -> float:
     """Return the time of one invocation with all that it exchanges with the chip, s."""
-    chip, processor = Chip(), Processor((task(kernel),), 0, instant=True, recorders={}, random=np.ones(256, np.uint16))
+    kind = RuleProcessor if what.language == "python" else Processor
+    chip, processor = Chip(), kind((what,), 0, instant=True, recorders={}, random=np.ones(256, np.uint16))
     processor.boot(chip)  # type: ignore[arg-type]
 
     def once() -> None:
@@ -97,6 +112,13 @@ def invocation(kernel: str, repeats: int) -> float:
     for _ in range(100):
         once()
     return seconds(once, repeats)
+
+
+def batch(chips: int, repeats: int) -> float:
+    """Return the processor's time of one invocation of the rule in Python on so many chips at once, without what a chip exchanges, s."""
+    several = RuleBatch(task(AllRows().text(), "python"), chips)
+    several.invoke()
+    return seconds(several.invoke, repeats, time.process_time)
 
 
 def from_cache() -> float:
@@ -145,11 +167,14 @@ def main() -> None:
             build.cache_clear()
             again = statistics.median(from_cache() for _ in range(5))
     del os.environ[ENVIRONMENT]
-    empty, whole = invocation(EMPTY, 2000), invocation(ALL_ROWS, 2000)
+    empty, whole = invocation(task(EMPTY), 2000), invocation(task(ALL_ROWS), 2000)
+    python, one, twenty = invocation(task(AllRows().text(), "python"), 500), batch(1, 500), batch(20, 50)
     print(f"first compile, empty cache        {statistics.median(first):7.2f} s    limit 3 s")
     print(f"from the cache, new process       {again * 1e3:7.1f} ms   limit 20 ms")
     print(f"empty invocation                  {empty * 1e6:7.1f} us")
     print(f"invocation over 256 x 256 weights {whole * 1e6:7.1f} us   {whole / empty:.2f} times the empty one, limit 2.5")
+    print(f"the same rule in Python           {python * 1e6:7.1f} us   {python / whole:.2f} times the kernel")
+    print(f"on twenty chips at once           {twenty * 1e6:7.1f} us   {twenty / one:.2f} times one chip")
     wall, cpu = homeostasis()
     print(f"homeostasis of 512 neurons        {wall:7.2f} s    {cpu:.2f} s of the processors, limit 3 s")
 

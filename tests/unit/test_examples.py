@@ -61,6 +61,7 @@ ONCE = {  # run by the tests of their numbers
     "calibration_before_and_after",
     "equal_firing_rates",
     "fit_a_twin_to_an_unknown_chip",
+    "rule_in_python",
 }
 
 
@@ -89,6 +90,17 @@ def test_the_demo_shows_the_period_of_the_reference_chip():
     assert period is not None, result.output
     assert 8.1 < float(period[1]) < 12.4
     assert Path("figure.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_a_rule_in_python_gives_the_weights_of_its_kernel_and_reaches_its_target(capsys):
+    """45 steps of one LSB are enough for nearly all neurons; then a weight goes up and down by one, which is some five spikes."""
+    pytest.importorskip("ziglang")
+    weights, spikes, same = result_of("rule_in_python", capsys)
+    assert np.array_equal(weights, same)
+    assert weights.shape == (45, 128)
+    assert (np.abs(np.diff(weights, axis=0)) <= 1).all()
+    assert np.mean(np.abs(spikes - 60) <= 12) > 0.8
 
 
 def test_the_silent_neuron_rests_at_its_leak_potential_with_little_noise():

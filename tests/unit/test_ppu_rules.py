@@ -196,7 +196,7 @@ WRONG = [
     (in_rows(decides), "a Python if, and, or, not, min or max asks whether a condition is true.*where"),
     (in_rows(lambda self, row, r: max(row.get_weights(), 3)), "min or max.*where"),
     (in_rows(lambda self, row, r: row.get_wieghts()), "a row of synapses has no 'get_wieghts'; did you mean get_weights"),
-    (in_rows(lambda self, row, r: row.get_weights() + 200), "200 was asked for as an element of FracSat8; allowed are -128 to 127. Use 16 bit"),
+    (in_rows(lambda self, row, r: row.get_weights() + 200), "200 was asked for as an element of FracSat8; allowed are -128 to 127. Take FracSat"),
     (in_rows(lambda self, row, r: row.get_weights(Mod8) - -1), "-1 was asked for as an element of Mod8; allowed are 0 to 255"),
     (in_rows(lambda self, row, r: row.get_weights() * 0.5), "FracSat8 and 0.5 of type float was asked for.*64 for 64/128"),
     (in_rows(lambda self, row, r: row.get_weights() + row.get_labels()), r"the sum of FracSat8 and Mod8 .*Convert one, for instance FracSat8\(row\)"),

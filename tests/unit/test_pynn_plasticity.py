@@ -10,7 +10,11 @@ import pytest
 
 import pynn_brainscales.brainscales2 as pynn
 from dlens_vx_v3 import hal, halco
-from neckar.errors import ConfigurationError, KernelCompileError
+from neckar.errors import ConfigurationError, KernelCompileError, RuleError
+from neckar.lab import Lab
+from neckar.ppu import FracSat8, Mod16, State, saturate_weight, where
+from neckar.program import PlasticityTask
+from pynn_brainscales.brainscales2 import _plasticity
 from pynn_brainscales.brainscales2._plasticity import schedule
 from pynn_brainscales.brainscales2.examples import plasticity_rule, static_recording_synapse
 
@@ -18,6 +22,31 @@ pytest.importorskip("ziglang")
 pytest.importorskip("wasmtime")
 
 KINDS = pynn.PlasticityRule
+
+
+class InPython(pynn.PlasticityRule):
+    """Weights follow the spikes of their neurons; everything is observed."""
+
+    calls = State(Mod16)
+    step = 1
+
+    def update(self, synapses, neurons, recording) -> None:
+        self.calls[0] = self.calls[0] + 1
+        for view, cells in zip(synapses, neurons, strict=True):
+            counts = cells.get_rate_counters(reset=True)
+            recording.n[cells] = counts
+            for row in view:
+                weights = row.get_weights() + where(counts < 20, FracSat8(self.step), -self.step)
+                row.set_weights(weights)
+                recording.w[row] = saturate_weight(weights)
+                recording.calls[row] = self.calls[0]
+
+
+IN_PYTHON = {
+    "w": KINDS.ObservablePerSynapse(KINDS.ObservablePerSynapse.Type.int8, KINDS.ObservablePerSynapse.LayoutPerRow.packed_active_columns),
+    "calls": KINDS.ObservablePerSynapse(KINDS.ObservablePerSynapse.Type.uint16, KINDS.ObservablePerSynapse.LayoutPerRow.complete_rows),
+    "n": KINDS.ObservablePerNeuron(KINDS.ObservablePerNeuron.Type.uint8, KINDS.ObservablePerNeuron.Layout.packed_active_columns),
+}
 INCLUDES = """
 #include "grenade/vx/ppu/neuron_view_handle.h"
 #include "grenade/vx/ppu/synapse_array_view_handle.h"
@@ -296,3 +325,76 @@ def test_timers_are_cut_to_the_snippet(given: tuple[float, float, int], begin: f
     found = schedule(rule, state.projections, state.populations, begin, end)
     assert (found and (found.start, found.count)) == (expected and (expected[0] * 500_000, expected[1]))
     assert found is None or math.isclose(found.period, given[1] * 500_000)
+
+
+# ---- Rules in Python
+
+
+@pytest.mark.usefixtures("relays")
+def test_a_rule_in_python_observes_and_keeps_its_state_over_snippets() -> None:
+    rule = InPython(timer(start=0.5, period=1, num_periods=5), dict(IN_PYTHON))
+    sources = pynn.Population(2, pynn.cells.SpikeSourceArray(spike_times=[[0.2, 1.8, 1.9], [3]]))
+    neurons = pynn.Population(300, pynn.cells.HXNeuron(plasticity_rule=rule))  # on both hemispheres
+    projection = pynn.Projection(sources, neurons, pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=10, plasticity_rule=rule))
+    pynn.run(2, pynn.RunCommand.APPEND)
+    pynn.run(3)
+    samples = [sample for snippet in projection.get_data("w") for sample in snippet]
+    assert [int(sample.time) for sample in samples] == [125 * 500 + 125_000 * k for k in range(5)]
+    assert [set(np.ravel(sample.data).tolist()) for sample in samples] == [{11 + k} for k in range(5)]
+    assert [set(np.ravel(sample.data).tolist()) for snippet in projection.get_data("calls") for sample in snippet] == [{1 + k} for k in range(5)]
+    counts = [[values[0] for neuron in sample.data for values in neuron.values()] for snippet in neurons.get_plasticity_data("n") for sample in snippet]
+    assert [set(one) for one in counts] == [{1}, {0}, {2}, {1}, {0}]
+    assert np.round(projection.get("weight", format="array")).astype(int).min() == 10  # what the network asked for
+
+
+@pytest.mark.parametrize("mode", ["instant", "timed"])
+def test_a_rule_in_python_gives_the_weights_of_its_kernel_on_a_chip(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit for bit. Without time also every spike; with it weights change some cycles earlier or later, and a few spikes in a thousand with them."""
+    monkeypatch.setattr(_plasticity, "PlasticityTask", lambda **given: PlasticityTask(**given, mode=mode))
+    found = []
+    kernel: str | None = None
+    for _ in range(2):
+        with Lab(chip="reference"):
+            pynn.setup(initial_config=pynn.helper.chip_from_nightly())
+            rule: pynn.PlasticityRule = InPython(timer(period=4, num_periods=10), dict(IN_PYTHON))
+            if kernel is not None:
+                rule = Rule(timer(period=4, num_periods=10), "", dict(IN_PYTHON))
+                rule.text = kernel
+            source = pynn.Population(1, pynn.cells.SpikeSourcePoissonOnChip(seed=1234, rate=120e3))
+            neurons = pynn.Population(64, pynn.cells.HXNeuron(plasticity_rule=rule))
+            neurons.record("spikes")
+            synapse = pynn.synapses.PlasticSynapse(weight=20, plasticity_rule=rule)
+            projection = pynn.Projection(source, neurons, pynn.AllToAllConnector(), synapse)
+            pynn.run(40)
+            kernel = rule.generate_kernel()
+            weights = np.array([sample.data for sample in projection.get_data("w")[0]])
+            found.append((weights, [np.asarray(train) for train in neurons.get_data().segments[-1].spiketrains]))
+            pynn.end()
+    (weights, trains), (reference, others) = found
+    assert np.array_equal(weights, reference)
+    assert len(np.unique(weights)) > 3
+    number = sum(map(len, trains))
+    assert number > 1000
+    if mode == "instant":
+        assert all(np.array_equal(a, b) for a, b in zip(trains, others, strict=True))
+    else:
+        assert sum(len(np.setdiff1d(a, b)) for a, b in zip(trains, others, strict=True)) < 0.01 * number
+
+
+@pytest.mark.usefixtures("relays")
+def test_what_a_rule_in_python_cannot_do_is_said_when_the_network_is_built() -> None:
+    class Decides(InPython):
+        def update(self, synapses, neurons, recording) -> None:
+            for row in synapses[0]:
+                if row.get_weights() > 3:
+                    row.reset_correlation()
+
+    with pytest.raises(RuleError, match=r"rule Decides, line \d+ of test_pynn_plasticity.py: a Python if"):
+        Decides(timer()).generate_kernel()
+
+
+@pytest.mark.usefixtures("relays")
+def test_a_rule_gives_python_or_a_kernel_and_not_both() -> None:
+    twice = type("Twice", (InPython,), {"generate_kernel": lambda self: ""})
+    with pytest.raises(ConfigurationError, match=r"the rule Twice defines update\(\) and generate_kernel\(\); allowed is one"):
+        twice(timer()).is_in_python()

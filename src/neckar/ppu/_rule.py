@@ -221,8 +221,8 @@ class Row(_Symbol):
             low, high = range_of(self.kind)
             if not low <= number <= high:
                 raise writer.error(
-                    f"{number} was asked for as an element of {type(self).__name__}; allowed are {low} to {high}. Take FracSat for negative numbers, 16 bit for "
-                    "large ones."
+                    f"{number} was asked for as an element of {type(self).__name__}; allowed are {low} to {high}. Take FracSat for negative "
+                    "numbers, 16 bit for large ones."
                 )
             self._value, self._name = number, ""
         elif isinstance(value, Row):

@@ -87,4 +87,4 @@ $(STAMPS)/docs: $(INPUTS)
 
 # a comma inside $(call ...) would split its argument
 EXTRAS_TEST := plot,notebook,ppu,dev
-EXTRAS_SLOW := plot,notebook,ppu,dev,oracle,torch
+EXTRAS_SLOW := plot,notebook,ppu,dev,oracle,studies,torch

@@ -14,7 +14,8 @@ turns and moves the body, and writes these weights.
 A memory cell is one neuron with one plastic synapse, on which the axons of two others end: each spike of its input cell makes the synapse stronger, each
 spike of its flow cell weaker. The processor does what these axo-axonic contacts would do, and keeps the part of the weight that is finer than its 64 steps.
 
-The script lets 24 bees with evolved numbers fly, and as many with those that the evolution started from, then others further and with a rest of 10 ms.
+The script lets 24 bees with evolved numbers fly, and as many with those that the evolution started from, then some further, after a rest, and on chips on
+which nothing has evolved.
 ``--evolve 320`` repeats the evolution (half an hour on two free cores; it goes on where it was interrupted). Run time: about 100 s of one core.
 """
 
@@ -559,6 +560,8 @@ WALKS = tuple(range(1000, 1024))
 """Seeds of walks that the evolution has not seen."""
 LENGTHS = (50, 100, 200, 400)
 """Steps outbound; as many and 50 more are given for the way home."""
+OTHERS = ("1", "2", "3")
+"""Chips on which nothing has evolved."""
 REST = 100
 """Steps of a rest before the way home: 10 ms on the chip, 10 s of a bee."""
 
@@ -575,6 +578,8 @@ class Study:
         Evolved bees on walks of other lengths.
     rested : list of Journey
         Evolved bees that rest before they turn for home.
+    elsewhere : dict from str to list of Journey
+        The same numbers on chips on which they have not evolved.
     seconds : float
         Of the processors for a journey of OUT and BACK steps.
     """
@@ -583,20 +588,22 @@ class Study:
     start: list[Journey]
     by_length: dict[int, list[Journey]]
     rested: list[Journey]
+    elsewhere: dict[str, list[Journey]]
     seconds: float
 
 
-def measure(pool: Executor | None = None, *, walks: Sequence[int] = WALKS, chip: str = "reference") -> Study:
+def measure(pool: Executor | None = None, *, walks: Sequence[int] = WALKS, chip: str = "reference", others: Sequence[str] = OTHERS) -> Study:
     """Let bees fly."""
     fly(START, 0, chip=chip)  # what is compiled and calibrated once
     began = time.process_time()
     first = [fly(EVOLVED, walk, chip=chip) for walk in walks[:4]]
-    seconds = (time.process_time() - began) / 4
-    evolved = first + fly_all([(EVOLVED, walk) for walk in walks[4:]], pool, chip=chip)
+    seconds = (time.process_time() - began) / len(first)
+    evolved = first + fly_all([(EVOLVED, walk) for walk in walks[len(first) :]], pool, chip=chip)
     start = fly_all([(START, walk) for walk in walks], pool, chip=chip)
-    few = [(EVOLVED, walk) for walk in walks[: max(4, len(walks) // 3)]]
+    few = [(EVOLVED, walk) for walk in walks[: -(-len(walks) // 3)]]
     by_length = {out: fly_all(few, pool, chip=chip, out=out, back=out + 50) for out in LENGTHS if out != OUT} | {OUT: evolved}
-    return Study(evolved, start, by_length, fly_all(few, pool, chip=chip, rest=REST), seconds)
+    rested = fly_all(few, pool, chip=chip, rest=REST)
+    return Study(evolved, start, by_length, rested, {other: fly_all(few, pool, chip=other) for other in others}, seconds)
 
 
 def mean(journeys: Sequence[Journey], name: str) -> float:
@@ -609,11 +616,10 @@ def home(journeys: Sequence[Journey]) -> float:
     return float(np.mean([journey.closest < RADIUS for journey in journeys]))
 
 
-def growth(by_length: dict[int, list[Journey]]) -> float:
-    """Return the exponent with which the least distance from the nest grows with the outbound distance: below 1 is less than in proportion."""
-    points = [(mean(journeys, "outbound"), mean(journeys, "closest")) for journeys in by_length.values()]
-    distance, closest = np.log(points).T
-    return float(np.polyfit(distance, closest, 1)[0])
+def growth(by_length: dict[int, list[Journey]], name: str) -> float:
+    """Return the exponent with which the mean of an attribute grows with the outbound distance: below 1 is less than in proportion."""
+    distance, error = np.log([(mean(journeys, "outbound"), mean(journeys, name)) for journeys in by_length.values()]).T
+    return float(np.polyfit(distance, error, 1)[0])
 
 
 def forgotten(journey: Journey) -> float:
@@ -682,13 +688,16 @@ def report(study: Study, history: dict[str, Sequence[float]]) -> None:
     print(f"home, within {RADIUS:g} of the nest: {home(study.start):.0%} at the start, {home(study.evolved):.0%} evolved (demanded: 80 %)")
     print(f"mean outbound distance {mean(study.evolved, 'outbound'):.0f}, least distance on the way home {mean(study.evolved, 'closest'):.1f}")
     for out, journeys in sorted(study.by_length.items()):
-        near, far = mean(journeys, "closest"), mean(journeys, "outbound")
-        print(f"  {out:3} steps outbound: distance {far:5.0f}, least distance {near:5.1f}, {near / far:4.0%} of it, {home(journeys):4.0%} home")
-    print(f"least distance grows as outbound distance to the power of {growth(study.by_length):.2f} (demanded: below 1)")
+        far, error, near = (mean(journeys, name) for name in ("outbound", "error", "closest"))
+        print(f"  {out:3} steps outbound: distance {far:4.0f}, error {error:3.0f}, least distance {near:4.0f}, {home(journeys):4.0%} home")
+    powers = " and ".join(f"{growth(study.by_length, name):.2f}" for name in ("error", "closest"))
+    print(f"error and least distance grow as outbound distance to the powers of {powers} (demanded: below 1)")
     moved = [forgotten(journey) for journey in study.rested]
-    print(f"a rest of 10 ms (10 s of a bee) moves the home vector by {np.mean(moved):.0%}; {home(study.rested):.0%} come home after it")
-    hours = study.seconds * GENERATIONS * BEES / 2 / 60
-    print(f"{study.seconds:.2f} s of a core for a journey: {GENERATIONS * BEES} journeys take {hours:.0f} minutes on two free cores (demanded: 30)")
+    print(f"a rest of {REST * PERIOD_MS:g} ms (10 s of a bee) moves the home vector by {np.mean(moved):.0%}; {home(study.rested):.0%} come home after it")
+    for chip, journeys in study.elsewhere.items():
+        print(f"  on chip {chip}: {home(journeys):4.0%} home, error {mean(journeys, 'error'):.0f}")
+    minutes = study.seconds * GENERATIONS * BEES / 2 / 60
+    print(f"{study.seconds:.2f} s of a core for a journey: {GENERATIONS * BEES} journeys take {minutes:.0f} minutes on two free cores (demanded: 30)")
 
 
 if __name__ == "__main__":

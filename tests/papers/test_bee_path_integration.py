@@ -122,7 +122,7 @@ def test_an_evolution_has_the_same_bits_in_two_processes_and_after_an_interrupti
 
 @pytest.mark.slow
 def test_the_script_prints_its_numbers_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    study = bee.measure(walks=range(3000, 3004))
+    study = bee.measure(walks=range(3000, 3002), others=())
     bee.report(study, bee.HISTORY)
     bee.draw(study, bee.HISTORY, tmp_path / "figure.png")
     assert "demanded: 80 %" in capsys.readouterr().out

@@ -1,9 +1,9 @@
 """A bee finds home by path integration, all on one chip, tuned by an evolution strategy.
 
-After "Path integration on a neuromorphic chip" (arXiv 2401.00473): brain, body, world and senses of an insect are on the chip, and an evolution strategy
-tunes them over 4800 journeys in 320 generations, that is 15 journeys in each. Of that paper only the abstract and summaries were at hand. Sizes, codes and
-numbers are **our own specification**, made from the public model of the bee's central complex (Stone et al. 2017, its variant without multiplications); none
-of the results below is to be compared with a figure of the paper.
+After the bees of arXiv 2401.00473: brain, body, world and senses of an insect are on the chip, and an evolution strategy tunes them over 4800 journeys in
+320 generations, that is 15 journeys in each. Of that publication only the abstract and summaries were at hand. Sizes, codes and numbers are **our own
+specification**, made from the public model of the bee's central complex (Stone et al. 2017, the variant with pontine neurons, which subtracts where the
+other multiplies); none of the results below is to be compared with a figure of the paper.
 
 Fifty-eight neurons: a compass of eight directions (TB1 in the bee), two that see the flow of the ground at 45 degrees to each side (TN), sixteen that pass
 this on unless the compass inhibits them (the input of CPU4), sixteen memory cells (CPU4) and sixteen for steering (CPU1), where memory excites, shifted by a
@@ -14,9 +14,13 @@ turns and moves the body, and writes these weights.
 A memory cell is one neuron with one plastic synapse, on which the axons of two others end: each spike of its input cell makes the synapse stronger, each
 spike of its flow cell weaker. The processor does what these axo-axonic contacts would do, and keeps the part of the weight that is finer than its 64 steps.
 
+What came out on the reference chip: in 149 generations the mean distance from the nest at the end fell from 206 lengths to about 20, a third of it within
+ten; on walks that evolution has not seen, of 120 lengths, 23 of 24 bees come home and 2 of 24 of those that it started from. It has specialised: of bees that
+were only 34 lengths away, much less than in evolution, 38 % come home, and of those on other chips, whose circuits differ, 50 to 75 %.
+
 The script lets 24 bees with evolved numbers fly, and as many with those that the evolution started from, then some further, after a rest, and on chips on
-which nothing has evolved.
-``--evolve 320`` repeats the evolution (half an hour on two free cores; it goes on where it was interrupted). Run time: about 100 s of one core.
+which nothing has evolved. ``--evolve 320`` repeats the evolution, half an hour on two free cores; it goes on where it was interrupted, and needs
+``neckar[studies]``. Run time: about 80 s of a core.
 """
 
 from __future__ import annotations
@@ -226,29 +230,36 @@ Genome = dict[str, int]
 START: Genome = {name: gene.value(0.5) for name, gene in GENES.items()}
 """The middle of all ranges."""
 EVOLVED: Genome = {
-    "compass_drive": 36,
-    "flow_drive": 118,
-    "ring": 10,
-    "flow_input": 25,
-    "compass_input": 44,
-    "memory_steering": 49,
-    "opposite_steering": 40,
-    "compass_steering": 34,
-    "gain": 78,
+    "compass_drive": 47,
+    "flow_drive": 136,
+    "ring": 11,
+    "flow_input": 30,
+    "compass_input": 39,
+    "memory_steering": 57,
+    "opposite_steering": 56,
+    "compass_steering": 31,
+    "gain": 57,
     "loss": 7,
-    "turn_gain": 9709,
+    "turn_gain": 7432,
 }
-"""What ``--evolve 54 --seed 1`` of this script has found on the chip ``reference``."""
+"""What ``--evolve 149 --seed 1`` of this script has found on the chip ``reference``."""
 HISTORY: dict[str, Sequence[float]] = {
     "error": (
         205.8, 173.5, 162.2, 126.0, 109.1, 89.2, 76.0, 69.3, 73.1, 82.3, 102.1, 110.4, 70.3, 58.0, 80.2, 61.1, 80.4, 62.4, 58.1, 53.2, 59.7, 55.8,
         37.8, 29.8, 31.4, 30.3, 39.0, 34.2, 37.3, 21.8, 31.8, 54.4, 30.2, 31.8, 32.3, 23.1, 41.0, 31.0, 23.4, 30.9, 34.3, 27.7, 25.5, 39.0, 22.6,
-        12.3, 56.2, 26.0, 25.8, 37.2, 28.8, 26.1, 26.6, 35.3,
+        12.3, 56.2, 26.0, 25.8, 37.2, 28.8, 26.1, 26.6, 35.3, 28.4, 37.6, 37.3, 50.0, 16.6, 40.7, 29.6, 28.4, 25.6, 26.8, 15.7, 27.6, 48.7, 60.8,
+        22.8, 33.5, 26.1, 31.7, 37.1, 23.1, 21.6, 24.9, 26.5, 36.6, 47.2, 29.5, 36.4, 38.5, 28.0, 46.9, 35.7, 29.1, 50.2, 25.0, 38.2, 34.9, 47.7,
+        50.9, 35.7, 21.1, 22.7, 23.3, 39.8, 27.9, 23.2, 30.1, 27.2, 27.3, 30.5, 37.9, 17.2, 32.8, 27.1, 36.7, 43.8, 30.8, 37.9, 31.8, 49.9, 18.2,
+        27.1, 25.8, 39.2, 26.5, 44.0, 23.5, 23.1, 22.5, 47.3, 37.2, 15.7, 34.3, 19.0, 30.9, 31.1, 35.7, 23.1, 26.8, 26.8, 23.2, 25.4, 32.6, 19.4,
+        37.2, 28.3, 16.7, 13.8, 26.5, 30.6, 21.7, 26.7, 14.1, 22.7, 23.2, 16.7,
     ),
     "closest": (
         43.8, 110.9, 96.9, 54.6, 46.4, 55.8, 42.1, 18.5, 21.7, 29.4, 70.0, 72.4, 26.0, 21.1, 15.1, 32.8, 42.1, 12.6, 29.5, 10.1, 41.1, 26.1, 25.2,
         17.7, 15.1, 8.8, 17.0, 19.0, 6.3, 11.4, 8.1, 8.1, 4.6, 12.5, 3.0, 9.3, 11.5, 8.1, 14.3, 22.2, 14.1, 8.9, 13.5, 6.9, 15.5, 8.6, 26.1, 7.3,
-        10.1, 8.1, 9.1, 16.4, 20.4, 24.9,
+        10.1, 8.1, 9.1, 16.4, 20.4, 24.9, 14.9, 8.3, 7.5, 41.0, 6.8, 9.0, 18.4, 13.2, 14.3, 9.3, 7.1, 12.8, 19.7, 26.6, 13.7, 12.9, 17.1, 15.9, 9.4,
+        5.1, 11.7, 8.9, 5.2, 6.7, 12.6, 10.0, 4.8, 22.3, 11.7, 3.2, 3.1, 14.4, 19.6, 6.7, 11.3, 20.8, 9.7, 23.9, 17.5, 8.7, 4.1, 14.3, 29.4, 13.9,
+        12.7, 7.5, 13.7, 12.8, 13.9, 29.6, 4.4, 12.6, 14.5, 6.1, 24.5, 13.3, 21.4, 11.3, 28.3, 8.9, 8.0, 10.0, 23.0, 18.1, 10.2, 5.8, 14.0, 12.6, 8.4,
+        5.6, 9.9, 8.4, 7.6, 21.1, 11.0, 16.7, 4.9, 14.9, 10.9, 3.6, 13.6, 5.8, 9.1, 20.8, 8.8, 10.4, 3.7, 5.2, 20.6, 1.7, 10.7, 8.5, 4.3, 3.0, 9.8,
     ),
 }
 """Mean error and least distance of each generation of that run, lengths."""
@@ -651,6 +662,8 @@ def draw(study: Study, history: dict[str, Sequence[float]], path: Path) -> None:
         right.plot([j.outbound for j in journeys], [j.closest for j in journeys], marker, ms=4, alpha=0.7, label=label)
     right.axhline(RADIUS, color="k", lw=0.6, ls="--")
     right.set(xlabel="outbound distance [lengths]", ylabel="least distance on the way home [lengths]", xscale="log", yscale="log", title="new walks")
+    right.set_xticks([30, 60, 120, 240], ["30", "60", "120", "240"])
+    right.minorticks_off()
     right.legend(frameon=False, fontsize=8)
     figure.suptitle("path integration on a virtual chip")
     figure.savefig(path, dpi=150)

@@ -14,9 +14,9 @@ turns and moves the body, and writes these weights.
 A memory cell is one neuron with one plastic synapse, on which the axons of two others end: each spike of its input cell makes the synapse stronger, each
 spike of its flow cell weaker. The processor does what these axo-axonic contacts would do, and keeps the part of the weight that is finer than its 64 steps.
 
-What came out on the reference chip: in 149 generations the mean distance from the nest at the end fell from 206 lengths to about 20, a third of it within
-ten; on walks that evolution has not seen, of 120 lengths, 23 of 24 bees come home and 2 of 24 of those that it started from. It has specialised: of bees that
-were only 34 lengths away, much less than in evolution, 38 % come home, and of those on other chips, whose circuits differ, 50 to 75 %.
+What came out on the reference chip: the mean distance from the nest at the end fell from 206 lengths in the first generation to 27 in generation 100 and 21 in
+the last ten of 149; on walks that evolution has not seen, of 120 lengths, 23 of 24 bees come home, and 2 of 24 of those that it started from. It has
+specialised: of bees that were only 34 lengths away, much less than in evolution, 38 % come home, and of those on other chips 50 to 75 %.
 
 The script lets 24 bees with evolved numbers fly, and as many with those that the evolution started from, then some further, after a rest, and on chips on
 which nothing has evolved. ``--evolve 320`` repeats the evolution, half an hour on two free cores; it goes on where it was interrupted, and needs

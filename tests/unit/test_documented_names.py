@@ -19,7 +19,7 @@ def documented(package: str, page: Path = PAGE) -> list[str]:
     return re.findall(r"^\| `(\w+)` \|", section[1], re.MULTILINE)
 
 
-@pytest.mark.parametrize("package", ["neckar", "neckar.program", "neckar.lab", "neckar.network", "neckar.calibration", "neckar.chip"])
+@pytest.mark.parametrize("package", ["neckar", "neckar.program", "neckar.lab", "neckar.network", "neckar.calibration", "neckar.chip", "neckar.ppu"])
 def test_the_page_names_what_is_exported(package):
     exported = importlib.import_module(package).__all__
     names = documented(package)
@@ -35,7 +35,7 @@ def test_the_page_of_pynn_names_what_its_modules_export(module):
     assert sorted(documented(name, REFERENCE / "pynn.md")) == sorted(importlib.import_module(name).__all__)
 
 
-@pytest.mark.parametrize("package", ["neckar", "neckar.program", "neckar.lab", "neckar.network", "neckar.calibration", "neckar.chip"])
+@pytest.mark.parametrize("package", ["neckar", "neckar.program", "neckar.lab", "neckar.network", "neckar.calibration", "neckar.chip", "neckar.ppu"])
 def test_what_is_exported_exists(package):
     module = importlib.import_module(package)
     assert [name for name in module.__all__ if not hasattr(module, name)] == []

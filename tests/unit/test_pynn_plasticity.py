@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -398,3 +400,9 @@ def test_a_rule_gives_python_or_a_kernel_and_not_both() -> None:
     twice = type("Twice", (InPython,), {"generate_kernel": lambda self: ""})
     with pytest.raises(ConfigurationError, match=r"the rule Twice defines update\(\) and generate_kernel\(\); allowed is one"):
         twice(timer()).is_in_python()
+
+
+def test_the_how_to_page_of_rules_in_python_does_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "write_a_plasticity_rule_in_python.md").read_text(encoding="utf-8")
+    exec("\n".join(re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)), {})
+    assert capsys.readouterr().out == "".join(re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL))

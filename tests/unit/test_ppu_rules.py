@@ -23,7 +23,7 @@ ALL = tuple(range(256))
 QUIET = {"deadline": None, "derandomize": True, "phases": (Phase.explicit, Phase.generate), "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=3, **QUIET)
+@settings(max_examples=2, **QUIET)
 @given(plan=plans, seed=st.integers(0, 2**32), mode=st.sampled_from(["instant", "timed"]))
 def test_a_random_rule_gives_the_bits_of_its_kernel(plan, seed, mode) -> None:
     pytest.importorskip("ziglang")
@@ -124,7 +124,7 @@ def test_the_text_of_a_rule_gives_the_rule_back(plan) -> None:
     assert loads(dumps(program=again)).program == again
 
 
-@settings(max_examples=80, **QUIET)
+@settings(max_examples=40, **QUIET)
 @given(data=st.data())
 def test_a_damaged_text_is_refused_or_runs(data) -> None:
     rule = RandomRule(([("add", 0, 1, 2, 3)], [("where", 5, 2, 3, 4), ("keep_row", 1, 1, 1, 1), ("round", 3, 1, 1, 5), ("element", 2, 2, 2, 2)]))
@@ -303,3 +303,80 @@ def test_a_rule_in_python_beside_a_kernel_gives_the_same_bits() -> None:
         play(tasks, one, 200_000 * US)
         found.append(one.planes["synapse_weight"])
     assert np.array_equal(*found)
+
+
+class ByNumber(Rule):
+    """A rule that takes its views by number, goes through rows of two of them together, and mixes both hemispheres."""
+
+    kept = State(FracSat8, rows=2, initial=-3)
+    last = State(Mod16, rows=1)
+
+    def update(self, synapses, neurons, recording):
+        top, bottom = (neurons[k].get_rate_counters(reset=k == 1) for k in (0, 1))
+        recording.n[neurons[0]] = top
+        recording.whole[neurons[1]] = Mod16(bottom) + self.last[0]
+        recording.list[0] = top[3]
+        recording.list[2] = 200
+        self.last[0] = Mod16(neurons[1].get_analog_readouts()) + Mod16(top)
+        for exc, inh in zip(synapses[0], synapses[2], strict=True):
+            weights = exc.get_weights() - inh.get_weights() + FracSat8(top >> 3)
+            exc.set_weights(weights)
+            inh.set_weights(-weights)
+            inh.set_labels(Mod8(weights) + exc.get_labels())
+            recording.w[inh] = weights
+            self.kept[exc] = self.kept[inh] + where((weights > 5) & ~(weights == 7), 1, FracSat8(-1))
+            recording.kept[exc] = self.kept[exc]
+        for row in synapses[1]:
+            change = FracSat8(row.get_correlation(reset=True)[0].contiguous()) >> 4
+            row.set_weights(row.get_weights() + change * change + FracSat8(bottom >> 4))
+            recording.w[row] = row.get_weights()
+
+
+@pytest.mark.parametrize("mode", ["instant", "timed"])
+def test_views_by_number_belong_to_their_processor_in_python_as_in_the_kernel(mode) -> None:
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+    names = {
+        "n": Observable("uint8", "neuron", "packed_active_columns"),
+        "whole": Observable("uint16", "neuron"),
+        "list": Observable("uint8", 3),
+        "w": Observable("int8", "synapse", "packed_active_columns"),
+        "kept": Observable("int8", "synapse"),
+    }
+    views = (PlasticityView(0, (3, 9), (0, 1, 77)), PlasticityView(1, (200,), ALL), PlasticityView(0, (4, 250), tuple(range(128, 256))))
+    check_equal(ByNumber(names), 11, views=views, mode=mode)
+
+
+def test_rows_of_several_views_must_be_as_many() -> None:
+    class Pairs(Rule):
+        def update(self, synapses, neurons, recording):
+            for exc, inh in zip(synapses[0], synapses[1], strict=True):
+                exc.set_weights(inh.get_weights())
+
+    def pair(*views):
+        return (PlasticityTask(name="rule", kernel=Pairs().text(), language="python", views=views, period=10),)
+
+    prepare(pair(PlasticityView(1, (0, 1), ALL), PlasticityView(1, (1, 2), ALL)))
+    for views in ((PlasticityView(0, (0,), ALL), PlasticityView(1, (1,), ALL)), (PlasticityView(0, (0, 1), ALL), PlasticityView(0, (2,), ALL))):
+        with pytest.raises(ProgramError, match=r"their hemispheres and numbers of rows, .*, must be equal"):
+            prepare(pair(*views))
+    with pytest.raises(ProgramError, match=r"uses synapses\[1\]; the task has 1 of them"):
+        prepare(pair(PlasticityView(0, (0,), ALL)))
+
+
+def test_rounds_that_meet_the_same_row_follow_each_other() -> None:
+    """Row 1 is written as the first view's second row after it was read as the second view's first one."""
+
+    class Shift(Rule):
+        def update(self, synapses, neurons, recording):
+            for to, source in zip(synapses[0], synapses[1], strict=True):
+                to.set_weights(source.get_weights())
+
+    task_ = PlasticityTask(
+        name="rule", kernel=Shift().text(), language="python", views=(PlasticityView(0, (1, 2, 3), ALL), PlasticityView(0, (0, 1, 2), ALL)), period=10
+    )
+    batch = RuleBatch(task_, 1)
+    batch.weights[0, 0] = np.arange(256)[:, None] % 64
+    batch.weights[0, 0, 0] = 50
+    batch.invoke()
+    assert batch.weights[0, 0, :5, 0].tolist() == [50, 50, 50, 50, 4]

@@ -2,7 +2,7 @@
 
 The chip is measured when it is new, then left to drift. Its potentials are looked at over a week with the codes of the first day, and with those of a
 calibration that is made anew every night, as on the real machines, whose files the notebook fp_calibration of brainscales2-demos explains. After a day
-potentials are three times as far from their targets as when they were measured, 2.3 CADC LSB (root mean square) instead of 0.75, and they stay there. Time
+potentials are 2.3 CADC LSB (root mean square) from their targets, two to three times as far as when they were measured (0.7 to 1.0), and they stay there. Time
 constants follow the temperature by a tenth of a percent. Run time: about 15 s.
 """
 

@@ -11,13 +11,17 @@ import multiprocessing
 import os
 import sys
 import types
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
+from neckar.lab import ENVIRONMENT, _execute
 from neckar.program import CALIBRATION_LABEL, Cost, EnergyRange, Losses, MachineState, Program, Provenance, Recording, Snippet, Spikes
 
 MODULE = "neckar.chip.machine"
@@ -103,3 +107,14 @@ def _recording(chip: Chip, program: Program, spikes: Spikes) -> Recording:
         chip_ticks=program.duration,
         provenance=provenance,
     )
+
+
+def in_an_empty_folder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
+    """Replace the machine, clear the environment, and work in a folder, until the fixture that yields from this ends."""
+    monkeypatch.setitem(sys.modules, MODULE, module())
+    for variable in (*ENVIRONMENT.values(), "MPLBACKEND"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(folder)
+    _execute._machine.cache_clear()
+    yield
+    _execute._machine.cache_clear()

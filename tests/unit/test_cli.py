@@ -22,7 +22,7 @@ from neckar.chip.specimen import Specimen
 from neckar.cli import app, demo, doctor, main, replay
 from neckar.cli.cost import quantity
 from neckar.errors import ConfigurationError, KernelCompileError, UnsupportedFeatureError
-from neckar.lab import ENVIRONMENT, Lab, _execute
+from neckar.lab import Lab
 from neckar.ppu import try_kernel
 from neckar.program import Spikes, load, save
 
@@ -31,14 +31,7 @@ HEAVY = {"numpy", "numba", "llvmlite", "pyNN", "neo", "quantities", "matplotlib"
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Replace the machine, clear the environment, work in an empty directory."""
-    monkeypatch.setitem(sys.modules, fake_machine.MODULE, fake_machine.module())
-    for variable in ENVIRONMENT.values():
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.chdir(tmp_path)
-    _execute._machine.cache_clear()
-    yield
-    _execute._machine.cache_clear()
+    yield from fake_machine.in_an_empty_folder(monkeypatch, tmp_path)
 
 
 def invoke(*arguments: str | Path) -> Result:
@@ -374,6 +367,12 @@ def test_demo_without_plots_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch
     result = invoke("demo")
     assert isinstance(result.exception, UnsupportedFeatureError)
     assert "neckar[plot]" in str(result.exception)
+
+
+def test_demo_into_nowhere_is_refused_before_it_runs() -> None:
+    result = invoke("demo", "--output", "missing/figure.png")
+    assert isinstance(result.exception, ConfigurationError)
+    assert str(result.exception).startswith("option --output is missing/figure.png, but there is no folder missing")
 
 
 def test_demo_stops_with_the_script(monkeypatch: pytest.MonkeyPatch) -> None:

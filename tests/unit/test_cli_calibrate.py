@@ -25,7 +25,7 @@ import neckar
 import pynn_brainscales.brainscales2 as pynn
 from dlens_vx_v3._container import config_of
 from neckar.calibration import METHODS, NIGHTLY, Calibration, PotentialTarget, ageing, calibrate, store
-from neckar.calibration.behaviour import applicable, compared, trimmed
+from neckar.calibration.behaviour import Comparison, applicable, compared, trimmed
 from neckar.chip.specimen import Specimen
 from neckar.cli import _calibration_report, app
 from neckar.cli._calibration_figure import draw
@@ -188,6 +188,28 @@ def test_ageing_is_told_in_table_report_and_picture(root):
     assert described["nights"][1]["once"] == days[1].once
     draw(lab, made, root / "r.png")
     assert imread(root / "r.png").shape[0] > 500
+
+
+def test_what_is_endless_is_null_in_the_report(root):
+    """A membrane that never falls has an endless time constant; JSON knows no such number."""
+    chip = Specimen.from_seed(7)
+    found = calibrate(chip, PotentialTarget(tau_mem_s=10e-6))
+    times = np.r_[np.full(500, 10.0), np.full(12, np.inf)]
+    made = _calibration_report.Made("potentials", found, None, 0.3, {"tau_mem": Comparison(times, times, np.full(512, 10.0))})
+    described = json.loads(json.dumps(_calibration_report.as_dict(neckar.Lab(chip=chip), [made]), allow_nan=False))["calibrations"][0]
+    assert described["quantities"]["tau_mem"]["after"] == {"median": 10.0, "spread": 0.0, "values": [10.0] * 500 + [None] * 12}
+
+
+def test_a_night_whose_calibration_could_not_be_kept_says_so(monkeypatch, caplog):
+    found = calibrate(Specimen.from_seed(7), PotentialTarget())
+
+    def refused(*_: object, **__: object) -> None:
+        raise CalibrationCacheError("the disk is full", found)
+
+    monkeypatch.setattr(ageing, "calibrate", refused)
+    (night,) = ageing.nights(Specimen.from_seed(7), PotentialTarget(), 1, names=("leak",))
+    assert night.nightly["leak"] == pytest.approx(night.once["leak"], rel=0.05)  # the same codes, another run
+    assert "the disk is full" in caplog.text
 
 
 def test_nights_of_what_does_not_drift_are_refused_by_the_library_and_left_out_by_the_command(root):

@@ -23,21 +23,14 @@ import neckar
 from neckar.cli import _notebook, app
 from neckar.cli._rst import holds
 from neckar.errors import ConfigurationError, FileFormatError, UnsupportedFeatureError
-from neckar.lab import ENVIRONMENT, _execute, _observe
+from neckar.lab import ENVIRONMENT, _observe
 
 RUN = "import neckar\nfrom fake_machine import program\nneckar.current_lab().run(program());"
 
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Replace the machine, clear the environment, work in an empty directory."""
-    monkeypatch.setitem(sys.modules, fake_machine.MODULE, fake_machine.module())
-    for variable in (*ENVIRONMENT.values(), "MPLBACKEND"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.chdir(tmp_path)
-    _execute._machine.cache_clear()
-    yield
-    _execute._machine.cache_clear()
+    yield from fake_machine.in_an_empty_folder(monkeypatch, tmp_path)
 
 
 def run(*arguments: str | Path) -> Result:

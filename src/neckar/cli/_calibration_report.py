@@ -181,12 +181,17 @@ def _quantity(name: str, seen: Comparison) -> dict[str, Any]:
         "target": target,
         "before": _numbers(seen.before),
         "after": _numbers(seen.after),
-        "ratio": ratio(seen),
+        "ratio": _plain(ratio(seen)),
     }
 
 
 def _numbers(values: np.ndarray) -> dict[str, Any]:
-    return {"median": float(np.median(values)), "spread": trimmed(values), "values": np.round(values, 4).tolist()}
+    """Return numbers as plain data; what is endless, such as the time constant of a membrane that never falls, is null."""
+    return {"median": _plain(np.median(values)), "spread": _plain(trimmed(values)), "values": [_plain(value) for value in np.round(values, 4)]}
+
+
+def _plain(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _range(values: np.ndarray) -> str:

@@ -52,7 +52,7 @@ def calibrate_potentials(oracle: Oracle, target: PotentialTarget) -> None:
     _static(oracle)
     oracle.set(
         membrane_capacitance_capacitance=np.asarray(target.membrane_capacitance).astype(np.int64),
-        leak_i_bias=oracle.dithered("leak_i_bias", target.leak_bias, DITHER),
+        leak_i_bias=oracle.dithered("leak_i_bias", target.leak_bias),
         threshold_enable=True,
         **_enabled(False),
     )
@@ -137,7 +137,7 @@ def compartments(oracle: Oracle, tau_s: ArrayLike) -> None:
 def _static(oracle: Oracle) -> None:
     """Set what all calibrations of neurons share; circuits start from their defaults."""
     oracle.set(**{name: TABLE[name].default_array() for name in CIRCUIT_FIELDS})
-    oracle.set(**NEURONS, reset_i_bias=oracle.dithered("reset_i_bias", RESET_BIAS, DITHER))
+    oracle.set(**NEURONS, reset_i_bias=oracle.dithered("reset_i_bias", RESET_BIAS))
 
 
 def _resetting(oracle: Oracle) -> None:

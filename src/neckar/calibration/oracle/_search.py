@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neckar.calibration.settings import whole_fields
+from neckar.calibration.settings import DITHER, whole_fields
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen, keyed_normals, keyed_uniforms
 from neckar.chip.transfer import physical
@@ -153,10 +153,10 @@ class Oracle:
             return np.zeros(shape)
         return sigma * keyed_normals(int(np.prod(shape)), *self._key(name)).reshape(shape)
 
-    def dithered(self, name: str, code: int, by: int = 5) -> NDArray[np.int64]:
-        """Return `code` for all circuits within +- `by`, so that cells of equal value do not disturb each other."""
+    def dithered(self, name: str, code: int) -> NDArray[np.int64]:
+        """Return `code` for all circuits, spread so that cells of equal value do not disturb each other; as measurement does it, with keyed numbers."""
         uniforms = keyed_uniforms(TABLE["leak_v_leak"].size, *self._key(f"dither {name}"))
-        return np.floor(code - by + (2 * by + 1) * uniforms).astype(np.int64)
+        return np.floor(code - DITHER + (2 * DITHER + 1) * uniforms).astype(np.int64)
 
     def _key(self, name: str) -> tuple[str | int, ...]:
         return ("calibration", self.specimen.statistics_version, self.specimen.seed, name)

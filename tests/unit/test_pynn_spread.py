@@ -97,3 +97,96 @@ def test_hooks_on_a_spread_network_are_refused() -> None:
     pynn.Population(513, pynn.cells.HXNeuron())
     with pytest.raises(UnsupportedFeatureError, match="several execution instances"):
         pynn.run(0.1)
+
+
+COUNT_AND_WRITE = """
+#include "grenade/vx/ppu/neuron_view_handle.h"
+#include "grenade/vx/ppu/synapse_array_view_handle.h"
+#include "grenade/vx/ppu/time.h"
+#include "hate/tuple.h"
+using namespace grenade::vx::ppu;
+using namespace libnux::vx;
+extern volatile PPUOnDLS ppu;
+uint8_t calls = 0;
+
+template <size_t N, size_t M>
+void PLASTICITY_RULE_KERNEL(std::array<SynapseArrayViewHandle, N>& synapses, std::array<NeuronViewHandle, M>& neurons, Recording& recording)
+{
+    recording.time = now();
+    hate::for_each([](auto const& view, auto& w) {
+        if (view.hemisphere != ppu) { return; }
+        for (size_t i = 0; i < view.rows.size(); ++i) {
+            auto const weights = view.get_weights(i);
+            for (size_t c = 0; c < view.columns.size(); ++c) { w[i][c] = weights[view.columns[c]]; }
+            view.set_weights(weights + 1, i);
+        }
+    }, synapses, recording.w);
+    hate::for_each([](auto const& view, auto& n) {
+        if (view.hemisphere != ppu) { return; }
+        auto const counts = view.get_rate_counters(true);
+        for (size_t c = 0; c < view.columns.size(); ++c) { n[c] = counts[view.columns[c]]; }
+    }, neurons, recording.n);
+    if (ppu == PPUOnDLS::top) { recording.called[0] = ++calls; }
+}
+"""
+
+
+class CountAndWrite(pynn.PlasticityRule):
+    """Adds one to each weight; records weights, spike counts, and how often it was called."""
+
+    def __init__(self) -> None:
+        kinds = pynn.PlasticityRule
+        packed = kinds.ObservablePerSynapse.LayoutPerRow.packed_active_columns, kinds.ObservablePerNeuron.Layout.packed_active_columns
+        observables = {
+            "w": kinds.ObservablePerSynapse(kinds.ObservablePerSynapse.Type.uint8, packed[0]),
+            "n": kinds.ObservablePerNeuron(kinds.ObservablePerNeuron.Type.uint8, packed[1]),
+            "called": kinds.ObservableArray(kinds.ObservableArray.Type.uint8, 1),
+        }
+        super().__init__(pynn.Timer(start=0.2, period=1, num_periods=3), observables)
+
+    def generate_kernel(self) -> str:
+        return COUNT_AND_WRITE
+
+
+def test_a_rule_works_on_all_instances_and_its_observables_come_back_as_from_one() -> None:
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+    pynn.setup(enable_neuron_bypass=True)
+    rule = CountAndWrite()
+    sources = pynn.Population(2, pynn.cells.SpikeSourceArray(spike_times=[[0.05, 0.1], [0.15]]))
+    neurons = pynn.Population(600, pynn.cells.HXNeuron(plasticity_rule=rule))
+    weights = np.stack([40 + np.arange(600) % 20, np.full(600, 50)])
+    projection = pynn.Projection(sources, neurons, pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=weights, plasticity_rule=rule))
+    pynn.run(3)
+    assert len(pynn.simulator.state.mapped) == 2
+    (samples,) = projection.get_data("w")
+    initial = np.round(projection.get("weight", format="list", with_address=False)).astype(int)
+    assert [np.array(sample.data)[:, 0].tolist() for sample in samples] == [(initial + k).tolist() for k in range(3)]
+    assert [sample.time.value() / 125_000 for sample in samples] == pytest.approx([0.2, 1.2, 2.2], abs=1e-3)
+    (counts,) = neurons.get_plasticity_data("n")
+    assert [[neuron[0] for neuron in sample.data] for sample in counts] == [[[3]] * 600, [[0]] * 600, [[0]] * 600]
+    (called,) = rule.get_observable_array("called")
+    assert [sample.data for sample in called] == [[1], [2], [3]] * 2  # one instance after the other
+
+
+def test_a_rule_on_one_layer_runs_in_the_instances_of_that_layer() -> None:
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+    pynn.setup(enable_neuron_bypass=True)
+    rule = CountAndWrite()
+    source = pynn.Population(1, pynn.cells.SpikeSourceArray(spike_times=[0.1]))
+    first, second = pynn.Population(500, pynn.cells.HXNeuron()), pynn.Population(100, pynn.cells.HXNeuron(plasticity_rule=rule))
+    pynn.Projection(source, first, pynn.AllToAllConnector(), pynn.synapses.StaticSynapse(weight=63))
+    projection = pynn.Projection(first[:100], second, pynn.OneToOneConnector(), pynn.synapses.PlasticSynapse(weight=20, plasticity_rule=rule))
+    pynn.run(3)
+    assert len(pynn.simulator.state.mapped) == 2
+    assert [np.array(sample.data).tolist() for sample in projection.get_data("w")[0]] == [[[20 + k]] * 100 for k in range(3)]
+    assert [neuron[0] for neuron in second.get_plasticity_data("n")[0][0].data] == [[1]] * 100
+    assert [sample.data for sample in rule.get_observable_array("called")[0]] == [[1], [2], [3]]
+
+
+def test_symbols_of_a_spread_network_cannot_be_read() -> None:
+    pynn.setup(injected_readout=pynn.InjectedReadout(ppu_symbols={"calls"}))
+    pynn.Population(600, pynn.cells.HXNeuron(plasticity_rule=CountAndWrite()))
+    with pytest.raises(UnsupportedFeatureError, match="PPU symbols calls were to be read of a network that needs 2 execution instances"):
+        pynn.run(0.1)

@@ -62,14 +62,17 @@ class Layout:
 
     def synapses(self, projection: int) -> Iterator[tuple[int, int, int, int, int]]:
         """Iterate over the synapses of a projection: connection in it, hemisphere, row, column and weight."""
-        if self.partition is None:
-            connection, *place_of = self.instances[0].synapses(projection)
-            instance = np.zeros(len(connection), np.int64)
-        else:
-            connection, instance, *place_of = self.partition.synapses(self.network, self.instances, projection)
+        connection, instance, *place_of = self.synapse_places(projection)
         weights = {number: mapped.codes["synapse_weight"] for number, mapped in self.instances.items()}
         for one, number, hemisphere, row, column in zip(*(part.tolist() for part in (connection, instance, *place_of)), strict=True):
             yield one, hemisphere, row, column, int(weights[number][hemisphere, row, column])
+
+    def synapse_places(self, projection: int) -> tuple[NDArray[np.int64], ...]:
+        """Return where the synapses of a projection are: connection in it, execution instance, hemisphere, row and column, shape (synapse,) each."""
+        if self.partition is not None:
+            return self.partition.synapses(self.network, self.instances, projection)
+        connection, *place_of = self.instances[0].synapses(projection)
+        return connection, np.zeros(len(connection), np.int64), *place_of
 
     def events_of(self, readouts: Mapping[int, SectionReadout], population: int) -> list[NDArray[np.float64]]:
         """Return when the host got back the events of recorded sources, milliseconds, one array per source; of several instances, from the first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,7 @@ from dlens_vx_v3.hal import PPUMemoryBlock
 from neckar.chip.coordinates import COLUMNS
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import AXES
-from neckar.network import MappedNetwork, NeuronPopulation
+from neckar.network import NeuronPopulation
 from neckar.program import NeuronView, PlasticityTask, PlasticityView, Recording
 from neckar.program._plasticity import Language
 from pynn_brainscales.brainscales2._errors import SharedRuleError
@@ -89,20 +89,27 @@ class _Views:
     neurons: list[tuple[int, NeuronView]]  # number of the population
 
 
-def _views(scheduled: Scheduled, mapped: MappedNetwork) -> _Views:
-    synapses = [(number, view) for number in scheduled.projections for view in mapped.views(number)]
-    neurons = []
+def _views(scheduled: Scheduled, layout: Layout, instance: int) -> _Views:
+    """Return what of a rule an execution instance holds."""
+    synapses, neurons = [], []
+    for number in scheduled.projections:
+        _, where, hemisphere, row, column = layout.synapse_places(number)
+        for h in np.unique(hemisphere[where == instance]).tolist():
+            mine = (where == instance) & (hemisphere == h)
+            synapses.append((number, PlasticityView(h, tuple(np.unique(row[mine]).tolist()), tuple(np.unique(column[mine]).tolist()))))
     for number in scheduled.populations:
-        circuits = mapped.placement.members[number].ravel()
-        for hemisphere in range(AXES["hemisphere"]):
-            columns = (circuits[circuits // COLUMNS == hemisphere] % COLUMNS).tolist()
+        circuits = layout.members[number][layout.instance_of[number] == instance].ravel()
+        for h in range(AXES["hemisphere"]):
+            columns = (circuits[circuits // COLUMNS == h] % COLUMNS).tolist()
             if columns:
-                neurons.append((number, NeuronView(hemisphere, tuple(columns))))
+                neurons.append((number, NeuronView(h, tuple(columns))))
     return _Views(synapses, neurons)
 
 
-def tasks_of(snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], symbols: Mapping[str, Any], read_symbols: set[str]) -> tuple[PlasticityTask, ...]:
-    """Return what the processors do in an experiment.
+def tasks_of(
+    snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], symbols: Mapping[str, Any], read_symbols: set[str]
+) -> dict[int, tuple[PlasticityTask, ...]]:
+    """Return what the processors do in an experiment, by execution instance: each executes the rules on what it holds.
 
     Parameters
     ----------
@@ -114,45 +121,55 @@ def tasks_of(snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], symbols: Ma
     Raises
     ------
     UnsupportedFeatureError
-        If the network needs several execution instances.
+        If global variables of a network are to be read that needs several execution instances.
     SharedRuleError
         If rules with one ``same_id`` differ.
     ConfigurationError
         If no kernel has a symbol, or two have one of that name.
     """
-    tasks: list[PlasticityTask] = []
     kernels = {one.rule.same_id: one.kernel for _, scheduled in snippets for one in scheduled if one.language == "cpp"}
     owners = {name: owner for name in sorted({*symbols, *read_symbols}) if (owner := _owner(kernels, name)) is not None}
+    found: dict[int, list[PlasticityTask]] = {instance: [] for layout, _ in snippets for instance in layout.instances}
+    if len(found) > 1 and read_symbols:
+        raise UnsupportedFeatureError(
+            f"the PPU symbols {', '.join(sorted(read_symbols))} were to be read of a network that needs {len(found)} execution instances, which have one each; "
+            "allowed are networks that one chip holds. Record an observable instead, or make the network smaller."
+        )
     for k, (layout, scheduled) in enumerate(snippets):
         for n, one in enumerate(scheduled):
-            if layout.partition is not None:
-                raise UnsupportedFeatureError(
-                    f"the plasticity rule {type(one.rule).__name__} belongs to a network that needs several execution instances; allowed are networks that one "
-                    "chip holds. Make the network smaller."
-                )
-            views = _views(one, layout.instances[0])
-            words = {name: _words(block) for name, block in symbols.items() if owners.get(name) == one.rule.same_id}
-            tasks.append(
-                PlasticityTask(
-                    name=f"{type(one.rule).__name__}.{n}.{k}",
-                    kernel=one.kernel,
-                    language=one.language,
-                    views=tuple(view for _, view in views.synapses),
-                    neurons=tuple(view for _, view in views.neurons),
-                    start=one.start,
-                    period=one.period,
-                    count=one.count,
-                    observables={name: observable.to_program() for name, observable in one.observables.items()},
-                    symbols=words,
-                    read_symbols=tuple(sorted(name for name in read_symbols if owners.get(name) == one.rule.same_id)),
-                    same_id=one.rule.same_id,
-                )
-            )
-    _check_shared(tasks)
-    missing = sorted({*symbols, *read_symbols} - {name for task in tasks for name in (*task.symbols, *task.read_symbols)})
+            for instance in layout.instances:
+                views = _views(one, layout, instance)
+                if views.synapses or views.neurons:
+                    words = {name: _words(block) for name, block in symbols.items() if owners.get(name) == one.rule.same_id}
+                    read = tuple(sorted(name for name in read_symbols if owners.get(name) == one.rule.same_id))
+                    found[instance].append(_task(one, _name(one, n, k), views, words, read))
+    _check_shared([task for tasks in found.values() for task in tasks])
+    used = {name for tasks in found.values() for task in tasks for name in (*task.symbols, *task.read_symbols)}
+    missing = sorted({*symbols, *read_symbols} - used)
     if missing:
         raise ConfigurationError(f"the PPU symbols {', '.join(missing)} were named; no plasticity rule of the experiment has a variable of that name.")
-    return tuple(tasks)
+    return {instance: tuple(tasks) for instance, tasks in found.items()}
+
+
+def _name(scheduled: Scheduled, number: int, snippet: int) -> str:
+    return f"{type(scheduled.rule).__name__}.{number}.{snippet}"
+
+
+def _task(one: Scheduled, name: str, views: _Views, symbols: dict[str, NDArray[np.int32]], read_symbols: tuple[str, ...]) -> PlasticityTask:
+    return PlasticityTask(
+        name=name,
+        kernel=one.kernel,
+        language=one.language,
+        views=tuple(view for _, view in views.synapses),
+        neurons=tuple(view for _, view in views.neurons),
+        start=one.start,
+        period=one.period,
+        count=one.count,
+        observables={name: observable.to_program() for name, observable in one.observables.items()},
+        symbols=symbols,
+        read_symbols=read_symbols,
+        same_id=one.rule.same_id,
+    )
 
 
 def _owner(kernels: Mapping[int, str], symbol: str) -> int | None:
@@ -233,68 +250,73 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """What a rule recorded in one snippet."""
+    """What a rule recorded in one snippet, by execution instance."""
 
     scheduled: Scheduled
-    mapped: MappedNetwork
-    arrays: Arrays  # of this snippet, period axis first
+    layout: Layout
+    parts: Mapping[int, Arrays]  # of this snippet, period axis first
 
     def array(self, name: str) -> list[Sample]:
-        """Return the samples of a plain array."""
-        return list(self._samples(values.tolist() for values in self.arrays[name]))
+        """Return the samples of a plain array; of a rule in several execution instances those of one follow those of the other."""
+        return [sample for arrays in self.parts.values() for sample in _samples(arrays, arrays[name].tolist())]
 
     def projection(self, number: int, name: str) -> list[Sample]:
         """Return the samples of a projection."""
-        connection, hemisphere, row, column = self.mapped.synapses(number)
-        views = _views(self.scheduled, self.mapped).synapses
-        values = np.zeros((len(self.arrays["time"]), len(connection)), np.int64)
-        for v, (owner, view) in enumerate(views):
-            mine = hemisphere == view.hemisphere
-            if owner == number:
-                part = self.arrays[f"{name}.{v}"]
-                place = column[mine] if self._whole(name) else np.searchsorted(view.columns, column[mine])
-                values[:, mine] = part[:, np.searchsorted(view.rows, row[mine]), place]
-        first = np.searchsorted(connection, np.arange(len(self.mapped.network.projections[number]) + 1)).tolist()
-        lines = (line.tolist() for line in values)
-        return list(self._samples([line[a:b] for a, b in pairwise(first)] for line in lines))
+        connection, where, hemisphere, row, column = self.layout.synapse_places(number)
+        first = next(iter(self.parts.values()))
+        values = np.zeros((len(first["time"]), len(connection)), np.int64)
+        for instance, arrays in self.parts.items():
+            for v, (owner, view) in enumerate(_views(self.scheduled, self.layout, instance).synapses):
+                if owner == number:
+                    mine = (where == instance) & (hemisphere == view.hemisphere)
+                    place = column[mine] if self._whole(name) else np.searchsorted(view.columns, column[mine])
+                    values[:, mine] = arrays[f"{name}.{v}"][:, np.searchsorted(view.rows, row[mine]), place]
+        order = np.argsort(connection, kind="stable")  # pieces of a spread projection come one by one
+        bounds = np.searchsorted(connection[order], np.arange(len(self.layout.network.projections[number]) + 1)).tolist()
+        lines = (line.tolist() for line in values[:, order])
+        return _samples(first, ([line[a:b] for a, b in pairwise(bounds)] for line in lines))
 
     def population(self, number: int, name: str) -> list[Sample]:
         """Return the samples of a population."""
-        members, population = self.mapped.placement.members[number], self.mapped.network.populations[number]
+        population = self.layout.network.populations[number]
         assert isinstance(population, NeuronPopulation)
-        values = np.zeros((len(self.arrays["time"]), AXES["circuit"]), np.int64)
-        for v, (owner, view) in enumerate(_views(self.scheduled, self.mapped).neurons):
-            if owner == number:
-                columns = np.array(view.columns)
-                part = self.arrays[f"{name}.{v}"]
-                values[:, view.hemisphere * COLUMNS + columns] = part[:, columns] if self._whole(name) else part
-        circuits = [
-            {halco.CompartmentOnLogicalNeuron(c): [int(neuron[k]) for k in one.circuits] for c, one in enumerate(population.morphology.compartments)}
-            for neuron in members
-        ]
-        lines = (line.tolist() for line in values)
-        return list(self._samples([{c: [line[k] for k in places] for c, places in neuron.items()} for neuron in circuits] for line in lines))
+        first = next(iter(self.parts.values()))
+        values = {instance: np.zeros((len(first["time"]), AXES["circuit"]), np.int64) for instance in self.parts}
+        for instance, arrays in self.parts.items():
+            for v, (owner, view) in enumerate(_views(self.scheduled, self.layout, instance).neurons):
+                if owner == number:
+                    columns = np.array(view.columns)
+                    part = arrays[f"{name}.{v}"]
+                    values[instance][:, view.hemisphere * COLUMNS + columns] = part[:, columns] if self._whole(name) else part
+        compartments = [(halco.CompartmentOnLogicalNeuron(c), list(one.circuits)) for c, one in enumerate(population.morphology.compartments)]
+        places = list(zip(self.layout.instance_of[number].tolist(), self.layout.members[number], strict=True))
+        data = ([{c: values[i][k, circuits[own]].tolist() for c, own in compartments} for i, circuits in places] for k in range(len(first["time"])))
+        return _samples(first, data)
 
     def _whole(self, name: str) -> bool:
         return bool(self.scheduled.observables[name].to_program().layout == "complete_rows")
 
-    def _samples(self, data: Iterable[list[Any]]) -> Iterator[Sample]:
-        times = (self.arrays["time"] // PPU_CYCLES_PER_FPGA_CYCLE).tolist()
-        return (Sample(FPGATime(time), one) for time, one in zip(times, data, strict=True))
+
+def _samples(arrays: Arrays, data: Iterable[list[Any]]) -> list[Sample]:
+    times = (arrays["time"] // PPU_CYCLES_PER_FPGA_CYCLE).tolist()
+    return [Sample(FPGATime(time), one) for time, one in zip(times, data, strict=True)]
 
 
 def recorded_of(
-    tasks: Sequence[PlasticityTask], snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], recording: Recording
+    tasks: Mapping[int, Sequence[PlasticityTask]], snippets: Sequence[tuple[Layout, Sequence[Scheduled]]], recordings: Mapping[int, Recording]
 ) -> list[tuple[Scheduled, Recorded]]:
     """Return what all rules recorded, snippet by snippet; each rule's executions follow those of the snippets before."""
-    names = iter(tasks)
-    first: dict[int, int] = {}
+    executed = {instance: {task.name for task in mine} for instance, mine in tasks.items()}
+    first: dict[tuple[int, int], int] = {}
     found = []
-    for layout, scheduled in snippets:
-        for one in scheduled:
-            arrays = recording.observables[next(names).name]
-            begin = first.get(one.rule.same_id, 0)
-            first[one.rule.same_id] = end = begin + one.count
-            mine = {name: array[0, begin:end] for name, array in arrays.items() if not name.startswith("symbol:")}
-            found.append((one, Recorded(one, layout.instances[0], mine)))
+    for k, (layout, scheduled) in enumerate(snippets):
+        for n, one in enumerate(scheduled):
+            name, parts = _name(one, n, k), {}
+            for instance in layout.instances:
+                if name in executed[instance]:
+                    begin = first.get((instance, one.rule.same_id), 0)
+                    first[instance, one.rule.same_id] = end = begin + one.count
+                    arrays = recordings[instance].observables[name]
+                    parts[instance] = {what: array[0, begin:end] for what, array in arrays.items() if not what.startswith("symbol:")}
+            found.append((one, Recorded(one, layout, parts)))
     return found

@@ -45,7 +45,7 @@ def spread(network: Network, base: ChipConfig, permutation: NDArray[np.int64]) -
 
 
 def execute_spread(
-    layouts: Sequence[Layout], durations: Sequence[int], records: Sequence[dict[int, Record]], execute: Callable[[list[Section]], list[Recording]]
+    layouts: Sequence[Layout], durations: Sequence[int], records: Sequence[dict[int, Record]], execute: Callable[[int, list[Section]], list[Recording]]
 ) -> dict[int, list[Recording]]:
     """Execute snippets of spread networks, all snippets of an instance back to back, and return the recordings by instance.
 
@@ -58,7 +58,7 @@ def execute_spread(
     records : sequence of dict of int to Record
         For each snippet what each instance records.
     execute : callable
-        Executes the sections of one instance.
+        Executes the sections of one instance, whose number comes first.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def execute_spread(
             before = layout.instances[part.instance]
             mapped = map_network(part.with_spikes(known), base=before.base, permutation=before.permutation, previous=mapped or before)
             sections.append(Section(mapped, duration, _with(record[part.instance], crossing)))
-        found[first.instance] = execute(sections)
+        found[first.instance] = execute(first.instance, sections)
         _take(spikes, durations, crossing, found[first.instance])
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
@@ -319,18 +320,19 @@ class State(pyNN.common.control.BaseState):
         self.wall_s = time.perf_counter() - began
         self._read = added.containers(next(iter(recordings.values()))[-1])
         self._distribute()
-        self._hand_to_rules(tasks, next(iter(recordings.values()))[-1])
+        self._hand_to_rules(tasks, {instance: found[-1] for instance, found in recordings.items()})
 
     def _scheduled(self) -> list[tuple[Layout, tuple[Scheduled, ...]]]:
         """Return the plasticity rules of all snippets."""
         return [(snippet.layout, snippet.rules) for snippet in self._snippets]
 
-    def _hand_to_rules(self, tasks: tuple[PlasticityTask, ...], recording: Recording) -> None:
+    def _hand_to_rules(self, tasks: Mapping[int, tuple[PlasticityTask, ...]], recordings: Mapping[int, Recording]) -> None:
         """Hand the rules what they recorded, and keep the symbols that were read."""
-        self.ppu_symbols = symbols_of(tasks, recording)
+        first = next(iter(recordings))
+        self.ppu_symbols = symbols_of(tasks.get(first, ()), recordings[first])
         for rule in self.plasticity_rules:
             rule.recorded = []
-        for scheduled, recorded in recorded_of(tasks, self._scheduled(), recording):
+        for scheduled, recorded in recorded_of(tasks, self._scheduled(), recordings):
             scheduled.rule.recorded.append(recorded)
 
     def run_until(self, tstop: float) -> None:
@@ -402,18 +404,22 @@ class State(pyNN.common.control.BaseState):
             self._records = key, layout.records(self.populations, recorded)
         return self._records[1]
 
-    def _execute(self, added: Accesses, plasticity: tuple[PlasticityTask, ...]) -> dict[int, list[Recording]]:
+    def _execute(self, added: Accesses, plasticity: Mapping[int, tuple[PlasticityTask, ...]]) -> dict[int, list[Recording]]:
         """Execute what is scheduled and return the recordings by execution instance."""
         self.chip.calibration = None if self._initial_chip is None else self._initial_chip._store.calibration
         if all(snippet.layout.partition is None for snippet in self._snippets):
-            return {0: self.chip.execute([self._section(snippet) for snippet in self._snippets], added, plasticity)}
+            return {0: self.chip.execute([self._section(snippet) for snippet in self._snippets], added, plasticity.get(0, ()))}
         if added:
             raise UnsupportedFeatureError(
                 "injected_config or injected_readout was given for a network that needs several execution instances; allowed are networks that one chip holds. "
                 "Leave them out, or make the network smaller."
             )
         layouts, durations, records = zip(*((snippet.layout, snippet.duration, snippet.records) for snippet in self._snippets), strict=True)
-        return execute_spread(layouts, durations, records, self.chip.execute)
+
+        def execute(instance: int, sections: list[Section]) -> list[Recording]:
+            return self.chip.execute(sections, plasticity=plasticity.get(instance, ()))
+
+        return execute_spread(layouts, durations, records, execute)
 
     def _section(self, snippet: _Snippet) -> Section:
         """Return the section of a snippet, the last one if nothing changed."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Plasticity rules on the embedded processors.")
 
+_WIDTH = 110
 _FILE = "Script (.py) or notebook (.ipynb, .rst), or a file with a program (.h5) from neckar run --record."
 
 
@@ -97,17 +98,19 @@ def _lab_of(contents: Contents, options: dict[str, str | None]) -> Lab:
 def _print(found: Profile, file: Path) -> None:
     from rich.console import Console
 
-    Console().print(_table(found.lines, f"{file.name}: plasticity rules, the slowest against its period first"))
+    console = Console(width=max(Console().width, _WIDTH))  # in a narrow window lines are wrapped, numbers are whole
+    console.print(_table(found.lines, f"{file.name}: plasticity rules, the slowest against its period first"))
 
 
 def _table(lines: list[Line], title: str) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title, caption="mean, longest and period in cycles of 4 ns; share: what the longest takes of the period")
-    for name in ("rule", "processor"):
-        table.add_column(name, overflow="fold")
+    table = Table(title=title, box=SIMPLE_HEAD, caption="mean, longest and period in cycles of 4 ns; share: what the longest takes of the period")
+    table.add_column("rule", overflow="fold")
+    table.add_column("processor", no_wrap=True)
     for name in ("executed", "mean", "longest", "period", "share", "late", "missed", "dropped", "after end"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         times = (f"{cycles:,.0f}" for cycles in (line.mean, line.longest, line.period))
         lost = (str(number) for number in (line.late, line.missed, line.queue_full, line.after_end))

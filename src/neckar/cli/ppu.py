@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Plasticity rules on the embedded processors.")
 
-_WIDTH = 110
+_WIDTH = 120
 _FILE = "Script (.py) or notebook (.ipynb, .rst), or a file with a program (.h5) from neckar run --record."
 
 

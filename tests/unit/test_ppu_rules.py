@@ -200,6 +200,8 @@ WRONG = [
     (in_rows(lambda self, row, r: row.get_weights(Mod8) - -1), "-1 was asked for as an element of Mod8; allowed are 0 to 255"),
     (in_rows(lambda self, row, r: row.get_weights() * 0.5), "FracSat8 and 0.5 of type float was asked for.*64 for 64/128"),
     (in_rows(lambda self, row, r: row.get_weights() + row.get_labels()), r"the sum of FracSat8 and Mod8 .*Convert one, for instance FracSat8\(row\)"),
+    (in_rows(lambda self, row, r: FracSat8(0.5)), "a FracSat8 was asked for of 0.5 of type float; allowed are integers.*FracSat8\\(64\\) is 64/128"),
+    (in_rows(lambda self, row, r: Mod8(row.get_weights()[1])), "a Mod8 was asked for of an element of FracSat8"),
     (in_rows(lambda self, row, r: FracSat16(row.get_labels())), "a Mod8 was to be converted to FracSat16.*Convert twice"),
     (in_rows(lambda self, row, r: row.get_weights() / 2), "the vector unit has"),
     (in_rows(lambda self, row, r: row.get_weights() << row.get_weights()), "a shift with a row was asked for"),

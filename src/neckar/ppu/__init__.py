@@ -16,9 +16,10 @@ from neckar.ppu._cpp import kernel_text
 from neckar.ppu._port import ChipPort
 from neckar.ppu._recipe import Recipe
 from neckar.ppu._recorder import Recorder
-from neckar.ppu._rule import FracSat8, FracSat16, Mod8, Mod16, Rule, State, random_row, round_stochastic, saturate_weight, seed_random, where, write_down
+from neckar.ppu._rule import Rule, State, write_down
 from neckar.ppu._rule_batch import RuleBatch
 from neckar.ppu._shared import SharedMemory
+from neckar.ppu._symbols import FracSat8, FracSat16, Mod8, Mod16, random_row, round_stochastic, saturate_weight, seed_random, where
 from neckar.ppu._trace import Invocation, Notes, Tracer, Watched
 from neckar.ppu._trial import try_kernel
 

@@ -1,0 +1,180 @@
+"""Writing down a rule in Python: the steps, the blocks of its loops, and where in the user's code something went wrong."""
+
+from __future__ import annotations
+
+import operator
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+import numpy as np
+
+from neckar.errors import RuleError, RuleNameError, nearest
+from neckar.ppu._recipe import EACH, ROWS, Step
+from neckar.program import Observable
+
+if TYPE_CHECKING:
+    from neckar.ppu._rule import State
+
+_HERE = os.path.dirname(__file__)
+
+
+@dataclass(eq=False)
+class Block:
+    """Steps that are being written down: the rule's own, or the body of a loop."""
+
+    op: str = ""
+    binds: list[tuple[str, str]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    constants: dict[tuple[str, int], str] = field(default_factory=dict)
+
+
+class Writer:
+    """Writes down one rule."""
+
+    def __init__(self, name: str, observables: Mapping[str, Observable], states: Mapping[str, State]) -> None:
+        self.name, self.observables = name, observables
+        self.states = {id(state): name for name, state in states.items()}
+        self.blocks = [Block()]
+        self.made = 0
+
+    def name_of(self, letter: str) -> str:
+        self.made += 1
+        return f"{letter}{self.made - 1}"
+
+    def add(self, op: str, kind: str = "", args: tuple[str | int, ...] = (), letter: str = "") -> str:
+        """Write down a step and return what it makes."""
+        out = self.name_of(letter) if letter else ""
+        self.blocks[-1].steps.append(Step(op, out, kind, args))
+        return out
+
+    def constant(self, kind: str, value: int) -> str:
+        for block in self.blocks:
+            if (kind, value) in block.constants:
+                return block.constants[kind, value]
+        name = self.blocks[-1].constants[kind, value] = self.add("const", kind, (value,), "v")
+        return name
+
+    def open(self, op: str) -> Block:
+        block = Block(op)
+        self.blocks.append(block)
+        return block
+
+    def close(self, block: Block) -> Step:
+        if self.blocks[-1] is not block:
+            raise self.error(f"a loop inside of a loop over {spoken(block.op)} was left with break or return; loops go to their end. Choose with where().")
+        self.blocks.pop()
+        return Step(block.op, binds=tuple(block.binds), body=tuple(block.steps))
+
+    def error(self, text: str, kind: type[RuleError] = RuleError) -> RuleError:
+        """Return an exception that says where in the user's code it comes from."""
+        frame: FrameType = sys._getframe(1)
+        while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == _HERE:
+            frame = frame.f_back
+        return kind(f"rule {self.name}, line {frame.f_lineno} of {os.path.basename(frame.f_code.co_filename)}: {text}")
+
+
+WRITER: ContextVar[Writer | None] = ContextVar("neckar_rule", default=None)
+
+
+def current() -> Writer:
+    writer = WRITER.get()
+    if writer is None:
+        raise RuleError("rows of a rule were used outside of its update(); they exist only while update() is written down. Calculate there.")
+    return writer
+
+
+def spoken(op: str) -> str:
+    return {EACH: "views", ROWS: "rows"}.get(op, "the rule")
+
+
+class Symbol:
+    """Something that exists in a block of a rule only."""
+
+    _what: ClassVar[str] = "value"
+
+    def __init__(self, name: str, block: Block) -> None:
+        self._name, self._block = name, block
+
+    def _here(self) -> str:
+        """Return the name, if this is a place where it is known."""
+        writer = current()
+        if self._block not in writer.blocks:
+            loop = spoken(self._block.op)
+            raise writer.error(
+                f"a {self._what} that was made in a loop over {loop} is used after that round; each round of a loop starts anew, and nothing is carried "
+                "to the next round or out of the loop. Keep what is to stay in a State."
+            )
+        return self._name
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = [one for one in dir(type(self)) if not one.startswith("_")]
+        raise current().error(f"a {self._what} has no {name!r}{nearest(name, known)} It has {', '.join(known) or 'nothing'}.", RuleNameError)
+
+    def __bool__(self) -> bool:
+        raise current().error(
+            f"a Python if, and, or, not, min or max asks whether a {self._what} is true; its elements differ, and are not known while update() is written "
+            "down. Choose with where(condition, a, b); combine conditions with & | ~."
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        raise current().error(f"a Python loop goes through a {self._what}; allowed are loops over views and over their rows. Calculate with whole rows.")
+
+    __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None  # numbers of numpy leave the operation to us
+
+
+def shown(value: object) -> str:
+    return f"a {value._what}" if isinstance(value, Symbol) else f"{value!r} of type {type(value).__name__}"
+
+
+def plain_int(value: object) -> int | None:
+    """Return a plain integer, or None."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        return None
+    return operator.index(value)
+
+
+def known_int(value: object, what: str, low: int, high: int) -> int:
+    number = plain_int(value)
+    if number is None or not low <= number <= high:
+        raise current().error(f"{what} with {shown(value)} was asked for; allowed are integers from {low} to {high}. Give a number that is known beforehand.")
+    return number
+
+
+def rounds(op: str, over: str, letter: str) -> Iterator[tuple[str, Block]]:
+    """Return the name of what a loop goes through, twice: the second round must do what the first did."""
+    writer = current()
+    top = writer.blocks[-1]
+    if top.op == op and not top.steps:  # zip
+        for again in (False, True):
+            block = writer.blocks[-1]
+            if block.op != op or block.steps or over in [bound for bound, _ in block.binds] or (again and block is top):
+                raise writer.error(f"a loop over {spoken(op)} stands in a loop over {spoken(op)}; allowed is one. Go through both together: zip(a, b).")
+            if op == ROWS and not all("[" in bound for bound in (over, block.binds[0][0])):
+                raise writer.error("rows of several views are gone through together; allowed are views by number. Write zip(synapses[0], synapses[1]).")
+            block.binds.append((over, writer.name_of(letter)))
+            yield block.binds[-1][1], block
+        return
+    if any(block.op in (op, ROWS) for block in writer.blocks):
+        raise writer.error(f"a loop over {spoken(op)} stands in a loop over {spoken(top.op)}; allowed are views, and in them rows. Loop one after the other.")
+    written: list[Step] = []
+    begin = writer.made
+    for _ in range(2):
+        writer.made = begin
+        block = writer.open(op)
+        block.binds.append((over, writer.name_of(letter)))
+        yield block.binds[0][1], block
+        written.append(writer.close(block))
+    if written[0] != written[1]:
+        raise writer.error(
+            f"a loop over {spoken(op)} does something else in its second round; it is written down once for all rounds. Do not count or change "
+            "things of Python in it."
+        )
+    writer.blocks[-1].steps.append(written[0])

@@ -14,7 +14,7 @@ import pynn_brainscales.brainscales2 as pynn
 from calix.spiking import SpikingCalibOptions, SpikingCalibTarget
 from dlens_vx_v3 import hxcomm, lola
 from dlens_vx_v3._container import config_of
-from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, ParameterRangeError
 
 Cuba, Coba = pynn.cells.CalibHXNeuronCuba, pynn.cells.CalibHXNeuronCoba
 PREPARE = pynn.RunCommand.PREPARE
@@ -167,12 +167,13 @@ def test_masks_select_circuits_and_ones_that_select_nothing_are_refused(calls):
         neurons[3:]
 
 
-def test_calibrated_neurons_do_not_share_their_circuits_with_others(calls):
+def test_calibrated_neurons_of_a_network_for_several_instances_are_calibrated_where_they_are(calls):
     pynn.setup()
-    pynn.Population(3, Cuba(), label="mine")
+    mine = pynn.Population(3, Cuba(v_rest=[80, 90, 100]), label="mine")
     pynn.Population(512, pynn.cells.HXNeuron())
-    with pytest.raises(UnsupportedFeatureError, match="population 'mine'"):
-        pynn.run(0.01)
+    pynn.run(0.01)
+    assert len(calls) == 1
+    assert len(mine.actual_hwparams) == 3
 
 
 def test_an_initial_configuration_is_overwritten_and_the_rest_of_it_stays(calls, caplog):

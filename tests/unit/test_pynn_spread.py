@@ -190,3 +190,32 @@ def test_symbols_of_a_spread_network_cannot_be_read() -> None:
     pynn.Population(600, pynn.cells.HXNeuron(plasticity_rule=CountAndWrite()))
     with pytest.raises(UnsupportedFeatureError, match="PPU symbols calls were to be read of a network that needs 2 execution instances"):
         pynn.run(0.1)
+
+
+def test_calibrating_cells_of_a_spread_network_get_a_calibration_for_each_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Circuits that hold neurons of both populations in turn reach the potential and the strength of either."""
+    monkeypatch.setenv("NECKAR_CALIBRATION_METHOD", "oracle")
+    pynn.setup(calibration_cache=[])
+    low = pynn.Population(400, pynn.cells.CalibHXNeuronCuba(v_rest=np.linspace(70, 80, 400)))
+    high = pynn.Population(400, pynn.cells.CalibHXNeuronCuba(v_rest=110, v_thresh=160, i_synin_gm_E=300))
+    for population in (low, high):
+        population.record("v", device="cadc")
+    pynn.run(0.05)
+    layout = pynn.simulator.state.layout
+    assert len(layout.instances) == 2
+    assert set(layout.members[0][layout.instance_of[0] == 0, 0]) & set(layout.members[1][:, 0])
+    levels = [np.array([signal.magnitude.mean() for signal in population.get_data("v").segments[-1].irregularlysampledsignals]) for population in (low, high)]
+    np.testing.assert_allclose(levels[0], np.linspace(70, 80, 400), atol=1.5)
+    np.testing.assert_allclose(levels[1], 110, atol=1.5)
+    codes = [neuron.excitatory_input.i_bias_gm.value() for neuron in high.actual_hwparams]
+    assert np.median(codes) < 0.8 * np.median([neuron.excitatory_input.i_bias_gm.value() for neuron in low.actual_hwparams])
+    found = low.calib_hwparams
+    pynn.reset()
+    pynn.run(0.05)
+    assert low.calib_hwparams is found  # not calibrated again
+    pynn.reset()
+    low.actual_hwparams[0].leak.v_leak = 1000
+    pynn.run(0.05)
+    signals = low.get_data("v").segments[-1].irregularlysampledsignals
+    assert signals[0].magnitude.mean() > levels[0][0] + 15  # it fires
+    assert signals[1].magnitude.mean() == pytest.approx(levels[0][1], abs=1.5)

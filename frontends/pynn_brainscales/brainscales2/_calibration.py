@@ -1,33 +1,39 @@
 """The calibration behind calibrating cells: one target for the whole chip, and its result in the base configuration.
 
 All calibrated populations of an experiment share a chip, so they share a calibration: each neuron's targets are those of its circuit, circuits without a
-calibrated neuron keep the targets of ``injected_calib_target``, and three targets are the same for the whole chip. What calibrates is :func:`calix.calibrate`.
+calibrated neuron keep the targets of ``injected_calib_target``, and three targets are the same for the whole chip. A network that needs several execution
+instances has a calibration for each of them, because a circuit holds another neuron in each; so does grenade (``abstract/calibration/jit.cpp``).
+What calibrates is :func:`calix.calibrate`.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlens_vx_v3 import logger
 from dlens_vx_v3._container import config_of
 from dlens_vx_v3.halco._base import CoordinateOverflowError
-from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
+from neckar.chip.config import ChipConfig
+from neckar.errors import ConfigurationError, ParameterRangeError
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2.standardmodels._calibrated import CHIP_GLOBAL, CalibHXNeuronCuba
 
 if TYPE_CHECKING:
     from neckar.lab import Lab, Session
+    from pynn_brainscales.brainscales2._layout import Layout
 
 _PER_CIRCUIT = {"v_rest": ("leak", 255), "v_reset": ("reset", 255), "v_thresh": ("threshold", 255), "cm": ("membrane_capacitance", 63)}
 """Parameters of cells that are whole numbers: name in the target, and largest value."""
 
 _TIMES = {"tau_m": "tau_mem", "tau_refrac": "refractory_time"}
 _US_PER_S = 1e6
+_OVERWRITTEN = "Calibrating cells are used with initial_config, which is overwritten by their calibration."
 _log = logger.get("pyNN.brainscales2")
 
 
@@ -56,6 +62,7 @@ class Calibrator:
     def __init__(self, lab: Lab, session: Session | None = None) -> None:
         self._lab, self._session = lab, session
         self._done: tuple[Any, Any] | None = None  # target and options, and the chip that holds their result
+        self._instances: dict[int, tuple[Any, Any, Any]] = {}  # for each: target and options, what the chip held, and the chip that holds their result
 
     def update(self, populations: Sequence[Any], chip: Any, start: Any, options: Any, cache: Sequence[Path] | None, overwrites: bool) -> None:
         """Calibrate, if there are calibrated populations and their targets have changed.
@@ -79,61 +86,108 @@ class Calibrator:
         ParameterRangeError
             If a parameter of a cell is out of range, above it also an OverflowError; names cell and range.
         """
-        calibrated = [population for population in populations if isinstance(population.celltype, CalibHXNeuronCuba)]
+        calibrated = calibrating(populations)
         if not calibrated:
             return
-        target = self._target(calibrated, start)
+        target = _target([_Cells(population, np.arange(population.size), population.circuits[:, 0]) for population in calibrated], start)
         if self._done is not None and self._done[0] == (target, options) and self._done[1] is chip:
             known = [population for population in calibrated if not population.celltype.is_calibrated]
             _hand_out(known, chip)
             return
-        import calix
-
         if overwrites:
-            _log.WARN("Calibrating cells are used with initial_config, which is overwritten by their calibration.")
-        result = calix.calibrate(target, options, cache, connection=self._lab if self._session is None else self._session.lab)
+            _log.WARN(_OVERWRITTEN)
+        result = self._calibrated(target, options, cache)
         base = config_of(chip)
         base.apply(config_of(result.to_chip(chip=chip)).delta_from(base))
         self._done = (target, copy.deepcopy(options)), chip
         _hand_out(calibrated, chip)
 
-    def _target(self, populations: Sequence[Any], start: Any) -> Any:
-        """Return the target of the whole chip."""
-        from calix.spiking import SpikingCalibTarget
-        from calix.spiking.neuron import NeuronCalibTarget
+    def update_instances(
+        self, populations: Sequence[Any], layout: Layout, chip: Any, start: Any, options: Any, cache: Sequence[Path] | None, overwrites: bool
+    ) -> dict[int, ChipConfig]:
+        """Calibrate the execution instances whose targets have changed; return what each instance with calibrated neurons starts from.
 
-        target = SpikingCalibTarget() if start is None else copy.deepcopy(start)
-        neurons = target.neuron_target
-        values = {name: _one(populations, name) for name in CHIP_GLOBAL}
-        neurons.cuba_synin = NeuronCalibTarget.CalibratedCubaSynapticInput(i_synin_gm=[values["i_synin_gm_E"], values["i_synin_gm_I"]])
-        neurons.synapse_dac_bias = values["synapse_dac_bias"]
-        for population in populations:
-            of, circuits = population.celltype.parameter_space._parameters, population.circuits[:, 0]
-            for name, (there, highest) in _PER_CIRCUIT.items():
-                getattr(neurons, there)[circuits] = _whole(population, name, highest)
-            for name, there in _TIMES.items():
-                getattr(neurons, there)[circuits] = of[name] / _US_PER_S
-            neurons.tau_syn[circuits] = np.stack([of["tau_syn_E"], of["tau_syn_I"]], axis=1) / _US_PER_S
-            if population.celltype.conductance_based:
-                neurons.coba_synin.e_coba_reversal[circuits] = np.trunc(np.stack([of["e_rev_E"], of["e_rev_I"]], axis=1))
-            else:
-                neurons.coba_synin.e_coba_reversal[circuits] = np.full((len(circuits), 2), np.nan)
-        return target
+        Parameters
+        ----------
+        populations : sequence of Population
+        layout : Layout
+            Where the neurons are.
+        chip : lola.Chip
+            What is not calibrated is as here.
+        start, options, cache, overwrites
+            As of :meth:`update`.
+
+        Raises
+        ------
+        RunStateError, ParameterRangeError
+            As :meth:`update`; targets that belong to a whole chip may differ between instances.
+        """
+        numbers = {id(population): number for number, population in enumerate(populations)}
+        calibrated = calibrating(populations)
+        cells: dict[int, list[_Cells]] = {}
+        for population in calibrated:
+            instance_of, circuits = layout.instance_of[numbers[id(population)]], layout.members[numbers[id(population)]][:, 0]
+            for instance in np.unique(instance_of).tolist():
+                chosen = np.flatnonzero(instance_of == instance)
+                cells.setdefault(instance, []).append(_Cells(population, chosen, circuits[chosen]))
+        targets = {instance: _target(part, start) for instance, part in cells.items()}
+        held = config_of(chip)
+        again = [i for i, target in targets.items() if i not in self._instances or self._instances[i][:2] != ((target, options), held)]
+        if again and overwrites:
+            _log.WARN(_OVERWRITTEN)
+        for instance in again:
+            result = self._calibrated(targets[instance], options, cache)
+            self._instances[instance] = (targets[instance], copy.deepcopy(options)), held.copy(), result.to_chip(chip=chip)
+        chips = {instance: self._instances[instance][2] for instance in cells}
+        if again:
+            _hand_out_instances(calibrated, cells, chips)
+        return {instance: config_of(live).copy() for instance, live in chips.items()}
+
+    def _calibrated(self, target: Any, options: Any, cache: Sequence[Path] | None) -> Any:
+        import calix
+
+        return calix.calibrate(target, options, cache, connection=self._lab if self._session is None else self._session.lab)
 
 
-def refuse_spread(populations: Sequence[Any]) -> None:
-    """Raise an error if calibrated neurons are part of a network that one chip does not hold: each circuit is calibrated for one neuron.
+class _Cells(NamedTuple):
+    """Neurons of a population and their circuits."""
 
-    Raises
-    ------
-    UnsupportedFeatureError
-    """
-    names = [repr(population.label) for population in populations if isinstance(population.celltype, CalibHXNeuronCuba)]
-    if names:
-        raise UnsupportedFeatureError(
-            f"a network that needs several chip configurations has calibrating cells in population {', '.join(names)}; allowed are networks that one "
-            "chip holds. Make the network smaller, or use HXNeuron with setup(initial_config=pynn.helper.chip_from_nightly())."
-        )
+    population: Any
+    chosen: NDArray[np.int64]
+    circuits: NDArray[np.int64]
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """Return a parameter of these neurons, shape (cell,)."""
+        return np.asarray(self.population.celltype.parameter_space._parameters[name])[self.chosen]
+
+
+def calibrating(populations: Sequence[Any]) -> list[Any]:
+    """Return the populations of calibrating cells."""
+    return [population for population in populations if isinstance(population.celltype, CalibHXNeuronCuba)]
+
+
+def _target(cells: Sequence[_Cells], start: Any) -> Any:
+    """Return the target of a whole chip that holds some neurons."""
+    from calix.spiking import SpikingCalibTarget
+    from calix.spiking.neuron import NeuronCalibTarget
+
+    target = SpikingCalibTarget() if start is None else copy.deepcopy(start)
+    neurons = target.neuron_target
+    shared = {name: _one(cells, name) for name in CHIP_GLOBAL}
+    neurons.cuba_synin = NeuronCalibTarget.CalibratedCubaSynapticInput(i_synin_gm=[shared["i_synin_gm_E"], shared["i_synin_gm_I"]])
+    neurons.synapse_dac_bias = shared["synapse_dac_bias"]
+    for part in cells:
+        circuits, of = part.circuits, part.values
+        for name, (there, highest) in _PER_CIRCUIT.items():
+            getattr(neurons, there)[circuits] = _whole(part.population, name, highest)[part.chosen]
+        for name, there in _TIMES.items():
+            getattr(neurons, there)[circuits] = of(name) / _US_PER_S
+        neurons.tau_syn[circuits] = np.stack([of("tau_syn_E"), of("tau_syn_I")], axis=1) / _US_PER_S
+        if part.population.celltype.conductance_based:
+            neurons.coba_synin.e_coba_reversal[circuits] = np.trunc(np.stack([of("e_rev_E"), of("e_rev_I")], axis=1))
+        else:
+            neurons.coba_synin.e_coba_reversal[circuits] = np.full((len(circuits), 2), np.nan)
+    return target
 
 
 def _whole(population: Any, name: str, highest: int) -> np.ndarray[Any, Any]:
@@ -147,9 +201,9 @@ def _whole(population: Any, name: str, highest: int) -> np.ndarray[Any, Any]:
     return values
 
 
-def _one(populations: Sequence[Any], name: str) -> int:
+def _one(cells: Sequence[_Cells], name: str) -> int:
     """Return a target that all calibrated neurons of the chip share."""
-    found = {int(value): population.label for population in populations for value in population.celltype.parameter_space._parameters[name].tolist()}
+    found = {int(value): part.population.label for part in cells for value in part.values(name).tolist()}
     if len(found) > 1:
         (first, here), (second, there) = list(found.items())[:2]
         raise RunStateError(
@@ -169,4 +223,18 @@ def _hand_out(populations: Sequence[Any], chip: Any) -> None:
     for population in populations:
         places = [halco.AtomicNeuronOnDLS(halco.Enum(circuit)) for circuit in population.circuits[:, 0].tolist()]
         found, live = ([one.neuron_block.atomic_neurons[place] for place in places] for one in (archive, chip))
+        population.celltype.take(found, live)
+
+
+def _hand_out_instances(populations: Sequence[Any], cells: Mapping[int, Sequence[_Cells]], chips: Mapping[int, Any]) -> None:
+    """Give populations the circuits of the calibrated execution instances, live, and as they were found."""
+    from dlens_vx_v3 import halco, lola
+
+    archives = {instance: lola.Chip(chip) for instance, chip in chips.items()}
+    for population in populations:
+        found, live = [None] * population.size, [None] * population.size
+        for instance, part in ((instance, part) for instance, parts in cells.items() for part in parts if part.population is population):
+            for cell, circuit in zip(part.chosen.tolist(), part.circuits.tolist(), strict=True):
+                place = halco.AtomicNeuronOnDLS(halco.Enum(circuit))
+                found[cell], live[cell] = (one[instance].neuron_block.atomic_neurons[place] for one in (archives, chips))
         population.celltype.take(found, live)

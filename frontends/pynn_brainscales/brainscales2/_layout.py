@@ -57,7 +57,7 @@ class Layout:
 
     @property
     def base(self) -> ChipConfig:
-        """What every instance starts from."""
+        """What the first instance starts from; without calibrating cells, every one."""
         return next(iter(self.instances.values())).base
 
     def synapses(self, projection: int) -> Iterator[tuple[int, int, int, int, int]]:

@@ -5,7 +5,7 @@ Spikes that cross from one instance to a later one are recorded and played to it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,8 +21,18 @@ Site = tuple[int, int]
 """Population of the divided network, and one of its compartments."""
 
 
-def spread(network: Network, base: ChipConfig, permutation: NDArray[np.int64]) -> Layout:
+def spread(network: Network, base: ChipConfig, permutation: NDArray[np.int64], bases: Mapping[int, ChipConfig] | None = None) -> Layout:
     """Return the layout of a network over as many execution instances as it needs.
+
+    Parameters
+    ----------
+    network : Network
+    base : ChipConfig
+        What instances start from.
+    permutation : ndarray of int64
+        Circuits in the order of their use.
+    bases : mapping of int to ChipConfig, optional
+        What single instances start from instead.
 
     Raises
     ------
@@ -30,7 +40,8 @@ def spread(network: Network, base: ChipConfig, permutation: NDArray[np.int64]) -
         If a recurrent group, or a single neuron with its inputs, does not fit on a chip.
     """
     divided = partition(network, "auto", base=base, permutation=permutation)
-    instances = {part.instance: map_network(part.network, base=base, permutation=permutation) for part in divided.parts}
+    starts = {part.instance: base if bases is None else bases.get(part.instance, base) for part in divided.parts}
+    instances = {part.instance: map_network(part.network, base=starts[part.instance], permutation=permutation) for part in divided.parts}
     members, instance_of = [], []
     for number, population in enumerate(network.populations):
         here = [np.zeros((0, 0), np.int64)]

@@ -24,7 +24,7 @@ from pynn_brainscales.brainscales2._checks import checked_count, checked_index, 
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, ObservableTypeError, RunStateError, UncalibratedError, UnknownObservableError
 from pynn_brainscales.brainscales2.plasticity_rules import ObservablePerNeuron, PlasticityRuleHandle
 from pynn_brainscales.brainscales2.recording import Recorder, check_format, write_whole
-from pynn_brainscales.brainscales2.standardmodels.cells import CalibHXNeuronCuba, SpikeSourcePoissonOnChip
+from pynn_brainscales.brainscales2.standardmodels.cells import SpikeSourcePoissonOnChip
 from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, NeuronCellType, StandardCellType
 
 __all__ = ["Assembly", "Population", "PopulationView"]
@@ -317,7 +317,7 @@ class Population(_Cells, pyNN.common.Population):
     def _place(self, state: simulator.State) -> None:
         """Take the circuits of the chip that the population needs."""
         if isinstance(self.celltype, NeuronCellType):
-            later = not state.permutation_given and not isinstance(self.celltype, CalibHXNeuronCuba)
+            later = not state.permutation_given
             self.circuits = state.neuron_placement.register(self.label, self.all_cells, self.celltype.morphology, or_later=later)
         elif isinstance(self.celltype, SpikeSourcePoissonOnChip):
             self.bus = state.background_placement.register(self.label)

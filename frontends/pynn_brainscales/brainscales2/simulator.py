@@ -24,7 +24,7 @@ from neckar.errors import CapacityError, ConfigurationError, UnsupportedFeatureE
 from neckar.facts import brainscales2 as facts
 from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPopulation, Population, Section, map_network
 from neckar.program import PlasticityTask, Record, Recording
-from pynn_brainscales.brainscales2._calibration import Calibrator, refuse_spread
+from pynn_brainscales.brainscales2._calibration import Calibrator, calibrating
 from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
 from pynn_brainscales.brainscales2._injection import READ_PHASES, Accesses, InjectedConfiguration, InjectedReadout, accesses
@@ -347,7 +347,8 @@ class State(pyNN.common.control.BaseState):
 
     def _map(self, begin: float, end: float, duration: int) -> Layout:
         """Return the mapped network; what did not change is not computed again."""
-        self._calibrate()
+        if not self._needs_instances(begin, end, duration):
+            self._calibrate()
         network, base, last = self._network(begin, end, duration), self._base_now(), self._layout
         if last is not None and last.base is base and last.network.populations == network.populations and last.network.projections == network.projections:
             return last
@@ -358,9 +359,21 @@ class State(pyNN.common.control.BaseState):
         except CapacityError:
             if self.permutation_given:
                 raise
-            refuse_spread(self.populations)
             self._layout = self._spread(network, base, begin, end, duration)
         return self._layout
+
+    def _needs_instances(self, begin: float, end: float, duration: int) -> bool:
+        """Return whether a network with calibrating cells has to be spread: its instances are calibrated one by one."""
+        if not calibrating(self.populations) or self.permutation_given:
+            return False
+        network, last = self._network(begin, end, duration), self._layout
+        if last is not None and last.network.populations == network.populations and last.network.projections == network.projections:
+            return last.partition is not None
+        try:
+            map_network(network, base=self._base_now(), permutation=self.neuron_placement.permutation)
+        except CapacityError:
+            return True
+        return False
 
     def _calibrate(self) -> None:
         """Calibrate the chip for calibrating cells, if their targets have changed."""
@@ -374,8 +387,12 @@ class State(pyNN.common.control.BaseState):
         for population, members in zip(self.populations, layout.members, strict=True):
             if len(members):
                 population.adopt(members)
-        again = self._network(begin, end, duration)
-        return layout if again.populations == network.populations else spread(again, base, self.neuron_placement.permutation)
+        again, bases = self._network(begin, end, duration), None
+        if calibrating(self.populations):
+            settings = self.injected_calib_target, self.injected_calib_options, self.calibration_cache, self._initial_given
+            bases = self._calibrator.update_instances(self.populations, layout, self.get_base_configuration(), *settings)
+        same = again.populations == network.populations and bases is None
+        return layout if same else spread(again, base, self.neuron_placement.permutation, bases)
 
     def _network(self, begin: float, end: float, duration: int) -> Network:
         """Return the network as it is now; unchanged parts are the same objects."""

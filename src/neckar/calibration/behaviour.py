@@ -28,7 +28,7 @@ from neckar.calibration.measure.bench import CIRCUITS, Bench, snippet, ticks_of
 from neckar.calibration.measure.converter import calibrate_cadc
 from neckar.calibration.measure.correlation import BRANCHES, SYNAPSE_DELAYS_US, characteristics, drops
 from neckar.calibration.measure.decay import fit_decays
-from neckar.calibration.measure.drivers import amplitudes, lines, weight_for
+from neckar.calibration.measure.drivers import amplitudes, pulling
 from neckar.calibration.measure.hagen import LINES_CADC
 from neckar.calibration.measure.stimuli import KINDS, stimulated, trains
 from neckar.calibration.settings import LONG_REFRACTORY
@@ -230,16 +230,16 @@ def _heights(kind: str) -> Callable[[Bench, ChipTarget], Values]:
 def _modulated(bench: Bench, target: ChipTarget) -> Values:
     """Return how far an event of each driver in short-term plasticity pulls synaptic lines down, at the voltage of the target, shape (driver,)."""
     assert isinstance(target, SpikingTarget)
-    with bench.changed(stp_v_charge_0=target.stp.v_stp, stp_v_recover_0=target.stp.v_stp, driver_enable_stp=True), lines(bench, weight_for(bench)):
-        return amplitudes(bench, trials=_TRIALS).reshape(-1)
+    with bench.changed(stp_v_charge_0=target.stp.v_stp, stp_v_recover_0=target.stp.v_stp, driver_enable_stp=True), pulling(bench) as sends:
+        return amplitudes(bench, sends=sends, trials=_TRIALS).reshape(-1)
 
 
 def _multiplying(bench: Bench, target: ChipTarget) -> Values:
     """Return how far an event of each driver pulls synaptic lines down, at the activation of the target, shape (driver,)."""
     assert isinstance(target, HagenTarget | HagenSyninTarget)
     calibrate_cadc(bench, LINES_CADC)
-    with lines(bench, weight_for(bench)):
-        return amplitudes(bench, target.offset_test_activation, 3, _TRIALS).reshape(-1)
+    with pulling(bench) as sends:
+        return amplitudes(bench, target.offset_test_activation, 3 * sends, _TRIALS).reshape(-1)
 
 
 def _sensors(name: str) -> Callable[[Bench, ChipTarget], Values]:

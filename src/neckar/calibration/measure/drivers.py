@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,7 +45,8 @@ _TOGETHER = 16
 _LEVEL_US = 2.0 * np.arange(1, 4)
 _SETTLE_US, _EVENT_US = 1.0, 0.05
 _TRIALS = 3
-_PROBE = 4
+_SHARE = 0.75
+_MOST_SENDS = 8
 _SIDES = QUADRANTS // HEMISPHERES
 
 _LINES: dict[str, Any] = {
@@ -92,11 +93,12 @@ def search_offsets(bench: Bench, target: StpTarget) -> NDArray[np.bool_]:
     bench.set(**{name: TABLE[name].default_array() for name in DRIVER_FIELDS})
     bench.set(stp_i_ramp=target.i_ramp, stp_i_calib=target.i_ramp, stp_i_bias_comparator=TABLE["stp_i_bias_comparator"].default)
     span = Span(0, TABLE["driver_offset"].high)
-    with bench.changed(stp_v_charge_0=target.v_stp, stp_v_recover_0=target.v_stp, driver_enable_stp=True), lines(bench, weight_for(bench)):
+    plastic = {"stp_v_charge_0": target.v_stp, "stp_v_recover_0": target.v_stp, "driver_enable_stp": True}
+    with bench.changed(**plastic), pulling(bench) as sends:
 
         def measure(codes: Codes) -> Values:
             bench.set(driver_offset=codes.reshape(SHAPE))
-            return amplitudes(bench).reshape(-1)
+            return amplitudes(bench, sends=sends).reshape(-1)
 
         start = measure(np.full(HEMISPHERES * DRIVERS, span.high // 2)).reshape(SHAPE)
         goal = of_drivers(np.median(by_quadrant(start), axis=1)).reshape(-1)
@@ -128,16 +130,16 @@ def search_multiplication(bench: Bench, test_activation: int) -> tuple[NDArray[n
     bench.set(**{name: TABLE[name].default_array() for name in DRIVER_FIELDS})
     bench.set(**_MODULATED, driver_offset=TABLE["driver_offset"].high // 2)
     with bench.changed(stp_i_ramp=CAPMEM_MAX, stp_i_calib=CAPMEM_MAX, driver_hagen_dac_offset=0):
-        weight = weight_for(bench)
-        with lines(bench, weight):
-            longest = amplitudes(bench)
+        pull = pull_for(bench)
+        with lines(bench, pull.weight):
+            longest = amplitudes(bench, sends=pull.sends)
 
     def equal(activation: int, trials: int) -> Outcome:
         """Search the offsets for the wanted amplitudes at an activation."""
 
         def measure(codes: Codes) -> Values:
             bench.set(driver_hagen_dac_offset=codes.reshape(SHAPE))
-            return amplitudes(bench, activation, _sends(activation), trials).reshape(-1)
+            return amplitudes(bench, activation, pull.sends * _sends(activation), trials).reshape(-1)
 
         goal = RANGE * activation / LONGEST * longest.reshape(-1)
         found = binary_search(measure, goal, goal.size, Span(0, TABLE["driver_hagen_dac_offset"].high), inverted=True)
@@ -147,9 +149,9 @@ def search_multiplication(bench: Bench, test_activation: int) -> tuple[NDArray[n
     def at_ramp(codes: Codes) -> Values:
         bench.set(stp_i_ramp=codes, stp_i_calib=codes)
         equal(_FIRST_ACTIVATION, 1)
-        return np.asarray(by_quadrant(amplitudes(bench, _RAMP_ACTIVATION, _sends(_RAMP_ACTIVATION), 1)).mean(axis=1))
+        return np.asarray(by_quadrant(amplitudes(bench, _RAMP_ACTIVATION, pull.sends * _sends(_RAMP_ACTIVATION), 1)).mean(axis=1))
 
-    with lines(bench, weight):
+    with lines(bench, pull.weight):
         goal = RANGE * _RAMP_ACTIVATION / LONGEST * by_quadrant(longest).mean(axis=1)
         ramps = binary_search(at_ramp, goal, QUADRANTS, Span(1, CAPMEM_MAX))
         bench.set(stp_i_ramp=ramps.codes, stp_i_calib=ramps.codes)
@@ -158,16 +160,34 @@ def search_multiplication(bench: Bench, test_activation: int) -> tuple[NDArray[n
 
 
 def _sends(activation: int) -> int:
-    """Return how many events of an activation show well and, if offsets are still wrong, leave the lines within the converter's range."""
+    """Return how many times as many events of an activation show well and, if offsets are still wrong, leave the lines within the converter's range."""
     return min(3, LONGEST // activation)
 
 
-def weight_for(bench: Bench) -> int:
-    """Return the weight at which the drivers of all groups together, at their present pulses, use three quarters of the converter's range."""
-    with lines(bench, _PROBE):
+class Pull(NamedTuple):
+    """How drivers are made to pull well: weight of the synapses, and so many events of each."""
+
+    weight: int
+    sends: int
+
+
+def pull_for(bench: Bench) -> Pull:
+    """Return the weight and number of events at which all drivers together, at their present pulses, use three quarters of the converter's range."""
+    highest = TABLE["synapse_weight"].high
+    with lines(bench, highest):
         levels = _levels(bench, LONGEST, 1, _TRIALS)
-    drop = np.median(-np.diff(levels, axis=1)) * (DRIVERS // _TOGETHER)
-    return int(np.clip(_PROBE * 0.75 * np.median(levels[:, 0]) / max(float(drop), 0.1), 1, TABLE["synapse_weight"].high))
+    drop = float(np.mean(-np.diff(levels, axis=1))) * (DRIVERS // _TOGETHER)
+    wanted = _SHARE * float(np.median(levels[:, 0])) / max(drop, 0.1)
+    sends = int(np.clip(round(wanted), 1, _MOST_SENDS))
+    return Pull(int(np.clip(highest * wanted / sends, 1, highest)), sends)
+
+
+@contextmanager
+def pulling(bench: Bench) -> Iterator[int]:
+    """Let the lines integrate what drivers send at their present pulses, inside the block; yields how many events of each show well."""
+    pull = pull_for(bench)
+    with lines(bench, pull.weight):
+        yield pull.sends
 
 
 @contextmanager

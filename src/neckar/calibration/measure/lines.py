@@ -22,7 +22,7 @@ from neckar.facts import AXES
 SOURCES = ("exc_synin", "inh_synin")
 """Names of both lines as the converter sees them, in the order of targets."""
 
-_EVENTS, _EVENT_ROWS, _WEIGHT = 5, 8, 10
+_EVENTS, _EVENT_ROWS, _WEIGHT = 5, 8, 63
 _SPACING_US = 0.016
 _REST_SAMPLES = 30
 _SAMPLES, _WINDOW = 100, 5.0

@@ -74,7 +74,7 @@ BANDS = {
     "f-I curve: steps of the leak that raise the onset, of 2": Band(2, 2, "S02-1"),
     "f-I curve: steps of the refractory time that lower the rate, of 2": Band(2, 2, "S02-1"),
     "f-I curve: onset moves with the refractory time by [codes]": Band(0, 21, "S02-1; one step of the sweep"),
-    "target: spikes": Band(2, 5, "S13, after adjusting the mean weight", decides=False),
+    "target: spikes": Band(2, 5, "S13, or else the mean is tuned: tests/notebooks, ledger", decides=False),
     "training: loss ratio": Band(0, 0.25, "S13-1"),
     "training: spikes too many": Band(0, 0, "S13"),
     "training: farthest spike from its target [us]": Band(0, 4, "S13"),

@@ -2,7 +2,8 @@
 
 Source: calix tests/hw/py/test_neuron_spiking.py. The chip is calibrated, its potentials are refined to 110 (leak), 60 (reset) and 120 CADC LSB (threshold),
 then thresholds are searched for rates. Upstream demands more than nine in ten neurons within -10 and +15 % of 100 kHz, and for targets of 20 to 120 kHz
-more than 85 % within 8 kHz and 8 %. It calls 10 to 100 kHz usual. Seeds are fixed, so nothing here is random; at 100 kHz the row is met by every neuron.
+more than 85 % within 8 kHz and 8 %. It calls 10 to 100 kHz usual, so the row, which asks for -10 and +15 % over all of that, is stricter than its source below
+100 kHz: there upstream's own tolerance decides, and what the stricter one would show is told. Seeds are fixed, so nothing here is random.
 
 One chip is measured from the start; the others start from the oracle's calibration, and only potentials and thresholds are measured. Rates are those of
 recorded spikes, in a run whose noise is another than that of the search.
@@ -44,10 +45,16 @@ def rates(chip: Chip, calibration: Calibration, seconds: float = 2e-3) -> Floats
     return np.bincount(spikes.circuit, minlength=512) / seconds
 
 
-def check_equal_rates(chip: Chip, rate_hz: float, tau_mem_us: float, method: Method = "oracle") -> None:
+@cache
+def reached(chip: Chip, rate_hz: float, tau_mem_us: float, method: Method = "oracle") -> Floats:
+    """Return the rates of a chip whose thresholds were searched for one rate, Hz."""
     calibration = adjust_rates(session(chip), refined(chip, tau_mem_us, method), rate_hz)
     assert calibration.success["threshold_v_threshold"].all()
-    relative = rates(chip, calibration, 200 / rate_hz) / rate_hz
+    return rates(chip, calibration, 200 / rate_hz)
+
+
+def check_equal_rates(chip: Chip, rate_hz: float, tau_mem_us: float, method: Method = "oracle") -> None:
+    relative = reached(chip, rate_hz, tau_mem_us, method) / rate_hz
     assert np.mean(relative > 0.9) > 0.9
     assert np.mean(relative < 1.15) > 0.9
 
@@ -72,11 +79,20 @@ def test_a37_on_other_chips(number):
     check_equal_rates(OTHERS[number], 100e3, 10)
 
 
+LOW = pytest.mark.parametrize(("number", "rate_hz", "tau_mem_us"), [(0, 30e3, 10), (0, 10e3, 40)])
+
+
+@pytest.mark.slow
+@LOW
+def test_a37_low_rates_lie_within_upstreams_tolerance_for_them(number, rate_hz, tau_mem_us):
+    assert np.mean(np.isclose(reached(OTHERS[number], rate_hz, tau_mem_us), rate_hz, atol=8e3, rtol=0.08)) > 0.85
+
+
 @pytest.mark.slow
 @pytest.mark.xfail(strict=True, reason="chip 1: 89.5 % above 0.9 at 30 kHz and 10 us; 72.7 % above 0.9 and 85.7 % below 1.15 at 10 kHz and 40 us")
-@pytest.mark.parametrize(("number", "rate_hz", "tau_mem_us"), [(0, 30e3, 10), (0, 10e3, 40)])
-def test_a37_at_low_rates(number, rate_hz, tau_mem_us):
-    """Met in the run of the search, not in others: cells are written anew in each, and half a code of the threshold moves low rates too far. See the ledger."""
+@LOW
+def test_a37_low_rates_lie_within_the_tolerance_for_100_khz(number, rate_hz, tau_mem_us):
+    """No upstream test asks for it. Met in the run of the search, not in others: cells are written anew in each, and half a code moves low rates too far."""
     check_equal_rates(OTHERS[number], rate_hz, tau_mem_us)
 
 

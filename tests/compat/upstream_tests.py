@@ -26,9 +26,18 @@ REGISTER_LEVEL = (
 )
 """Folder and name of files in halco and haldls; they run if there is a checkout of these."""
 
-CALIX = tuple(("py", f"test_{name}") for name in ("algorithms", "boundary_check", "types", "calibration_cache"))
+CALIX = tuple(
+    ("py", f"test_{name}")
+    for name in (
+        *("algorithms", "boundary_check", "types", "calibration_cache", "connection_setup", "madc_characterization", "madc_recorder", "correlation"),
+        "hagen_multiplication",
+    )
+)
 """Folder and name of files in calix; they run if there is a checkout of it."""
 
+_DEBUG_LINE = "reads the CADC on the debug line in playback programs; the calibration itself is checked by tests/unit/test_calix_measurement.py"
+_PADI = "sends PADI events past the crossbar, which have no model at the register level"
+_SEARCHES = "measures with the searches of single stages, which search by themselves here: docs/reference/calix.md"
 _BELOW = "imports pyfisch, the library below, which does not exist here"
 NOT_RUN = {
     "pystadls_hwtest_vx_v3": _BELOW,
@@ -36,15 +45,11 @@ NOT_RUN = {
     "dlens_hwtest_vx_v3": "runs pystadls_hwtest_vx_v3",
     "dlens_hwtest_with_ppu_vx_v3": "programs of the plasticity processors come later",
     "dlens_health_check_vx_v3": "checks the state of a real installation",
-    **dict.fromkeys(
-        (
-            *(f"test_{name}" for name in ("cadc_assignment", "cadc_calibration", "capacitance_measurement", "connection_setup", "correlation")),
-            *(f"test_{name}" for name in ("hagen_input", "hagen_multiplication", "madc_characterization", "madc_recorder", "multicompartment")),
-            *(f"test_{name}" for name in ("quiggeldy", "stp_calibration")),
-            *(f"test_neuron_{name}" for name in ("coba", "distribution", "integration", "reference_madc", "spiking", "threshold_calibration")),
-        ),
-        "uses parts of calix that Neckar does not have: docs/reference/calix.md",
-    ),
+    **dict.fromkeys(("test_cadc_assignment", "test_cadc_calibration"), _DEBUG_LINE),
+    **dict.fromkeys((f"test_neuron_{name}" for name in ("coba", "integration", "spiking", "threshold_calibration")), _PADI),
+    **dict.fromkeys(("test_capacitance_measurement", "test_multicompartment", "test_neuron_distribution", "test_neuron_reference_madc"), _SEARCHES),
+    **dict.fromkeys(("test_hagen_input", "test_stp_calibration"), "measures single drivers with classes that Neckar does not have: docs/reference/calix.md"),
+    "test_quiggeldy": "starts a server of the platform",
     "test_generic_algorithm_calibration": "runs every class of calix without a chip; in Neckar stages search by themselves",
     "test_refractory_period": "imports private functions; tests/unit/test_calix.py checks the same",
 }

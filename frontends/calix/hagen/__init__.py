@@ -5,6 +5,7 @@ from typing import Any
 from calix._calibrate import calibrate as _calibrate
 from calix._results import HagenCalibResult, HagenSyninCalibResult
 from calix._targets import HagenCalibOptions, HagenCalibTarget, HagenSyninCalibOptions, HagenSyninCalibTarget
+from calix.common import base, cadc, helpers  # noqa: F401  # scripts take them from here, too
 
 __all__ = [
     "HagenCalibOptions",

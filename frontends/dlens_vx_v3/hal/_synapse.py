@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from dlens_vx_v3._container import Container, stored
 from dlens_vx_v3._member import code, switch
@@ -64,6 +65,20 @@ class SynapseQuad(Container, at=SynapseQuadOnDLS):
     amp_calibs = code(AmpCalib, "synapse_amp_calib", None, EntryOnQuad)
 
 
+class _ColumnQuad(Container):
+    """Base: the switches of four columns."""
+
+    switches: Any
+
+    def set_switch(self, coord: EntryOnQuad, value: Part) -> None:
+        """Set the switches of one column."""
+        self.switches[coord] = value
+
+    def get_switch(self, coord: EntryOnQuad) -> Any:
+        """Return the switches of one column."""
+        return self.switches[coord]
+
+
 class ColumnCorrelationSwitch(Part):
     """How a column's correlation lines are connected."""
 
@@ -75,7 +90,7 @@ class ColumnCorrelationSwitch(Part):
     enable_cadc_neuron_readout_acausal = switch("cadc_connect_neuron", cadc_channel=1)
 
 
-class ColumnCorrelationQuad(Container, at=ColumnCorrelationQuadOnDLS):
+class ColumnCorrelationQuad(_ColumnQuad, at=ColumnCorrelationQuadOnDLS):
     """The correlation switches of four columns."""
 
     ColumnCorrelationSwitch = ColumnCorrelationSwitch
@@ -92,7 +107,7 @@ class ColumnCurrentSwitch(Part):
     enable_debug_inhibitory = switch()
 
 
-class ColumnCurrentQuad(Container, at=ColumnCurrentQuadOnDLS):
+class ColumnCurrentQuad(_ColumnQuad, at=ColumnCurrentQuadOnDLS):
     """The current switches of four columns."""
 
     ColumnCurrentSwitch = ColumnCurrentSwitch

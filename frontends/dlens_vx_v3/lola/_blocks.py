@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from dlens_vx_v3._container import Container, Index, Place, stored
 from dlens_vx_v3._member import code, switch
@@ -280,11 +280,24 @@ CADCSamples = _stored(
 )
 
 
+class _Supplies:
+    """The block with the supplies of the second generation of boards, anew at each access (lola vx/dac.cpp)."""
+
+    CODES: ClassVar = {"vdd25_digital": 608, "vdd25_analog": 608, "vdd12_digital": 2090, "vdd12_analog": 1630, "vdd12_madc": 440, "vdd12_pll": 440}
+
+    def __get__(self, block: Any, kind: type[DACChannelBlock]) -> DACChannelBlock:
+        found = kind()
+        for name, supply in self.CODES.items():
+            found.value[getattr(DACChannelOnBoard, name)] = supply
+        return found
+
+
 class DACChannelBlock(Container, at=DACChannelBlockOnBoard):
     """All voltages of the board. One of them reaches the chip in the twin, ``mux_dac_25``: a playback program applies it to the debug pad."""
 
     is_on_board = True
     Value = DACChannel.Value
+    default_ldo_2 = _Supplies()
 
     value = code(DACChannel.Value, "", 0, DACChannelOnBoard)
 

@@ -44,6 +44,9 @@ REPRESENTATIVE: Rows = ((62, 66), (190, 194))
 """Rows whose sensors stand for those of their quadrants, 1024 in each."""
 
 _TRIGGER = 0
+_EVERY_ROW: tuple[tuple[Rows, int], ...] = ((((1, ROWS),), _TRIGGER), (((_TRIGGER, 1),), ROWS - 1))
+"""All rows but that of the trigger, with it, and that row with another trigger."""
+
 _PRE, _POST = 15, 16
 """Labels of the measured synapses and of those of the trigger."""
 
@@ -143,9 +146,15 @@ def choose_bits(bench: Bench, target: CorrelationTarget) -> None:
     bench.set(synapse_amp_calib=bits[0], synapse_time_calib=bits[1])
 
 
+def all_drops(bench: Bench, delays_us: Values, branch: str, pairs: int) -> NDArray[np.int64]:
+    """Return how both sensors of all synapses answer to pairs of one order, CADC LSB, shape (sensor, delay, hemisphere, row, column); as :func:`drops`."""
+    rest, first = (drops(bench, rows, delays_us, (branch,), pairs, trigger, BRANCHES) for rows, trigger in _EVERY_ROW)
+    return np.concatenate([first, rest], axis=3)
+
+
 def _whole_chip(bench: Bench, target: CorrelationTarget) -> Characteristics:
     """Return the characteristics of all synapses, mean over the branches that count, shape (hemisphere, row, column); the trigger's row has another trigger."""
-    parts = [_measured(bench, rows, SYNAPSE_DELAYS_US, target, _BRIGHT, t) for rows, t in ((((1, ROWS),), _TRIGGER), (((_TRIGGER, 1),), ROWS - 1))]
+    parts = [_measured(bench, rows, SYNAPSE_DELAYS_US, target, _BRIGHT, trigger) for rows, trigger in _EVERY_ROW]
     rest, first = (Characteristics(*(values.mean(axis=0) for values in part)) for part in parts)
     return Characteristics(*(np.concatenate(pair, axis=1) for pair in zip(first, rest, strict=True)))
 
@@ -157,8 +166,10 @@ def _measured(bench: Bench, rows: Rows, delays_us: Values, target: CorrelationTa
     return characteristics(drops(bench, rows, delays_us, branches, pairs, trigger).swapaxes(0, 1), delays_us, pairs)
 
 
-def drops(bench: Bench, rows: Rows, delays_us: Values, branches: Sequence[str], pairs: int, trigger: int = _TRIGGER) -> NDArray[np.int64]:
-    """Return by how much readings of sensors fall after pairs of pulses, CADC LSB, shape (branch, delay, hemisphere, row, column).
+def drops(
+    bench: Bench, rows: Rows, delays_us: Values, branches: Sequence[str], pairs: int, trigger: int = _TRIGGER, sensors: Sequence[str] | None = None
+) -> NDArray[np.int64]:
+    """Return by how much readings of sensors fall after pairs of pulses, CADC LSB, shape (sensor, delay, hemisphere, row, column).
 
     Pairs of both orders take turns, far apart. Before each trial the second pulse of a pair is sent alone, because sensors remember the last pulse of either
     kind for ever.
@@ -176,13 +187,16 @@ def drops(bench: Bench, rows: Rows, delays_us: Values, branches: Sequence[str], 
         Number of pairs of each order.
     trigger : int
         Row whose synapses fire all neurons.
+    sensors : sequence of str, optional
+        Which of both sensors of each synapse are read, by default those of the branches.
     """
+    sensors = branches if sensors is None else sensors
     apart_us = max(_APART_US, 5.0 * float(np.max(delays_us)))
     empty, end = ticks_of((1.5 * apart_us, (pairs * len(branches) + 2.5) * apart_us)).tolist()
     places = {row: ((0, HEMISPHERES), row) for row in rows}
     reads = [
         TimedRead(name=f"{branch} {when} {row}", at=at, field=f"correlation_{branch}", index=index)
-        for branch in branches
+        for branch in sensors
         for row, index in places.items()
         for when, at in (("before", empty + 1), ("after", end))
     ]
@@ -190,7 +204,7 @@ def drops(bench: Bench, rows: Rows, delays_us: Values, branches: Sequence[str], 
     with bench.changed(**_PAIRED, **_planes(rows, trigger)):
         events = Events.from_lists([_pairs(delay, branches, pairs, apart_us) for delay in delays_us.tolist()])
         seen = bench.run((snippet(end),), entries=events, reads=tuple(reads), writes=tuple(writes)).reads
-    fallen = [[seen[f"{branch} before {row}"].astype(np.int64) - seen[f"{branch} after {row}"] for row in rows] for branch in branches]
+    fallen = [[seen[f"{branch} before {row}"].astype(np.int64) - seen[f"{branch} after {row}"] for row in rows] for branch in sensors]
     return np.stack([np.concatenate(blocks, axis=2) for blocks in fallen])
 
 

@@ -175,6 +175,16 @@ def test_values_are_watched_in_loops_and_the_number_that_is_kept_is_bounded() ->
     assert one.watched_left_out == 5000 - MAX_WATCHED
 
 
+CASES["quiet"] = "volatile int x; for (int i = 0; i < 1000; ++i) { x = i; }"
+CASES["talking"] = "volatile int x; for (int i = 0; i < 1000; ++i) { x = i; NECKAR_WATCH(i); }"
+
+
+def test_showing_a_value_takes_next_to_no_time_of_the_processor() -> None:
+    quiet, talking = (traced(task(case, mode="timed", count=1), FakeChip())[0].cycles for case in ("quiet", "talking"))
+    assert quiet > 100
+    assert abs(talking - quiet) < 0.5 * 1000  # half a cycle each
+
+
 @pytest.mark.slow
 def test_what_cannot_be_watched_is_said_by_the_compiler() -> None:
     with pytest.raises(KernelCompileError, match=r"NECKAR_WATCH takes numbers, rows, registers|no member named 'data'"):

@@ -148,7 +148,7 @@ class Invocation:
         done = [f"{verb} {len(numbers)} of {what}" for verb, group in groups for what, numbers in group.items()]
         shown = [f"{one.name} = {one.value if np.ndim(one.value) == 0 else one.type}" for one in self.watched[:3]]
         more = ["..."] if len(self.watched) > 3 else []
-        end = [f"stopped: it {self.error}"] if self.error else ["late"] if self.late else []
+        end = [f"stopped: {type(self.error).__name__}"] if self.error else ["late"] if self.late else []
         what = ", ".join([f"{self.cycles:.0f} cycles", *done, *shown, *more, *end])
         return f"<{self.task.name} #{self.number} on {self.processor} at tick {self.begun}: {what}>"
 

@@ -38,7 +38,7 @@ constexpr uint32_t store_everywhere_fuel = 530 + 70;
 constexpr uint32_t reset_fuel = 330 + 60;
 constexpr uint32_t draw_fuel = 2380;
 constexpr uint32_t seed_fuel = 1210;
-constexpr uint32_t watch_fuel = 40;
+constexpr uint32_t watch_fuel = 32;
 
 constexpr uint32_t memory_end = 4u << 20;
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from ppu_bench import FakeChip, Played, play
 
@@ -180,6 +181,7 @@ def check_equal(rule: Rule, seed: int, **others: Any) -> None:
     assert np.array_equal(mine.counts, theirs.counts)
     for one, other in zip(played.invocations, reference.invocations, strict=True):
         assert (one.processor, one.number, one.asked, one.late) == (other.processor, other.number, other.asked, other.late)
+        assert one.cycles == pytest.approx(other.cycles, rel=0.15, abs=10)  # the estimate of instructions
         for group in ("read", "written", "reset"):
             assert seen(getattr(one, group)) == seen(getattr(other, group)), group
 

@@ -15,9 +15,10 @@ from ppu_bench import play
 from rule_bench import NEURONS, US, VIEWS, RandomRule, check_equal, chip, plans, task
 
 from neckar.errors import KernelMemoryError, ProgramError, RuleError
-from neckar.ppu import FracSat8, FracSat16, Mod8, Mod16, Rule, RuleBatch, State, prepare, where, write_down
+from neckar.lab import Lab
+from neckar.ppu import FracSat8, FracSat16, Mod8, Mod16, Rule, RuleBatch, State, prepare, random_row, where, write_down
 from neckar.ppu._recipe import parse
-from neckar.program import Observable, PlasticityTask, PlasticityView, TimedRead, dumps, loads
+from neckar.program import Events, Observable, PlasticityTask, PlasticityView, TimedRead, dumps, loads
 
 ALL = tuple(range(256))
 QUIET = {"deadline": None, "derandomize": True, "phases": (Phase.explicit, Phase.generate), "suppress_health_check": list(HealthCheck)}
@@ -34,7 +35,7 @@ def test_a_random_rule_gives_the_bits_of_its_kernel(plan, seed, mode) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40, **QUIET)
+@settings(max_examples=30, **QUIET)
 @given(plan=plans, seed=st.integers(0, 2**32), mode=st.sampled_from(["instant", "timed"]))
 def test_many_random_rules_give_the_bits_of_their_kernels(plan, seed, mode) -> None:
     pytest.importorskip("ziglang")
@@ -382,3 +383,31 @@ def test_rounds_that_meet_the_same_row_follow_each_other() -> None:
     batch.weights[0, 0, 0] = 50
     batch.invoke()
     assert batch.weights[0, 0, :5, 0].tolist() == [50, 50, 50, 50, 4]
+
+
+class OnChips(Rule):
+    """Looks at everything that differs between chips and trials."""
+
+    def update(self, synapses, neurons, recording):
+        for view, cells in zip(synapses, neurons, strict=True):
+            recording.n[cells] = cells.get_rate_counters(reset=True)
+            recording.v[cells] = cells.get_analog_readouts()
+            for row in view:
+                recording.r[row] = random_row(Mod8)
+                recording.c[row] = row.get_causal_correlation()
+
+
+def test_chips_and_trials_show_a_rule_what_they_show_its_kernel() -> None:
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+    rule = OnChips({name: Observable("uint8", "synapse" if name in "rc" else "neuron") for name in "nvrc"})
+    views = tuple(PlasticityView(h, (0, 9), ALL) for h in (0, 1))
+    tasks = [task(rule, language, views=views, period=60 * US, count=2) for language in ("python", "cpp")]
+    programs = [program(FIRING, 150, entries=Events.empty(2), plasticity=(one,)) for one in tasks]
+    in_python, in_cpp = (Lab().map([one, one], chips=(3, 4)) for one in programs)
+    for mine, theirs in zip(in_python, in_cpp, strict=True):
+        assert all(np.array_equal(values, theirs.observables["rule"][name]) for name, values in mine.observables["rule"].items())
+        assert mine.losses == theirs.losses
+        assert not np.array_equal(*mine.observables["rule"]["r.0"])
+    first, second = (one.observables["rule"] for one in in_python)
+    assert not any(np.array_equal(first[f"{name}.0"], second[f"{name}.0"]) for name in "nvrc")

@@ -136,7 +136,7 @@ def contiguous(a: Row) -> Row:
 
 def saturate_weight(a: Row) -> Row:
     """Return 8-bit elements, taken as signed, brought to 0..63."""
-    return np.clip(a.view(np.int8), np.int8(0), np.int8(63)).view(a.dtype)
+    return np.asarray(np.minimum(np.maximum(a.view(np.int8), 0), 63)).view(a.dtype)
 
 
 def round_stochastic(a: Row, bits: int, drawn: Row) -> Row:

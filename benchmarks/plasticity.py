@@ -1,4 +1,4 @@
-"""Speed of the plasticity processors: compiling a kernel, calling one, and a homeostasis of 512 neurons.
+"""Speed of the plasticity processors: compiling a kernel, calling one, a homeostasis of 512 neurons, and eight hours of slow plasticity.
 
 Medians. Prints one line per figure, with the limit that the project sets:
 
@@ -6,7 +6,8 @@ Medians. Prints one line per figure, with the limit that the project sets:
 * the same from the cache, in a new process: at most 20 ms;
 * an invocation that changes 256 x 256 weights: at most 2.5 times an empty one;
 * the same rule in Python, on one chip and on twenty, against its kernel (no limit is set);
-* a homeostasis of 512 neurons for 1000 ms of hardware time (upstream's notebook ts_11), from PyNN: at most 3 s, aim 1 s.
+* a homeostasis of 512 neurons for 1000 ms of hardware time (upstream's notebook ts_11), from PyNN: at most 3 s, aim 1 s;
+* each protocol of the study of synaptic tagging and capture, 28.8 s of hardware time with 128 synapses: at most 30 s.
 
     .venv/bin/python benchmarks/plasticity.py
 """
@@ -155,6 +156,21 @@ def homeostasis() -> tuple[float, float]:
     return statistics.median(wall for wall, _ in times[1:]), statistics.median(cpu for _, cpu in times[1:])
 
 
+def tagging() -> dict[str, tuple[float, float]]:
+    """Return wall and processor time of each protocol of synaptic tagging and capture, s."""
+    import neckar
+
+    study = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "papers" / "calcium_tagging.py"))
+    found = {}
+    with neckar.Lab(chip="reference", step_us=20):
+        steps, _ = study["measure_steps"]()
+        for name, protocol in study["PROTOCOLS"].items():
+            trains = study["spike_trains"](protocol, np.random.default_rng(1))
+            began = time.process_time()
+            found[name] = study["run"](protocol, trains, steps).seconds, time.process_time() - began
+    return found
+
+
 def main() -> None:
     """Measure and print."""
     kernels = tuple(kernels_of((task(ALL_ROWS),)).values())
@@ -177,6 +193,8 @@ def main() -> None:
     print(f"on twenty chips at once           {twenty * 1e6:7.1f} us   {twenty / one:.2f} times one chip")
     wall, cpu = homeostasis()
     print(f"homeostasis of 512 neurons        {wall:7.2f} s    {cpu:.2f} s of the processors, limit 3 s")
+    for name, (wall, cpu) in tagging().items():
+        print(f"tagging and capture, {name}         {wall:7.2f} s    {cpu:.2f} s of the processors, limit 30 s")
 
 
 if __name__ == "__main__":

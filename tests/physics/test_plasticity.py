@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from chip_programs import FIRING, STIMULATED, chip, program, run
 
+from neckar.chip.agenda import Port
 from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.chip.specimen import Specimen
@@ -181,3 +182,34 @@ def test_the_state_after_a_run_holds_what_kernels_wrote() -> None:
     _, state = chip().run(program(FIRING, 50, plasticity=(rule,)))
     assert (state.registers["synapse_weight"][:, 2] == [[7], [8]]).all()
     assert state.registers["synapse_weight"].sum() == 256 * 15
+
+
+class Ticking:
+    """An actor that is due every half microsecond and asks for nothing, so that every look of a kernel has to wait for others."""
+
+    def __init__(self) -> None:
+        self.tick = 0
+
+    def due(self) -> int:
+        return self.tick
+
+    def act(self, port: Port) -> None:
+        self.tick = port.tick + US // 2
+
+
+def test_a_kernel_sees_and_does_the_same_whether_or_not_others_act_while_it_waits() -> None:
+    rule = task(
+        "recording.time = now();\n"
+        "for (size_t i = 0; i < 2; ++i) {\n"
+        "    auto const counts = neurons[self].get_rate_counters(true);\n"
+        "    synapses[self].set_weights(counts + VectorRowMod8(20 * i), i);\n"
+        "    auto const sensors = synapses[self].get_causal_correlation(i);\n"
+        "    auto const membranes = neurons[self].get_analog_readouts();\n"
+        "    for (size_t c = 0; c < 256; ++c) { recording.found[2 * c + self] = counts[c] + sensors[c] + membranes[c]; }\n"
+        "}",
+        mode="timed", observables={"found": Observable("uint8", 512)},
+    )  # fmt: skip
+    one = program({**STIMULATED, **FIRING}, 450, entries=EVENTS, plasticity=(rule,))
+    alone, among = (Chip(Specimen.reference(), Effects()).run(one, actors=others)[0] for others in ([], [Ticking()]))
+    assert len(np.unique(alone.observables["rule"]["found"])) > 20
+    assert replace(among, wall={}) == replace(alone, wall={})

@@ -65,6 +65,9 @@ class FakeChip:
         self.writes: list[tuple[int, int, list[int], list[int]]] = []
         self.asked: list[int] = []
 
+    def later(self, tick: int) -> None:
+        """Others always act in between."""
+
     def read(self, field: str, key: tuple[int | slice, ...]) -> np.ndarray:
         return self.planes[field][key].copy()
 

@@ -107,7 +107,7 @@ class Trial:
                 break
             tick, k = min(due)
             now = max(tick, now)
-            actors[k].act(Port(self, now))
+            actors[k].act(Port(self, now, [*actors[:k], *actors[k + 1 :]]))
         self.carry(end)
 
     def finish(self, actors: Sequence[Actor]) -> None:
@@ -186,13 +186,20 @@ def spike_counters(counted: NDArray[np.int64]) -> dict[str, NDArray[np.uint8]]:
 class Port:
     """What an actor can see and do at one tick. The circuits are carried there when it asks for more than registers."""
 
-    def __init__(self, trial: Trial, tick: int) -> None:
-        self._known, self.tick = trial, tick
+    def __init__(self, trial: Trial, tick: int, others: Sequence[Actor] = ()) -> None:
+        self._known, self.tick, self._others = trial, tick, others
 
     @property
     def _trial(self) -> Trial:
         self._known.carry(self.tick)
         return self._known
+
+    def later(self, tick: int) -> Port | None:
+        """Return the chip at a later tick, or None if another actor acts until then, or the stretch of constant parameters ends."""
+        tick = max(tick, self.tick)
+        if tick >= self._known.segments[0].end or any((due := actor.due()) is not None and due <= tick for actor in self._others):
+            return None
+        return Port(self._known, tick, self._others)
 
     def read_counter(self, circuit: int) -> int:
         """Return the spike counter of a circuit: 8 bit, wraps."""

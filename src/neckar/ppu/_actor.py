@@ -66,6 +66,7 @@ class Running:
     event: Event
     number: int
     turns: Turns
+    port: ChipPort
     actions: Actions | None = None
     asked_at: float = 0.0  # cycles
     looks: tuple[int, int] | None = field(default=None)
@@ -162,25 +163,34 @@ class PlasticityProcessor:
             self._finish(event, period)
             return
         processor.load_planes(port)
-        turns = Turns(lambda: self._invoke(event.task, began, period, fuel))
-        processor.observe = lambda view, row: turns.wait((processor.actions(), processor.moment(), (view, row)))
-        processor.flush = lambda: turns.wait((processor.actions(), processor.moment(), None))
-        self._running = Running(event, period, turns)
-        self._resume(self._running)
+        running = self._running = Running(event, period, Turns(lambda: self._invoke(running, began, fuel)), port)
+        processor.observe = lambda view, row: self._wait(running, (view, row))
+        processor.flush = lambda: self._wait(running, None)
+        self._resume(running, port)
 
-    def _invoke(self, task: int, began: float, period: int, fuel: int) -> None:
+    def _invoke(self, running: Running, began: float, fuel: int) -> None:
         processor = self._processor
-        processor.invoke(task, began, period, fuel)
-        self._left = processor.actions(), processor.moment()
+        processor.invoke(running.event.task, began, running.number, fuel)
+        running.actions, running.asked_at, running.looks = processor.actions(), processor.moment(), None
 
-    def _resume(self, running: Running) -> None:
+    def _wait(self, running: Running, looks: tuple[int, int] | None) -> None:
+        """Wait, in an invocation, until its writes are done and the chip has come to its look; called where the kernel runs.
+
+        If nobody else acts until then, the kernel goes on at once. Otherwise the others have their turn.
+        """
+        running.actions, running.asked_at, running.looks = self._processor.actions(), self._processor.moment(), looks
+        port = running.port.later(self._tick(self._next_step(running)[0]))
+        while port is not None:
+            if self._do(running, port):
+                self._look(running, port)
+                return
+            port = port.later(self._tick(self._next_step(running)[0]))
+        running.turns.wait(None)
+
+    def _resume(self, running: Running, port: ChipPort) -> None:
+        running.port = port
         with self._told(running.event, running.number):
             running.turns.go_on()
-        if running.turns.done:
-            running.actions, running.asked_at = self._left
-            running.looks = None
-        else:
-            running.actions, running.asked_at, running.looks = running.turns.asked
 
     def _next_step(self, running: Running) -> tuple[float, int]:
         """Return when something is to be done next, in cycles, and how many actions that are."""
@@ -191,22 +201,34 @@ class PlasticityProcessor:
         return max(float(actions.cycles[number - 1]), self._now), number
 
     def _step(self, running: Running, port: ChipPort) -> None:
-        """Do what is due of an invocation: some of its writes, or a look at the chip, after which it goes on."""
+        """Do what is due of an invocation; then it goes on or has ended."""
+        if not self._do(running, port):
+            return
+        if running.turns.done:
+            self._processor.hand_over()
+            self._running = None
+            self._finish(running.event, running.number)
+            return
+        self._look(running, port)
+        self._resume(running, port)
+
+    def _do(self, running: Running, port: ChipPort) -> bool:
+        """Carry out some writes of an invocation; return whether none was left."""
         when, number = self._next_step(running)
         self._now = max(self._now, when)
         if number and running.actions is not None:
             self._processor.carry_out(port, running.actions.part(0, number))
             running.actions = running.actions.part(number)
-            return
+            return False
+        return True
+
+    def _look(self, running: Running, port: ChipPort) -> None:
+        """Show a kernel what it wants to see, as it is now."""
+        running.port = port
         self._processor.hand_over()
-        if running.turns.done:
-            self._running = None
-            self._finish(running.event, running.number)
-            return
         self._processor.load_planes(port)
         if running.looks is not None:
             self._processor.look(port, *running.looks)
-        self._resume(running)
 
     def _finish(self, event: Event, number: int) -> None:
         began = self._processor.began

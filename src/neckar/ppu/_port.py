@@ -15,6 +15,9 @@ class ChipPort(Protocol):
     def tick(self) -> int:
         """Now."""
 
+    def later(self, tick: int) -> ChipPort | None:
+        """Return the chip at a later tick, or None if somebody else acts until then."""
+
     def read(self, field: str, key: tuple[int | slice, ...]) -> NDArray[Any]:
         """Return a plane or a part of it: ``synapse_weight``, ``synapse_label``, ``correlation_causal``, ``correlation_acausal`` (hemisphere, row, column)."""
 

@@ -406,3 +406,63 @@ def test_the_how_to_page_of_rules_in_python_does_what_it_says(capsys: pytest.Cap
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "write_a_plasticity_rule_in_python.md").read_text(encoding="utf-8")
     exec("\n".join(re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)), {})
     assert capsys.readouterr().out == "".join(re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+
+
+class Homeostasis(pynn.PlasticityRule):
+    """The rule of the notebook ts_11: every weight moves by one towards 60 spikes per period; counts above 127 are negative there, and here."""
+
+    def update(self, synapses, neurons, recording) -> None:
+        for view, cells in zip(synapses, neurons, strict=True):
+            missing = 60 - FracSat8(cells.get_rate_counters(reset=True))
+            change = where(missing > 0, 1, where(missing < 0, FracSat8(-1), 0))
+            for row in view:
+                weights = row.get_weights() + change
+                weights = where(weights < 0, 0, where(weights > 63, 63, weights))
+                row.set_weights(weights, saturate=False)
+                recording.w[row] = weights
+
+
+BY_HAND = """
+recording.time = now();
+hate::for_each([&](auto const& view, auto const& cells, auto& recorded) {
+    if (view.hemisphere != ppu) { return; }
+    VectorRowFracSat8 missing = VectorRowFracSat8(60) - static_cast<VectorRowFracSat8>(cells.get_rate_counters(true));
+    VectorRowFracSat8 change;
+    for (size_t c = 0; c < 256; ++c) { change[c] = missing[c] > 0 ? 1 : missing[c] < 0 ? -1 : 0; }
+    for (size_t i = 0; i < view.rows.size(); ++i) {
+        VectorRowMod8 weights = view.get_weights(i);
+        for (size_t c = 0; c < 256; ++c) {
+            int const next = weights[c] + change[c];
+            weights[c] = next < 0 ? 0 : next > 63 ? 63 : next;
+        }
+        view.set_weights(weights, i);
+        for (size_t c = 0; c < view.columns.size(); ++c) { recorded[i][c] = weights[view.columns[c]]; }
+    }
+}, synapses, neurons, recording.w);
+"""
+
+
+def test_the_homeostasis_of_the_notebook_is_the_same_in_python_and_in_cpp_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_plasticity, "PlasticityTask", lambda **given: PlasticityTask(**given, mode="instant"))
+    observables = {"w": KINDS.ObservablePerSynapse(KINDS.ObservablePerSynapse.Type.int8, KINDS.ObservablePerSynapse.LayoutPerRow.packed_active_columns)}
+    found = []
+    for in_python in (True, False):
+        with Lab(chip="reference"):
+            pynn.setup(initial_config=pynn.helper.chip_from_nightly())
+            every = timer(period=10, num_periods=12)
+            rule = Homeostasis(every, observables) if in_python else Rule(every, BY_HAND, observables)
+            source = pynn.Population(1, pynn.cells.SpikeSourcePoissonOnChip(seed=1234, rate=120e3))
+            neurons = pynn.Population(512, pynn.cells.HXNeuron(plasticity_rule=rule))
+            neurons.record("spikes")
+            synapse = pynn.synapses.PlasticSynapse(weight=20, plasticity_rule=rule)
+            projection = pynn.Projection(source, neurons, pynn.AllToAllConnector(), synapse)
+            pynn.run(120)
+            weights = np.array([sample.data for sample in projection.get_data("w")[0]])[:, :, 0]
+            found.append((weights, [np.asarray(train) for train in neurons.get_data().segments[-1].spiketrains]))
+            pynn.end()
+    (weights, trains), (reference, others) = found
+    assert weights.shape == (12, 512)
+    assert np.array_equal(weights, reference)
+    assert len(np.unique(weights[-1])) > 5
+    assert sum(map(len, trains)) > 100_000
+    assert all(np.array_equal(a, b) for a, b in zip(trains, others, strict=True))

@@ -71,6 +71,8 @@ void PLASTICITY_RULE_KERNEL(std::array<SynapseArrayViewHandle, 2>& synapses, std
 """
 )
 
+SHARED = '__attribute__((section("{}"))) volatile uint32_t {};'
+
 Case = tuple[str, str | Callable[[], str], type[KernelError], str]
 
 CASES: list[Case] = [
@@ -79,6 +81,9 @@ CASES: list[Case] = [
      KernelTimeout, "a static constructor: it has not come"),
     ("endless loop", rule("while (true) { neurons[0].get_rate_counters(true); }"), KernelTimeout, "has not come to an end"),
     ("endless loop", rule("VectorRowMod8 row; while (true) { synapses[static_cast<uint32_t>(ppu)].set_weights(row, 0); }"), KernelTimeout, "has not come to"),
+    ("endless loop", rule("while (!flag) {}", SHARED.format("ext.data", "flag")), KernelTimeout, "has not come to an end"),
+    ("endless loop", rule("while (!big[5]) { neurons[0].get_rate_counter(0, false); }", SHARED.format("ext_dram.data", "big[1 << 18]")),
+     KernelTimeout, "has not come to an end"),
     ("allocation", rule("while (true) { auto* const block = new char[4096]; *static_cast<char volatile*>(block) = 1; }"),
      KernelMemoryError, "asks for 4096 bytes"),
     ("allocation", rule("std::vector<int> all; while (true) { all.push_back(1); }"), KernelMemoryError, "are left of 4194304"),
@@ -123,6 +128,12 @@ CASES: list[Case] = [
     ("huge", rule("", "template <int N, int M> struct T { static constexpr long value = T<N - 1, 2 * M>::value + T<N - 1, 2 * M + 1>::value; };\n"
                   "template <int M> struct T<0, M> { static constexpr long value = M; };\nlong x = T<28, 1>::value;"),
      KernelCompileError, "not come to an end in 4 s|gave up|constant expression"),
+    ("huge", rule("big[0] = 1;", SHARED.format("ext.data", "big[32769]")), KernelMemoryError, "131076 bytes of variables in the section ext.data"),
+    ("bounds", rule("*where = 1;", SHARED.format("ext.data", "* where = reinterpret_cast<uint32_t volatile*>(0x7ffffff0)")),
+     KernelAccessError, "has reached outside of its memory"),
+    ("headers", rule("", 'extern "C" { unsigned char __start_neckar_ext = 1; }'), KernelCompileError, "define what Neckar defines: __start_neckar_ext"),
+    ("headers", rule("neckar_watch(nullptr, 0, 0, nullptr, 0); neckar_port.touched[3][255] = 9; neckar_port.watching = 1; while (true) { NECKAR_WATCH(ppu); }"),
+     KernelTimeout, "has not come to an end"),
     ("compile", rule("VectorRowMod8 row = 1 +;"), KernelCompileError, r"kernel:\d+:\d+: error: expected expression"),
     ("compile", rule("Vector row;"), KernelCompileError, r"kernel:\d+:1: error: unknown type name 'Vector'"),
     ("compile", rule("{"), KernelCompileError, "expected '}'"),

@@ -4,24 +4,33 @@
 #include <iterator>
 #include "grenade/vx/ppu/synapse_row_view_handle.h"
 
-namespace grenade::vx::ppu {
+namespace neckar {
 
-struct SynapseRowViewHandleRange
+// the rows of one handle, or the rows of two handles in pairs
+template <typename Row, size_t N>
+struct Row_range
 {
+	typedef std::array<grenade::vx::ppu::SynapseArrayViewHandle const*, N> Handles;
+
 	struct Iterator
 	{
 		typedef std::input_iterator_tag iterator_category;
-		typedef SynapseRowViewHandle value_type;
+		typedef Row value_type;
 		typedef ptrdiff_t difference_type;
-		typedef SynapseRowViewHandle reference;
+		typedef Row reference;
 		typedef void pointer;
 
-		SynapseArrayViewHandle const* synapses;
+		Handles handles;
 		size_t row;
 
-		SynapseRowViewHandle operator*() const
+		Row operator*() const
 		{
-			return SynapseRowViewHandle(*synapses, row);
+			if constexpr (N == 1) {
+				return Row(*handles[0], row);
+			} else {
+				typedef grenade::vx::ppu::SynapseRowViewHandle One;
+				return Row(One(*handles[0], row), One(*handles[1], row));
+			}
 		}
 
 		Iterator& operator++()
@@ -41,78 +50,41 @@ struct SynapseRowViewHandleRange
 		}
 	};
 
-	SynapseRowViewHandleRange(SynapseArrayViewHandle const& synapses) : m_synapses(&synapses) {}
+	explicit Row_range(Handles const& handles) : m_handles(handles)
+	{
+		for (auto const* handle : handles) {
+			if (handle->rows.size() != handles[0]->rows.size()) {
+				neckar_fail(neckar::wrong_row, handle->rows.size(), handles[0]->rows.size());
+			}
+		}
+	}
 
 	Iterator begin() const
 	{
-		return Iterator{m_synapses, 0};
+		return Iterator{m_handles, 0};
 	}
 
 	Iterator end() const
 	{
-		return Iterator{m_synapses, m_synapses->rows.size()};
+		return Iterator{m_handles, m_handles[0]->rows.size()};
 	}
 
 private:
-	SynapseArrayViewHandle const* m_synapses;
+	Handles m_handles;
 };
 
-struct SynapseRowViewHandleSignedRange
+} // namespace neckar
+
+namespace grenade::vx::ppu {
+
+struct SynapseRowViewHandleRange : neckar::Row_range<SynapseRowViewHandle, 1>
 {
-	struct Iterator
-	{
-		typedef std::input_iterator_tag iterator_category;
-		typedef SynapseRowViewHandleSigned value_type;
-		typedef ptrdiff_t difference_type;
-		typedef SynapseRowViewHandleSigned reference;
-		typedef void pointer;
+	SynapseRowViewHandleRange(SynapseArrayViewHandle const& synapses) : Row_range({&synapses}) {}
+};
 
-		SynapseArrayViewHandle const* exc;
-		SynapseArrayViewHandle const* inh;
-		size_t row;
-
-		SynapseRowViewHandleSigned operator*() const
-		{
-			return SynapseRowViewHandleSigned(SynapseRowViewHandle(*exc, row), SynapseRowViewHandle(*inh, row));
-		}
-
-		Iterator& operator++()
-		{
-			++row;
-			return *this;
-		}
-
-		bool operator==(Iterator const& other) const
-		{
-			return row == other.row;
-		}
-
-		bool operator!=(Iterator const& other) const
-		{
-			return row != other.row;
-		}
-	};
-
-	SynapseRowViewHandleSignedRange(SynapseArrayViewHandle const& exc, SynapseArrayViewHandle const& inh) : m_exc(&exc), m_inh(&inh)
-	{
-		if (exc.rows.size() != inh.rows.size()) {
-			neckar_fail(neckar::wrong_row, inh.rows.size(), exc.rows.size());
-		}
-	}
-
-	Iterator begin() const
-	{
-		return Iterator{m_exc, m_inh, 0};
-	}
-
-	Iterator end() const
-	{
-		return Iterator{m_exc, m_inh, m_exc->rows.size()};
-	}
-
-private:
-	SynapseArrayViewHandle const* m_exc;
-	SynapseArrayViewHandle const* m_inh;
+struct SynapseRowViewHandleSignedRange : neckar::Row_range<SynapseRowViewHandleSigned, 2>
+{
+	SynapseRowViewHandleSignedRange(SynapseArrayViewHandle const& exc, SynapseArrayViewHandle const& inh) : Row_range({&exc, &inh}) {}
 };
 
 inline SynapseRowViewHandleRange make_synapse_row_view_handle_range(std::array<SynapseArrayViewHandle, 1> const& synapses)

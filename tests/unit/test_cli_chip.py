@@ -120,7 +120,10 @@ def test_an_aged_chip_has_drifted():
     assert old["title"] == "7, 100 h old"
     assert old["chip"]["age_h"] == 100.0
     assert old["characteristics"]["leak_level"]["chips"] != new["characteristics"]["leak_level"]["chips"]
-    assert old["characteristics"]["tau_mem"]["chips"] == new["characteristics"]["tau_mem"]["chips"]
+    assert old["characteristics"]["capacitance"]["chips"] == new["characteristics"]["capacitance"]["chips"]
+    longer = 1 + facts.TEMPERATURE_TIME.value * Specimen.from_seed(7, 100.0).warming()
+    times = [shown["characteristics"]["tau_mem"]["chips"]["chip-7"] for shown in (old, new)]
+    np.testing.assert_allclose(times[0], np.multiply(times[1], longer))
 
 
 def test_compare_sets_chips_beside_the_population():

@@ -291,7 +291,16 @@ def test_the_script_is_written_once_and_imports_only_what_silicon_has(tmp_path):
     assert invoke("chip", "characterise", script, "--force").exit_code == 0
 
 
-@pytest.mark.parametrize("arguments", [["characterise", "no/x.py"], ["fit", "empty.npz", "--out", "no/x.npz"], ["fit", "empty.npz", "-o", "no/x.png"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["characterise", "no/x.py"],
+        ["fit", "empty.npz", "--out", "no/x.npz"],
+        ["fit", "empty.npz", "-o", "no/x.png"],
+        ["show", "7", "-o", "no/x.png"],
+        ["compare", "7", "8", "-o", "no/x.png"],
+    ],
+)
 def test_files_into_nowhere_are_refused_before_anything_is_computed(arguments, tmp_path, monkeypatch):
     write(tmp_path / "empty.npz")
     monkeypatch.chdir(tmp_path)

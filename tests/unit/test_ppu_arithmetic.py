@@ -27,6 +27,7 @@ TEXT = kernel(
     before="""
     #include "libnux/vx/vector_row.h"
     #include "libnux/vx/vector_row_math.h"
+    #include "libnux/vx/vector_round_stochastic.h"
     uint16_t a[ROWS][256], b[ROWS][256], mask[ROWS][256], result[ROWS][256];
     int32_t type, what, number;
 
@@ -40,6 +41,37 @@ TEXT = kernel(
     template <typename V> void store(V const& v, uint16_t (&to)[256])
     {
         for (size_t i = 0; i < 256; ++i) { to[i] = static_cast<uint16_t>(v[i]); }
+    }
+
+    template <typename V> struct Other_of;
+    template <> struct Other_of<VectorRowMod8> { typedef VectorRowFracSat8 type; };
+    template <> struct Other_of<VectorRowFracSat8> { typedef VectorRowMod8 type; };
+    template <> struct Other_of<VectorRowMod16> { typedef VectorRowFracSat16 type; };
+    template <> struct Other_of<VectorRowFracSat16> { typedef VectorRowMod16 type; };
+    template <typename V> using Other = typename Other_of<V>::type;
+
+    VectorRowMod8 seeds()
+    {
+        VectorRowMod8 row;
+        for (size_t c = 0; c < 256; ++c) { row[c] = 37 * c + 1; }
+        return row;
+    }
+
+    // what rounding draws: one register after the other
+    template <typename V> V drawn()
+    {
+        V v;
+        if constexpr (sizeof(typename V::Element) == 1) {
+            v.even = parallel_rng_rand<typename V::HalfRow>();
+            v.odd = parallel_rng_rand<typename V::HalfRow>();
+        } else {
+            typedef typename V::HalfRow::Quarter Register;
+            v.even.left = parallel_rng_rand<Register>();
+            v.even.right = parallel_rng_rand<Register>();
+            v.odd.left = parallel_rng_rand<Register>();
+            v.odd.right = parallel_rng_rand<Register>();
+        }
+        return v;
     }
 
     template <typename V> void run()
@@ -60,6 +92,19 @@ TEXT = kernel(
                 case 15: if constexpr (sizeof(E) == 1) { store(saturate_weight(x), result[row]); } break;
                 case 16: store(pow(x, number), result[row]); break;
                 case 17: convert_all(x, result[row]); break;
+                case 18: { V z = x; z += y; z -= m; z *= y; z <<= number; z >>= 1; store(z, result[row]); break; }
+                case 19: {
+                    V z;
+                    z.even = (x.even + y.even) * static_cast<E>(3);
+                    z.odd = -(x.odd - y.odd) >> number;
+                    store(V(z.even, z.odd), result[row]);
+                    break;
+                }
+                case 20: parallel_rng_seed(seeds()); store(drawn<V>(), result[row]); break;
+                case 21: parallel_rng_seed(seeds()); store(vector_round_stochastic(x, number), result[row]); break;
+                case 22: case 23: case 24: case 25: case 26: case 27:
+                    store(vector_if(static_cast<Other<V>>(m), static_cast<VectorIfCondition>(what - 22), x, y), result[row]);
+                    break;
                 default: store(vector_if(m, static_cast<VectorIfCondition>(what - 9), x, y), result[row]);
             }
         }
@@ -205,6 +250,47 @@ def test_saturation_to_the_range_of_weights(bench: Bench, kind: str) -> None:
     a = np.unique(operands(kind)[0])
     signed = [x - 256 if x > 127 else x for x in a.tolist()]
     assert compute(bench, kind, 15, 0, a) == [min(max(x, 0), 63) for x in signed]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_selection_by_a_mask_of_the_other_sign(bench: Bench, kind: str) -> None:
+    a, b = operands(kind)
+    masks = np.roll(a, 3)
+    other = {"uint8": "int8", "int8": "uint8", "uint16": "int16", "int16": "uint16"}[TYPES[kind]]
+    seen = masks.astype(TYPES[kind]).view(other).tolist()
+    for number, condition in enumerate(CONDITIONS):
+        expected = [x if condition(m, 0) else y for m, x, y in zip(seen, a.tolist(), b.tolist(), strict=True)]
+        assert compute(bench, kind, 22 + number, 0, a, b, masks) == bits(expected)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_operators_in_place_and_on_half_rows(bench: Bench, kind: str) -> None:
+    slow, (a, b) = Slow(kind), operands(kind)
+    masks = np.roll(b, 5)
+    for number in (-1, 2):
+        expected = [
+            slow.shift(slow.shift(slow.multiply(slow.fit(slow.fit(x + y) - m), y), number), -1)
+            for x, y, m in zip(a.tolist(), b.tolist(), masks.tolist(), strict=True)
+        ]
+        assert compute(bench, kind, 18, number, a, b, masks) == bits(expected), number
+        halves = [
+            slow.shift(slow.fit(-slow.fit(x - y)), -number) if column % 2 else slow.multiply(slow.fit(x + y), 3)
+            for column, (x, y) in enumerate(zip(a.tolist(), b.tolist(), strict=True))  # a row has an even number of columns
+        ]
+        assert compute(bench, kind, 19, number, a, b) == bits(halves), number
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_stochastic_rounding_adds_the_highest_bits_of_what_it_draws(bench: Bench, kind: str) -> None:
+    slow, (a, _) = Slow(kind), operands(kind)
+    draws = [u % 2**slow.width for u in compute(bench, kind, 20, 0, np.zeros(256, np.int64))]
+    assert len(set(draws)) > 100
+    for number in (0, 1, 3, slow.width - 1, slow.width, 1000):
+        expected = []
+        for n, x in enumerate(a.tolist()):
+            total = slow.fit(x + (draws[n % 256] >> (slow.width - number))) if number < slow.width else 0
+            expected.append(total - total % 2**number if 0 < number < slow.width else total)
+        assert compute(bench, kind, 21, number, a) == bits(expected), number
 
 
 @pytest.mark.parametrize("kind", TYPES)

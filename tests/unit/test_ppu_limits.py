@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import weakref
+
 import pytest
 from ppu_bench import Bench, FakeChip, kernel, processor
 
-from neckar.errors import KernelCompileError, KernelMemoryError, KernelTimeout
+from neckar.errors import KernelCompileError, KernelError, KernelMemoryError, KernelTimeout
 from neckar.ppu import ChipPort, _sandbox
 from neckar.ppu._processor import Actions
 from neckar.program import PlasticityTask
@@ -51,6 +55,20 @@ def test_each_thing_done_to_the_chip_counts_as_instructions(body: str, monkeypat
 def test_a_kernel_cannot_define_what_its_size_is_taken_from(name: str, spelling: str) -> None:
     with pytest.raises(KernelCompileError, match=f"the kernels 'bench' (define what Neckar defines|define twice, or define what Neckar defines): {name}"):
         Bench(kernel("", before=spelling.format(name)))
+
+
+@pytest.mark.parametrize("body", ["", "exit(1);", "*reinterpret_cast<int volatile*>(0x7ffffff0) = 1;"])
+def test_a_sandbox_goes_with_its_last_user(body: str) -> None:
+    """What wasmtime keeps of the host's functions must not keep the instance and all that it knows."""
+    both, _ = processor(task(kernel(body, before='#include "libnux/system.h"\n')), FakeChip())
+    known = [weakref.ref(one._box) for one in both]
+    both[0].serve(FakeChip())
+    with contextlib.suppress(KernelError):
+        both[0].invoke(0, 0.0, 0, FUEL)
+    assert all(box() is not None for box in known)
+    del both
+    gc.collect()
+    assert all(box() is None for box in known)
 
 
 def test_heap_that_a_kernel_disowns_is_counted_all_the_same() -> None:

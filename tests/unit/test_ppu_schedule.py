@@ -7,7 +7,7 @@ import pytest
 from ppu_bench import FakeChip, play
 
 from neckar.errors import KernelAccessError, ProgramError
-from neckar.facts.ppu_brainscales2 import BUS_CYCLES, CONVERSION_CYCLES, QUEUE_LENGTH, REGISTER_CYCLES
+from neckar.facts.ppu_brainscales2 import BUS_CYCLES, QUEUE_LENGTH
 from neckar.ppu._schedule import Scheduler, Timer
 from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView
 
@@ -112,13 +112,16 @@ STOPWATCH = task(
 
 
 def test_accesses_take_the_cycles_that_were_measured_on_the_processor() -> None:
-    """A34: costs of libnux' timing test with its tolerances, two registers per row."""
+    """A34: libnux' test_speed_memory.cpp: 20 +- 2 cycles for a register of weights or of a neuron reset, 410 +- 41 for a row of the converter.
+
+    A reset of sensors is taken to cost as much as that of neurons, a counter what :mod:`neckar.facts.ppu_brainscales2` estimates.
+    """
     found = play(STOPWATCH, FakeChip(), 1000 * US).observables[0]["found"][0]
     empty, load, store, neurons, conversion, sensors, counters, slept = (int(n) for n in found)
     assert empty <= 2
     for cycles in (load, store, neurons, sensors):
-        assert abs(cycles - 2 * REGISTER_CYCLES.value) <= 4, found
-    assert abs(conversion - CONVERSION_CYCLES.value) <= 41
+        assert abs(cycles - 2 * 20) <= 2 * 2, found
+    assert abs(conversion - 410) <= 41
     assert counters == pytest.approx(256 * BUS_CYCLES.value, rel=0.05)
     assert abs(slept - 1000) <= 4
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -143,10 +144,10 @@ class Sandbox:
         self._raised: BaseException | None = None
         word, long = wasmtime.ValType.i32(), wasmtime.ValType.i64()
         linker = wasmtime.Linker(_engine())
-        functions = (self._guarded(observe), self._guarded(time), self._guarded(flush), self._unseen(watch or _nobody))
+        self._host = dict(zip(FUNCTIONS, (observe, time, flush, watch or _nobody), strict=True))
         types: tuple[tuple[list[Any], list[Any]], ...] = (([word, word], []), ([], [long]), ([], []), ([word] * 5, []))
-        for name, function, (takes, gives) in zip(FUNCTIONS, functions, types, strict=True):
-            linker.define(self._store, "neckar", name, wasmtime.Func(self._store, wasmtime.FuncType(takes, gives), function))
+        for name, (takes, gives) in zip(FUNCTIONS, types, strict=True):
+            linker.define(self._store, "neckar", name, wasmtime.Func(self._store, wasmtime.FuncType(takes, gives), _door(self, name)))
         try:
             self._exports = linker.instantiate(self._store, module).exports(self._store)
         except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
@@ -176,36 +177,26 @@ class Sandbox:
         self.port["charged_fuel"] = charged
         return self.spent()
 
-    def _unseen(self, function: Callable[..., None]) -> Callable[..., None]:
-        """Return a function of the host whose calls take no instructions, and are limited in number by that of :meth:`listen`."""
+    def called(self, name: str, *arguments: int) -> Any:
+        """Do what the kernel asks of the host; an exception ends the call of the kernel."""
+        try:
+            if name == "watch":
+                return self._show(*arguments)
+            self.charge(CALL_FUEL)
+            return self._host[name](*arguments)
+        except BaseException as error:
+            self._raised = error
+            raise RuntimeError("stopped by the host") from None  # an Exception, which wasmtime hands on as a trap
 
-        def called(*arguments: int) -> None:
-            try:
-                self._store.set_fuel(self._store.get_fuel() + self._watch_fuel)
-                if self._watches_left > 0:
-                    self._watches_left -= 1
-                    function(*(argument & 0xFFFFFFFF for argument in arguments))
-                else:
-                    self.port["watching"] = 0
-                    self.charge(CALL_FUEL)  # of a kernel that has switched it on itself
-            except BaseException as error:
-                self._raised = error
-                raise RuntimeError("stopped by the host") from None
-
-        return called
-
-    def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function of the host that counts as instructions, and whose exception ends the call of the kernel."""
-
-        def called(*arguments: int) -> Any:
-            try:
-                self.charge(CALL_FUEL)
-                return function(*arguments)
-            except BaseException as error:
-                self._raised = error
-                raise RuntimeError("stopped by the host") from None  # an Exception, which wasmtime hands on as a trap
-
-        return called
+    def _show(self, *arguments: int) -> None:
+        """Show what a kernel watches: such calls take no instructions, and are limited in number by :meth:`listen`."""
+        self._store.set_fuel(self._store.get_fuel() + self._watch_fuel)
+        if self._watches_left > 0:
+            self._watches_left -= 1
+            self._host["watch"](*(argument & 0xFFFFFFFF for argument in arguments))
+        else:
+            self.port["watching"] = 0
+            self.charge(CALL_FUEL)  # of a kernel that has switched it on itself
 
     def _global(self, name: str) -> int:
         import wasmtime
@@ -303,6 +294,18 @@ class Sandbox:
         if code == codes.UNREACHABLE:
             return KernelFault("has come to a place that the compiler holds for impossible: a function without return, or a loop without end and effect")
         return KernelFault(f"was stopped: {text.splitlines()[-1].strip()}")
+
+
+def _door(box: Sandbox, name: str) -> Callable[..., Any]:
+    """Return a function of the host that leads into a sandbox without keeping it: what wasmtime holds is out of the garbage collector's sight."""
+    known = weakref.ref(box)
+
+    def called(*arguments: int) -> Any:
+        inside = known()
+        assert inside is not None  # its kernel is running
+        return inside.called(name, *arguments)
+
+    return called
 
 
 def _nobody(*_: int) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -311,6 +315,13 @@ def test_tracing_changes_no_bit_of_a_recording(mode: str) -> None:
     for one in found:
         side = ("top", "bottom").index(one.processor)
         assert arrays["found"][one.entry, one.number, side] == one.read["counters"][256 * side + 4]
+
+
+def test_a_trace_that_nobody_finished_does_not_keep_python_from_ending() -> None:
+    code = "import test_ppu_trace, neckar; some = neckar.ppu.trace(test_ppu_trace.busy()); print(next(some).number)"
+    folders = os.pathsep.join([*sys.path, str(Path(__file__).parent)])
+    ended = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": folders}, capture_output=True, text=True, timeout=300)
+    assert (ended.returncode, ended.stdout) == (0, "0\n"), ended.stderr
 
 
 def test_a_trace_comes_one_by_one_while_the_program_runs() -> None:

@@ -7,6 +7,7 @@ own, which hands over and waits. The order of what happens is the same as withou
 from __future__ import annotations
 
 import _thread
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -71,8 +72,8 @@ class Turns:
             raise self._error
 
     def cancel(self) -> None:
-        """End the function."""
-        if self._started and not self.done:
+        """End the function; while Python itself ends it cannot run any more, and nobody waits for it."""
+        if self._started and not self.done and not sys.is_finalizing():
             self._cancelled = True
             self._mine.release()
             self._yours.acquire()

@@ -144,7 +144,7 @@ class Sandbox:
         self._raised: BaseException | None = None
         word, long = wasmtime.ValType.i32(), wasmtime.ValType.i64()
         linker = wasmtime.Linker(_engine())
-        self._host = dict(zip(FUNCTIONS, (observe, time, flush, watch or _nobody), strict=True))
+        self._host: dict[str, Callable[..., Any]] = dict(zip(FUNCTIONS, (observe, time, flush, watch or _nobody), strict=True))
         types: tuple[tuple[list[Any], list[Any]], ...] = (([word, word], []), ([], [long]), ([], []), ([word] * 5, []))
         for name, (takes, gives) in zip(FUNCTIONS, types, strict=True):
             linker.define(self._store, "neckar", name, wasmtime.Func(self._store, wasmtime.FuncType(takes, gives), _door(self, name)))

@@ -4,6 +4,9 @@ A kernel is C++ (docs/reference/plasticity_headers.md). It is compiled to WebAss
 that has its own memory, a limited number of instructions, and no access to anything but a few functions that exchange rows with the chip. This package sees the
 chip through :class:`ChipPort` and knows nothing else of it.
 
+A rule can also be Python (:class:`Rule`): executed once with rows that hold no numbers, it becomes steps, of which numpy computes the same bits as the kernel
+that is generated from them.
+
 To look at what kernels do, :func:`trace` a program, or everything inside a block (:func:`tracing`). These two stand a floor above, in the lab, where programs
 run; they are imported at first use, and their types stand in ``__init__.pyi``.
 """

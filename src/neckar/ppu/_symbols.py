@@ -261,12 +261,14 @@ class Element(Symbol):
 
 
 def kind_of_rows(cls: Any) -> type[Row]:
+    """Return a kind of rows, or say that it is none."""
     if not (isinstance(cls, type) and issubclass(cls, Row) and cls is not Row):
         raise current().error(f"{cls!r} stands where a kind of rows is needed; allowed are {', '.join(KINDS.values())}. Give one of these classes.")
     return cls
 
 
 def checked_row(row: Any, what: str, width: int | None = None) -> Row:
+    """Return a row of a width, or say that it is none."""
     if not isinstance(row, Row):
         raise current().error(f"{what} takes a row; asked for was {shown(row)}. Make a row of it, for instance FracSat8(1).")
     if width is not None and WIDTH[row.kind] != width:

@@ -43,6 +43,7 @@ class Writer:
         self.made = 0
 
     def name_of(self, letter: str) -> str:
+        """Return the next name."""
         self.made += 1
         return f"{letter}{self.made - 1}"
 
@@ -53,6 +54,7 @@ class Writer:
         return out
 
     def constant(self, kind: str, value: int) -> str:
+        """Return a row of one value, which is written down once for all blocks that see it."""
         for block in self.blocks:
             if (kind, value) in block.constants:
                 return block.constants[kind, value]
@@ -60,11 +62,13 @@ class Writer:
         return name
 
     def open(self, op: str) -> Block:
+        """Begin the body of a loop."""
         block = Block(op)
         self.blocks.append(block)
         return block
 
     def close(self, block: Block) -> Step:
+        """End the body of a loop and return the loop."""
         if self.blocks[-1] is not block:
             raise self.error(f"a loop inside of a loop over {spoken(block.op)} was left with break or return; loops go to their end. Choose with where().")
         self.blocks.pop()
@@ -82,6 +86,7 @@ WRITER: ContextVar[Writer | None] = ContextVar("neckar_rule", default=None)
 
 
 def current() -> Writer:
+    """Return who writes the rule down whose ``update`` runs."""
     writer = WRITER.get()
     if writer is None:
         raise RuleError("rows of a rule were used outside of its update(); they exist only while update() is written down. Calculate there.")
@@ -89,6 +94,7 @@ def current() -> Writer:
 
 
 def spoken(op: str) -> str:
+    """Return what a loop goes through."""
     return {EACH: "views", ROWS: "rows"}.get(op, "the rule")
 
 
@@ -131,6 +137,7 @@ class Symbol:
 
 
 def shown(value: object) -> str:
+    """Return how a message names a value."""
     return f"a {value._what}" if isinstance(value, Symbol) else f"{value!r} of type {type(value).__name__}"
 
 
@@ -142,6 +149,7 @@ def plain_int(value: object) -> int | None:
 
 
 def known_int(value: object, what: str, low: int, high: int) -> int:
+    """Return an integer of a range, or say what was asked for."""
     number = plain_int(value)
     if number is None or not low <= number <= high:
         raise current().error(f"{what} with {shown(value)} was asked for; allowed are integers from {low} to {high}. Give a number that is known beforehand.")

@@ -33,6 +33,8 @@ SENSED = ("causal", "acausal")
 READS = ("correlation_causal", "correlation_acausal")
 NEURON_SWITCH = 0x20
 
+_UNTOLD = contextlib.nullcontext()  # around an invocation that nobody traces
+
 
 @dataclass(frozen=True)
 class MemoryUse:
@@ -230,7 +232,7 @@ class Processor(Exchange):
         self._since = int(self._port["cycles"]), int(self._port["charged_fuel"])
         self._accessed = self._since[0]
         self._port["handles"] = self._handles[task]
-        with self._named(f"invocation {period} at {cycles / 250:.3f} us", what.name), self._noted():
+        with self._named(f"invocation {period} at {cycles / 250:.3f} us", what.name), _UNTOLD if self.notes is None else self._noted(self.notes):
             self._box.refuel(fuel)
             self._written = None if recorder is None else (recorder, period)
             self._fetch()
@@ -239,12 +241,8 @@ class Processor(Exchange):
             self._written = None
 
     @contextlib.contextmanager
-    def _noted(self) -> Iterator[None]:
-        """Note what an invocation reads and shows, if somebody traces it."""
-        notes = self.notes
-        if notes is None:
-            yield
-            return
+    def _noted(self, notes: Notes) -> Iterator[None]:
+        """Note what an invocation reads and shows."""
         self._box.listen(MAX_WATCHED)
         self._port["touched"][...] = 0
         notes.planes = {"weights": self._weights.copy(), "labels": self._labels.copy()}

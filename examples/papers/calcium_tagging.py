@@ -16,7 +16,7 @@ The reference is the same rule in floating point, carried from crossing to cross
 changes a decaying h by less than half of its unit, so the early phase stays where it was put and no protein is made.
 
 The kernels are written like those of the notebook ts_11-plasticity_homeostasis of brainscales2-demos. Run time: about 40 s for one protocol and its
-control; all four with ``--full``, two minutes.
+control; all four with ``--full``, about two minutes.
 """
 
 import argparse
@@ -299,11 +299,12 @@ void PLASTICITY_RULE_KERNEL(std::array<SynapseArrayViewHandle, 0>&, std::array<N
     uint32_t looks = now() - integrated > 2 * LOOKS * CYCLES ? 1 : LOOKS - (integrated / CYCLES + 1) % LOOKS;
     for (; looks > 0; --looks) {{
         uint64_t const next = integrated + CYCLES;
-        uint64_t const time = now();
+        uint64_t time = now();
         if (time < next) {{
             sleep_cycles(next - time);
+            time = next;
         }}
-        uint32_t const steps = static_cast<uint32_t>(now() - integrated) / CYCLES;
+        uint32_t const steps = static_cast<uint32_t>(time - integrated) / CYCLES;
         integrated += static_cast<uint64_t>(steps) * CYCLES;
         look(neurons[0], steps);
     }}

@@ -12,7 +12,7 @@ import quantities as pq
 import calix
 import neckar
 from calix.common import base, helpers, madc_base
-from calix.hagen import multiplication, neuron_helpers
+from calix.hagen import multiplication, neuron_helpers, synapse_driver
 from calix.scripts import characterize_madc
 from calix.spiking import correlation_measurement
 from dlens_vx_v3 import hal, halco, hxcomm
@@ -119,6 +119,17 @@ def test_products_on_lines_are_proportional_to_vector_and_weight(connection):
     column = np.repeat(np.array([63, 0]), 128)[:, None] * (np.arange(256) < 8)
     (found,) = unsigned.multiply(connection, vectors[1:2], column)
     np.testing.assert_allclose(found, np.repeat([half[-1], 0], 128), atol=1.6)
+
+
+def test_drivers_send_in_proportion_to_the_activation(connection):
+    calix.calibrate(calix.hagen.HagenSyninCalibTarget(), connection=connection, method="oracle", cache_paths=[])
+    measurement = synapse_driver.SynapseDriverMeasurement(n_parallel_measurements=8)
+    low, high = measurement.measure_syndrv_amplitudes(connection, np.array([8, 24]), n_runs=1)
+    assert low.shape == (256,)
+    np.testing.assert_allclose(high, 3 * low.mean(), atol=2)  # readings are whole, and two events stand for three
+    assert high.mean() > 15
+    (single,) = measurement.measure_syndrv_amplitudes(connection, 24, n_runs=1, num_sends=1).reshape(1, -1)
+    np.testing.assert_allclose(single, high / 3, atol=1)
 
 
 def test_products_that_do_not_fit_are_refused():

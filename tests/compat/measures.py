@@ -108,8 +108,8 @@ BANDS = {
     "homeostasis: mean weight": Band(20, 28, "S10-1; 21 to 36 on twenty chips, see the ledger", decides=False),
     "homeostasis: 5 % of the weights": Band(14, 35, "S10"),
     "homeostasis: 95 % of the weights": Band(14, 35, "S10", others=(14, 41)),
-    "pong: success of the last ten epochs": Band(0.22, 1, "S12-1, after 100 epochs", others=TOLD),
-    "pong: weights on the diagonal over the rest": Band(8, INF, "S12, after 100 epochs", others=TOLD),
+    "pong: success of the last ten epochs": Band(0.22, 1, "S12-1, after 100 epochs; open, see the ledger", decides=False),
+    "pong: weights on the diagonal over the rest": Band(8, INF, "S12, after 100 epochs; open, see the ledger", decides=False),
     "picture: correlation": Band(0.8, 1, "S11-1"),
     "picture: intersection over union": Band(0.7, 1, "S11"),
 }

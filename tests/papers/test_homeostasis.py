@@ -35,7 +35,9 @@ def test_weights_climb_until_every_neuron_fires_at_the_target_and_show_its_stren
     np.testing.assert_allclose(times, 10.0 * np.arange(PERIODS), atol=1e-3)
     assert rates[50:].mean() == pytest.approx(TARGET_KHZ, abs=0.3)
     assert (np.abs(rates[80:].mean(axis=0) - TARGET_KHZ) < 0.1 * TARGET_KHZ).mean() >= 0.95
-    assert (rates.reshape(-1, 5, 512).mean(axis=(1, 2))[7:] > 0.8 * TARGET_KHZ).all()  # the target is reached by 350 ms; the common input fluctuates
+    mean = rates.reshape(-1, 5, 512).mean(axis=(1, 2))  # of all neurons in 50 ms
+    assert (mean > 0.9 * TARGET_KHZ).argmax() <= 7  # reached by 350 ms, as on the slowest of twenty chips
+    assert (mean[7:] > 0.8 * TARGET_KHZ).all()  # the common input makes it fluctuate by 0.27 kHz: four standard deviations
     assert rates[:11].max() < 1
     silent = 10  # periods before the first neuron can fire at all
     assert (weights[:silent] == np.arange(1, silent + 1)[:, np.newaxis]).all()

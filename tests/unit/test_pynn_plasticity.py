@@ -225,7 +225,8 @@ def test_recorded_correlations_start_at_the_baseline_of_the_sensors() -> None:
     assert {values.shape for values in data.values()} == {(2, 3, 1)}
     assert (data["weights"] == 1).all()
     for kind in ("causal", "acausal"):
-        assert np.abs(data[f"correlation_{kind}"] - (190 - 128)).max() < 60  # a chip without calibration
+        reading = data[f"correlation_{kind}"] + 128  # offset binary
+        assert 120 <= reading.min() <= reading.max() < 250  # calix correlation_measurement.py demands 120; the converter ends at 255
 
 
 def block(number: int) -> hal.PPUMemoryBlock:

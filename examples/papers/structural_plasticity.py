@@ -237,8 +237,8 @@ def draw(results):
     axes[0, 3].set(xlabel="points shown", ylabel="information per synapse")
     axes[1, 3].set(xticks=(0, 1), xticklabels=("random wiring", "rewired"), xlim=(-0.3, 1.3), ylim=(0, 1), ylabel="share of test points right")
     axes[1, 3].axhline(1 / CLASSES, color="k", lw=0.6, ls=":")
-    for axis in axes[:, 3]:
-        axis.legend(frameon=False)
+    axes[0, 3].legend(frameon=False)
+    axes[1, 3].legend(frameon=False, fontsize="x-small", loc="lower center", ncols=2)
     return figure
 
 

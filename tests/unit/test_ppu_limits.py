@@ -87,3 +87,10 @@ def test_the_mode_is_the_hosts_whatever_the_kernel_writes() -> None:
     timed[0].serve(FakeChip())
     timed[0].invoke(0, 500.0, 0, FUEL)
     assert timed[0].moment() >= 1500.0
+
+
+def test_the_memory_of_an_instance_stays_as_long_as_somebody_looks_at_it() -> None:
+    seen = Bench(kernel("what = 7;", before="volatile int what = 5;"), ("what",)).variable("what", "<i4")
+    for _ in range(3):
+        Bench(kernel("what = 7;", before="volatile int what = 6;"), ("what",)).call()
+    assert seen.tolist() == [5]

@@ -275,6 +275,7 @@ class PlasticityProcessor:
         if self._running is not None:
             self._running.turns.cancel()
             self._running = None
+        self._processor.observe = self._processor.flush = _nobody  # they hold the processor, which shall go with its actor
         self._state = OVER
 
     def symbols(self) -> dict[tuple[str, str], NDArray[np.int32]]:
@@ -292,6 +293,10 @@ class PlasticityProcessor:
                 _log.warning("%s processor: could not execute all tasks of %r (dropped: %d)", side, task.name, lost)
             if tally.missed:
                 _log.warning("%s processor: the timer of %r could not insert all requested tasks (skipped: %d)", side, task.name, tally.missed)
+
+
+def _nobody(*_: int) -> None:
+    raise AssertionError("a kernel looks at the chip after the end of its trial")
 
 
 def _is_late(event: Event, ended: float) -> bool:

@@ -10,6 +10,7 @@ import ctypes
 import functools
 import weakref
 from collections.abc import Callable
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -144,7 +145,8 @@ class Sandbox:
         self._raised: BaseException | None = None
         word, long = wasmtime.ValType.i32(), wasmtime.ValType.i64()
         linker = wasmtime.Linker(_engine())
-        self._host: dict[str, Callable[..., Any]] = dict(zip(FUNCTIONS, (observe, time, flush, watch or _nobody), strict=True))
+        functions: tuple[Callable[..., Any], ...] = (observe, time, flush, watch or _nobody)
+        self._host = {name: _known(function) for name, function in zip(FUNCTIONS, functions, strict=True)}
         types: tuple[tuple[list[Any], list[Any]], ...] = (([word, word], []), ([], [long]), ([], []), ([word] * 5, []))
         for name, (takes, gives) in zip(FUNCTIONS, types, strict=True):
             linker.define(self._store, "neckar", name, wasmtime.Func(self._store, wasmtime.FuncType(takes, gives), _door(self, name)))
@@ -155,8 +157,9 @@ class Sandbox:
         memory = self._exports["memory"]
         assert isinstance(memory, wasmtime.Memory)
         size = memory.data_len(self._store)
-        self.memory: NDArray[np.uint8] = np.ctypeslib.as_array(ctypes.cast(memory.data_ptr(self._store), ctypes.POINTER(ctypes.c_uint8)), (size,))
-        self._keep = memory
+        owner: Any = (ctypes.c_uint8 * size).from_address(ctypes.addressof(memory.data_ptr(self._store).contents))
+        owner.store = self._store  # whoever looks at the memory keeps it
+        self.memory: NDArray[np.uint8] = np.ctypeslib.as_array(owner)
         self.port: NDArray[Any] = self.memory[self._global("neckar_port") :][: PORT.itemsize].view(PORT)[0:1].reshape(())
         self._functions: dict[str, wasmtime.Func] = {}
         self._watch_fuel = 0
@@ -183,7 +186,7 @@ class Sandbox:
             if name == "watch":
                 return self._show(*arguments)
             self.charge(CALL_FUEL)
-            return self._host[name](*arguments)
+            return self._host[name]()(*arguments)
         except BaseException as error:
             self._raised = error
             raise RuntimeError("stopped by the host") from None  # an Exception, which wasmtime hands on as a trap
@@ -193,7 +196,7 @@ class Sandbox:
         self._store.set_fuel(self._store.get_fuel() + self._watch_fuel)
         if self._watches_left > 0:
             self._watches_left -= 1
-            self._host["watch"](*(argument & 0xFFFFFFFF for argument in arguments))
+            self._host["watch"]()(*(argument & 0xFFFFFFFF for argument in arguments))
         else:
             self.port["watching"] = 0
             self.charge(CALL_FUEL)  # of a kernel that has switched it on itself
@@ -294,6 +297,20 @@ class Sandbox:
         if code == codes.UNREACHABLE:
             return KernelFault("has come to a place that the compiler holds for impossible: a function without return, or a loop without end and effect")
         return KernelFault(f"was stopped: {text.splitlines()[-1].strip()}")
+
+
+def _known(function: Callable[..., Any]) -> Callable[[], Callable[..., Any]]:
+    """Return what gives a function of the host without keeping its object, which keeps the sandbox."""
+    if not isinstance(function, MethodType):
+        return lambda: function
+    method = weakref.WeakMethod(function)
+
+    def found() -> Callable[..., Any]:
+        bound = method()
+        assert bound is not None  # its kernel is running
+        return bound
+
+    return found
 
 
 def _door(box: Sandbox, name: str) -> Callable[..., Any]:

@@ -27,7 +27,7 @@ class Turns:
     """
 
     def __init__(self, function: Callable[[], None]) -> None:
-        self._function = function
+        self._function: Callable[[], None] | None = function
         self._mine, self._yours = threading.Lock(), threading.Lock()  # held by whoever waits for the other; an invocation changes hands thousands of times
         self._mine.acquire()
         self._yours.acquire()
@@ -37,8 +37,10 @@ class Turns:
         self.done = False
 
     def _run(self) -> None:
+        function, self._function = self._function, None  # it may hold whoever holds these turns
+        assert function is not None
         try:
-            self._function()
+            function()
         except Cancelled:
             pass
         except BaseException as error:

@@ -20,6 +20,7 @@ import neckar
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.cli import app, demo, doctor, main, replay
+from neckar.cli._tally import Tally
 from neckar.cli.cost import quantity
 from neckar.errors import ConfigurationError, KernelCompileError, UnsupportedFeatureError
 from neckar.lab import Lab
@@ -109,6 +110,19 @@ def test_run_says_what_ran() -> None:
     assert line.startswith("neckar: 2 runs on virtual chip 7; effects: mismatch, quantisation, ")
     assert " noise" not in line
     assert line.endswith("4 of 24 events and samples lost (link_loss at chip_to_fpga: 4)")
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ([], "none of 10 events and samples lost; 6 invocations of plasticity rules, all carried out in time"),
+        ([["link_loss", "madc", 1], ["late", "deadline.rule.top", 2]], "1 of 10 events and samples lost (link_loss at madc: 1); 6 invocations of plasticity rules, 2 late"),
+    ],
+)
+def test_an_invocation_that_ends_late_is_no_event_that_is_lost(lost: list[list[object]], said: str) -> None:
+    sent = {"madc": 10, "plasticity.rule.top": 6, "deadline.rule.top": 6}
+    run = {"chip": "reference", "effects": {}, "calibration": None, "sent": sent, "lost": lost, "cost": [0.0] * 5}
+    assert Tally(iter([[run], []]).__next__).line().endswith(said)
 
 
 def test_a_block_in_the_script_wins_over_the_command_line() -> None:

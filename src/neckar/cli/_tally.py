@@ -86,12 +86,28 @@ class Tally:
         }
 
     def _losses(self) -> str:
-        lost = {key: number for key, number in self._lost.items() if number}
-        sent = sum(self._sent.values())
+        lost = {key: number for key, number in self._lost.items() if number and not key[1].startswith(_KERNELS)}
+        sent = sum(number for place, number in self._sent.items() if not place.startswith(_KERNELS))
         if not lost:
-            return f"none of {sent:,} events and samples lost"
+            return f"none of {sent:,} events and samples lost{self._invocations()}"
         places = ", ".join(f"{reason} at {place}: {number:,}" for (reason, place), number in sorted(lost.items()))
-        return f"{sum(lost.values()):,} of {sent:,} events and samples lost ({places})"
+        return f"{sum(lost.values()):,} of {sent:,} events and samples lost ({places}){self._invocations()}"
+
+    def _invocations(self) -> str:
+        """Return what became of the invocations of plasticity kernels; those that ended late were carried out all the same."""
+        asked = sum(number for place, number in self._sent.items() if place.startswith(_KERNELS[0]))
+        if not asked:
+            return ""
+        what: dict[str, int] = {}
+        for (reason, place), number in sorted(self._lost.items()):
+            if number and place.startswith(_KERNELS):
+                what[reason] = what.get(reason, 0) + number
+        spoken = ", ".join(f"{number:,} {reason}" for reason, number in what.items())
+        return f"; {asked:,} invocations of plasticity rules, {spoken or 'all carried out in time'}"
+
+
+_KERNELS = ("plasticity.", "deadline.")
+"""How places begin at which invocations are counted, not events."""
 
 
 def chip_name(chip_id: str) -> str:

@@ -116,7 +116,10 @@ def test_run_says_what_ran() -> None:
     ("lost", "said"),
     [
         ([], "none of 10 events and samples lost; 6 invocations of plasticity rules, all carried out in time"),
-        ([["link_loss", "madc", 1], ["late", "deadline.rule.top", 2]], "1 of 10 events and samples lost (link_loss at madc: 1); 6 invocations of plasticity rules, 2 late"),
+        (
+            [["link_loss", "madc", 1], ["late", "deadline.rule.top", 2]],
+            "1 of 10 events and samples lost (link_loss at madc: 1); 6 invocations of plasticity rules, 2 late",
+        ),
     ],
 )
 def test_an_invocation_that_ends_late_is_no_event_that_is_lost(lost: list[list[object]], said: str) -> None:

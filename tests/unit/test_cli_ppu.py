@@ -71,6 +71,16 @@ def test_trials_follow_one_another() -> None:
     assert found.history.quantile(0.5).tolist() == [0, 10, 1, 11]
 
 
+def test_times_ascend_also_where_processors_and_trials_overlap() -> None:
+    """An invocation on top ends before the first on bottom, which has begun earlier; one ends 60 us after its deadline, in the last trial but one."""
+    found, rule = Profile(), task()
+    for entry in (0, 1):
+        found.trace(invocation(rule, 1, 250, planes(5), planes(6), entry=entry))
+        found.trace(invocation(rule, 0, 40_000, planes(5), planes(7), processor="bottom", entry=entry))
+    assert found.history.times == pytest.approx([0.001, 0.002, 0.002, 0.16, 0.161, 0.162, 0.162, 0.32])
+    assert found.history.quantile(0.5).tolist() == [5, 6, 5, 6] * 2
+
+
 def test_of_a_long_history_points_are_left_out_evenly() -> None:
     history, mask, rule = History(), np.ones((2, 256, 256), bool), task()
     for n in range(2 * MAX_POINTS):

@@ -68,7 +68,7 @@ class History:
     Attributes
     ----------
     times : list of float
-        Milliseconds of hardware time.
+        Milliseconds of hardware time, ascending. What synapses had before their first rule is noted when that has ended, not before what is known already.
     counts : list of ndarray, shape (weight,)
         How many synapses have which weight.
     traces : list of ndarray, shape (trace,)
@@ -86,16 +86,19 @@ class History:
     _count: NDArray[np.int64] = field(default_factory=lambda: np.zeros(WEIGHTS, np.int64))
     _begin: int = 0  # tick at which the trial under way began, on the axis of times
     _end: int = 0
+    _noted: int = 0
     _stride: int = 1
     _seen: int = 0
 
     def start_trial(self) -> None:
-        """Go on after the last deadline, with weights that are not known yet."""
+        """Go on after the last deadline and end, with weights that are not known yet."""
         self._begin, self._known[...], self._count[...] = self._end, False, 0
 
     def add(self, invocation: Invocation, mask: NDArray[np.bool_]) -> None:
         """Take over what an invocation has written into synapses of a mask (hemisphere, row, column)."""
-        self._end = max(self._end, self._begin + invocation.deadline)
+        begun = self._begin + invocation.begun
+        ended = begun + round(invocation.cycles * TICKS_PER_CYCLE)
+        self._end = max(self._end, self._begin + invocation.deadline, ended)
         changed = invocation.written.get("weights", {})
         if not changed:
             return
@@ -108,10 +111,10 @@ class History:
             self._known[h, rows] |= fresh
             self._count += np.bincount(old[fresh], minlength=WEIGHTS)
             self._choose(h, rows, mine)
-            self._note(self._begin + invocation.begun)
+            self._note(begun)
         self._count += np.bincount(new[mine], minlength=WEIGHTS) - np.bincount(self._weights[h, rows][mine], minlength=WEIGHTS)
         self._weights[h, rows] = np.where(mine, new, self._weights[h, rows])
-        self._note(self._begin + invocation.begun + round(invocation.cycles * TICKS_PER_CYCLE))
+        self._note(ended)
 
     def _choose(self, hemisphere: int, rows: NDArray[np.int64], mine: NDArray[np.bool_]) -> None:
         """Choose single synapses to follow, spread over those that are written first."""
@@ -121,6 +124,7 @@ class History:
             self.places += [(hemisphere, int(rows[row[k]]), int(column[k])) for k in some]
 
     def _note(self, tick: int) -> None:
+        self._noted = tick = max(tick, self._noted)
         self._seen += 1
         if self._seen % self._stride:
             return

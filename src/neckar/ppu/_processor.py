@@ -25,7 +25,7 @@ from neckar.ppu._sandbox import BOOT_FUEL, COLUMNS, ENTRY_FUEL, JOURNAL, PLANE_F
 from neckar.ppu._shared import Share, SharedMemory
 from neckar.ppu._source import rule_tag
 from neckar.ppu._trace import MAX_WATCHED, Notes
-from neckar.ppu._watch import watched
+from neckar.ppu._watch import shown_bytes, watched
 from neckar.program import PlasticityTask
 
 CAUSAL, ACAUSAL, COUNTERS, COUNTERS_AND_RESET = range(4)
@@ -262,7 +262,7 @@ class Processor(Exchange):
 
     def _watch(self, name: int, line: int, kind: int, place: int, number: int) -> None:
         if self.notes is not None:
-            self.notes.watch(watched(self._box.memory, name, line, kind, place, number))
+            self.notes.watch(shown_bytes(self._box.memory, kind, place, number), lambda: watched(self._box.memory, name, line, kind, place, number))
 
     def _observe(self, view: int, row: int) -> None:
         self._keep()

@@ -76,11 +76,11 @@ class Notes:
         if len(numbers):
             group.setdefault(what, {}).update(zip(numbers.tolist(), values, strict=True))
 
-    def watch(self, one: Watched) -> None:
-        """Keep a value, or count it if there are too many."""
-        self._bytes += one.value.nbytes if isinstance(one.value, np.ndarray) else 8
+    def watch(self, size: int, value: Callable[[], Watched]) -> None:
+        """Keep a value of so many bytes, or only count it if there are too many: then nobody looks at it."""
+        self._bytes += size
         if len(self.watched) < MAX_WATCHED and self._bytes <= MAX_WATCHED_BYTES:
-            self.watched.append(one)
+            self.watched.append(value())
         else:
             self.watched_left_out += 1
 

@@ -18,17 +18,15 @@ NUMBER, NUMBERS, ROW, ROWS, LANES = range(5)
 _COLUMNS = 256
 
 
-def watched(memory: NDArray[np.uint8], name: int, line: int, kind: int, place: int, number: int) -> Watched:
-    """Return a value that a kernel shows.
+def shown_bytes(memory: NDArray[np.uint8], kind: int, place: int, number: int) -> int:
+    """Return how many bytes a value takes that a kernel shows.
 
     Parameters
     ----------
     memory : ndarray
         The kernel's.
-    name, place : int
-        Addresses of the text and of the numbers.
-    line, kind, number : int
-        Line of the text, element and layout, number of elements.
+    kind, place, number : int
+        Element and layout, address of the numbers, how many.
 
     Raises
     ------
@@ -40,6 +38,23 @@ def watched(memory: NDArray[np.uint8], name: int, line: int, kind: int, place: i
     whole = layout in (NUMBERS, LANES) or (layout, number) in ((NUMBER, 1), (ROW, _COLUMNS)) or (layout == ROWS and number % _COLUMNS == 0)
     if element >= len(_ELEMENTS) or not whole or number * size > MAX_WATCHED_BYTES or place + number * size > len(memory):
         raise KernelAccessError(f"shows {number} numbers at {place:#x}; allowed are values in its memory, up to {MAX_WATCHED_BYTES} bytes. Watch less")
+    return number * size
+
+
+def watched(memory: NDArray[np.uint8], name: int, line: int, kind: int, place: int, number: int) -> Watched:
+    """Return a value that a kernel shows, once :func:`shown_bytes` has found it.
+
+    Parameters
+    ----------
+    memory : ndarray
+        The kernel's.
+    name, place : int
+        Addresses of the text and of the numbers.
+    line, kind, number : int
+        Line of the text, element and layout, number of elements.
+    """
+    element, layout = kind & 0xFF, kind >> 8
+    size = np.dtype(_ELEMENTS[element]).itemsize
     values = memory[place : place + number * size].view(_ELEMENTS[element]).copy()
     text = bytes(memory[name : name + _NAME_BYTES]).split(b"\0")[0].decode("ascii", "replace")
     text = "".join(letter if letter.isprintable() else "?" for letter in text)

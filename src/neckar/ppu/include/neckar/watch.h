@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 #include "neckar/port.h"
 #include "neckar/pun.h"
 
@@ -94,16 +95,28 @@ inline void show(char const* name, uint32_t line, void const volatile* place, si
 	neckar_watch(name, line, layout << 8 | element_kind<std::remove_cv_t<typename T::Element>>(), const_cast<void const*>(place), times * T::count);
 }
 
+// what a vector or the like holds, one after the other
+template <typename T, typename = void>
+struct Inside
+{
+	constexpr static bool known = false;
+};
+
+template <typename T>
+struct Inside<T, std::void_t<decltype(*std::declval<T const&>().data()), decltype(std::declval<T const&>().size())>>
+    : About<std::remove_cv_t<std::remove_reference_t<decltype(*std::declval<T const&>().data())>>>
+{};
+
 template <typename T>
 inline void watch(char const* name, uint32_t line, T const& value)
 {
 	typedef About<std::remove_cv_t<T>> Here;
+	typedef Inside<T> Held;
+	static_assert(Here::known || Held::known, "NECKAR_WATCH takes numbers, rows, registers, and arrays or vectors of these");
 	if constexpr (Here::known) {
 		show<Here>(name, line, __builtin_addressof(value), 1, Here::layout);
-	} else {
-		typedef About<std::remove_cv_t<std::remove_reference_t<decltype(*value.data())>>> Inside;
-		static_assert(Inside::known, "NECKAR_WATCH takes numbers, rows, registers, and arrays or vectors of these");
-		show<Inside>(name, line, value.data(), value.size(), Inside::layout == row || Inside::layout == rows ? rows : numbers);
+	} else if constexpr (Held::known) {
+		show<Held>(name, line, value.data(), value.size(), Held::layout == row || Held::layout == rows ? rows : numbers);
 	}
 }
 

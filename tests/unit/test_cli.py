@@ -25,7 +25,7 @@ from neckar.cli.cost import quantity
 from neckar.errors import ConfigurationError, KernelCompileError, UnsupportedFeatureError
 from neckar.lab import Lab
 from neckar.ppu import try_kernel
-from neckar.program import Spikes, load, save
+from neckar.program import Contents, Spikes, load, save
 
 HEAVY = {"numpy", "numba", "llvmlite", "pyNN", "neo", "quantities", "matplotlib", "h5py", "torch", "scipy", "pynn_brainscales"}
 
@@ -276,7 +276,7 @@ def test_replay_refuses_what_it_cannot_repeat() -> None:
     chip = Specimen("mine", 3, overrides={"chip_madc_offset": np.float64(2.0)})
     recording = Lab(chip=chip).run(program())
     with pytest.raises(ConfigurationError, match="overrides"):
-        replay.specimen(recording.provenance)
+        replay.repeat(Contents(program=program(), recording=recording))
     save("half.h5", recording=recording)
     assert isinstance(invoke("replay", "half.h5").exception, ConfigurationError)
 

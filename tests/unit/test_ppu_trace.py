@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,10 @@ from ppu_bench import SEEDS, FakeChip
 
 import neckar
 import neckar.ppu
-from neckar.errors import KernelAccessError, KernelCompileError, KernelTimeout
+from neckar.errors import ConfigurationError, KernelAccessError, KernelCompileError, KernelTimeout
 from neckar.ppu import Invocation, PlasticityProcessor, recorders_of
 from neckar.ppu._trace import MAX_WATCHED
-from neckar.program import Events, NeuronView, Observable, PlasticityTask, PlasticityView, Program
+from neckar.program import Contents, Events, MachineState, NeuronView, Observable, PlasticityTask, PlasticityView, Program
 
 pytest.importorskip("ziglang")
 pytest.importorskip("wasmtime")
@@ -189,10 +191,15 @@ def test_showing_a_value_takes_next_to_no_time_of_the_processor() -> None:
     assert abs(talking - quiet) < 0.5 * 1000  # half a cycle each
 
 
-@pytest.mark.slow
-def test_what_cannot_be_watched_is_said_by_the_compiler() -> None:
-    with pytest.raises(KernelCompileError, match=r"NECKAR_WATCH takes numbers, rows, registers|no member named 'data'"):
-        traced(task("", kernel=text("NECKAR_WATCH(synapses[0]);")), FakeChip())
+@pytest.mark.slow  # a compilation each
+@pytest.mark.parametrize(
+    "shown", ["NECKAR_WATCH(synapses[0]);", "NECKAR_WATCH(&what);", "struct Own { int x; } own; NECKAR_WATCH(own);", "std::vector<bool> b(3); NECKAR_WATCH(b);"]
+)
+def test_what_cannot_be_watched_is_said_by_the_compiler_and_nothing_else(shown: str) -> None:
+    with pytest.raises(KernelCompileError) as caught:
+        traced(task("", kernel=text(shown)), FakeChip())
+    (said,) = re.findall(r"error: .*", str(caught.value))
+    assert "NECKAR_WATCH takes numbers, rows, registers, and arrays or vectors of these" in said
 
 
 CASES["sleep"] = "neckar_sleep(30000);"
@@ -266,6 +273,17 @@ def test_bytes_of_shown_values_are_bounded() -> None:
     one = traced(task("shows much", count=1), FakeChip())[0]
     assert sum(watched.value.nbytes for watched in one.watched) == 1 << 20
     assert len(one.watched) + one.watched_left_out == 4000
+
+
+@pytest.mark.parametrize("case", ["loop", "shows much"])
+def test_values_that_are_left_out_are_counted_and_not_copied(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what the host does for an invocation is bounded by what it keeps."""
+    copied: list[object] = []
+    copy = neckar.ppu._processor.watched
+    monkeypatch.setattr(neckar.ppu._processor, "watched", lambda *given: copied.append(given) or copy(*given))
+    one = traced(task(case, count=1), FakeChip())[0]
+    assert one.watched_left_out > 0
+    assert len(copied) == len(one.watched)
 
 
 # ---- On a chip
@@ -348,6 +366,39 @@ def test_a_trace_starts_from_a_state_and_counts_as_a_run() -> None:
         went_on = [one.written["weights"][7][0] for one in neckar.ppu.trace(busy(n_entries=1), state) if one.number == 0]
         assert went_on[0][9] == state.registers["synapse_weight"][0, 7, 9]
         assert lab.runs == 2
+
+
+def seen(found: Iterable[Invocation]) -> list[list[int]]:
+    """Return what invocations have read of causal sensors and counters, and when they began."""
+    return [[one.begun, *one.read["counters"].values(), *np.concatenate([*one.read["causal"].values()]).tolist()] for one in found]
+
+
+def test_the_trace_of_a_file_is_the_recorded_run(tmp_path: Path) -> None:
+    """Bit for bit, with its provenance: chip, effects, seed, number of the run, steps; from its state. On the default chip, and as another run, it is not."""
+    path, live, repeated = tmp_path / "run.h5", [], []
+    unseeded = dataclasses.replace(busy(n_entries=1), run_seed=None)
+    how = {"effects": "-drift", "instruments": "open", "seed": 5, "step_us": 0.05}
+    with neckar.Lab(chip="3", **how) as lab, lab.session() as session:
+        session.run(unseeded)
+        before = session.state
+        with neckar.ppu.tracing(live.append):
+            neckar.save(path, program=unseeded, recording=session.run(unseeded), state=before)
+    saved = neckar.load(path)
+    with neckar.lab.observe(lambda program, recording, state: repeated.append(recording)):
+        assert seen(neckar.ppu.trace(saved)) == seen(live)
+    assert repeated == [saved.recording]
+    assert saved.recording.provenance.run_seed == (5, 1)
+    with neckar.Lab(chip="3", **how):
+        assert seen(neckar.ppu.trace(saved.program, saved.state)) != seen(live)
+    with neckar.Lab(**how):
+        assert seen(neckar.ppu.trace(dataclasses.replace(unseeded, run_seed=(5, 1)), saved.state)) != seen(live)
+
+
+def test_what_cannot_be_traced_as_it_was_recorded_is_refused_at_once() -> None:
+    with pytest.raises(ConfigurationError, match=r"a file's contents and a state; allowed is a state beside a program"):
+        neckar.ppu.trace(Contents(program=busy()), MachineState(machine="brainscales2"))
+    with pytest.raises(ConfigurationError, match=r"a file without a program cannot be run"):
+        neckar.ppu.trace(Contents())
 
 
 def test_an_error_of_the_run_comes_after_the_invocation_that_was_stopped() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from neckar.cli._profile import Line, Profile
-    from neckar.lab import Lab
-    from neckar.program import Contents
 
 app = typer.Typer(no_args_is_help=True, help="Plasticity rules on the embedded processors.")
 
@@ -67,32 +64,17 @@ def profile(
 
 
 def _replay(file: Path, options: dict[str, str | None]) -> int:
-    """Run the program of a file, if it has a recording on the chip of that one; options of the command line win."""
+    """Run the program of a file, if it has a recording as that one was made; options of the command line win."""
+    from neckar.lab import again
     from neckar.program import load
 
     contents = load(file)
     if contents.program is None:
         raise ConfigurationError(f"{file} holds no program; allowed is a file with one. Write it with neckar run --record {file} script.py.")
-    program = contents.program
-    if contents.recording is not None and program.run_seed is None:
-        program = dataclasses.replace(program, run_seed=contents.recording.provenance.run_seed)
-    with _lab_of(contents, options) as lab, lab.session(contents.state) as session:
+    lab, program = again(contents, but=[name for name, value in options.items() if value is not None])
+    with lab, lab.session(contents.state) as session:
         session.run(program)
     return 0
-
-
-def _lab_of(contents: Contents, options: dict[str, str | None]) -> Lab:
-    from neckar.cli.replay import effects, specimen
-    from neckar.lab import Lab
-
-    if contents.recording is None:
-        return Lab()
-    how = contents.recording.provenance
-    return Lab(
-        chip=specimen(how) if options["chip"] is None else None,
-        effects=effects(how) if options["effects"] is None else None,
-        instruments=how.instruments if options["instruments"] is None else None,  # type: ignore[arg-type]  # the lab checks it
-    )
 
 
 def _print(found: Profile, file: Path) -> None:

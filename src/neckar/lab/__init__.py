@@ -3,10 +3,11 @@
     with neckar.Lab(chip=7, effects="ideal") as lab:
         recording = lab.run(program)
 
-Public: :class:`Lab`, :func:`current_lab`, :class:`Session`, :class:`MapError`, :class:`MapKeyboardInterrupt`, :func:`execute`, :func:`observe`,
-:func:`observe_children`, :func:`summary`, :func:`command_line`, :data:`ENVIRONMENT`. Importing it imports neither numpy nor the machine.
+Public: :class:`Lab`, :func:`current_lab`, :class:`Session`, :class:`MapError`, :class:`MapKeyboardInterrupt`, :func:`again`, :func:`execute`,
+:func:`observe`, :func:`observe_children`, :func:`summary`, :func:`command_line`, :data:`ENVIRONMENT`. Importing it imports neither numpy nor the machine.
 """
 
+from neckar.lab._again import again
 from neckar.lab._execute import execute
 from neckar.lab._lab import Lab, current_lab
 from neckar.lab._map import MapError, MapKeyboardInterrupt
@@ -20,6 +21,7 @@ __all__ = [
     "MapError",
     "MapKeyboardInterrupt",
     "Session",
+    "again",
     "command_line",
     "current_lab",
     "execute",

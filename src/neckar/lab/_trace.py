@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING
 
+from neckar.errors import ConfigurationError
+
 if TYPE_CHECKING:
+    from neckar.lab._lab import Lab
     from neckar.ppu import Invocation, Tracer
-    from neckar.program import MachineState, Program
+    from neckar.program import Contents, MachineState, Program
 
 _tracer: ContextVar[Tracer | None] = ContextVar("neckar_tracer", default=None)
 
@@ -45,17 +48,18 @@ def tracing(tracer: Tracer) -> Iterator[None]:
         _tracer.reset(token)
 
 
-def trace(program: Program, state: MachineState | None = None) -> Iterator[Invocation]:
-    """Run a program on the current lab's chip and yield each invocation of its plasticity rules when it has ended.
+def trace(program: Program | Contents, state: MachineState | None = None) -> Generator[Invocation, None, None]:
+    """Run a program and yield each invocation of its plasticity rules when it has ended.
 
     The run waits until the next invocation is asked for, so that memory holds one at a time; it ends early when the iterator is closed.
 
     Parameters
     ----------
-    program : Program
-        For instance ``neckar.load("run.h5").program``, of a file that ``neckar run --record run.h5 script.py`` has written.
+    program : Program or Contents
+        A program runs on the current lab's chip, as a run of that lab. What a file holds, ``neckar.load("run.h5")`` of one that ``neckar run --record run.h5
+        script.py`` has written, runs as it was recorded: on that chip, with that seed, from that state.
     state : MachineState, optional
-        What the chip holds before, by default what it holds after a reset; the file's is ``neckar.load("run.h5").state``.
+        What the chip holds before a program, by default what it holds after a reset. A file has its own.
 
     Yields
     ------
@@ -64,13 +68,27 @@ def trace(program: Program, state: MachineState | None = None) -> Iterator[Invoc
 
     Raises
     ------
+    ConfigurationError, FileFormatError
+        At once, if the file does not tell how to run it again, or a state is given for it.
     NeckarError
         What the run raises, in its turn: after the invocation that was stopped.
     """
+    from neckar.lab._again import again
     from neckar.lab._lab import current_lab
+    from neckar.program import Contents
+
+    if not isinstance(program, Contents):
+        return _trace(current_lab(), program, state)
+    if state is not None:
+        raise ConfigurationError("trace got a file's contents and a state; allowed is a state beside a program. Give trace(contents.program, state).")
+    lab, recorded = again(program)
+    return _trace(lab, recorded, program.state)
+
+
+def _trace(lab: Lab, program: Program, state: MachineState | None) -> Generator[Invocation, None, None]:
     from neckar.ppu._turns import Turns
 
-    lab, context = current_lab(), copy_context()
+    context = copy_context()
 
     def run() -> None:
         with tracing(turns.wait), lab.session(state) as session:

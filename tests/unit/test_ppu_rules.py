@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import replace
@@ -18,7 +19,7 @@ from neckar.errors import KernelMemoryError, ProgramError, RuleError
 from neckar.lab import Lab
 from neckar.ppu import FracSat8, FracSat16, Mod8, Mod16, Rule, RuleBatch, State, prepare, random_row, where, write_down
 from neckar.ppu._recipe import parse
-from neckar.program import Events, Observable, PlasticityTask, PlasticityView, TimedRead, dumps, loads
+from neckar.program import Events, NeuronView, Observable, PlasticityTask, PlasticityView, TimedRead, dumps, loads
 
 ALL = tuple(range(256))
 QUIET = {"deadline": None, "derandomize": True, "phases": (Phase.explicit, Phase.generate), "suppress_health_check": list(HealthCheck)}
@@ -142,6 +143,31 @@ def test_a_damaged_text_is_refused_or_runs(data) -> None:
         pass
 
 
+def text_of(*steps: object) -> str:
+    """Return a text as a file may hold it."""
+    return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in ({"neckar_rule": 1, "states": []}, *steps))
+
+
+def rows(number: int, *body: object, over: str = "synapses[0]") -> list[object]:
+    return ["rows", "", "", [], [[over, f"r{number}"]], list(body)]
+
+
+HOSTILE = [
+    (text_of(rows(0, rows(1))), "a loop rows stands in another; allowed are rows in each"),
+    (text_of(["each", "", "", [], [["synapses", "y0"]], [["each", "", "", [], [["synapses", "y1"]]]]]), "a loop each stands in another"),
+    (text_of(rows(0, ["each", "", "", [], [["synapses", "y1"]]])), "a loop each stands in another"),
+    (text_of(["each", "", "", [], [["synapses", "y0"]], [rows(1, rows(2), over="y0")]]), "is no step|a loop rows stands in another"),
+    (text_of(rows(0, over="")), "a loop rows does not go through ''"),
+    (text_of(["rows", "", {}, [], [["synapses[0]", "r0"]], [["reset_correlation", "", "", ["r0"]]]]), "is no step"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), HOSTILE)
+def test_a_text_that_no_rule_has_is_refused_before_it_runs(text, message) -> None:
+    with pytest.raises(RuleError, match=message):
+        parse(text)
+
+
 # ---- What a rule cannot say
 
 
@@ -188,6 +214,20 @@ def nests_views(self, synapses, neurons, recording):
             recording.n[cells] = cells.get_rate_counters()
 
 
+def takes_the_first_neurons_for_each_view(self, synapses, neurons, recording):
+    for _ in synapses:
+        for cells in neurons:
+            recording.n[cells] = cells.get_rate_counters()
+            break
+
+
+def takes_the_first_row_for_each_row(self, synapses, neurons, recording):
+    for to in synapses[0]:
+        for source in synapses[1]:
+            to.set_weights(source.get_weights())
+            break
+
+
 def decides(self, row, recording):
     if row.get_weights() > 3:
         row.set_weights(FracSat8(0))
@@ -222,6 +262,8 @@ WRONG = [
     (used_after_the_loop, "a row that was made in a loop over rows is used after that round"),
     (counts_in_python, "a loop over rows does something else in its second round"),
     (leaves_a_loop, "a loop over rows was left with break or return"),
+    (takes_the_first_neurons_for_each_view, "a loop inside of a loop over views was left with break"),
+    (takes_the_first_row_for_each_row, "a loop inside of a loop over rows was left with break"),
     (nests_views, r"a loop over views stands in a loop over views; .*zip\(a, b\)"),
 ]
 
@@ -348,6 +390,52 @@ def test_views_by_number_belong_to_their_processor_in_python_as_in_the_kernel(mo
     }
     views = (PlasticityView(0, (3, 9), (0, 1, 77)), PlasticityView(1, (200,), ALL), PlasticityView(0, (4, 250), tuple(range(128, 256))))
     check_equal(ByNumber(names), 11, views=views, mode=mode)
+
+
+class OfTheOther(Rule):
+    """Records neurons of the top hemisphere once, and those of the bottom one again and again, by number and column by column."""
+
+    def update(self, synapses, neurons, recording):
+        recording.n[neurons[0]] = Mod8(2)
+        for _ in range(8):
+            recording.n[neurons[1]] = Mod8(1)
+
+
+ON_BOTH = {"views": (), "neurons": (NeuronView(0, ALL[::2]), NeuronView(1, ALL)), "period": 4000, "mode": "timed"}
+
+
+def test_a_record_of_the_other_hemisphere_takes_no_time() -> None:
+    rule = OfTheOther({"n": Observable("uint8", "neuron", "packed_active_columns")})
+    played = play(task(rule, "python", **ON_BOTH), chip(0), 200_000 * US)
+    top = [one for one in played.invocations if one.processor == "top"]
+    assert [(one.number, one.late) for one in top] == [(0, False), (1, False), (2, False)]
+    assert max(one.cycles for one in top) < 500
+    bottom = [one for one in played.invocations if one.processor == "bottom"]
+    assert len(bottom) == 1
+    assert bottom[0].late
+
+
+def test_a_record_by_number_lets_the_invocations_of_its_kernel_take_place() -> None:
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+    check_equal(OfTheOther({"n": Observable("uint8", "neuron", "packed_active_columns")}), 11, **ON_BOTH)
+
+
+def test_iterators_that_go_on_in_every_round_are_gone_through_together() -> None:
+    """What zip does, one may write with iter and next."""
+
+    class Together(Rule):
+        def update(self, synapses, neurons, recording):
+            others = iter(synapses[1])
+            for to in synapses[0]:
+                to.set_weights(next(others).get_weights())
+
+    class Zipped(Rule):
+        def update(self, synapses, neurons, recording):
+            for to, other in zip(synapses[0], synapses[1], strict=True):
+                to.set_weights(other.get_weights())
+
+    assert Together().text() == Zipped().text()
 
 
 def test_rows_of_several_views_must_be_as_many() -> None:

@@ -312,6 +312,8 @@ class Evaluator:
         if op.startswith("get_") and op != "get_state":
             self._values[step.out] = self._read(step)
             return
+        if op == "record_cells" and self._neurons[self._view(str(args[1]))].hemisphere != self._hemisphere:
+            return  # the other processor's, which takes no time here
         self._charge(step)
         if step.out:
             self._values[step.out] = self._computed(step)
@@ -322,9 +324,7 @@ class Evaluator:
         elif op == "record_array":
             self._side.record(str(args[0]), None, np.array([args[1]]), self._values[str(args[2])])
         elif op == "record_cells":
-            view = self._view(str(args[1]))
-            if self._neurons[view].hemisphere == self._hemisphere:
-                self._side.record(str(args[0]), view, np.empty(0, np.int64), self._values[str(args[2])])
+            self._side.record(str(args[0]), self._view(str(args[1])), np.empty(0, np.int64), self._values[str(args[2])])
         else:
             self._do(step)
 

@@ -19,7 +19,7 @@ from neckar.ppu._exchange import COLUMNS
 from neckar.ppu._rows import CONDITIONS, KINDS, WIDTH
 
 VERSION = 1
-MAX_DEPTH, MAX_STEPS, MAX_STATES, MAX_POWER = 8, 20_000, 64, 255
+MAX_DEPTH, MAX_STEPS, MAX_STATES, MAX_POWER = 2, 20_000, 64, 255
 MAX_SHIFT = 255
 
 # Arguments: R a row of any kind, r one of the step's kind, s an element, i an integer, w a row of a view, c a neuron view, n a name, x a row or an integer
@@ -151,6 +151,8 @@ def _step(plain: Any, depth: int) -> Step:
         raise ValueError(f"{str(plain)[:40]} is no step")
     whole: list[Any] = [*plain, *["", "", "", [], [], []][len(plain) :]]
     op, out, kind, args, binds, body = whole
+    if not all(isinstance(word, str) for word in (op, out, kind)):
+        raise ValueError(f"{str(plain)[:40]} is no step")
     return Step(op, out, kind, tuple(args), tuple((str(a), str(b)) for a, b in binds), tuple(_step(one, depth + 1) for one in body))
 
 
@@ -175,14 +177,16 @@ class _Check:
             raise ValueError(f"{name!r} stands where {letter}{self._made} is due")
         self._made += 1
 
-    def steps(self, steps: tuple[Step, ...], known: Mapping[str, str]) -> None:
-        """Check steps that know some names, with the kinds of rows and elements."""
+    def steps(self, steps: tuple[Step, ...], known: Mapping[str, str], loops: tuple[str, ...] = (EACH, ROWS)) -> None:
+        """Check steps that know some names, with the kinds of rows and elements, and may be some loops."""
         inside = dict(known)
         for step in steps:
             self._count += 1
             if self._count > MAX_STEPS:
                 raise ValueError(f"it has more than {MAX_STEPS} steps")
             if step.op in (EACH, ROWS):
+                if step.op not in loops:
+                    raise ValueError(f"a loop {step.op} stands in another; allowed are rows in each")
                 self._loop(step, inside)
             else:
                 self._plain(step, inside)
@@ -252,14 +256,14 @@ class _Check:
         for over, name in step.binds:
             if step.op == EACH and over in ("synapses", "neurons"):
                 self._new({"synapses": "y", "neurons": "n"}[over], name)
-            elif step.op == ROWS and ((over[0] == "y" and over in known) or (over.startswith("synapses") and _VIEW.match(over))):
+            elif step.op == ROWS and ((over.startswith("y") and over in known) or (over.startswith("synapses") and _VIEW.match(over))):
                 self._new("r", name)
             else:
                 raise ValueError(f"a loop {step.op} does not go through {over!r}")
             inside[name] = ""
         if step.op == ROWS and len(step.binds) > 1 and any("[" not in over for over, _ in step.binds):
             raise ValueError("a loop over rows of several views does not go through views of a loop")
-        self.steps(step.body, inside)
+        self.steps(step.body, inside, (ROWS,) if step.op == EACH else ())
 
 
 def _is_int(value: object) -> bool:

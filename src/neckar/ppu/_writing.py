@@ -31,6 +31,7 @@ class Block:
     binds: list[tuple[str, str]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     constants: dict[tuple[str, int], str] = field(default_factory=dict)
+    joined: list[object] = field(default_factory=list)  # the other iterators that go through this round, in zip
 
 
 class Writer:
@@ -70,9 +71,13 @@ class Writer:
     def close(self, block: Block) -> Step:
         """End the body of a loop and return the loop."""
         if self.blocks[-1] is not block:
-            raise self.error(f"a loop inside of a loop over {spoken(block.op)} was left with break or return; loops go to their end. Choose with where().")
+            raise self.left(block)
         self.blocks.pop()
         return Step(block.op, binds=tuple(block.binds), body=tuple(block.steps))
+
+    def left(self, block: Block) -> RuleError:
+        """Return an exception about a loop that did not go to its end, inside of another."""
+        return self.error(f"a loop inside of a loop over {spoken(block.op)} was left with break or return; loops go to their end. Choose with where().")
 
     def error(self, text: str, kind: type[RuleError] = RuleError) -> RuleError:
         """Return an exception that says where in the user's code it comes from."""
@@ -161,6 +166,7 @@ def rounds(op: str, over: str, letter: str) -> Iterator[tuple[str, Block]]:
     writer = current()
     top = writer.blocks[-1]
     if top.op == op and not top.steps:  # zip
+        myself = object()
         for again in (False, True):
             block = writer.blocks[-1]
             if block.op != op or block.steps or over in [bound for bound, _ in block.binds] or (again and block is top):
@@ -168,11 +174,13 @@ def rounds(op: str, over: str, letter: str) -> Iterator[tuple[str, Block]]:
             if op == ROWS and not all("[" in bound for bound in (over, block.binds[0][0])):
                 raise writer.error("rows of several views are gone through together; allowed are views by number. Write zip(synapses[0], synapses[1]).")
             block.binds.append((over, writer.name_of(letter)))
+            block.joined.append(myself)
             yield block.binds[-1][1], block
         return
     if any(block.op in (op, ROWS) for block in writer.blocks):
         raise writer.error(f"a loop over {spoken(op)} stands in a loop over {spoken(top.op)}; allowed are views, and in them rows. Loop one after the other.")
     written: list[Step] = []
+    joined: list[list[object]] = []
     begin = writer.made
     for _ in range(2):
         writer.made = begin
@@ -180,6 +188,9 @@ def rounds(op: str, over: str, letter: str) -> Iterator[tuple[str, Block]]:
         block.binds.append((over, writer.name_of(letter)))
         yield block.binds[0][1], block
         written.append(writer.close(block))
+        joined.append(block.joined)
+    if joined[0] != joined[1]:  # zip goes on with its iterators; a loop inside that is left and entered again begins with new ones
+        raise writer.left(block)
     if written[0] != written[1]:
         raise writer.error(
             f"a loop over {spoken(op)} does something else in its second round; it is written down once for all rounds. Do not count or change "

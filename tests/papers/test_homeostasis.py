@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ppu_bench import FakeChip, play
 
 from neckar import Lab
+from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView
 
 pytest.importorskip("ziglang")
 pytest.importorskip("wasmtime")
@@ -23,6 +25,27 @@ PERIODS, TARGET_KHZ = 100, 6.0
 @pytest.fixture(scope="module")
 def study() -> dict[str, Any]:
     return runpy.run_path(str(Path(__file__).parents[2] / "examples" / "papers" / "homeostasis.py"))
+
+
+def test_the_kernel_moves_each_weight_by_one_towards_the_target(study: dict[str, Any]) -> None:
+    """Its whole table, for counts up to 127: up below 60, down above, 60 stays, within 0 to 63; counters start again, what no view holds stays."""
+    counts, weights = (grid.ravel() for grid in np.meshgrid([0, 1, 59, 60, 61, 127], [0, 1, 30, 62, 63]))
+    columns = np.arange(len(counts)) * 7
+    seen = {name: Observable("uint8", shape, "packed_active_columns") for name, shape in (("w", "synapse"), ("counts", "neuron"))}
+    view = {"views": (PlasticityView(0, (9,), columns),), "neurons": (NeuronView(0, columns),)}
+    task = PlasticityTask(name="rule", kernel=study["KERNEL"], observables=seen, period=50_000, count=1, mode="instant", **view)
+    chip = FakeChip()
+    chip.counts[columns], chip.planes["synapse_weight"][0, 9, columns] = counts, weights
+    played = play(task, chip, 50_000)
+    expected = np.clip(weights + np.sign(60 - counts), 0, 63)
+    after = chip.planes["synapse_weight"].copy()
+    assert after[0, 9, columns].tolist() == expected.tolist()
+    after[0, 9, columns] = 0
+    assert not after.any()
+    assert not chip.counts[columns].any()
+    (arrays,) = played.observables.values()
+    assert arrays["w.0"][0].ravel().tolist() == expected.tolist()
+    assert arrays["counts.0"][0].ravel().tolist() == counts.tolist()
 
 
 @pytest.mark.slow

@@ -9,6 +9,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
+from ppu_bench import FakeChip, play
+
+from neckar.program import PlasticityTask, PlasticityView
 
 pytest.importorskip("ziglang")
 pytest.importorskip("wasmtime")
@@ -16,6 +19,64 @@ matplotlib.use("Agg")
 
 STUDY = runpy.run_path(str(Path(__file__).resolve().parents[2] / "examples" / "papers" / "structural_plasticity.py"))
 TRAINED, TESTED = 300, 90
+
+
+class CorrelatedChip(FakeChip):
+    """After the first invocation each synapse has collected so much correlation."""
+
+    def __init__(self, correlation: np.ndarray) -> None:
+        super().__init__()
+        self.correlation = correlation
+
+    def read(self, field: str, key: tuple[int | slice, ...]) -> np.ndarray:
+        found = super().read(field, key)
+        return found - self.correlation[key[1:]] if field == "correlation_causal" and self.tick else found
+
+
+def expected_rows(weights: np.ndarray, labels: np.ndarray, correlation: np.ndarray, updates: int, dice: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights and labels after the updates, shape (row, neuron), by a plain loop."""
+    fine, labels = weights.astype(int) * STUDY["FINE"], labels.copy()
+    for _ in range(updates):
+        for place in np.ndindex(fine.shape):
+            following = fine[place] + round(STUDY["FINE"] * STUDY["GROWTH"]) * int(correlation[place]) - round(STUDY["FINE"] * STUDY["DECAY"])
+            if following < STUDY["PRUNED"] * STUDY["FINE"]:
+                following = STUDY["START"] * STUDY["FINE"]
+                for shift in (13, -17, 5):
+                    dice ^= (dice << shift if shift > 0 else dice >> -shift) & 0xFFFFFFFF
+                labels[place] = dice % STUDY["SOURCES"]
+            fine[place] = min(following, 63 * STUDY["FINE"])
+    return fine // STUDY["FINE"], labels
+
+
+def test_the_kernel_rewires_what_decays_and_keeps_the_rest_and_the_fan_in() -> None:
+    """Synapses with correlations of 0 to 20 LSB, against a plain loop: those that grow keep their label, others start again; the places never change."""
+    updates, seed = 45, 3
+    size = STUDY["FAN_IN"], STUDY["NEURONS"]
+    rows, columns = np.arange(size[0]) * 5 + 1, np.arange(size[1]) * 3 + 2
+    here = np.ix_(rows, columns)
+    correlation = np.zeros((256, 256), np.uint8)
+    correlation[here] = np.random.default_rng(1).choice([0, 0, 1, 2, 3, 20], size)
+    chip = CorrelatedChip(correlation)
+    planes = {name: chip.planes[f"synapse_{name}"][0] for name in ("weight", "label")}
+    planes["weight"][here], planes["label"][here] = STUDY["START"], np.arange(np.prod(size)).reshape(size) % STUDY["SOURCES"]
+    weights, labels = expected_rows(planes["weight"][here], planes["label"][here], correlation[here], updates, seed + 1)
+    before = planes["label"][here]
+    STUDY["pynn"].setup()
+    rule = STUDY["Rewiring"](seed, updates, rewires=True)
+    STUDY["pynn"].end()
+    observables = {name: one.to_program() for name, one in rule.observables.items()}
+    timing = {"period": 1000, "count": 1 + updates, "mode": "instant"}
+    task = PlasticityTask(name="rule", kernel=rule.generate_kernel(), views=(PlasticityView(0, rows, columns),), observables=observables, **timing)
+    play(task, chip, 1000 * (1 + updates))
+    assert np.array_equal(planes["weight"][here], weights)
+    assert np.array_equal(planes["label"][here], labels)
+    kept = STUDY["GROWTH"] * correlation[here] >= STUDY["DECAY"]
+    assert np.array_equal(planes["label"][here][kept], before[kept])
+    assert (planes["label"][here][~kept] != before[~kept]).mean() > 0.9
+    assert weights.max() == 63
+    held = planes["weight"] > 0
+    assert held.sum(axis=0)[columns].tolist() == [STUDY["FAN_IN"]] * STUDY["NEURONS"]
+    assert held.sum() == np.prod(size)
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ an enlarged step. What of it is public says that and no more, so circuit, bit wi
 The reference is the same rule in floating point, carried from crossing to crossing of the same spike trains' calcium. The control rounds to nearest: a step
 changes a decaying h by less than half of its unit, so the early phase stays where it was put and no protein is made.
 
-The kernels are written like those of the notebook ts_11-plasticity_homeostasis of brainscales2-demos. Run time: about 40 s for one protocol and its
-control; all four with ``--full``, about two minutes.
+The kernels are written like those of the notebook ts_11-plasticity_homeostasis of brainscales2-demos. Run time: about 40 s for one protocol, STET,
+and its control; all four with ``--full``, about two minutes. The tests run STET and the first four hours of WTET; SLFS and WLFS only ``--full`` runs.
 """
 
 import argparse
@@ -54,7 +54,8 @@ class Protocol(NamedTuple):
     windows : list of (float, float)
         Begin and end, s after the onset.
     expected : (float, float, float)
-        h/h0 after 4 h, z and weight / h0 after 8 h: means of 30 seeds of another implementation of the reference.
+        h/h0 after 4 h, z and weight / h0 after 8 h: means of 30 seeds of an event-driven implementation that the project's specification has of the
+        published equations, as https://github.com/jlubo/arbor_2N1S holds them. No numbers of a publication or of silicon.
     kind : str
     """
 

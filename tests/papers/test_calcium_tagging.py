@@ -16,11 +16,15 @@ matplotlib.use("Agg")
 
 STUDY = runpy.run_path(str(Path(__file__).resolve().parents[2] / "examples" / "papers" / "calcium_tagging.py"))
 OTHERS = {"STET": (0.01, 0.02), "WTET": (0.005, 0.005), "SLFS": (0.07, 0.07), "WLFS": (0.04, 0.005)}
-"""Standard deviations of h/h0 after 4 h and z after 8 h over the 30 seeds of the other implementation, or half of the last digit it gives."""
+"""Standard deviations of h/h0 after 4 h and z after 8 h over the 30 seeds behind `Protocol.expected`, or half of the last digit given.
+
+They come from an event-driven implementation that the project's specification has of the published equations, as https://github.com/jlubo/arbor_2N1S holds
+them: written apart from the reference here, but no numbers of a publication or of silicon.
+"""
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_the_reference_has_the_numbers_of_another_implementation(name: str) -> None:
+def test_the_reference_has_the_numbers_of_the_specifications_implementation(name: str) -> None:
     """Within four standard errors of both means, and the other's rounding: false alarm below 1e-3 for all eight comparisons together."""
     protocol = STUDY["PROTOCOLS"][name]
     trains = STUDY["spike_trains"](protocol, np.random.default_rng(7), number=64)
@@ -84,6 +88,26 @@ def test_a_strong_tetanus_leads_to_late_potentiation_as_in_the_reference(results
     assert STUDY["rmse"](found, h + z) < 0.1
     assert found.missed == 0
     assert (np.abs(found.code - 16 * found.weight) <= 0.5).all()
+
+
+@pytest.mark.slow
+def test_a_weak_tetanus_leads_to_early_potentiation_that_fades_as_in_the_reference() -> None:
+    """Four hours; SLFS and WLFS only the script's --full runs. The project's gate: the course within 10 % of the largest change.
+
+    Of the same spikes, chip and reference differ by 0.037 in a synapse's h, so the mean of 128 has a standard error of 0.0033, 1.1 % of that change: a chip
+    like the reference fails with a probability below 1e-6. One that stays at rest, or where it was lifted to, must fail.
+    """
+    protocol, end = STUDY["PROTOCOLS"]["WTET"], STUDY["ONSET"] + 4 * 3600
+    trains = STUDY["spike_trains"](protocol, np.random.default_rng(11))
+    _, h, z = STUDY["reference"](trains, np.random.default_rng(12), end=end)
+    with STUDY["neckar"].Lab(chip="reference", step_us=20):
+        found = STUDY["run"](protocol, trains, STUDY["measure_steps"]()[0], end=end)
+    assert STUDY["kind"](found.h, found.z) == protocol.kind
+    assert STUDY["rmse"](found, h + z) < 0.1
+    assert (found.z == 0).all()
+    assert found.missed == 0
+    for still in (np.ones_like(found.h), np.maximum.accumulate(found.h.mean(axis=1, keepdims=True)) + np.zeros_like(found.h)):
+        assert STUDY["rmse"](found._replace(h=still), h + z) > 0.3
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from rule_bench import NEURONS, US, VIEWS, RandomRule, check_equal, chip, plans,
 
 from neckar.errors import KernelMemoryError, ProgramError, RuleError
 from neckar.lab import Lab
-from neckar.ppu import FracSat8, FracSat16, Mod8, Mod16, Rule, RuleBatch, State, prepare, random_row, where, write_down
+from neckar.ppu import FracSat8, FracSat16, Mod8, Mod16, Rule, RuleBatch, State, prepare, random_row, round_stochastic, where, write_down
 from neckar.ppu._recipe import parse
 from neckar.program import Events, NeuronView, Observable, PlasticityTask, PlasticityView, TimedRead, dumps, loads
 
@@ -149,7 +150,7 @@ def text_of(*steps: object) -> str:
 
 
 def rows(number: int, *body: object, over: str = "synapses[0]") -> list[object]:
-    return ["rows", "", "", [], [[over, f"r{number}"]], list(body)]
+    return ["rows", "", "", [], [[over, f"r{number}"]], *([list(body)] if body else [])]
 
 
 HOSTILE = [
@@ -166,6 +167,73 @@ HOSTILE = [
 def test_a_text_that_no_rule_has_is_refused_before_it_runs(text, message) -> None:
     with pytest.raises(RuleError, match=message):
         parse(text)
+
+
+def chain(number: int, *step: object) -> str:
+    """Return a text whose steps each take the last one's row of 16 bit."""
+    return text_of(rows(0, ["const", "v1", "int16", [3]], *([step[0], f"v{n + 2}", "int16", [f"v{n + 1}", *step[1:]]] for n in range(number))))
+
+
+def hostile(text: str, rows: int = 256) -> PlasticityTask:
+    return replace(task(Both(), "python"), kernel=text, views=(PlasticityView(0, tuple(range(rows)), ALL),))
+
+
+LONG = [
+    chain(3000, "neg"),
+    chain(20, "pow", 255),
+    text_of(rows(0, *(["random", f"v{n + 1}", "int16"] for n in range(400)))),
+    text_of(rows(0, *(["get_causal_correlation", f"v{n + 1}", "uint8", ["r0"]] for n in range(200)))),
+    text_of(*(rows(n) for n in range(2000))),
+]
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_a_rule_that_would_keep_the_host_busy_is_refused_before_it_runs(text) -> None:
+    with pytest.raises(ProgramError, match=r"may take [\d.]+ s of the host for one invocation; allowed are 5 s, .* Give it fewer rows"):
+        prepare((hostile(text),))
+    prepare((hostile(text, rows=16),))
+
+
+@pytest.mark.parametrize("text", [chain(1500, "neg"), text_of(rows(0, *(["random", f"v{n + 1}", "int16"] for n in range(300))))])
+def test_memory_does_not_grow_with_the_steps_of_a_rule(text) -> None:
+    """All rows of all steps would take 190 MB, and all random numbers 40 MB."""
+    batch = RuleBatch(hostile(text), 1)
+    tracemalloc.start()
+    try:
+        batch.invoke()
+        assert tracemalloc.get_traced_memory()[1] < 30e6
+    finally:
+        tracemalloc.stop()
+
+
+class Long(Rule):
+    """More steps than a pass takes for all rows; rows follow each other if an element is recorded."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__({"last": Observable("int8", 1)} if number else {})
+        self.number = number
+
+    def update(self, synapses, neurons, recording):
+        for row in synapses[0]:
+            total = row.get_weights()
+            for _ in range(40):
+                total = round_stochastic(total + random_row(FracSat8), 2) - FracSat8(row.get_labels())
+            if self.number:
+                recording.last[0] = total[0]
+            row.set_weights(total)
+
+
+def test_passes_over_some_rows_give_the_bits_of_row_after_row() -> None:
+    found = []
+    for number in (0, 1):
+        rule = Long(number)
+        assert len(parse(rule.text()).steps[0].body) > 100
+        batch = RuleBatch(replace(hostile(rule.text()), observables=rule.observables), 2)
+        batch.weights[...], batch.labels[...] = 20, 1
+        batch.invoke()
+        found.append(batch.weights)
+    assert np.array_equal(*found)
+    assert found[0][0, 0].std() > 1
 
 
 # ---- What a rule cannot say
@@ -274,6 +342,40 @@ def test_what_a_rule_cannot_say_is_refused_with_its_line(body, text) -> None:
         update_of(body).text()
     assert isinstance(caught.value, TypeError)
     assert re.match(r"rule Wrong(, line \d+ of test_ppu_rules.py)?: ", str(caught.value))
+
+
+@pytest.mark.parametrize("name", ["time", "class", "template", "co_await", "Recording", "uint8_t"])
+def test_an_observable_has_no_name_that_the_kernel_needs(name) -> None:
+    def body(self, synapses, neurons, recording):
+        for row in synapses[0]:
+            getattr(recording, name)[row] = row.get_weights()
+
+    rule = type("Named", (Rule,), {"update": body})
+    with pytest.raises(RuleError, match=f"rule Named: '{name}' belongs to .* in C.*another one"):
+        rule({name: Observable("int8", "synapse")}).text()
+    text = rule({"w": Observable("int8", "synapse")})
+    text.update = lambda *views: [views[2].w.__setitem__(row, row.get_weights()) for row in views[0][0]]
+    damaged = text.text().replace('"w"', f'"{name}"')
+    with pytest.raises(RuleError, match=f"'{name}' belongs to"):
+        parse(damaged)
+    with pytest.raises(ProgramError, match=f"'{name}' belongs to .*Give it another name"):
+        prepare((replace(task(Both(), "python"), observables={name: Observable("int8", 1)}),))
+
+
+def test_a_state_may_have_any_name_of_an_attribute() -> None:
+    pytest.importorskip("ziglang")
+    pytest.importorskip("wasmtime")
+
+    class Named(Rule):
+        time = State(Mod8, initial=3)
+        int = State(Mod8)
+
+        def update(self, synapses, neurons, recording):
+            self.int[0] = self.time[0] + 1
+            for row in synapses[0]:
+                recording.synapses[row] = self.int[0]
+
+    check_equal(Named({"synapses": Observable("uint8", "synapse")}), 3)
 
 
 def test_rows_exist_only_while_a_rule_is_written_down() -> None:

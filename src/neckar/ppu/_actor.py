@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from neckar.errors import KernelError, ProgramError
 from neckar.facts.ppu_brainscales2 import CYCLES_PER_INSTRUCTION, TICKS_PER_CYCLE
 from neckar.ppu._compile import build
-from neckar.ppu._evaluate import check_fit
 from neckar.ppu._exchange import Actions
+from neckar.ppu._fit import check_fit
 from neckar.ppu._kernel import kernels_of
 from neckar.ppu._port import ChipPort
 from neckar.ppu._processor import MemoryUse, Processor

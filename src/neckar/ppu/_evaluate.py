@@ -12,19 +12,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.errors import ProgramError
 from neckar.facts.ppu_brainscales2 import BUS_CYCLES, CONVERSION_CYCLES, CYCLES_PER_INSTRUCTION, REGISTER_CYCLES
 from neckar.ppu import _rows
 from neckar.ppu._exchange import COLUMNS
-from neckar.ppu._recipe import EACH, ELEMENT, ROWS, Recipe, Step, parse
+from neckar.ppu._recipe import EACH, ELEMENT, ROWS, Recipe, Step
 from neckar.ppu._rows import WIDTH, Generator, Row
-from neckar.program import NeuronView, Observable, PlasticityTask, PlasticityView
+from neckar.program import NeuronView, Observable, PlasticityView
 
 Numbers = NDArray[np.int64]
 
 _ROW_CYCLES = 2 * float(REGISTER_CYCLES.value)
 _SENSOR_CYCLES = _ROW_CYCLES + float(CONVERSION_CYCLES.value)  # the sensors are connected first
-_LOOKS = frozenset({"get_causal_correlation", "get_acausal_correlation", "get_rate_counters", "get_rate_counters_and_reset", "get_analog_readouts"})
+LOOKS = frozenset({"get_causal_correlation", "get_acausal_correlation", "get_rate_counters", "get_rate_counters_and_reset", "get_analog_readouts"})
 _SENSORS = frozenset({"get_causal_correlation", "get_acausal_correlation"})
 _ARITHMETIC = {"add": _rows.add, "sub": _rows.subtract, "mul": _rows.multiply, "neg": _rows.negate, "left": _rows.shift_left, "right": _rows.shift_right,
                "pow": _rows.power, "contiguous": _rows.contiguous, "saturate_weight": _rows.saturate_weight}  # fmt: skip
@@ -40,6 +39,7 @@ Where fewer than the table of accesses holds for them, it is less than nothing."
 INSTRUCTIONS_PER_ROUND, INSTRUCTIONS_PER_COLUMN, INSTRUCTIONS_PER_COUNTER = 20, 35, 53
 
 _PIECE = 1 << 16  # elements of a pass, which stay in the cache
+_STEPS = 100  # of a loop; of a longer one a pass takes fewer rows, because more of them may be kept
 
 
 class Side(Protocol):
@@ -65,82 +65,6 @@ class Side(Protocol):
 
     def record(self, name: str, view: int | None, place: Numbers, values: Row) -> None:
         """Store rows of a view (shape (chip, row, column)), of neurons (`place` empty), or, without a view, one element (chip, 1, 1)."""
-
-
-def check_fit(task: PlasticityTask) -> None:
-    """Refuse a task whose rule in Python cannot work on its views.
-
-    Raises
-    ------
-    RuleError, ProgramError
-    """
-    recipe, views, neurons, observables = parse(task.kernel), task.views, task.neurons, task.observables
-    where = f"plasticity task {task.name!r}: its rule in Python "
-    if task.symbols or task.read_symbols:
-        names = ", ".join(sorted({*task.symbols, *task.read_symbols}))
-        raise ProgramError(f"{where}has no global variables; asked for were {names}. Record its states as observables, and give a State its first value.")
-    sizes = {"synapses": len(views), "neurons": len(neurons)}
-    for view in sorted({view for step in recipe.walk() for view in _views_of(step) if "[" in view}):
-        kind, number = view[:-1].split("[")
-        if int(number) >= sizes[kind]:
-            raise ProgramError(f"{where}uses {view}; the task has {sizes[kind]} of them. Give it more views, or loop over them.")
-    for step in recipe.walk():
-        if step.op.startswith("record_"):
-            observable = observables.get(str(step.args[0]))
-            shape = {"record_row": "synapse", "record_cells": "neuron"}.get(step.op)
-            fits = observable is not None and observable.type == step.kind and (observable.shape == shape if shape else isinstance(observable.shape, int))
-            if not fits or (isinstance(step.args[1], int) and observable is not None and step.args[1] >= int(observable.shape)):
-                what = f"{step.args[0]!r} as {step.kind} per {shape or 'element'}"
-                raise ProgramError(f"{where}records {what}; the task has {observable}. Give it the rule's observables.")
-        if step.op == EACH:
-            _check_each(where, step, views, neurons)
-        if step.op == ROWS and len(step.binds) > 1:
-            _check_together(where, [views[int(over[9:-1])] for over, _ in step.binds])
-        _check_states(where, step, recipe, views)
-
-
-def _views_of(step: Step) -> Iterator[str]:
-    yield from (over for over, _ in step.binds)
-    yield from (argument for argument in step.args if isinstance(argument, str))
-
-
-def _check_each(where: str, step: Step, views: Sequence[PlasticityView], neurons: Sequence[NeuronView]) -> None:
-    lists = {"synapses": [view.hemisphere for view in views], "neurons": [view.hemisphere for view in neurons]}
-    went = [lists[over] for over, _ in step.binds]
-    if any(one != went[0] for one in went[1:]):
-        raise ProgramError(
-            f"{where}loops over synapses and neurons together; the task has views of synapses on the hemispheres {lists['synapses']} and of neurons on "
-            f"{lists['neurons']}, which must be the same. Attach the rule to projections and populations that lie on the same hemispheres in this order."
-        )
-
-
-def _check_together(where: str, views: Sequence[PlasticityView]) -> None:
-    found = [(view.hemisphere, len(view.rows)) for view in views]
-    if len(set(found)) > 1:
-        raise ProgramError(f"{where}loops over rows of several views together; their hemispheres and numbers of rows, {found}, must be equal. Loop one by one.")
-
-
-def _check_states(where: str, step: Step, recipe: Recipe, views: Sequence[PlasticityView]) -> None:
-    """Check loops over rows whose number is that of a state's row."""
-    if step.op != EACH and step.op != ROWS:
-        return
-    sizes = {state.name: state.rows for state in recipe.states}
-    for loop in [step] if step.op == ROWS else [one for one in step.body if one.op == ROWS]:
-        rows = {name for _, name in loop.binds}
-        for name in sorted({str(one.args[0]) for one in loop.body if one.op in ("get_state", "set_state") and one.args[1] in rows}):
-            over = loop.binds[0][0]
-            if "[" not in over and step.op == ROWS:
-                continue  # looked at with its loop over views
-            mine = [views[int(over[9:-1])]] if "[" in over else list(views)
-            sides = [view.hemisphere for view in mine]
-            if any(len(view.rows) > sizes[name] for view in mine):
-                most = max(len(view.rows) for view in mine)
-                raise ProgramError(f"{where}keeps {sizes[name]} rows in the state {name}; a view has {most}. Make it State(..., rows={most}).")
-            if len(set(sides)) < len(sides):
-                raise ProgramError(
-                    f"{where}keeps the state {name} by the rows of each view; several views on one hemisphere would share it. Take the views by number, "
-                    "synapses[0], with a state for each."
-                )
 
 
 class Evaluator:
@@ -176,6 +100,7 @@ class Evaluator:
         self.clock = 0.0
         self._stride, self._timed = 0.0, False
         self._values: dict[str, Row] = {}
+        self._last = _last_uses(recipe.steps)
         self._bound: dict[str, Any] = {}  # views by number; rows as (view, numbers of rows)
         self._pool: tuple[list[Row], list[int]] | None = None
 
@@ -202,6 +127,8 @@ class Evaluator:
                 self._loop(step)
             else:
                 self._one(step)
+            for name in self._last.get(id(step), ()):
+                self._values.pop(name, None)
 
     def _spend(self, cycles: float, instructions: float = 0.0) -> None:
         self.clock += cycles + float(CYCLES_PER_INSTRUCTION.value) * instructions
@@ -230,12 +157,12 @@ class Evaluator:
         begin = self.clock
         self._bound.update({name: (k, np.arange(1)) for name, k in went})
         self._stride = self._cost(step)
-        drawn = self._drawn(step, number)
-        piece = max(1, _PIECE // (COLUMNS * len(self._random.state)))
+        piece = max(1, _PIECE // (COLUMNS * len(self._random.state) * -(-len(step.body) // _STEPS)))
         for first in range(0, number, piece):
             numbers = np.arange(first, min(first + piece, number))
             self._bound.update({name: (k, numbers) for name, k in went})
-            self._pool = None if drawn is None else ([half[:, first : first + piece] for half in drawn], [0, 0])
+            self._pool = None  # before there is a next one
+            self._pool = self._drawn(step, len(numbers))
             self.clock = begin + first * self._stride
             self._spend(0, INSTRUCTIONS_PER_ROUND)
             self._run(step.body)
@@ -248,7 +175,7 @@ class Evaluator:
         ops = [step.op for step in loop.body]
         if len(set(physical)) < len(physical) or {"seed", "record_array", "record_cells"} & set(ops):
             return True
-        looks = set(ops) & _LOOKS
+        looks = set(ops) & LOOKS
         if looks and (self._timed or looks - _SENSORS):
             return True
         if looks and "reset_correlation" in ops and ops.index("reset_correlation") < max(n for n, op in enumerate(ops) if op in _SENSORS):
@@ -288,13 +215,14 @@ class Evaluator:
             instructions = INSTRUCTIONS_PER_COLUMN * len(columns)
         self._spend(cycles, instructions)
 
-    def _drawn(self, loop: Step, number: int) -> list[Row] | None:
-        """Draw what all rounds of a loop need, of the even and of the odd columns, shape (chip, round, draw, 128)."""
+    def _drawn(self, loop: Step, number: int) -> tuple[list[Row], list[int]] | None:
+        """Draw what some rounds of a loop need, of the even and of the odd columns, shape (chip, round, draw, 128); nothing of it is used."""
         steps = [step for step in loop.body if _draws(step)]
         if not steps:
             return None
         taken = [sum(_rows.draws_of(step.op, step.kind)[half] for step in steps) for half in (0, 1)]
-        return [self._random.draw(half, number * n).reshape(len(self._random.state), number, n, COLUMNS // 2) for half, n in enumerate(taken)]
+        chips = len(self._random.state)
+        return [self._random.draw(half, number * n).reshape(chips, number, n, COLUMNS // 2) for half, n in enumerate(taken)], [0, 0]
 
     def _take(self, half: int, number: int) -> Row:
         if self._pool is None:
@@ -409,3 +337,25 @@ class Evaluator:
 
 def _draws(step: Step) -> bool:
     return step.op == "random" or (step.op == "round_stochastic" and 0 < int(step.args[1]) < WIDTH[step.kind])
+
+
+def _last_uses(steps: Sequence[Step]) -> dict[int, list[str]]:
+    """Return what nobody needs any more after a step, by the step's id."""
+    found: dict[int, list[str]] = {}
+    last: dict[str, Step] = {}
+    for step in steps:
+        if step.out:
+            last[step.out] = step
+        for name in _used(step):
+            if name in last:
+                last[name] = step
+        found.update(_last_uses(step.body))
+    for name, step in last.items():
+        found.setdefault(id(step), []).append(name)
+    return found
+
+
+def _used(step: Step) -> Iterator[str]:
+    yield from (argument for argument in step.args if isinstance(argument, str))
+    for one in step.body:
+        yield from _used(one)

@@ -40,6 +40,18 @@ UNSIGNED_BYTES = frozenset(
         *("get_rate_counters", "get_rate_counters_and_reset", "get_analog_readouts"),
     }
 )
+_WORDS = """
+alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class co_await co_return co_yield compl concept const
+const_cast consteval constexpr constinit continue decltype default delete do double dynamic_cast else enum explicit export extern false float for friend goto
+if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires return short
+signed sizeof static static_assert static_cast struct switch template this thread_local throw true try typedef typeid typename union unsigned using virtual
+void volatile wchar_t while xor xor_eq
+"""
+KEYWORDS = frozenset(_WORDS.split())
+"""Of C++20."""
+
+_OF_RECORDINGS = frozenset({"time", "Recording", "int8_t", "uint8_t", "int16_t", "uint16_t", "uint64_t"})
+
 _VIEW = re.compile(r"(synapses|neurons)\[(0|[1-9]\d{0,3})\]\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 
@@ -233,6 +245,8 @@ class _Check:
             raise ValueError(f"{op} takes no {args[1]}")
         if op == "where" and (args[1] not in CONDITIONS or WIDTH[known[str(args[0])]] != WIDTH[kind]):
             raise ValueError(f"where takes no {args[1]!r} of {known[str(args[0])]} for {kind}")
+        if op.startswith("record_"):
+            check_member(str(args[0]))
         source = known.get(str(args[0]), "") if args else ""
         if op == "convert" and not is_convertible(source, kind):
             raise ValueError(f"{source} is not converted to {kind}")
@@ -274,6 +288,13 @@ def check_name(name: str) -> None:
     """Refuse what is no name in C++."""
     if not isinstance(name, str) or _NAME.match(name) is None:
         raise ValueError(f"{name!r} is no name")
+
+
+def check_member(name: str) -> None:
+    """Refuse what cannot be a member of a Recording in C++."""
+    check_name(name)
+    if name in KEYWORDS or name in _OF_RECORDINGS:
+        raise ValueError(f"{name!r} belongs to {'C++' if name in KEYWORDS else 'every record'}")
 
 
 def check_kind(kind: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from neckar.errors import RuleError, RuleNameError, nearest
 from neckar.ppu._cpp import kernel_text
-from neckar.ppu._recipe import EACH, KINDS, ROWS, Recipe, StateRows, check_name, range_of
+from neckar.ppu._recipe import EACH, KINDS, ROWS, Recipe, StateRows, check_member, check_name, range_of
 from neckar.ppu._symbols import CLASSES, Element, FracSat8, Mod8, Row, checked_row, kind_of_rows, saturate_weight
 from neckar.ppu._writing import WRITER, Block, Symbol, Writer, current, known_int, plain_int, rounds, shown, spoken
 from neckar.program import Observable
@@ -262,11 +262,11 @@ def write_down(rule: Any, observables: Mapping[str, Observable]) -> Recipe:
     """
     states = states_of(rule)
     writer = Writer(type(rule).__name__, observables, states)
-    for name in (*states, *observables):
+    for name, check in [*((name, check_name) for name in states), *((name, check_member) for name in observables)]:
         try:
-            check_name(name)
+            check(name)
         except ValueError as error:
-            raise RuleError(f"rule {writer.name}: {error} in C++. Use letters, digits and underscores of ASCII.") from None
+            raise RuleError(f"rule {writer.name}: {error} in C++. Give it another one, of letters, digits and underscores of ASCII.") from None
     outer = writer.blocks[0]
     token = WRITER.set(writer)
     try:

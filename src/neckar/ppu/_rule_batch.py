@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neckar.errors import ProgramError
-from neckar.ppu._evaluate import Evaluator, Numbers, check_fit
+from neckar.ppu._evaluate import Evaluator, Numbers
 from neckar.ppu._exchange import COLUMNS, ROWS
+from neckar.ppu._fit import check_fit
 from neckar.ppu._recipe import parse
 from neckar.ppu._rows import Generator, Row
 from neckar.ppu._rule_processor import state_arrays

@@ -117,7 +117,7 @@ def check_sweep(chip: Chip) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("one", [SPECIMEN, *OTHERS], ids=lambda one: one.specimen.id)
 def test_a22_pulses_follow_the_activation_and_without_the_calibration_they_do_not(one):
-    """calix test_hagen_input.py; amplitudes of 23 LSB whose errors are 0.1 LSB."""
+    """calix test_hagen_input.py; amplitudes of some 30 LSB whose errors are 0.1 LSB."""
     check_sweep(one)
 
 

@@ -174,15 +174,15 @@ def test_the_shift_reference_moves_the_membrane(kind, sign):
         return of(REFERENCE, **{f"{kind}_input_enable": True, f"{kind}_input_i_bias_gm": 500, f"{kind}_input_i_shift_reference": shift}).i_syn_rest
 
     assert rest(310) == 0
-    assert rest(410) == pytest.approx(sign * 6.56e-6 * 6.25e-3)
+    assert rest(410) == pytest.approx(sign * 5.857e-6 * 7e-3)
 
 
 def test_the_spread_of_the_rest_current():
-    """Two amplifiers, each with 20 LSB of 0.0625 mV; 10 % is three standard errors of 512 circuits."""
+    """Two amplifiers, each with 20 LSB of 0.07 mV; 10 % is three standard errors of 512 circuits."""
     codes = {"enable": 1, "i_bias_gm": 500, "i_shift_reference": 310}
     fields = {f"{kind}_input_{name}": code for kind in ("excitatory", "inhibitory") for name, code in codes.items()}
     p = physical(REFERENCE, Effects(), ChipConfig(fields))
-    expected = math.sqrt(2 * math.exp(2 * 0.2**2)) * 6.56e-6 * 1.25e-3
+    expected = math.sqrt(2 * math.exp(2 * 0.2**2)) * 5.857e-6 * 1.4e-3
     assert p.i_syn_rest.std() == pytest.approx(expected, rel=0.1)
 
 
@@ -208,7 +208,7 @@ def test_the_current_at_rest_of_a_conductance_based_input_changes_with_its_stren
     shifted = {**COBA, **large, "excitatory_input_i_shift_reference": 270, "inhibitory_input_i_shift_reference": 250}
     p = of(REFERENCE, **shifted)
     assert p.i_syn_rest == 0
-    assert (p.i_coba_exc, p.i_coba_inh) == pytest.approx((p.gm_exc * 2.5e-3, -p.gm_inh * 3.75e-3))
+    assert (p.i_coba_exc, p.i_coba_inh) == pytest.approx((p.gm_exc * 2.8e-3, -p.gm_inh * 4.2e-3))
     mixed = of(REFERENCE, **{**shifted, "inhibitory_input_enable_coba_mode": False})
     assert (mixed.i_syn_rest, mixed.i_coba_inh) == pytest.approx((p.i_coba_inh, 0))
 

@@ -12,9 +12,9 @@ Laws::
     g_icc  = 3 nS i                 x 4, / 4 with multiplication, division: conductance between membrane and somatic line
     I      = k i (1 + c i^2)        constant current
     tau_s  = 320 us / i             x 8 with high resistance, x 0.3 with small capacitance; 0.3 us to 10 ms
-    gm     = 7.08 uS i / 500 (reference chip 6.56);  line step per event = 0.125 mV weight i_dac / 600, 11 % more with small capacitance
+    gm     = 6.32 uS i / 500 (reference chip 5.86);  line step per event = 0.14 mV weight i_dac / 600, 11 % more with small capacitance
     charge per weight unit = gm step tau_s (8.2 fC at 10 us on the reference chip)
-    I_rest = gm_e x_e - gm_i x_i,  x = 0.0625 mV (310 - i_shift + d): a higher excitatory shift lowers the membrane, a higher inhibitory one raises it
+    I_rest = gm_e x_e - gm_i x_i,  x = 0.07 mV (310 - i_shift + d): a higher excitatory shift lowers the membrane, a higher inhibitory one raises it
     gm     = gm max(1 +- 6/V (E_ref - V) i_coba / i_gm, 0)   in conductance-based mode (+ excitatory, - inhibitory), E_ref on the leak's line of v_rev_coba
     tau_w  = 10 ms / i_tau;  dw/dv = 7.9 i_a / i_tau;  jump = 0.38 mV i_b per us of the pulse, at most the supply
 

@@ -89,20 +89,20 @@ SYNAPTIC_SMALL_STEP = Fact(1.11, "1", "demos hagen_intro: 7.9 MADC LSB per event
 SYNAPTIC_TIME_MIN = Fact(0.3e-6, "s", "calix spiking/neuron.py (shortest target)")
 SYNAPTIC_TIME_MAX = Fact(10e-3, "s", _ESTIMATE, "a line without recovery current")
 SYNAPTIC_KICK = Fact(
-    0.125e-3,
+    0.14e-3,
     "V",
-    "calix tests/hw/py/test_hagen_input.py (20 to 35 CADC LSB after six events of weight 63) and common/synapse.py (drop of 64 rows of weight 31)",
+    "calix tests/hw/py/test_hagen_input.py (20 to 35 CADC LSB after six events of weight 63), pynn-brainscales test/hw (calibhxneuron)",
     "line step per weight unit and event",
 )
 SYNAPTIC_KICK_BIAS = Fact(600, "LSB", "calix (spiking default of syn_i_bias_dac)", "the step is proportional to the code")
 SYNAPTIC_GM = Fact(
-    7.08e-6,
+    6.321e-6,
     "S",
     "demos ts_00, ts_06 (0.72 and 0.785 MADC LSB per weight unit) and hxtorch tests/hw/test_spiking_weight_scaling.py (0.99)",
     "at i_bias_gm 500, population; a calibration, which brings all quadrants to the weakest, leaves 0.85 MADC LSB per weight unit in the median",
 )
 SYNAPTIC_GM_REFERENCE = Fact(
-    6.56e-6,
+    5.857e-6,
     "S",
     "chosen within the population",
     "8.2 fC per weight unit at tau_syn 10 us, that is 0.87 MADC LSB with a membrane of 10 us",
@@ -110,7 +110,7 @@ SYNAPTIC_GM_REFERENCE = Fact(
 SYNAPTIC_GM_BIAS = Fact(500, "LSB", "calix (default i_synin_gm)", "the transconductance is proportional to the code")
 SYNAPTIC_INHIBITORY_GAIN = Fact(1.0, "1", _ESTIMATE, "transconductance relative to excitation; ts_06's inhibition curve fits 0.85 to 1 depending on its rest")
 SYNAPTIC_SHIFT_NEUTRAL = Fact(310, "LSB", "calix neuron_synin.py (start before calibration)", "i_shift_reference without current at rest, median")
-SYNAPTIC_SHIFT_SLOPE = Fact(0.0625e-3, "V/LSB", _ESTIMATE, "voltage at the amplifier's input per LSB of i_shift_reference")
+SYNAPTIC_SHIFT_SLOPE = Fact(0.07e-3, "V/LSB", _ESTIMATE, "voltage at the amplifier's input per LSB of i_shift_reference")
 COBA_SLOPE = Fact(
     6.0,
     "1/V",

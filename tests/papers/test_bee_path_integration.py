@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,18 +73,17 @@ def test_a_line_of_a_generation_that_was_cut_is_left_out(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_evolved_bees_come_home_on_walks_that_evolution_has_not_seen() -> None:
-    """Twelve walks. The gate is 80 % home; a bee that comes home in 92 % fails the nine of twelve with a probability of 1 %.
+    """Twenty-four walks; the start is the negative control, by a factor on the same walks. False alarms from 44 others (seeds 1000 to 1023, 4000 to 4019).
 
-    The start is the negative control: on the same walks it must be worse by every measure.
+    There 38 evolved bees came home: fewer than 17 of 24 have then a probability of 1.1 %. Draws of 24 of the last twenty walks, the worse ones, miss 1.3 in the
+    error in 1.1 % and 1.5 in the least distance in 0.6 %; two equal bees would reach both in 14 % (roles swapped at random in each walk).
     """
-    walks = range(2000, 2012)
+    walks = range(2000, 2024)
     evolved, start = (bee.fly_all([(genome, walk) for walk in walks]) for genome in (bee.EVOLVED, bee.START))
     assert [j.outbound for j in evolved] == [j.outbound for j in start]  # the walk out is the world's, not the network's
-    assert bee.home(evolved) >= 9 / 12
-    assert bee.home(start) <= bee.home(evolved) - 0.3
-    assert bee.mean(evolved, "error") < bee.mean(start, "error") / 1.3
-    assert bee.mean(evolved, "closest") < bee.mean(start, "closest") / 2
-    assert bee.mean(evolved, "closest") < 0.25 * bee.mean(evolved, "outbound")
+    assert bee.home(evolved) >= 17 / 24
+    assert bee.mean(start, "error") > 1.3 * bee.mean(evolved, "error")
+    assert bee.mean(start, "closest") > 1.5 * bee.mean(evolved, "closest")
 
 
 @pytest.mark.slow
@@ -121,10 +121,17 @@ def test_an_evolution_has_the_same_bits_in_two_processes_and_after_an_interrupti
 
 
 @pytest.mark.slow
-def test_the_script_prints_its_numbers_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_script_prints_what_its_bees_did_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two walks; bees, not the text, say what must be printed. `HISTORY` is a record of an evolution that no test repeats: it is printed as it stands."""
     study = bee.measure(walks=range(3000, 3002), others=())
     bee.report(study, bee.HISTORY)
+    said = capsys.readouterr().out
+    (shares,) = re.findall(r"home, within 20 of the nest: (\d+)% at the start, (\d+)% evolved", said)
+    near = [[np.hypot(*journey.position[bee.OUT :].T).min() < 20 for journey in journeys] for journeys in (study.start, study.evolved)]
+    assert [int(share) for share in shares] == [round(100 * np.mean(one)) for one in near]
+    (errors,) = re.findall(r"error on 2 new walks: (\d+) at the start, (\d+) evolved", said)
+    late = [np.mean([np.hypot(*journey.position[-50:].T).mean() for journey in journeys]) for journeys in (study.start, study.evolved)]
+    assert [int(error) for error in errors] == [round(error) for error in late]
+    assert f"(a record, not measured now): {bee.HISTORY['error'][0]:.0f} in the first, {np.mean(bee.HISTORY['error'][-10:]):.0f} in the last ten" in said
     bee.draw(study, bee.HISTORY, tmp_path / "figure.png")
-    assert "demanded: 80 %" in capsys.readouterr().out
     assert (tmp_path / "figure.png").stat().st_size > 10_000
-    assert bee.HISTORY["error"][0] > 3 * np.mean(bee.HISTORY["error"][-10:])

@@ -296,6 +296,21 @@ def takes_the_first_row_for_each_row(self, synapses, neurons, recording):
             break
 
 
+def forgets_the_rows(self, synapses, neurons, recording):
+    for row in synapses[0]:
+        row.set_weights(FracSat8(1))
+    for row in synapses:
+        row.set_weights(FracSat8(1))
+
+
+def adds_to_a_state(self, synapses, neurons, recording):
+    self.h += 1
+
+
+def sets_a_state(self, synapses, neurons, recording):
+    self.h = self.h[0] + 1
+
+
 def decides(self, row, recording):
     if row.get_weights() > 3:
         row.set_weights(FracSat8(0))
@@ -317,7 +332,7 @@ WRONG = [
     (in_rows(lambda self, row, r: where(FracSat16(row.get_weights()) > 0, FracSat8(1), 0)), "16 bit do not choose 8 bit"),
     (in_rows(lambda self, row, r: where(row.get_weights(), 1, 0)), "a row stands where a condition is needed"),
     (in_rows(lambda self, row, r: row.set_weights(FracSat16(row.get_weights()))), "set_weights takes rows of 8 bit; asked for was a FracSat16"),
-    (in_rows(lambda self, row, r: row.get_weights()[3] + 1), "only rows do"),
+    (in_rows(lambda self, row, r: row.get_weights()[3] + 1), "a single element was to calculate.*Only rows calculate"),
     (in_rows(lambda self, row, r: r.w.__setitem__(row, row.get_labels())), r"w holds int8; asked for was a row of Mod8. Convert it: FracSat8\(row\)"),
     (in_rows(lambda self, row, r: r.n.__setitem__(row, row.get_labels())), "one value per neuron, was set for a row of synapses"),
     (in_rows(lambda self, row, r: r.weights), "the rule has no observable 'weights'.*It has list, w, n"),
@@ -330,6 +345,22 @@ WRONG = [
     (used_after_the_loop, "a row that was made in a loop over rows is used after that round"),
     (counts_in_python, "a loop over rows does something else in its second round"),
     (leaves_a_loop, "a loop over rows was left with break or return"),
+    (forgets_the_rows, r"a synapse view has no 'set_weights'. Loop over its rows, .*for row in view"),
+    (lambda self, s, n, r: s.get_weights(), r"a list of views has no 'get_weights'. Loop over the views"),
+    (lambda self, s, n, r: s[0][3], "a part of a synapse view was asked for with 3 of type int; .*Loop over its rows"),
+    (lambda self, s, n, r: n[0] + 1, "a neuron view was to calculate"),
+    (lambda self, s, n, r: self.h + 1, r"a State as a whole was to calculate .*self.h\[0\]"),
+    (lambda self, s, n, r: self.h > 1, r"a State as a whole was to calculate or to be compared"),
+    (adds_to_a_state, r"a State as a whole was to calculate .*self.h\[0\]"),
+    (sets_a_state, r"the state h was set as a whole; .*Write self.h\[0\] = row"),
+    (lambda self, s, n, r: len(list(s)), r"a loop over views does nothing; .* list\(\)"),
+    (in_rows(lambda self, row, r: None), "a loop over rows does nothing"),
+    (in_rows(lambda self, row, r: np.clip(row.get_weights(), 0, 9)), r"numpy was to make an array of a row, .*where\(a > b, a, b\)"),
+    (in_rows(lambda self, row, r: np.where(row.get_weights() > 0, 1, 2)), "numpy was to make an array of a condition"),
+    (in_rows(lambda self, row, r: np.maximum(row.get_weights(), 10)), r"maximum of numpy was asked for with a row, .*where\(a > b, a, b\)"),
+    (in_rows(lambda self, row, r: row.get_weights() == np.arange(256)), r"a comparison of FracSat8 and array.{1,60}\.\.\. of type ndarray was asked for"),
+    (in_rows(lambda self, row, r: np.arange(256) + row.get_weights()), r"the sum of FracSat8 and array.{1,60}\.\.\. of type ndarray"),
+    (in_rows(lambda self, row, r: row.get_weights() > 3 & row.get_weights()), r"Put brackets around comparisons: \(row > 3\) & \(row < 9\)"),
     (takes_the_first_neurons_for_each_view, "a loop inside of a loop over views was left with break"),
     (takes_the_first_row_for_each_row, "a loop inside of a loop over rows was left with break"),
     (nests_views, r"a loop over views stands in a loop over views; .*zip\(a, b\)"),
@@ -342,6 +373,30 @@ def test_what_a_rule_cannot_say_is_refused_with_its_line(body, text) -> None:
         update_of(body).text()
     assert isinstance(caught.value, TypeError)
     assert re.match(r"rule Wrong(, line \d+ of test_ppu_rules.py)?: ", str(caught.value))
+
+
+def test_an_error_in_a_library_names_the_line_of_the_rule_that_calls_it() -> None:
+    library = {}
+    exec(compile("def either(a, b):\n\n    return a or b\n", "/elsewhere/library.py", "exec"), library)
+
+    def calls_it(self, synapses, neurons, recording):
+        for row in synapses[0]:
+            library["either"](row.get_weights(), 3)
+
+    with pytest.raises(RuleError, match=rf"rule Wrong, line {calls_it.__code__.co_firstlineno + 2} of test_ppu_rules.py: "):
+        type("Wrong", (Rule,), {"update": calls_it})().text()
+
+
+def test_integers_of_numpy_calculate_with_rows_from_both_sides() -> None:
+    def text_with(number):
+        def body(self, row, recording):
+            a = row.get_weights()
+            chosen = where((number > a) & (a >= number), number + a, number - a)
+            row.set_weights(where(number == a, number * chosen, a * number))
+
+        return update_of(in_rows(body)).text()
+
+    assert text_with(np.int64(3)) == text_with(3) == text_with(np.uint8(3))
 
 
 @pytest.mark.parametrize("name", ["time", "class", "template", "co_await", "Recording", "uint8_t"])

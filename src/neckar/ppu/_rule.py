@@ -71,6 +71,7 @@ class SynapseView(Symbol):
     """Synapses of one hemisphere: a loop goes through its rows. The processor of the other hemisphere leaves it alone."""
 
     _what = "synapse view"
+    _remedy = "Loop over its rows, which have what is done to synapses: for row in view: row.get_weights()."
 
     def __iter__(self) -> Iterator[SynapseRow]:
         for name, block in rounds(ROWS, self._here(), "r"):
@@ -98,6 +99,7 @@ class Views(Symbol):
     """All views of a rule: a loop goes through them, together with others in ``zip``; one is taken by its number."""
 
     _what = "list of views"
+    _remedy = "Loop over the views, for view in synapses, or take one by its number, synapses[0]."
 
     def __init__(self, name: str, block: Block, letter: str, cls: type[Symbol]) -> None:
         super().__init__(name, block)
@@ -165,6 +167,16 @@ class State:
             mine = self.kind.__name__
             raise current().error(f"the state {place[0]} holds {mine}; asked for was {type(row).__name__}. Convert it: {mine}(row).")
         current().add("set_state", self.kind.kind, (*place, row._here()))
+
+    def _as_a_whole(self, *_: object) -> Any:
+        name = current().states.get(id(self), "h")
+        raise current().error(
+            f"a State as a whole was to calculate or to be compared; its rows do. Take one by its number, self.{name}[0], or the one that "
+            f"belongs to a row of a view, self.{name}[row]."
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __pow__ = __lshift__ = __rshift__ = __neg__ = _as_a_whole
+    __lt__ = __gt__ = __le__ = __ge__ = __and__ = __or__ = __array__ = _as_a_whole
 
     def __iter__(self) -> Iterator[Any]:
         raise current().error("a Python loop goes through a State. Loop over numbers, range(n), or over the rows of a view.")
@@ -261,7 +273,8 @@ def write_down(rule: Any, observables: Mapping[str, Observable]) -> Recipe:
         If it does what the processors cannot do; the text names the line.
     """
     states = states_of(rule)
-    writer = Writer(type(rule).__name__, observables, states)
+    code = getattr(rule.update, "__code__", None)
+    writer = Writer(type(rule).__name__, observables, states, code.co_filename if code else "")
     for name, check in [*((name, check_name) for name in states), *((name, check_member) for name in observables)]:
         try:
             check(name)
@@ -274,6 +287,9 @@ def write_down(rule: Any, observables: Mapping[str, Observable]) -> Recipe:
         if len(writer.blocks) > 1:
             left = spoken(writer.blocks[-1].op)
             raise RuleError(f"rule {writer.name}: a loop over {left} was left with break or return; loops go to their end. Choose with where().")
+        changed = next((name for name, state in states.items() if getattr(rule, name) is not state), None)
+        if changed is not None:
+            raise RuleError(f"rule {writer.name}: the state {changed} was set as a whole; its rows are set one by one. Write self.{changed}[0] = row.")
     finally:
         WRITER.reset(token)
     return Recipe(tuple(outer.steps), tuple(StateRows(name, state.kind.kind, state.rows, state.initial) for name, state in states.items()))

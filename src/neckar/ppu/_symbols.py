@@ -13,6 +13,7 @@ class Condition(Symbol):
     """A comparison of rows, for :func:`where`; combined with ``& | ~``."""
 
     _what = "condition"
+    _remedy = "Choose with where(condition, a, b), and combine conditions with & | ~."
 
     def __init__(self, op: str, *parts: Any) -> None:
         self._op, self._parts = op, parts
@@ -165,13 +166,20 @@ class Row(Symbol):
     def __pow__(self: R, exponent: int) -> R:
         return self._new("pow", self._here(), known_int(exponent, "a power", 0, MAX_POWER))
 
-    def _refuse(self, *_: object) -> NoReturn:
+    def _calculate(self, *_: object) -> NoReturn:
         raise current().error(
-            "a division, remainder or bit operation of rows was asked for; the vector unit has + - * << >> **. Shift, or multiply by a fraction."
+            "a division, remainder, absolute value or number of a row was asked for; the vector unit has + - * << >> **. Shift, or multiply by a fraction."
         )
 
-    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __and__ = __or__ = __xor__ = __rand__ = __ror__ = __rxor__ = _refuse
-    __matmul__ = __invert__ = __abs__ = __int__ = __float__ = __index__ = __len__ = _refuse
+    def _combine(self, *_: object) -> NoReturn:
+        raise current().error(
+            "& | ^ or ~ of a row was asked for; they combine conditions, and bind more tightly than comparisons. Put brackets around comparisons: "
+            "(row > 3) & (row < 9)."
+        )
+
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __matmul__ = __rmatmul__ = __abs__ = __pos__ = _calculate
+    __int__ = __float__ = __index__ = __len__ = __rlshift__ = __rrshift__ = __rpow__ = _calculate
+    __and__ = __or__ = __xor__ = __rand__ = __ror__ = __rxor__ = __invert__ = _combine
 
     def _compared(self, other: Any, condition: str) -> Condition:
         if plain_int(other) == 0:
@@ -246,17 +254,14 @@ CLASSES: dict[str, type[Row]] = {one.kind: one for one in (Mod8, FracSat8, Mod16
 class Element(Symbol):
     """One element of a row: can be recorded in an array, or become a row of its own, ``FracSat8(element)``."""
 
-    _what = "element"
+    _what = "single element"
 
     def __init__(self, name: str, block: Block, kind: str) -> None:
         super().__init__(name, block)
         self._kind = kind
 
-    def _refuse(self, *_: object) -> NoReturn:
-        raise current().error(f"an element of a row was to calculate; only rows do. Make a row of it: {KINDS[self._kind]}(element).")
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __lt__ = __gt__ = __le__ = __ge__ = __neg__ = __int__ = __index__ = _refuse
-    __eq__ = __ne__ = __truediv__ = __lshift__ = __rshift__ = _refuse
+    _remedy = "Only rows calculate. Make a row of it, for instance FracSat8(element)."
+    __eq__ = __ne__ = Symbol._calculate
     __hash__ = None
 
 

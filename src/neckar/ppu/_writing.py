@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from neckar.ppu._rule import State
 
 _HERE = os.path.dirname(__file__)
+_SHOWN = 60  # letters of a value in a message
 
 
 @dataclass(eq=False)
@@ -37,8 +38,8 @@ class Block:
 class Writer:
     """Writes down one rule."""
 
-    def __init__(self, name: str, observables: Mapping[str, Observable], states: Mapping[str, State]) -> None:
-        self.name, self.observables = name, observables
+    def __init__(self, name: str, observables: Mapping[str, Observable], states: Mapping[str, State], file: str = "") -> None:
+        self.name, self.observables, self.file = name, observables, file
         self.states = {id(state): name for name, state in states.items()}
         self.blocks = [Block()]
         self.made = 0
@@ -80,11 +81,17 @@ class Writer:
         return self.error(f"a loop inside of a loop over {spoken(block.op)} was left with break or return; loops go to their end. Choose with where().")
 
     def error(self, text: str, kind: type[RuleError] = RuleError) -> RuleError:
-        """Return an exception that says where in the user's code it comes from."""
-        frame: FrameType = sys._getframe(1)
-        while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == _HERE:
-            frame = frame.f_back
+        """Return an exception that says where in the user's code it comes from: in the file of ``update``, not in a library that it calls."""
+        frames = list(_callers(sys._getframe(1)))
+        frame = next((one for one in frames if one.f_code.co_filename == self.file), None)
+        frame = frame or next((one for one in frames if os.path.dirname(one.f_code.co_filename) != _HERE), frames[-1])
         return kind(f"rule {self.name}, line {frame.f_lineno} of {os.path.basename(frame.f_code.co_filename)}: {text}")
+
+
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 WRITER: ContextVar[Writer | None] = ContextVar("neckar_rule", default=None)
@@ -107,6 +114,7 @@ class Symbol:
     """Something that exists in a block of a rule only."""
 
     _what: ClassVar[str] = "value"
+    _remedy: ClassVar[str] = "Rows of numbers calculate: those of weights, sensors, counters and States."
 
     def __init__(self, name: str, block: Block) -> None:
         self._name, self._block = name, block
@@ -126,24 +134,62 @@ class Symbol:
         if name.startswith("_"):
             raise AttributeError(name)
         known = [one for one in dir(type(self)) if not one.startswith("_")]
-        raise current().error(f"a {self._what} has no {name!r}{nearest(name, known)} It has {', '.join(known) or 'nothing'}.", RuleNameError)
+        has = f"It has {', '.join(known)}." if known else self._remedy
+        raise current().error(f"a {self._what} has no {name!r}{nearest(name, known)} {has}", RuleNameError)
 
     def __bool__(self) -> bool:
         raise current().error(
             f"a Python if, and, or, not, min or max asks whether a {self._what} is true; its elements differ, and are not known while update() is written "
-            "down. Choose with where(condition, a, b); combine conditions with & | ~."
+            "down. Choose with where(condition, a, b); combine conditions with & | ~, also instead of 0 < a < 9."
         )
 
     def __iter__(self) -> Iterator[Any]:
         raise current().error(f"a Python loop goes through a {self._what}; allowed are loops over views and over their rows. Calculate with whole rows.")
 
+    def __getitem__(self, index: Any) -> Any:
+        raise current().error(f"a part of a {self._what} was asked for with {shown(index)}; it is not taken apart by numbers. {self._remedy}")
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise current().error(f"a part of a {self._what} was to be set; it does not change so. {self._remedy}")
+
+    def _calculate(self, *_: object) -> Any:
+        raise current().error(f"a {self._what} was to calculate or to be compared; it has no numbers. {self._remedy}")
+
+    if not TYPE_CHECKING:  # what has no operator says so
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __rmatmul__ = __truediv__ = __rtruediv__ = __floordiv__ = _calculate
+        __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = __and__ = __rand__ = _calculate
+        __or__ = __ror__ = __xor__ = __rxor__ = __neg__ = __pos__ = __invert__ = __abs__ = __int__ = __float__ = __index__ = _calculate
+        __lt__ = __gt__ = __le__ = __ge__ = _calculate
+
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        raise current().error(f"numpy was to make an array of a {self._what}, {_NUMPY}")
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **others: Any) -> Any:
+        """Let a number of numpy on the left leave its operation to us, and refuse functions of numpy."""
+        reflected = _REFLECTED.get(ufunc.__name__)
+        if method == "__call__" and reflected and len(inputs) == 2 and not others and not isinstance(inputs[0], Symbol):
+            left = inputs[0]
+            return getattr(self, reflected)(left[()] if isinstance(left, np.ndarray) and left.ndim == 0 else left)  # comparisons make arrays of numbers
+        raise current().error(f"{ufunc.__name__} of numpy was asked for with a {self._what}, {_NUMPY}")
+
     __hash__ = None  # type: ignore[assignment]
-    __array_ufunc__ = None  # numbers of numpy leave the operation to us
+
+
+_NUMPY = "whose numbers are not known while update() is written down. Use + - * << >> **, and where() of neckar.ppu: where(a > b, a, b) is the greater one."
+_REFLECTED = {
+    "add": "__radd__", "subtract": "__rsub__", "multiply": "__rmul__", "matmul": "__rmatmul__", "divide": "__rtruediv__", "true_divide": "__rtruediv__",
+    "floor_divide": "__rfloordiv__", "remainder": "__rmod__", "power": "__rpow__", "left_shift": "__rlshift__", "right_shift": "__rrshift__",
+    "bitwise_and": "__rand__", "bitwise_or": "__ror__", "bitwise_xor": "__rxor__", "less": "__gt__", "greater": "__lt__", "less_equal": "__ge__",
+    "greater_equal": "__le__", "equal": "__eq__", "not_equal": "__ne__",
+}  # fmt: skip
 
 
 def shown(value: object) -> str:
     """Return how a message names a value."""
-    return f"a {value._what}" if isinstance(value, Symbol) else f"{value!r} of type {type(value).__name__}"
+    if isinstance(value, Symbol):
+        return f"a {value._what}"
+    text = " ".join(repr(value).split())
+    return f"{text if len(text) <= _SHOWN else f'{text[:_SHOWN]}...'} of type {type(value).__name__}"
 
 
 def plain_int(value: object) -> int | None:
@@ -195,5 +241,10 @@ def rounds(op: str, over: str, letter: str) -> Iterator[tuple[str, Block]]:
         raise writer.error(
             f"a loop over {spoken(op)} does something else in its second round; it is written down once for all rounds. Do not count or change "
             "things of Python in it."
+        )
+    if not written[0].body:
+        raise writer.error(
+            f"a loop over {spoken(op)} does nothing; it is written down for all of them at once, and Python does not learn how many there are, for instance "
+            "with list() or len(). Calculate in the loop, or leave it out."
         )
     writer.blocks[-1].steps.append(written[0])

@@ -243,8 +243,6 @@ def test_calibrated_neurons_have_targets_and_no_registers() -> None:
             getattr(pynn.Population(1, HXNeuron()), name)
     with pytest.raises(errors.NonExistentParameterError):
         neurons.set(leak_v_leak=3)
-    with pytest.raises(CapacityError, match="512 circuits"):
-        pynn.Population(510, pynn.cells.CalibHXNeuronCuba())
 
 
 @pytest.mark.usefixtures("experiment")

@@ -144,8 +144,8 @@ def test_kicks_follow_weight_and_bias(config):
     config.syn_i_bias_dac = [600, 300, 600, 1022]
     kicks = kick_volts(REFERENCE, EQUAL, config, 0)
     assert kicks.dtype == np.float32
-    np.testing.assert_allclose(kicks[:, :128], 1e-3 * config.synapse_weight[0, :, :128], rtol=1e-6)
-    np.testing.assert_allclose(kicks[:, 128:], 0.5e-3 * config.synapse_weight[0, :, 128:], rtol=1e-6)
+    np.testing.assert_allclose(kicks[:, :128], 0.14e-3 * config.synapse_weight[0, :, :128], rtol=1e-6)
+    np.testing.assert_allclose(kicks[:, 128:], 0.07e-3 * config.synapse_weight[0, :, 128:], rtol=1e-6)
     rows, columns = [3, 200], [255, 0, 130]
     for effects in (EQUAL, Effects()):
         part = kick_volts(Specimen.from_seed(4), effects, config, 1, rows, columns)

@@ -79,13 +79,16 @@ def test_a37_on_other_chips(number):
     check_equal_rates(OTHERS[number], 100e3, 10)
 
 
+TOLERANCE_HZ = {30e3: 8e3, 10e3: 1.7e3}
+"""Upstream's, which it asks for from 20 kHz on; below that, where it would accept anything, our own: a quarter of the rate together with the 8 %."""
+
 LOW = pytest.mark.parametrize(("number", "rate_hz", "tau_mem_us"), [(0, 30e3, 10), (0, 10e3, 40)])
 
 
 @pytest.mark.slow
 @LOW
 def test_a37_low_rates_lie_within_upstreams_tolerance_for_them(number, rate_hz, tau_mem_us):
-    assert np.mean(np.isclose(reached(OTHERS[number], rate_hz, tau_mem_us), rate_hz, atol=8e3, rtol=0.08)) > 0.85
+    assert np.mean(np.isclose(reached(OTHERS[number], rate_hz, tau_mem_us), rate_hz, atol=TOLERANCE_HZ[rate_hz], rtol=0.08)) > 0.85
 
 
 @pytest.mark.slow

@@ -219,3 +219,9 @@ def test_calibrating_cells_of_a_spread_network_get_a_calibration_for_each_instan
     signals = low.get_data("v").segments[-1].irregularlysampledsignals
     assert signals[0].magnitude.mean() > levels[0][0] + 15  # it fires
     assert signals[1].magnitude.mean() == pytest.approx(levels[0][1], abs=1.5)
+    assert layout.instance_of[0][0] != layout.instance_of[1][-1]
+    pynn.reset()
+    high[399:].set(v_rest=100)
+    pynn.run(0.05)
+    assert low.calib_hwparams is not found
+    assert low.calib_hwparams[0].leak.v_leak == found[0].leak.v_leak != low.actual_hwparams[0].leak.v_leak  # as it was found, whatever was changed since

@@ -114,7 +114,7 @@ class Multiplication:
             If shapes do not fit.
         """
         vectors, matrix = np.asarray(vectors, np.int64), np.asarray(matrix, np.int64)
-        if vectors.shape[1] != matrix.shape[1] or len(matrix) > self._outputs:
+        if vectors.ndim != 2 or matrix.ndim != 2 or vectors.shape[1] != matrix.shape[1] or len(matrix) > self._outputs:
             raise ParameterRangeError(
                 f"vectors {vectors.shape} and a matrix {matrix.shape} do not fit; allowed are equal inputs and {self._outputs} outputs. Cut the matrix."
             )

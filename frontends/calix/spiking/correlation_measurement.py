@@ -14,12 +14,15 @@ import quantities as pq
 from numpy.typing import NDArray
 
 from calix._stages import bench_on, translated
+from dlens_vx_v3 import logger
 from dlens_vx_v3.halco import SynapseQuadColumnOnDLS
 from neckar.calibration.measure import Bench
 from neckar.calibration.measure.correlation import BRANCHES, COLUMNS, HEMISPHERES, ROWS, all_drops
 from neckar.errors import ConfigurationError, ParameterRangeError
 
 __all__ = ["CorrelationMeasurement"]
+
+_log = logger.get("calix.spiking.correlation_measurement")
 
 _SMALLEST, _LARGEST = 8, 160
 _UNLIKELY = 5.0
@@ -117,6 +120,8 @@ class CorrelationMeasurement:
                 except RuntimeError:
                     continue
                 amplitude[*place, sensor], tau_us[*place, sensor] = found[:2]
+        if missing := int(np.isnan(amplitude).sum()):
+            _log.WARN(f"no fit was found for {missing} of {amplitude.size} correlation sensors; their amplitude and time constant are NaN")
         return amplitude / self.n_events, tau_us * pq.us
 
     def estimate_fit(self, results: NDArray[Any]) -> tuple[NDArray[np.float64], Any]:

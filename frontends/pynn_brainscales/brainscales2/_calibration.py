@@ -62,7 +62,7 @@ class Calibrator:
     def __init__(self, lab: Lab, session: Session | None = None) -> None:
         self._lab, self._session = lab, session
         self._done: tuple[Any, Any] | None = None  # target and options, and the chip that holds their result
-        self._instances: dict[int, tuple[Any, Any, Any]] = {}  # for each: target and options, what the chip held, and the chip that holds their result
+        self._instances: dict[int, tuple[Any, Any, Any, Any]] = {}  # for each: target and options, what the chip held, the chip of their result, its copy
 
     def update(self, populations: Sequence[Any], chip: Any, start: Any, options: Any, cache: Sequence[Path] | None, overwrites: bool) -> None:
         """Calibrate, if there are calibrated populations and their targets have changed.
@@ -130,6 +130,8 @@ class Calibrator:
             for instance in np.unique(instance_of).tolist():
                 chosen = np.flatnonzero(instance_of == instance)
                 cells.setdefault(instance, []).append(_Cells(population, chosen, circuits[chosen]))
+        from dlens_vx_v3 import lola
+
         targets = {instance: _target(part, start) for instance, part in cells.items()}
         held = config_of(chip)
         again = [i for i, target in targets.items() if i not in self._instances or self._instances[i][:2] != ((target, options), held)]
@@ -137,10 +139,11 @@ class Calibrator:
             _log.WARN(_OVERWRITTEN)
         for instance in again:
             result = self._calibrated(targets[instance], options, cache)
-            self._instances[instance] = (targets[instance], copy.deepcopy(options)), held.copy(), result.to_chip(chip=chip)
-        chips = {instance: self._instances[instance][2] for instance in cells}
+            live = result.to_chip(chip=chip)
+            self._instances[instance] = (targets[instance], copy.deepcopy(options)), held.copy(), live, lola.Chip(live)
+        chips, found = ({instance: self._instances[instance][part] for instance in cells} for part in (2, 3))
         if again:
-            _hand_out_instances(calibrated, cells, chips)
+            _hand_out_instances(calibrated, cells, chips, found)
         return {instance: config_of(live).copy() for instance, live in chips.items()}
 
     def _calibrated(self, target: Any, options: Any, cache: Sequence[Path] | None) -> Any:
@@ -226,11 +229,12 @@ def _hand_out(populations: Sequence[Any], chip: Any) -> None:
         population.celltype.take(found, live)
 
 
-def _hand_out_instances(populations: Sequence[Any], cells: Mapping[int, Sequence[_Cells]], chips: Mapping[int, Any]) -> None:
+def _hand_out_instances(
+    populations: Sequence[Any], cells: Mapping[int, Sequence[_Cells]], chips: Mapping[int, Any], archives: Mapping[int, Any]
+) -> None:
     """Give populations the circuits of the calibrated execution instances, live, and as they were found."""
-    from dlens_vx_v3 import halco, lola
+    from dlens_vx_v3 import halco
 
-    archives = {instance: lola.Chip(chip) for instance, chip in chips.items()}
     for population in populations:
         found, live = [None] * population.size, [None] * population.size
         for instance, part in ((instance, part) for instance, parts in cells.items() for part in parts if part.population is population):

@@ -252,6 +252,14 @@ def pairwise(chip, setting, codes, every):
     return {"time_us": times, "value": values}
 
 
+def identifier():
+    """Return the name of the chip, or why it is unknown."""
+    try:
+        return ", ".join(pynn.helper.get_unique_identifier())
+    except Exception as error:  # older versions do not tell; nothing of the measurement depends on it
+        return f"unknown: {type(error).__name__}: {error}"
+
+
 def main():
     """Run everything, and write the file at the end."""
     parser = argparse.ArgumentParser(description="Characterise a BrainScaleS-2 chip.")
@@ -276,11 +284,14 @@ def main():
         header.append({"name": name, "check": is_check, "repeat": repeat, **said})
         arrays.update({f"r{number}_{key}": np.asarray(array) for key, array in {**codes, **readings}.items()})
         print(f"{number + 1:3} of {len(plan)}  {name:30} {chip.runs:5} runs, {time.time() - began:6.1f} s", flush=True)
-    ask = getattr(pynn.helper, "get_unique_identifier", lambda: ["unknown"])  # older versions do not tell
-    about = {"format": FORMAT, "version": VERSION, "chip": ", ".join(ask()), "short": options.short, "sources": SOURCES, "hardware_s": chip.hardware_s}
+    about = {"format": FORMAT, "version": VERSION, "chip": identifier(), "short": options.short, "sources": SOURCES, "hardware_s": chip.hardware_s}
     about["placement"] = {}
     for receptor in chip.projections:
-        arrays[f"synapse_{receptor}"], about["placement"][receptor] = chip.synapses(receptor)
+        try:
+            arrays[f"synapse_{receptor}"], about["placement"][receptor] = chip.synapses(receptor)
+        except Exception as error:  # the readings are worth more than the places, and the file says what is missing
+            arrays[f"synapse_{receptor}"] = np.zeros((0, 5), np.int64)
+            about["placement"][receptor] = f"placement unknown: {type(error).__name__}: {error}"
         print(f"synapses of the {receptor} input: {about['placement'][receptor]}")
     np.savez_compressed(options.output, header=json.dumps({**about, "runs": header}), **arrays)
     pynn.end()

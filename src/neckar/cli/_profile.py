@@ -49,6 +49,11 @@ class Line:
     after_end: int = 0
 
     @property
+    def asked(self) -> int:
+        """Invocations that were due."""
+        return self.invocations + self.missed + self.queue_full + self.after_end
+
+    @property
     def mean(self) -> float:
         """Cycles of an invocation on average."""
         return self.total / max(self.invocations, 1)
@@ -178,7 +183,7 @@ class Profile:
     @property
     def lines(self) -> list[Line]:
         """The rules, the slowest against its period first; a processor on which a rule does not run is left out."""
-        return sorted(self._lines.values(), key=lambda line: -line.share)
+        return sorted((line for line in self._lines.values() if line.asked), key=lambda line: -line.share)
 
     def _line(self, task: PlasticityTask, side: str) -> Line:
         line = self._lines.setdefault((task.name, side), Line(task.name, side, 0.0))

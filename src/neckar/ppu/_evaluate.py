@@ -22,7 +22,6 @@ from neckar.program import NeuronView, Observable, PlasticityView
 Numbers = NDArray[np.int64]
 
 _ROW_CYCLES = 2 * float(REGISTER_CYCLES.value)
-_SENSOR_CYCLES = _ROW_CYCLES + float(CONVERSION_CYCLES.value)  # the sensors are connected first
 LOOKS = frozenset({"get_causal_correlation", "get_acausal_correlation", "get_rate_counters", "get_rate_counters_and_reset", "get_analog_readouts"})
 _SENSORS = frozenset({"get_causal_correlation", "get_acausal_correlation"})
 _ARITHMETIC = {"add": _rows.add, "sub": _rows.subtract, "mul": _rows.multiply, "neg": _rows.negate, "left": _rows.shift_left, "right": _rows.shift_right,

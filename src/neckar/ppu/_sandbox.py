@@ -6,6 +6,7 @@ number of instructions. What it leaves in its memory is data to the host, never 
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import functools
 import weakref
@@ -112,6 +113,10 @@ def load(content: bytes) -> wasmtime.Module:
     if foreign:
         raise KernelAccessError(f"the kernel asks for functions that do not exist on the processors: {', '.join(foreign)}. Remove what imports them.")
     return module
+
+
+for _held in (_engine, load):
+    atexit.register(_held.cache_clear)  # while wasmtime still has the functions that free them
 
 
 class Sandbox:

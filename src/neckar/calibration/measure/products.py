@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.calibration.measure.bench import TABLE, Bench, snippet, ticks_of
+from neckar.calibration.measure.stimuli import BUSES
 from neckar.errors import ConfigurationError, ParameterRangeError
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
@@ -23,7 +24,6 @@ SECOND_ROW = 32
 """Bit of a label that chooses the second row of a driver, and so the label of its synapses."""
 
 _LONGEST = int(facts.HAGEN_ACTIVATION_MAX.value)
-_BUSES = AXES["padi_bus"] // HEMISPHERES
 _BEFORE_US, _START_US, _SETTLE_US = 2.0, 10.0, 2.0
 
 INTEGRATING: dict[str, Any] = {
@@ -101,7 +101,7 @@ def _events(vectors: NDArray[np.int64], sends: int, wait_cycles: int) -> tuple[E
     """Return the events of all trials and when the last line has fallen, us: row after row, the whole vector as often as it is sent."""
     row = np.arange(ROWS)
     driver = row // 2
-    label = (driver % _BUSES << LABEL_CHANNEL_SHIFT) | (driver // _BUSES << LABEL_SELECT_SHIFT) | (row % 2 * SECOND_ROW)
+    label = (driver % BUSES << LABEL_CHANNEL_SHIFT) | (driver // BUSES << LABEL_SELECT_SHIFT) | (row % 2 * SECOND_ROW)
     trials = []
     step = wait_cycles * facts.FPGA_CLOCK_TICKS
     longest = 0

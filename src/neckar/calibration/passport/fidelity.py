@@ -64,7 +64,7 @@ class Prediction:
         measured, predicted = self.measured[self.counts], predicted[self.counts]
         zero = measured == 0
         relative = np.abs(predicted / np.where(zero, 1.0, measured) - 1)
-        error = np.where(zero, np.where(predicted == 0, 0.0, np.inf), np.nan_to_num(relative, nan=np.inf))
+        error = np.where(zero, np.where(predicted == 0, 0.0, np.inf), np.nan_to_num(relative, nan=np.inf, posinf=np.inf))
         return float(np.median(error)) if error.size else np.nan
 
     @property

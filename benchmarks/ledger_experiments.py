@@ -7,7 +7,9 @@ says mean, median or spread of several: then the first of them. Potentials are r
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,9 @@ from neckar.facts import CAPMEM_MAX, registers
 from neckar.facts import brainscales2 as facts
 from neckar.facts.labels import LABEL_CHANNEL_SHIFT, LABEL_SELECT_SHIFT
 from neckar.program import TICKS_PER_US, CadcRecord, Events, MadcChannel, Probe, Program, Record, Recording, Snippet, TimedWrite
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "hardware_facts"))
+from codes import chain
 
 FLOATS = NDArray[np.float64]
 TABLE = registers("brainscales2")
@@ -135,6 +140,7 @@ def measure(seed: int) -> dict[str, float]:
         _boundaries,
         _converters,
         _synapses,
+        _compartments,
         _integrator,
         _membrane,
         _adaptation,
@@ -276,6 +282,12 @@ def _synapses(bench: Bench) -> dict[str, float]:
     slope_faster = total @ _heights(bench, bench.calibrated("spiking2"), WEIGHTS) / (total @ total)
     weight = facts.CADC_STEP.value * 45 / np.e * bench.lsb  # height of a software weight of 1, LSB: a threshold 45 CADC LSB above the leak
     return {"V11": float(_height(traces, 50, 100)[0]), "V12": slope.mean(), "V31": weight / slope[0], "V47": weight / slope_faster[0]}
+
+
+def _compartments(bench: Bench) -> dict[str, float]:
+    """V44: ten events of weight 31 into the first compartment of the chain, answer of its membrane."""
+    entries = Events.from_lists([[(50 * TICKS_PER_US, 0)]] * 4)
+    return {"V44": float(_height(bench.traces(chain(bench.calibrated("spiking")), 120, (0,), entries=entries), 50, 100)[0])}
 
 
 def _integrator(bench: Bench) -> dict[str, float]:

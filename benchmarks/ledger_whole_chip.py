@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "hardware_facts"))
 
 import test_adex as adex  # noqa: E402
+import test_compartment_chain as chain  # noqa: E402
 import test_events as events  # noqa: E402
 import test_integrator as integrator  # noqa: E402
 import test_potentials_and_leak as leak  # noqa: E402
@@ -86,6 +87,12 @@ ROWS = (
     Row("A15", "Spike-frequency adaptation: spikes, first and last interval (us), jump, lower and upper end of the state (LSB)",
         "12 to 13; 23 to 31; 55 (sets the current); 54, 100, 156", TS_08, adex.adapting, 0),
     Row("A16", "Bursting: size of the first and of later bursts, period, interval within (us)", "3, 2, 136 (sets the current), 14", TS_08, adex.bursting, 0),
+    Row("A17", "Chain of four compartments after the default calibration: height in the first and the last one for an input to it, LSB",
+        "78 and 93, of charges 0.63 and 0.87 LSB per weight unit (A9)", "`ts_03`, 2021", lambda c: np.diag(chain.heights(c))[[0, -1]], 0),
+    Row("A17", "same, with the figure's charges and synaptic time constants: heights along the chain from the first and from the last one, LSB",
+        "78, 50, 36, 29; 93, 66, 45, 39", "`ts_03`, 2021", lambda c: [*chain.matched_heights(c)[0], *chain.matched_heights(c)[-1, ::-1]], 0),
+    Row("A17", "same, times of the peaks, us", "7.2, 11.9, 14.9, 16.0 (smoothed 7.2, 10.9, 13.9, 15.5); 8.4, 11.5, 14.6, 16.4", "`ts_03`, 2021",
+        lambda c: chain.matched_peak_times(c).ravel()),
     Row("A18", "Integrator: step per excitatory event of weight 63, LSB", "7.9; random chips 6.0 to 10.2", "`tp_00`, 2021",
         lambda c: integrator.integrated(c, 1)[0]),
     Row("A18", "same, inhibitory", "-7.5", "`tp_00`, 2021", lambda c: integrator.integrated(c, 2)[0]),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neckar.calibration import SpikingTarget, oracle
+from neckar.calibration import NeuronTarget, SpikingTarget, oracle
 from neckar.calibration.oracle import Quantity
 from neckar.chip.machine import Chip
 from neckar.chip.transfer import madc_to_volt
@@ -62,7 +62,46 @@ def with_offset_current(chip: Chip, codes: Codes, nanoampere: ArrayLike) -> Code
     return {**codes, "constant_current_i_offset": solve(chip, on, "constant_current_i_offset", lambda p: p.i_source, 1e-9 * np.asarray(nanoampere))}
 
 
-def default_calibration(chip: Chip) -> Codes:
-    """Return the codes of upstream's default spiking calibration, with firing left off, as it is in an unconfigured neuron."""
-    calibration = oracle.calibrate(chip.specimen, chip.effects, SpikingTarget(), leave_spread=False)
+def default_calibration(chip: Chip, **neurons: Any) -> Codes:
+    """Return the codes of upstream's default spiking calibration, with firing left off, as it is in an unconfigured neuron; `neurons` are other targets."""
+    calibration = oracle.calibrate(chip.specimen, chip.effects, SpikingTarget(neurons=NeuronTarget(**neurons)), leave_spread=False)
     return {**calibration.fields, "threshold_enable": False}
+
+
+# ---- The chain of compartments of ts_03
+
+CHAIN = (0, 2, 4, 6)
+"""The circuit of each compartment that has leak, capacitance and synapses; its right neighbour brings a second connection to the line."""
+
+CHAIN_INPUTS = 10
+"""Synapses on each compartment; an event with label k excites all of compartment k."""
+
+
+def chain(codes: Codes, weights: ArrayLike = 310, conductance: int = 500) -> Codes:
+    """Return the codes of the notebook's neuron on a chip with `codes`; `weights` is the sum of all weights on each compartment."""
+    first = np.array(CHAIN)
+    codes = {**codes, "threshold_enable": False}
+    for name, value in (("leak_i_bias", 0), ("leak_enable_division", 1), ("membrane_capacitance_capacitance", 0)):
+        codes[name] = np.broadcast_to(codes.get(name, TABLE[name].default), 512).copy()
+        codes[name][first + 1] = value
+    to_line, through = first[1:], first[:-1] + 1
+    weight, label, receiver, mode = (TABLE[name].default_array() for name in ("synapse_weight", "synapse_label", "driver_enable_receiver", "synapse_row_mode"))
+    drivers = np.arange(0, 4 * CHAIN_INPUTS // 2, 4)
+    receiver[0, drivers] = True
+    rows = np.concatenate([2 * drivers, 2 * drivers + 1])
+    mode[0, rows] = 1
+    totals = np.broadcast_to(weights, first.shape).round().astype(int)
+    weight[0, rows[:, None], first] = (totals + np.arange(CHAIN_INPUTS)[:, None]) // CHAIN_INPUTS
+    label[0, rows[:, None], first] = np.arange(len(first))
+    return codes | {
+        "multicompartment_connect_right": np.isin(np.arange(512), first),
+        "multicompartment_connect_soma": np.isin(np.arange(512), to_line),
+        "multicompartment_enable_conductance": np.isin(np.arange(512), through),
+        "multicompartment_connect_soma_right": np.isin(np.arange(512), through),
+        "multicompartment_i_bias_nmda": conductance,
+        "synapse_weight": weight,
+        "synapse_label": label,
+        "driver_enable_receiver": receiver,
+        "driver_row_address_compare_mask": 0,
+        "synapse_row_mode": mode,
+    }

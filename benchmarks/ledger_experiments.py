@@ -140,12 +140,12 @@ def measure(seed: int) -> dict[str, float]:
         _boundaries,
         _converters,
         _synapses,
-        _compartments,
         _integrator,
         _membrane,
         _adaptation,
         _noise_and_reset,
         _shares,
+        _compartments,
     )
     return {row: float(value) for part in parts for row, value in part(bench).items()}
 
@@ -284,12 +284,6 @@ def _synapses(bench: Bench) -> dict[str, float]:
     return {"V11": float(_height(traces, 50, 100)[0]), "V12": slope.mean(), "V31": weight / slope[0], "V47": weight / slope_faster[0]}
 
 
-def _compartments(bench: Bench) -> dict[str, float]:
-    """V44: ten events of weight 31 into the first compartment of the chain, answer of its membrane."""
-    entries = Events.from_lists([[(50 * TICKS_PER_US, 0)]] * 4)
-    return {"V44": float(_height(bench.traces(chain(bench.calibrated("spiking")), 120, (0,), entries=entries), 50, 100)[0])}
-
-
 def _integrator(bench: Bench) -> dict[str, float]:
     """V35: matrix calibration with drivers as PyNN leaves them. The step of one event of weight 63 after a reset."""
     fields = {name: codes for name, codes in bench.calibrated("hagen").items() if not name.startswith("driver_")} | {"threshold_enable": 0}
@@ -342,3 +336,9 @@ def _shares(bench: Bench) -> dict[str, float]:
     over = np.isfinite(bench.periods({**TODAY, "leak_i_bias": 150}, TEN, 200))
     fixed = np.isfinite(bench.periods({**TODAY, "threshold_v_threshold": 500}, TEN, 400))
     return {"S1": float(pynn[0]), "S2": float(pynn[1]), "S3": over.mean(), "S4": fixed.mean(), "S5": float(fixed.sum() >= 9)}
+
+
+def _compartments(bench: Bench) -> dict[str, float]:
+    """V44: ten events of weight 31 into the first compartment of the chain, answer of its membrane."""
+    entries = Events.from_lists([[(50 * TICKS_PER_US, 0)]] * 4)
+    return {"V44": float(_height(bench.traces(chain(bench.calibrated("spiking")), 120, (0,), entries=entries), 50, 100)[0])}

@@ -7,11 +7,12 @@ calibration, ten inputs of weight 31 into one compartment after another, i_bias_
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from chips import OTHERS, SPECIMEN, assert_four_of_five, membranes, probed, readings, run, samples
-from codes import CHAIN, chain, default_calibration, with_membrane_time
+from codes import CHAIN, chain, default_calibration, whole, with_membrane_time
 
 from neckar.calibration import CadcTarget, PotentialTarget
 from neckar.calibration.measure import Bench, calibrate_cadc, set_neurons
@@ -185,6 +186,26 @@ def test_a17_the_height_follows_from_one_event_and_the_cable():
     mode = charge * (np.exp(-t / 10e-6) - np.exp(-rates * t)) / (rates - 1 / 10e-6 + 1e-3)
     closed = (mode * modes[0]) @ modes.T / 1.5e-3
     np.testing.assert_allclose(heights(ideal)[0], closed.max(axis=0), rtol=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [0, 15])
+def test_a17_the_fit_of_the_figure_finds_the_membranes_of_the_twin(more, monkeypatch):
+    """So the figure's 10.9 us say what its compartments hold; 15 LSB at the second circuits are 0.5 pF. One fit scatters by 0.2 us; four standard errors."""
+    pytest.importorskip("scipy")
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+    import chain_figure
+
+    found, expected = [], []
+    for one in (SPECIMEN, *OTHERS):
+        codes = chain(default_calibration(one), TOTAL_WEIGHT)
+        codes["membrane_capacitance_capacitance"][np.array(CHAIN) + 1] = more
+        time, curves = answers(one, codes)
+        found.append(chain_figure.fit(np.array([[np.interp(chain_figure.GRID, time, curve) for curve in row] for row in curves]))[0].tau_mem)
+        p = physical(one.specimen, one.effects, whole(codes), [k + side for k in CHAIN for side in (0, 1)])
+        expected.append(1e6 * np.mean(p.capacitance.reshape(-1, 2).sum(axis=1) / p.g_leak[::2]))
+    assert np.mean(found) == pytest.approx(np.mean(expected), abs=4 * 0.2 / np.sqrt(len(found)))
+    assert (np.mean(found) > 12.0) == (more > 0)
 
 
 # ---- A28: the time constant when six membranes are joined

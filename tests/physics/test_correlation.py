@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 from chip_programs import FIRING, LATENCY, STIMULATED, N, chip, program, run
@@ -11,6 +12,9 @@ from neckar.chip.correlation import sensor_parameters
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.dynamics import RowEvents, SensorParameters, Sensors, SensorState
+from neckar.dynamics._correlation import FULL, UNIT, shares
+from neckar.dynamics._elementary import exp32
+from neckar.dynamics._jit import FAST
 from neckar.program import TICKS_PER_US, Events, Probe, Record, Recording, Snippet, TimedRead, TimedWrite
 
 SIDE = 256
@@ -84,6 +88,34 @@ def test_sums_do_not_depend_on_where_they_are_interrupted(cuts):
     labels = np.random.default_rng(9).integers(0, 3, (SIDE, SIDE)).astype(np.uint8)
     pre, post = trains(9)
     np.testing.assert_array_equal(fast_pairs(pre, post, labels, parameters()), fast_pairs(pre, post, labels, parameters(), cuts))
+
+
+@numba.njit(fastmath=FAST)
+def each_share(x, four, one):
+    for a in range(len(x) // 4):
+        four[4 * a : 4 * a + 4] = shares((x[4 * a], x[4 * a + 1], x[4 * a + 2], x[4 * a + 3]))
+    for a in range(len(x)):
+        one[a] = np.int32(exp32(x[a]) * np.float32(UNIT) + np.float32(0.5))
+
+
+def test_the_share_of_a_pair_is_the_exponential_rounded_to_parts():
+    x = -np.concatenate([np.linspace(0, 14, 100_001), np.geomspace(1e-9, 1e9, 20_003)]).astype(np.float32)
+    four, one = np.empty(len(x), np.int32), np.empty(len(x), np.int32)
+    each_share(x, four, one)
+    np.testing.assert_array_equal(four, one)
+    assert np.abs(four - UNIT * np.exp(x.astype(float))).max() < 0.5 + 2e-6 * UNIT
+
+
+@pytest.mark.parametrize("cuts", [(), (400_000, 1_999_999)])
+def test_sums_end_at_full_however_many_pairs_there_are(cuts):
+    tick = np.arange(0, 2_500_000, 60)
+    p = SensorParameters(np.ones((2, SIDE, SIDE), np.float32), np.full((SIDE, SIDE), 1e-9, np.float32))
+    pre = [(int(t), 3, 0) for t in tick]
+    post = [(int(t) + 30, column) for t in tick for column in ((0, 7) if t < 600_000 else (7,))]
+    charge = fast_pairs(pre, post, np.zeros((SIDE, SIDE), np.uint8), p, cuts)
+    assert charge[0, 3, 0] == 10_000
+    np.testing.assert_array_equal(charge[:, 3, 7], np.float32(FULL) / np.float32(UNIT))
+    assert charge.sum() == charge[:, 3, [0, 7]].sum()
 
 
 def test_the_last_pulse_is_remembered_for_ever():

@@ -5,8 +5,8 @@ Each synapse measures pairs of pre and post pulses that follow each other direct
     pre at t0, then post at t:  causal   += exp(-(t - t0) / tau)      the first post after a pre
     post at t0, then pre at t:  acausal  += exp(-(t - t0) / tau)      the first pre after a post
 
-Between two pre pulses of a synapse only the first and the last post pulse of its column matter. So nothing is done per post pulse and synapse: walking
-forward through the pulses, a row event meets the last post pulse of all columns, and walking back the next one, 256 columns at a time.
+Between two pre pulses of a synapse only the first and the last post pulse of its column matter. So nothing is done per post pulse and synapse: a walk
+through the pulses knows the last and the next post pulse of each column, and a row event meets both, 256 columns at a time.
 
 Sums are integers, in parts of 1/65536 of a pair of no delay. So they do not depend on the order in which pairs are added, nor on where a run is cut.
 """
@@ -22,34 +22,117 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.dynamics._elementary import exp32, select
-from neckar.dynamics._jit import inline, kernel
+from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._lane import NO_EVENTS, WIDTH, RowEvents
+from neckar.dynamics._layout import aligned
 
 F, INT = np.float32, np.int32
 UNIT = 1 << 16  # of the sums: a pair without delay
-FULL = (1 << 30) - 1  # sums end here; sensors saturate long before
+FULL = INT((1 << 30) - 1)  # sums end here; sensors saturate long before
+UNCHECKED = 16_000  # events of a row after which sums are checked: they cannot pass 2**31 in between
 LONG_AGO = -(1 << 62)
 LABELS = 64
 GONE = 12.0  # time constants after which a pair adds nothing: exp(-12) is less than half a part
-FAR = 1 << 30  # ticks within a pass; a pair so far apart adds nothing
+FAR = INT(1 << 30)  # ticks within a pass; a pair so far apart adds nothing
+HALF = WIDTH // 2
+SORTED = 256  # post pulses that numpy sorts together; they come nearly sorted, and insertion does the rest
+
+LOG2E, LN2 = F(1.4426950408889634), F(0.6931471805599453)
+ROUND = F(12582912.0 + 16)  # as in exp32, and 16 for the unit: added to k, its low mantissa bits hold k + 16
+LEAST = INT(ROUND.view(np.int32) - 116)  # of them, for a share of 2**-100
 
 Ticks = NDArray[np.int64]
 
 
 @inline
-def grown(total, met, delay, rate):  # type: ignore[no-untyped-def]
-    """Return a sum after a pair with some delay, if there is one."""
-    share = INT(exp32(F(delay) * -rate) * F(UNIT) + F(0.5))
-    new = INT(total + select(met, share, INT(0)))  # type: ignore[call-arg]
-    return select(new < INT(FULL), new, INT(FULL))
+def each(f, x):  # type: ignore[no-untyped-def]
+    """Return f of each of four numbers."""
+    return f(x[0]), f(x[1]), f(x[2]), f(x[3])
 
 
 @inline
-def pair_up(total, rate, stored, label, gap, low, high, post, sign, n):  # type: ignore[no-untyped-def]
-    """Add the pairs of one row event with the post pulses ``low <= post < high``; the delay is ``gap + sign * post``."""
-    for c in range(n):
-        met = (stored[c] == label) & (post[c] >= low) & (post[c] < high)
-        total[c] = grown(total[c], met, INT(gap + INT(sign * post[c])), rate[c])
+def each_two(f, x, y):  # type: ignore[no-untyped-def]
+    """Return f of each of four pairs of numbers."""
+    return f(x[0], y[0]), f(x[1], y[1]), f(x[2], y[2]), f(x[3], y[3])
+
+
+@inline
+def times_plus(p, r, c):  # type: ignore[no-untyped-def]
+    """Return p * r + c of each of four p and r."""
+    return p[0] * r[0] + c, p[1] * r[1] + c, p[2] * r[2] + c, p[3] * r[3] + c
+
+
+@inline
+def to_power(x):  # type: ignore[no-untyped-def]
+    """Return k + ROUND, where 2**k is the power of two next to e**x."""
+    return x * LOG2E + ROUND
+
+
+@inline
+def remainder(x, power):  # type: ignore[no-untyped-def]
+    """Return r in e**x = 2**k * e**r."""
+    return x - (power - ROUND) * LN2
+
+
+@inline
+def start(r):  # type: ignore[no-untyped-def]
+    """Return the first step of the polynomial."""
+    return F(0.00833383795) * r + F(0.0418985779)
+
+
+@inline
+def to_share(p, power):  # type: ignore[no-untyped-def]
+    """Return p * 2**k in parts of a pair, rounded."""
+    shift = INT(max(F(power).view(np.int32), LEAST) << INT(23))
+    return INT(INT(F(p).view(np.int32) + shift).view(np.float32) + F(0.5))
+
+
+@inline
+def shares(x):  # type: ignore[no-untyped-def]
+    """Return UNIT * e**x, rounded, of four x <= 0.
+
+    These are the steps of :func:`exp32`, each taken for all four, because a single chain of steps keeps a processor waiting.
+    """
+    power = each(to_power, x)
+    r = each_two(remainder, x, power)
+    p = times_plus(each(start, r), r, F(0.166668864))
+    p = times_plus(times_plus(times_plus(p, r, F(0.499991426)), r, F(1)), r, F(1))
+    return each_two(to_share, p, power)
+
+
+@inline
+def exponent(negative_delay, rate):  # type: ignore[no-untyped-def]
+    """Return the exponent of a pair."""
+    return F(INT(negative_delay)) * rate
+
+
+@inline
+def grown(total, met, share):  # type: ignore[no-untyped-def]
+    """Return a sum after a pair, if there is one."""
+    return INT(total + select(met, share, INT(0)))  # type: ignore[call-arg]
+
+
+@kernel_part
+def pair_up(causal, acausal, rate, stored, label, before, after, now, previous, following):  # type: ignore[no-untyped-def]
+    """Pair an event of a row with the posts right before and after it in all columns, where they lie between the row's previous and following event."""
+    for a in range(HALF):
+        b = a + HALF
+        early = exponent(before[a] - now, rate[a]), exponent(before[b] - now, rate[b])
+        late = exponent(now - after[a], rate[a]), exponent(now - after[b], rate[b])
+        share = shares(early + late)
+        acausal[a] = grown(acausal[a], (stored[a] == label) & (before[a] >= previous), share[0])
+        acausal[b] = grown(acausal[b], (stored[b] == label) & (before[b] >= previous), share[1])
+        causal[a] = grown(causal[a], (stored[a] == label) & (after[a] < following), share[2])
+        causal[b] = grown(causal[b], (stored[b] == label) & (after[b] < following), share[3])
+
+
+@kernel_part
+def pair_first(causal, rate, stored, label, last_post, last_pre, start, first, following):  # type: ignore[no-untyped-def]
+    """Pair the last event of a row before this pass with the first posts in it, where no post came between."""
+    for c in range(WIDTH):
+        share = INT(exp32(F(INT(start - first[c])) * rate[c]) * F(UNIT) + F(0.5))
+        met = (stored[c] == label) & (first[c] < following) & (last_post[c] < last_pre)
+        causal[c] = min(grown(causal[c], met, share), FULL)
 
 
 @inline
@@ -58,70 +141,82 @@ def near(tick, origin):  # type: ignore[no-untyped-def]
     return INT(max(tick - origin, -FAR))
 
 
+@kernel_part
+def sort_nearly_sorted(keys):  # type: ignore[no-untyped-def]
+    """Sort by insertion."""
+    for i in range(1, keys.size):
+        key, j = keys[i], i
+        while j > 0 and keys[j - 1] > key:
+            keys[j] = keys[j - 1]
+            j -= 1
+        keys[j] = key
+
+
+@kernel_part
+def find_next_events(tick, row, label, origin, following, first):  # type: ignore[no-untyped-def]
+    """Find for each event the next one of its row with its label, and the first of each row and label."""
+    for r in range(first.shape[0]):
+        for m in range(first.shape[1]):
+            first[r, m] = FAR
+    for e in range(tick.size - 1, -1, -1):
+        following[e] = first[row[e], label[e]]
+        first[row[e], label[e]] = INT(tick[e] - origin)
+
+
+@kernel_part
+def find_next_posts(posts, origin, following, first):  # type: ignore[no-untyped-def]
+    """Find for each post pulse the next one of its column, and the first of each column."""
+    for c in range(WIDTH):
+        first[c] = FAR
+    for k in range(posts.size - 1, -1, -1):
+        following[k] = first[posts[k] & 255]
+        first[posts[k] & 255] = INT((posts[k] >> 8) - origin)
+
+
 @cache
 def pair_kernel() -> Callable[..., Any]:
     """Return the compiled pass over the pulses of some rows."""
 
-    def pair_pulses(ev_tick, ev_row, ev_label, posts, origin, causal, acausal, rate, labels, last_pre, last_post, pre, post, cutoff):  # type: ignore[no-untyped-def]
+    def pair_pulses(  # type: ignore[no-untyped-def]
+        ev_tick, ev_row, ev_label, posts, causal, acausal, rate, labels, last_pre, last_post, unchecked, cutoff, ev_next, post_next, pre, before, after
+    ):
         """Add the pairs that the second pulse of this pass completes.
 
         `posts` holds the post pulses as ``tick * 256 + column`` and is sorted here, `ev_*` the row events, ascending. `last_pre` (row, label) and `last_post`
-        (column,) are ticks and change; `pre` and `post` of the same shapes are room. `cutoff` (row,) is the delay from which a pair adds nothing.
+        (column,) are ticks and change; `unchecked` (row,) counts the events since sums were checked. `cutoff` (row,) is the delay from which a pair
+        adds nothing. The rest is room: `ev_next` as `ev_tick`, `post_next` as `posts`, `pre` (row, label), `before` and `after` (column,).
         """
-        n, n_events, n_posts = last_post.size, ev_tick.size, posts.size
-        for i in range(1, n_posts):  # nearly sorted
-            key, j = posts[i], i
-            while j > 0 and posts[j - 1] > key:
-                posts[j] = posts[j - 1]
-                j -= 1
-            posts[j] = key
-        # forward: the last post before each pre, if no other pre came between
-        for c in range(n):
-            post[c] = near(last_post[c], origin)
-        k = 0
-        for row in range(pre.shape[0]):
-            for label in range(pre.shape[1]):
-                pre[row, label] = near(last_pre[row, label], origin)
-        for e in range(n_events):
-            tick, row, label = ev_tick[e], ev_row[e], ev_label[e]
-            while k < n_posts and (posts[k] >> 8) < tick:
-                post[posts[k] & 255] = INT((posts[k] >> 8) - origin)
-                k += 1
-            now = INT(tick - origin)
-            low = max(pre[row, label], INT(1 - FAR))
-            pair_up(acausal[row], rate[row], labels[row], label, now, low, now, post, INT(-1), n)
-            pre[row, label] = now
-        # back: the next post after each pre, if it comes before the next pre
-        for c in range(n):
-            post[c] = INT(FAR)
-        for row in range(pre.shape[0]):
-            for label in range(pre.shape[1]):
-                pre[row, label] = INT(FAR)
-        k = n_posts - 1
-        for e in range(n_events - 1, -1, -1):
-            tick, row, label = ev_tick[e], ev_row[e], ev_label[e]
-            while k >= 0 and (posts[k] >> 8) >= tick:
-                post[posts[k] & 255] = INT((posts[k] >> 8) - origin)
-                k -= 1
-            now = INT(tick - origin)
-            pair_up(causal[row], rate[row], labels[row], label, -now, now, pre[row, label], post, INT(1), n)
-            pre[row, label] = now
-        while k >= 0:
-            post[posts[k] & 255] = INT((posts[k] >> 8) - origin)
-            k -= 1
-        # the first posts of this pass after the last pre before it, if no post came between
-        if n_posts > 0:
+        sort_nearly_sorted(posts)
+        origin = posts[0] >> 8 if posts.size else ev_tick[0]
+        if ev_tick.size:
+            origin = min(origin, ev_tick[0])
+        find_next_events(ev_tick, ev_row, ev_label, origin, ev_next, pre)
+        find_next_posts(posts, origin, post_next, after)
+        for c in range(WIDTH):
+            before[c] = near(last_post[c], origin)
+        if posts.size > 0:
             first = INT((posts[0] >> 8) - origin)
             for row in range(pre.shape[0]):
                 for label in range(pre.shape[1]):
-                    if last_pre[row, label] > LONG_AGO and first - near(last_pre[row, label], origin) < cutoff[row]:
-                        start, high = near(last_pre[row, label], origin), pre[row, label]
-                        for c in range(n):
-                            met = (labels[row, c] == label) & (post[c] < high) & (last_post[c] < last_pre[row, label])
-                            causal[row, c] = grown(causal[row, c], met, INT(post[c] - start), rate[row, c])
-        for e in range(n_events):
-            last_pre[ev_row[e], ev_label[e]] = ev_tick[e]
-        for k in range(n_posts):
+                    last = last_pre[row, label]
+                    if last > LONG_AGO and first - near(last, origin) < cutoff[row]:
+                        pair_first(causal[row], rate[row], labels[row], label, last_post, last, near(last, origin), after, pre[row, label])
+        k = 0
+        for e in range(ev_tick.size):
+            tick, row, label = ev_tick[e], ev_row[e], ev_label[e]
+            while k < posts.size and (posts[k] >> 8) < tick:
+                before[posts[k] & 255] = after[posts[k] & 255]
+                after[posts[k] & 255] = post_next[k]
+                k += 1
+            previous = max(near(last_pre[row, label], origin), INT(1 - FAR))
+            pair_up(causal[row], acausal[row], rate[row], labels[row], label, before, after, INT(tick - origin), previous, ev_next[e])
+            last_pre[row, label] = tick
+            unchecked[row] += 1
+            if unchecked[row] == UNCHECKED:
+                unchecked[row] = 0
+                for c in range(WIDTH):
+                    causal[row, c], acausal[row, c] = min(causal[row, c], FULL), min(acausal[row, c], FULL)
+        for k in range(posts.size):
             last_post[posts[k] & 255] = posts[k] >> 8
 
     return kernel(pair_pulses, "")
@@ -175,20 +270,22 @@ class Sensors:
     """
 
     def __init__(self, parameters: SensorParameters, labels: NDArray[np.uint8], state: SensorState) -> None:
-        self.parameters, self.labels = parameters, np.array(labels, np.uint8)
+        self._use(parameters)
+        self.labels = np.array(labels, np.uint8)
         self.charge, self.pre, self.post = state.charge.copy(), state.pre.copy(), state.post.copy()
-        self.counts = np.zeros(self.charge.shape, np.int32)
+        self.counts, self._unchecked = _in_lines(np.zeros(self.charge.shape, np.int32)), np.zeros(len(self.charge[0]), np.int32)
         self._events: list[RowEvents] = []
         self._posts: list[Ticks] = []
         self._changes: list[tuple[int, str, Any]] = []
         self._rows: NDArray[np.int64] | None = None
 
-    def note(self, events: RowEvents, mask: NDArray[np.uint8], tick: Ticks, column: Ticks) -> None:
+    def note(self, events: RowEvents, mask: NDArray[np.uint8], tick: Ticks, column: NDArray[np.integer]) -> None:
         """Take in row events, whose drivers pass the bits `mask` (driver,) of their labels, and post pulses."""
         if len(events.tick):
             self._events.append(RowEvents(events.tick, events.row, events.label & mask[events.row >> 1]))
         if len(tick):
-            self._posts.append(tick * WIDTH + column)
+            self._posts.append(tick * WIDTH)
+            self._posts[-1] += column
 
     def reset(self, row: int, tick: int, columns: NDArray[np.bool_] | None = None) -> None:
         """Empty the sensors of a row, or of some of its columns; they remember the last pulses."""
@@ -216,8 +313,9 @@ class Sensors:
         """Return a copy of some rows, to be carried on its own."""
         twin = object.__new__(Sensors)
         p = self.parameters
-        twin.parameters, twin.labels = SensorParameters(p.amplitude[:, rows], p.rate[rows]), self.labels[rows]
-        twin.charge, twin.counts = np.ascontiguousarray(self.charge[:, rows]), np.ascontiguousarray(self.counts[:, rows])
+        twin._use(SensorParameters(p.amplitude[:, rows], p.rate[rows]))
+        twin.labels, twin.charge = self.labels[rows], np.ascontiguousarray(self.charge[:, rows])
+        twin.counts, twin._unchecked = _in_lines(self.counts[:, rows]), self._unchecked[rows]
         twin.pre, twin.post = self.pre[rows], self.post.copy()
         place = np.full(WIDTH, -1, np.int32)
         place[rows] = np.arange(len(rows))
@@ -229,7 +327,8 @@ class Sensors:
 
     def state(self) -> SensorState:
         """Return what the sensors hold after the last advance; its values are in the unit of the amplitudes."""
-        return SensorState(self.charge + self.parameters.amplitude * self.counts.astype(np.float32) / np.float32(UNIT), self.pre.copy(), self.post.copy())
+        counts = np.minimum(self.counts, FULL).astype(np.float32)
+        return SensorState(self.charge + self.parameters.amplitude * counts / np.float32(UNIT), self.pre.copy(), self.post.copy())
 
     def _reset(self, what: tuple[int, NDArray[np.bool_] | slice]) -> None:
         row, columns = self._place(what[0]), what[1]
@@ -242,9 +341,13 @@ class Sensors:
         self.labels[:] = labels if self._rows is None else labels[self._rows]
 
     def _parameters(self, parameters: SensorParameters) -> None:
-        self.charge, self.counts = self.state().charge, np.zeros_like(self.counts)
-        rows = self._rows
-        self.parameters = parameters if rows is None else SensorParameters(parameters.amplitude[:, rows], parameters.rate[rows])
+        self.charge, rows = self.state().charge, self._rows
+        self.counts[:], self._unchecked[:] = 0, 0
+        self._use(parameters if rows is None else SensorParameters(parameters.amplitude[:, rows], parameters.rate[rows]))
+
+    def _use(self, parameters: SensorParameters) -> None:
+        self.parameters, self._rate = parameters, _in_lines(parameters.rate)
+        self._cutoff = GONE / np.maximum(parameters.rate.min(axis=1).astype(np.float64), 1e-12)
 
     def _place(self, row: int) -> int:
         return row if self._rows is None else int(np.flatnonzero(self._rows == row)[0])
@@ -253,23 +356,37 @@ class Sensors:
         """Pair the pulses before tick `until`."""
         if not (self._events or self._posts):
             return
-        tick, row, label = (np.concatenate([getattr(part, name) for part in self._events] or [getattr(NO_EVENTS, name)]) for name in ("tick", "row", "label"))
-        posts = np.concatenate([np.empty(0, np.int64), *self._posts])
-        due, fired = tick < until, posts < until * WIDTH
-        later = RowEvents(tick[~due], row[~due], label[~due])
-        self._events, self._posts = ([later] if len(later.tick) else []), ([posts[~fired]] if not fired.all() else [])
-        tick, row, label, posts = tick[due], row[due], label[due], posts[fired]
-        if not (len(tick) or len(posts)):
+        events, posts = self._due(until)
+        if not (len(events.tick) or len(posts)):
             return
-        if (np.diff(tick) < 0).any():
-            order = np.argsort(tick, kind="stable")
-            tick, row, label = tick[order], row[order], label[order]
-        origin = int(min([*tick[:1], posts.min() // WIDTH] if len(posts) else tick[:1]))
-        slowest = np.maximum(self.parameters.rate.min(axis=1).astype(np.float64), 1e-12)
+        if (events.tick[1:] < events.tick[:-1]).any():
+            order = np.argsort(events.tick, kind="stable")
+            events = RowEvents(events.tick[order], events.row[order], events.label[order])
+        posts[: len(posts) // SORTED * SORTED].reshape(-1, SORTED).sort(axis=1)
+        room = np.empty(len(events.tick), INT), np.empty(len(posts), INT), np.empty(self.pre.shape, INT), aligned(WIDTH, INT), aligned(WIDTH, INT)
         pair_kernel()(
-            tick, row.astype(np.int32), label, posts, origin, self.counts[0], self.counts[1], self.parameters.rate, self.labels, self.pre, self.post,
-            np.zeros(self.pre.shape, np.int32), np.zeros(WIDTH, np.int32), GONE / slowest,
+            events.tick, events.row.astype(INT, copy=False), events.label, posts, *self.counts, self._rate, self.labels, self.pre, self.post,
+            self._unchecked, self._cutoff, *room,
         )  # fmt: skip
+
+    def _due(self, until: int) -> tuple[RowEvents, Ticks]:
+        """Return row events and post pulses before tick `until` and keep the others."""
+        tick, row, label = (np.concatenate([getattr(part, name) for part in self._events or [NO_EVENTS]]) for name in ("tick", "row", "label"))
+        posts = self._posts[0] if len(self._posts) == 1 else np.concatenate([np.empty(0, np.int64), *self._posts])
+        due, fired = tick < until, posts < until * WIDTH
+        events, self._events, self._posts = RowEvents(tick, row, label), [], []
+        if not due.all():
+            events, self._events = RowEvents(tick[due], row[due], label[due]), [RowEvents(tick[~due], row[~due], label[~due])]
+        if not fired.all():
+            posts, self._posts = posts[fired], [posts[~fired]]
+        return events, posts
+
+
+def _in_lines(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy whose rows fill cache lines."""
+    copy = aligned(values.size, values.dtype).reshape(values.shape)
+    copy[:] = values
+    return copy
 
 
 def _row_of(change: tuple[int, str, Any]) -> int:

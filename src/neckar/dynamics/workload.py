@@ -85,6 +85,8 @@ class Workload:
         Planes of shape (row, column).
     weights : tuple of ndarray, shape (row, column), int64
         The same as codes, 0 to 63.
+    sensors : tuple of SensorParameters
+        The correlation sensors of the synapses; their time constants scatter.
     events : tuple of RowEvents
         Input from tick 0 to `ticks`.
     ticks : int
@@ -97,6 +99,7 @@ class Workload:
     parameters: tuple[CircuitParameters, ...]
     synapses: tuple[Synapses, ...]
     weights: tuple[NDArray[np.int64], ...]
+    sensors: tuple[SensorParameters, ...]
     events: tuple[RowEvents, ...]
     ticks: int
     seed: int
@@ -117,11 +120,9 @@ class Workload:
     def sense(self, spikes: tuple[tuple[NDArray[np.int64], NDArray[np.int16]], ...], until: int | None = None) -> tuple[NDArray[np.float32], ...]:
         """Let the correlation sensors pair the input with the spikes of :meth:`run`; return their charge, shape (2, row, column), of each hemisphere."""
         charges = []
-        for side, (events, synapses, (tick, column)) in enumerate(zip(self.events, self.synapses, spikes, strict=True)):
-            rate = np.exp(0.4 * np.random.default_rng((self.seed, 5, side)).normal(size=(SIDE, SIDE))) / SENSOR_TICKS
-            parameters = SensorParameters(np.ones((2, SIDE, SIDE), np.float32), rate.astype(np.float32))
+        for parameters, events, synapses, (tick, column) in zip(self.sensors, self.events, self.synapses, spikes, strict=True):
             sensors = Sensors(parameters, synapses.labels, SensorState.empty())
-            sensors.note(events, np.full(SIDE // 2, 63, np.uint8), tick, column.astype(np.int64))
+            sensors.note(events, np.full(SIDE // 2, 63, np.uint8), tick, column)
             sensors.advance(self.ticks if until is None else until)
             charges.append(sensors.state().charge)
         return tuple(charges)
@@ -164,6 +165,7 @@ def build(kind: Kind, effects: EffectSet, hardware_s: float, seed: int = 1, scat
         parameters=tuple(_parameters(kind, effects, scatter, np.random.default_rng((seed, 1, side))) for side in sides),
         synapses=tuple(_synapses(codes) for codes in weights),
         weights=weights,
+        sensors=tuple(_sensors(np.random.default_rng((seed, 5, side))) for side in sides),
         events=tuple(_events(ticks, grid_ticks, np.random.default_rng((seed, 3, side))) for side in sides),
         ticks=ticks,
         seed=seed,
@@ -251,6 +253,11 @@ def _receptors() -> NDArray[np.uint8]:
 def _synapses(codes: NDArray[np.int64]) -> Synapses:
     labels = np.repeat((np.arange(SIDE) % 64).astype(np.uint8)[:, None], SIDE, axis=1)
     return Synapses((codes * WEIGHT_UNIT).astype(np.float32), labels, _receptors())
+
+
+def _sensors(rng: np.random.Generator) -> SensorParameters:
+    rate = np.exp(0.4 * rng.normal(size=(SIDE, SIDE))) / SENSOR_TICKS
+    return SensorParameters(np.ones((2, SIDE, SIDE), np.float32), rate.astype(np.float32))
 
 
 def _events(ticks: int, grid_ticks: int, rng: np.random.Generator) -> RowEvents:

@@ -5,7 +5,7 @@ Both are drawn once per chip and kept. Numbers: :mod:`neckar.facts.brainscales2`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neckar.chip.effects import Effects
-from neckar.chip.specimen import Specimen, mismatch_parameters
+from neckar.chip.specimen import Specimen, deviations_of, mismatch_parameters
 from neckar.facts import brainscales2 as facts
 from neckar.facts._fact import Fact, Line
 
@@ -39,21 +39,21 @@ class Potential:
     Attributes
     ----------
     slope : float
-        V per LSB, one per chip.
-    intercept : ndarray, shape (circuit,)
+        V per LSB, one per chip; an array of shape (chip, 1) for the lines of several chips.
+    intercept : ndarray, shape (circuit,) or (chip, circuit)
         V.
     """
 
-    slope: float
+    slope: Any
     intercept: Values
 
     def at(self, code: ArrayLike, circuits: Any = slice(None)) -> Values:
         """Return the potential in V of codes, one per circuit of `circuits`."""
-        return self.slope * np.asarray(code, dtype=np.float64) + self.intercept[circuits]
+        return self.slope * np.asarray(code, dtype=np.float64) + self.intercept[..., circuits]
 
     def code(self, potential: ArrayLike, circuits: Any = slice(None)) -> Values:
         """Return the code, not rounded or clipped, that gives a potential in V."""
-        return (np.asarray(potential, dtype=np.float64) - self.intercept[circuits]) / self.slope
+        return (np.asarray(potential, dtype=np.float64) - self.intercept[..., circuits]) / self.slope
 
 
 @dataclass(frozen=True)
@@ -100,45 +100,62 @@ def potentials(specimen: Specimen, effects: Effects) -> Mapping[str, Potential]:
     membrane potential at which a conductance-based input is as strong as a current-based one). The reset is not yet clipped at 0 V.
     Mismatch off removes all deviations of chip and circuits; the reference chip keeps its own lines.
     """
-    return _potentials(specimen, effects.mismatch, effects.drift)
+    return _potentials(specimen, effects)
 
 
 @lru_cache(maxsize=64)
-def _potentials(specimen: Specimen, mismatch: bool, drift: bool) -> Mapping[str, Potential]:
-    return MappingProxyType({field: _potential(specimen, field, law, mismatch, drift) for field, law in _LAWS.items()})
+def _potentials(specimen: Specimen, effects: Effects) -> Mapping[str, Potential]:
+    lines = potentials_of([specimen], effects)
+    return MappingProxyType({field: Potential(float(line.slope[0, 0]), _read_only(line.intercept[0])) for field, line in lines.items()})
 
 
-def _potential(specimen: Specimen, field: str, law: _Law, mismatch: bool, drift: bool) -> Potential:
-    line = law.reference if specimen.is_reference else law.population
-    tilt = float(_deviation(specimen, law.slope, mismatch))
-    offset = sum((float(_deviation(specimen, name, mismatch)) for name in law.chip_offsets), law.shift) + _deviation(specimen, law.circuit_offset, mismatch)
-    slope = line.slope.value + tilt
-    zero = line.at(law.code_shift) + tilt * (law.code_shift - law.pivot.value)  # nominal reading at code 0
-    moved = specimen.drift(field) if drift and specimen.age_h > 0 else 0.0
-    return Potential(facts.MADC_STEP.value * slope, _read_only(madc_to_volt(zero + offset) + moved))
+def potentials_of(specimens: Sequence[Specimen], effects: Effects) -> dict[str, Potential]:
+    """Return the lines of several chips: those of :func:`potentials`, slopes of shape (chip, 1), intercepts of shape (chip, circuit)."""
+    names = {name for law in _LAWS.values() for name in (law.slope, *law.chip_offsets, law.circuit_offset)}
+    deviation = {name: _beside_circuits(values) for name, values in _deviations(specimens, sorted(names), effects.mismatch).items()}
+    return {field: _potential(specimens, field, law, deviation, effects.drift) for field, law in _LAWS.items()}
+
+
+def _potential(specimens: Sequence[Specimen], field: str, law: _Law, deviation: Mapping[str, Values], drift: bool) -> Potential:
+    lines = [law.reference if specimen.is_reference else law.population for specimen in specimens]
+    tilt = deviation[law.slope]
+    offset = sum((deviation[name] for name in law.chip_offsets), law.shift) + deviation[law.circuit_offset]
+    slope = _column([line.slope.value for line in lines]) + tilt
+    zero = _column([line.at(law.code_shift) for line in lines]) + tilt * (law.code_shift - law.pivot.value)  # nominal reading at code 0
+    intercept = madc_to_volt(zero + offset)
+    for k, specimen in enumerate(specimens):
+        if drift and specimen.age_h > 0:
+            intercept[k] += specimen.drift(field)
+    return Potential(facts.MADC_STEP.value * slope, intercept)
 
 
 def circuit_factors(specimen: Specimen, effects: Effects) -> Mapping[str, Values]:
     """Return, for every quantity that is not a potential, the deviation of each circuit from the population: chip and circuit level combined, and drift."""
-    return _circuit_factors(specimen, effects.mismatch, effects.drift)
+    return _circuit_factors(specimen, effects)
 
 
 @lru_cache(maxsize=64)
-def _circuit_factors(specimen: Specimen, mismatch: bool, drift: bool) -> Mapping[str, Values]:
+def _circuit_factors(specimen: Specimen, effects: Effects) -> Mapping[str, Values]:
+    return MappingProxyType({name: _read_only(values[0]) for name, values in circuit_factors_of([specimen], effects).items()})
+
+
+def circuit_factors_of(specimens: Sequence[Specimen], effects: Effects) -> dict[str, Values]:
+    """Return the factors of several chips: those of :func:`circuit_factors`, shape (chip, circuit)."""
     known = mismatch_parameters()
-    combined: dict[str, Values] = {}
-    for name in _QUANTITIES:
-        value = _deviation(specimen, name, mismatch)
-        chip = next((key for key in (f"chip_{name}", f"chip_{name.rpartition('_')[0]}") if key in known), None)
-        combined[name] = _read_only(value if chip is None else value * _deviation(specimen, chip, mismatch))
-    if specimen.is_reference:
-        own = {"leak_time": facts.LEAK_TIME_REFERENCE.value / facts.LEAK_TIME.value}
-        own |= dict.fromkeys(("synaptic_gm_exc", "synaptic_gm_inh"), facts.SYNAPTIC_GM_REFERENCE.value / facts.SYNAPTIC_GM.value)
-        combined |= {name: _read_only(combined[name] * ratio) for name, ratio in own.items()}
-    if drift and specimen.age_h > 0:
-        longer = 1 + facts.TEMPERATURE_TIME.value * specimen.warming()
-        combined |= {name: _read_only(combined[name] * longer) for name in _TIMES}
-    return MappingProxyType(combined)
+    of_chip = {name: next((key for key in (f"chip_{name}", f"chip_{name.rpartition('_')[0]}") if key in known), None) for name in _QUANTITIES}
+    names = [*_QUANTITIES, *sorted({name for name in of_chip.values() if name is not None})]
+    deviation = {name: _beside_circuits(values) for name, values in _deviations(specimens, names, effects.mismatch).items()}
+    combined = {name: deviation[name] if chip is None else deviation[name] * deviation[chip] for name, chip in of_chip.items()}
+    for k, specimen in enumerate(specimens):
+        if specimen.is_reference:
+            combined["leak_time"][k] *= facts.LEAK_TIME_REFERENCE.value / facts.LEAK_TIME.value
+            for name in ("synaptic_gm_exc", "synaptic_gm_inh"):
+                combined[name][k] *= facts.SYNAPTIC_GM_REFERENCE.value / facts.SYNAPTIC_GM.value
+        if effects.drift and specimen.age_h > 0:
+            longer = 1 + facts.TEMPERATURE_TIME.value * specimen.warming()
+            for name in _TIMES:
+                combined[name][k] *= longer
+    return combined
 
 
 _QUANTITIES = (
@@ -150,12 +167,21 @@ _QUANTITIES = (
 _TIMES = tuple(name for name in _QUANTITIES if "time" in name.split("_"))
 
 
-def _deviation(specimen: Specimen, name: str, mismatch: bool) -> Values:
-    """Return a deviation, or none (0, or factor 1) without mismatch."""
+def _deviations(specimens: Sequence[Specimen], names: Sequence[str], mismatch: bool) -> dict[str, Values]:
+    """Return deviations, or none (0, or factor 1) without mismatch, the chips' axis first."""
     if mismatch:
-        return specimen.deviation(name)
-    parameter = mismatch_parameters()[name]
-    return np.full(parameter.shape, 1.0 if parameter.is_factor else 0.0)
+        return deviations_of(specimens, names)
+    parameters = {name: mismatch_parameters()[name] for name in names}
+    return {name: np.full((len(specimens), *parameter.shape), 1.0 if parameter.is_factor else 0.0) for name, parameter in parameters.items()}
+
+
+def _beside_circuits(values: Values) -> Values:
+    """Return values of chips, shape (chip,), as a column that fits those of their circuits; these as they are."""
+    return values.reshape(len(values), -1)
+
+
+def _column(of_chips: Sequence[float]) -> Values:
+    return np.array(of_chips)[:, np.newaxis]
 
 
 def _read_only(array: Values) -> Values:

@@ -19,7 +19,7 @@ Not modelled: settling. Silicon needs about 20 ms after a write, 100 ms after a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
-from neckar.chip.specimen import keyed_normals
+from neckar.chip.specimen import keyed_normals_of
 from neckar.chip.transfer import Config
 from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, registers
 from neckar.facts import brainscales2 as facts
@@ -57,15 +57,14 @@ class CapMem:
 
     def written(self, fields: Iterable[str], config: ChipConfig, *key: str | int) -> CapMem:
         """Return the cells after a write of whole fields to the codes in `config`; `key` names the write within the run and holds the run seed."""
-        cells = [name for name in fields if name in CELLS and config[name].any()]  # cells that are off have no jitter anyway
-        return self._with({name: self._drawn(name, *key) for name in cells}) if cells and self.effects.noise else self
+        return self._with(_drawn(_used(fields, config), [(self._chip_seed, *key)])[0]) if self.effects.noise else self
 
     def written_at(self, field: str, index: tuple[int | slice, ...], *key: str | int) -> CapMem:
         """Return the cells after a write of a part of one field, indexed as numpy does."""
         if field not in CELLS or not self.effects.noise:
             return self
         jitter = self.jitter[field].copy() if field in self.jitter else np.zeros(CELLS[field].shape, np.float32)
-        jitter[index] = self._drawn(field, *key)[index]
+        jitter[index] = _drawn([field], [(self._chip_seed, *key)])[0][field][index]
         return self._with({field: _read_only(jitter)})
 
     def values(self, config: ChipConfig) -> Config:
@@ -95,29 +94,41 @@ class CapMem:
     def _with(self, jitter: Jitter) -> CapMem:
         return CapMem(self.effects, self._chip_seed, {**self.jitter, **jitter})
 
-    def _drawn(self, field: str, *key: str | int) -> NDArray[np.float32]:
-        values = np.empty(CELLS[field].shape, np.float32)
-        values[...] = facts.CAPMEM_JITTER.value * keyed_normals(values.size, "capmem", self._chip_seed, *key, field).reshape(values.shape)
-        return _read_only(values)
+
+def _used(fields: Iterable[str], config: ChipConfig) -> list[str]:
+    """Return the fields of cells that are not all off; those that are have no jitter anyway."""
+    return [name for name in fields if name in CELLS and config[name].any()]
+
+
+def _drawn(fields: Sequence[str], keys: Sequence[tuple[str | int, ...]]) -> list[Jitter]:
+    """Return the jitter of some fields for each of some keys."""
+    found: list[dict[str, NDArray[np.float32]]] = [{} for _ in keys]
+    for size in {CELLS[name].size for name in fields}:
+        alike = [name for name in fields if CELLS[name].size == size]
+        variates = keyed_normals_of(size, [("capmem", *key, name) for key in keys for name in alike])
+        values = _read_only((facts.CAPMEM_JITTER.value * variates).astype(np.float32)).reshape(len(keys), len(alike), size)
+        for jitter, rows in zip(found, values, strict=True):
+            jitter.update((name, row.reshape(CELLS[name].shape)) for name, row in zip(alike, rows, strict=True))
+    return [{name: jitter[name] for name in fields} for jitter in found]
 
 
 class _Values(Mapping[str, NDArray[Any]]):
     """A configuration whose analog parameter cells are real numbers."""
 
     def __init__(self, cells: CapMem, config: ChipConfig) -> None:
-        self._cells, self._config = cells, config
+        self._cells, self.codes = cells, config
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        return self._cells.value(name, self._config[name]) if name in CELLS else self._config[name]
+        return self._cells.value(name, self.codes[name]) if name in CELLS else self.codes[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._config
+        return name in self.codes
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._config)
+        return iter(self.codes)
 
     def __len__(self) -> int:
-        return len(self._config)
+        return len(self.codes)
 
 
 def _read_only(array: NDArray[np.float32]) -> NDArray[np.float32]:

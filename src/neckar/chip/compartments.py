@@ -93,8 +93,8 @@ class Wiring:
         return neuron[:CIRCUITS]
 
     def total(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return for each circuit the sum of a quantity over all circuits of its membrane."""
-        return np.bincount(self.net[0], values, CIRCUITS)[self.net[0]]
+        """Return for each circuit the sum of a quantity, shape (..., circuit), over all circuits of its membrane."""
+        return np.asarray(np.apply_along_axis(lambda one: np.bincount(self.net[0], one, CIRCUITS)[self.net[0]], -1, values))
 
 
 def _ties(switches: dict[str, NDArray[np.bool_]]) -> Iterable[tuple[Any, Any]]:

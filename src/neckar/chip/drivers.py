@@ -21,13 +21,14 @@ comparator.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.effects import Effects
-from neckar.chip.specimen import Specimen
+from neckar.chip.specimen import Specimen, deviations_of
 from neckar.chip.transfer import Config
 from neckar.dynamics import CONSTANT, MODULATED, PLASTIC, DriverParameters
 from neckar.facts import AXES, registers
@@ -55,6 +56,11 @@ def modulated(config: Config) -> NDArray[np.bool_]:
 
 def driver_parameters(specimen: Specimen, effects: Effects, config: Config) -> tuple[DriverParameters, ...]:
     """Return what the drivers of each hemisphere do under a configuration; a field that a mapping lacks has its default. Of the effects mismatch acts."""
+    return driver_parameters_of([specimen], effects, config)[0]
+
+
+def driver_parameters_of(specimens: Sequence[Specimen], effects: Effects, config: Config) -> list[tuple[DriverParameters, ...]]:
+    """Return what the drivers of several chips do. What cells hold may have the chips' axis before its own."""
     codes = {name: _field(config, name).astype(np.float64) for name in FIELDS}
     cell = {name: _of_drivers(codes[name]) for name in CELLS}
     of = {name: codes[f"driver_{name}"] for name in (*_SWITCHES, *_MODULATION)}
@@ -62,7 +68,7 @@ def driver_parameters(specimen: Specimen, effects: Effects, config: Config) -> t
     dac = modulated(config)
     start = facts.STP_RAMP_START.value + facts.STP_OFFSET_STEP.value * (facts.STP_OFFSET_NEUTRAL.value - of["offset"]) * _relative(cell["stp_i_calib"])
     if effects.mismatch:
-        start = start + specimen.deviation("driver_ramp_offset")
+        start = start + deviations_of(specimens, ["driver_ramp_offset"])["driver_ramp_offset"]
     span = facts.STP_RAMP_SPAN.value * _relative(cell["stp_i_ramp"])
     speed, clock = (codes[f"stp_{name}"][:, np.newaxis] for name in ("recovery_clock_speed", "enable_recovery_clock"))
     per_code = facts.STP_RAMP_SPAN.value / facts.HAGEN_ACTIVATION_MAX.value
@@ -80,7 +86,8 @@ def driver_parameters(specimen: Specimen, effects: Effects, config: Config) -> t
         zero=_volts(zero),
         step=np.full(dac.shape, lsb * per_code),
     )
-    return tuple(DriverParameters(*(np.ascontiguousarray(array[h]) for array in values)) for h in range(HEMISPHERES))
+    whole = [np.broadcast_to(array, (len(specimens), *dac.shape)) for array in values]
+    return [tuple(DriverParameters(*(np.ascontiguousarray(array[k, h]) for array in whole)) for h in range(HEMISPHERES)) for k in range(len(specimens))]
 
 
 def _field(config: Config, name: str) -> NDArray[Any]:
@@ -88,8 +95,8 @@ def _field(config: Config, name: str) -> NDArray[Any]:
 
 
 def _of_drivers(quadrants: Values) -> Values:
-    """Return the cells of quadrants for each driver, shape (hemisphere, driver)."""
-    return np.tile(quadrants.reshape(HEMISPHERES, -1), (1, DRIVERS // 2))
+    """Return the cells of quadrants for each driver, shape (..., hemisphere, driver)."""
+    return np.tile(quadrants.reshape(*quadrants.shape[:-1], HEMISPHERES, -1), (1, DRIVERS // 2))
 
 
 def _volts(lsb: Values) -> Values:

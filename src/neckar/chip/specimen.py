@@ -16,7 +16,6 @@ import hashlib
 import math
 import operator
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -68,6 +67,10 @@ class MismatchParameter:
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
         return tuple(_LENGTHS[axis] for axis in self.axes)
+
+    def scaled(self, variates: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the deviations that standard normal variates stand for."""
+        return np.exp(self.sigma * variates) if self.is_factor else self.sigma * variates
 
 
 _LENGTHS = {**AXES, "direction": 2}
@@ -241,21 +244,14 @@ class Specimen:
         Returns
         -------
         ndarray, float64
-            Shape and unit of the parameter; summands with mean 0, or factors with median 1. Drawn anew at each call (30 us for 512 values).
+            Shape and unit of the parameter; summands with mean 0, or factors with median 1. Drawn anew at each call (30 us for 512 values); :func:`deviations_of` draws many in less time.
 
         Raises
         ------
         UnknownNameError
             If there is no such parameter.
         """
-        parameter = _known(name)
-        if name in self.overrides:
-            return np.asarray(self.overrides[name])
-        if parameter.is_chip_level and self.is_reference:
-            variates = np.zeros(parameter.shape)
-        else:
-            variates = keyed_normals(math.prod(parameter.shape), "mismatch", self.statistics_version, self.seed, name).reshape(parameter.shape)
-        return np.exp(parameter.sigma * variates) if parameter.is_factor else parameter.sigma * variates
+        return deviations_of([self], [name])[name][0]
 
     def deviation_rows(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return some rows of a circuit-level parameter whose last axis has a length divisible by four; the values of :meth:`deviation`, in less time.
@@ -273,9 +269,8 @@ class Specimen:
         parameter = _known(name)
         if name in self.overrides:
             return np.asarray(self.overrides[name]).reshape(-1, parameter.shape[-1])[rows]
-        words = _words_at(rows * parameter.shape[-1], parameter.shape[-1], ("mismatch", self.statistics_version, self.seed, name))
-        variates = _normals(_uniforms(words.reshape(-1))).reshape(len(rows), parameter.shape[-1])
-        return np.exp(parameter.sigma * variates) if parameter.is_factor else parameter.sigma * variates
+        key = _digests([("mismatch", self.statistics_version, self.seed, name)]).repeat(len(rows), axis=0)
+        return parameter.scaled(_normals(_words(key, rows * (parameter.shape[-1] // _WORDS_PER_COUNT), parameter.shape[-1])))
 
     def drift(self, name: str) -> NDArray[np.float64]:
         """Return how far a potential of each circuit has moved since age zero.
@@ -338,6 +333,41 @@ class Specimen:
         return type(self), (self.id, self.seed, self.statistics_version, self.age_h, dict(self.overrides))
 
 
+def deviations_of(specimens: Sequence[Specimen], names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Return the deviations of some parameters on several chips: the values of :meth:`Specimen.deviation`, drawn together.
+
+    Parameters
+    ----------
+    specimens : sequence of Specimen
+    names : sequence of str
+        Keys of :func:`mismatch_parameters`.
+
+    Returns
+    -------
+    dict of str to ndarray, float64
+        By name, the chips' axis before those of the parameter.
+    """
+    parameters = {name: _known(name) for name in names}
+    keys = {name: [("mismatch", chip.statistics_version, chip.seed, name) for chip in specimens] for name in names}
+    found: dict[str, NDArray[np.float64]] = {}
+    for size, alike in _by_size({name: math.prod(parameter.shape) for name, parameter in parameters.items()}).items():
+        variates = keyed_normals_of(size, [key for name in alike for key in keys[name]]).reshape(len(alike), len(specimens), size)
+        for name, values in zip(alike, variates, strict=True):
+            parameter = parameters[name]
+            if parameter.is_chip_level:
+                values[[chip.is_reference for chip in specimens]] = 0.0
+            found[name] = parameter.scaled(values).reshape(-1, *parameter.shape)
+            for k, chip in enumerate(specimens):
+                if name in chip.overrides:
+                    found[name][k] = chip.overrides[name]
+    return found
+
+
+def _by_size(sizes: Mapping[str, int]) -> dict[int, list[str]]:
+    """Return the names that have each size."""
+    return {size: [name for name in sizes if sizes[name] == size] for size in set(sizes.values())}
+
+
 def keyed_normals(n: int, *key: str | int) -> NDArray[np.float64]:
     """Return `n` standard normal variates that depend on the key alone.
 
@@ -353,22 +383,23 @@ def keyed_normals(n: int, *key: str | int) -> NDArray[np.float64]:
     ndarray, shape (n,), float64
         About 20 ns each, and 30 us to start.
     """
-    return _normals(keyed_uniforms(n + n % 2, *key))[:n]
+    return keyed_normals_of(n, [key])[0]
 
 
 def keyed_normals_of(n: int, keys: Sequence[tuple[str | int, ...]]) -> NDArray[np.float64]:
     """Return the variates of :func:`keyed_normals` for several keys, shape (key, n): the same bits, without the time to start each."""
-    return _normals(_uniforms(_keyed_words(n + n % 2, keys).reshape(-1))).reshape(len(keys), -1)[:, :n]
+    return _normals(_keyed_words(n + n % 2, keys))[:, :n]
 
 
-def _normals(uniforms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return standard normal variates, flat, made from pairs of neighbours (Box and Muller)."""
-    first, second = uniforms.reshape(-1, 2).T
+def _normals(words: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Return standard normal variates, shape (stream, n), made from pairs of neighbours (Box and Muller); n is even."""
+    uniforms = _uniforms(words)
+    first, second = uniforms[:, 0::2], uniforms[:, 1::2]
     radius, angle = np.sqrt(-2 * np.log(first)), 2 * np.pi * second
-    variates = np.empty((len(radius), 2))
-    np.multiply(radius, np.cos(angle), out=variates[:, 0])
-    np.multiply(radius, np.sin(angle), out=variates[:, 1])
-    return variates.reshape(-1)
+    variates = np.empty(words.shape)
+    np.multiply(radius, np.cos(angle), out=variates[:, 0::2])
+    np.multiply(radius, np.sin(angle), out=variates[:, 1::2])
+    return variates
 
 
 def keyed_reads(ticks: NDArray[np.int64], numbers: NDArray[np.int64], *key: str | int) -> NDArray[np.float64]:
@@ -397,27 +428,23 @@ def keyed_uniforms(n: int, *key: str | int) -> NDArray[np.float64]:
 
 def _keyed_words(n: int, keys: Sequence[tuple[str | int, ...]]) -> NDArray[np.uint64]:
     """Return the first `n` words of the generator of each key, shape (key, n)."""
-    return np.concatenate([_words_at(_FIRST, n, key) for key in keys])
+    return _words(_digests(keys), np.zeros(len(keys), np.int64), n)
 
 
-_FIRST = np.zeros(1, np.int64)
 _WORDS_PER_COUNT = 4  # of a count of Philox4x64
-_thread = threading.local()  # making a generator costs more than 1000 words
 
 
-def _words_at(first: NDArray[np.int64], n: int, key: tuple[str | int, ...]) -> NDArray[np.uint64]:
-    """Return `n` words of the generator of one key from each of some places on, shape (place, n); places are multiples of 4."""
-    if not hasattr(_thread, "generator"):
-        _thread.generator = np.random.Philox(key=np.zeros(2, np.uint64))
-        _thread.start = _thread.generator.state
-    generator, start = _thread.generator, _thread.start
-    start["state"]["key"] = np.frombuffer(hashlib.blake2b(repr(key).encode(), digest_size=16).digest(), "<u8").astype(np.uint64)
-    words = np.empty((len(first), n), np.uint64)
-    for row, place in zip(words, first.tolist(), strict=True):
-        start["state"]["counter"][0] = place // _WORDS_PER_COUNT
-        generator.state = start
-        row[:] = generator.random_raw(n)
-    return words
+def _digests(keys: Sequence[tuple[str | int, ...]]) -> NDArray[np.uint64]:
+    """Return the generators' keys, shape (key, 2)."""
+    digests = b"".join(hashlib.blake2b(repr(key).encode(), digest_size=16).digest() for key in keys)
+    return np.frombuffer(digests, "<u8").astype(np.uint64).reshape(-1, 2)
+
+
+def _words(digests: NDArray[np.uint64], first: NDArray[np.int64], n: int) -> NDArray[np.uint64]:
+    """Return `n` words of some generators, each from a count on, shape (generator, n)."""
+    from neckar.dynamics._philox import philox_words
+
+    return philox_words(digests, first, n)
 
 
 def _uniforms(words: NDArray[np.uint64]) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ numbers here.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -40,7 +40,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neckar.chip._lines import Potential, circuit_factors, madc_to_volt, potentials, volt_to_madc
+from neckar.chip._lines import Potential, circuit_factors, circuit_factors_of, madc_to_volt, potentials, potentials_of, volt_to_madc
 from neckar.chip.compartments import Wiring, any_compartments, refuse_walls
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of, padi_bus_at, quadrant_of
@@ -51,7 +51,7 @@ from neckar.errors import UnsupportedFeatureError
 from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, registers
 from neckar.facts import brainscales2 as facts
 
-__all__ = ["Config", "MadcTransfer", "Potential", "kick_volts", "madc_to_volt", "physical", "potentials", "refuse_unsupported", "volt_to_madc"]
+__all__ = ["Config", "MadcTransfer", "Potential", "kick_volts", "madc_to_volt", "physical", "physical_of", "potentials", "refuse_unsupported", "volt_to_madc"]
 
 Values = NDArray[np.float64]
 Config = ChipConfig | Mapping[str, NDArray[Any]]
@@ -68,7 +68,7 @@ _NO_REFRESH = f", which stops the refresh of the cell; what it then drifts to ha
 
 
 class _Codes:
-    """The registers of some circuits of a configuration, as numbers."""
+    """The registers of some circuits of a configuration, as numbers, shape (circuit,); (chip, circuit) of cells that hold something else on each chip."""
 
     def __init__(self, config: Config, circuits: ArrayLike | None) -> None:
         self._config = config
@@ -78,7 +78,7 @@ class _Codes:
 
     def raw(self, name: str) -> NDArray[Any]:
         """Return a field of the circuits as it is stored; a field that a mapping lacks has its default."""
-        return _field(self._config, name)[self._index]
+        return _field(self._config, name)[..., self._index]
 
     def on(self, name: str) -> NDArray[np.bool_]:
         """Return a switch."""
@@ -94,11 +94,11 @@ class _Codes:
 
     def backend(self, name: str) -> NDArray[Any]:
         """Return a field of the circuits' backends."""
-        return _field(self._config, name)[self._backend]
+        return _field(self._config, name)[..., self._backend]
 
     def quadrant(self, name: str) -> NDArray[Any]:
         """Return a field of the circuits' quadrants."""
-        return _field(self._config, name)[quadrant_of(self.circuits)]
+        return _field(self._config, name)[..., quadrant_of(self.circuits)]
 
 
 def refuse_unsupported(config: Config, circuits: ArrayLike | None = None, where: str = "") -> None:
@@ -168,26 +168,55 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
     -----
     About 0.5 ms for 512 circuits; the first call for a chip draws its deviations (5 ms).
     """
-    refuse_unsupported(config, circuits)
-    codes = _Codes(config, circuits)
-    factors = {name: values[codes.circuits] for name, values in circuit_factors(specimen, effects).items()}
-    lines = potentials(specimen, effects)
+    refuse_unsupported(getattr(config, "codes", config), circuits)
+    index = np.arange(AXES["circuit"]) if circuits is None else np.asarray(circuits, dtype=np.int64)
+    values = _physical(_Codes(config, circuits), circuit_factors(specimen, effects), potentials(specimen, effects), effects, config)
+    return CircuitParameters(**{name: np.broadcast_to(value, index.shape) for name, value in values.items()}, **_limits(effects))
+
+
+def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config) -> list[CircuitParameters]:
+    """Return what a configuration that :func:`physical` accepts means on several chips: its bits, for all circuits, drawn and computed together.
+
+    Parameters
+    ----------
+    specimens : sequence of Specimen
+    effects : Effects
+    config : mapping of register arrays
+        What cells hold may have the chips' axis before its own.
+    """
+    values = _physical(_Codes(config, None), circuit_factors_of(specimens, effects), potentials_of(specimens, effects), effects, config)
+    shape = len(specimens), AXES["circuit"]
+    whole = CircuitParameters(**{name: np.broadcast_to(value, shape).reshape(-1) for name, value in values.items()}, **_limits(effects))
+    return [whole.take(np.arange(shape[1]) + shape[1] * k) for k in range(shape[0])]
+
+
+def _physical(
+    codes: _Codes, every_factor: Mapping[str, Values], lines: Mapping[str, Potential], effects: Effects, config: Config
+) -> dict[str, NDArray[Any]]:
+    """Return the parameters that circuits differ in; `every_factor` is of all circuits."""
+    factors = {name: values[..., codes.circuits] for name, values in every_factor.items()}
     capacitance = _capacitance(codes, factors)
-    return CircuitParameters(
-        capacitance=capacitance,
-        **_leak_and_reset(codes, factors, lines, _on_membrane(codes, specimen, effects, config, capacitance)),
+    return {
+        "capacitance": capacitance,
+        **_leak_and_reset(codes, factors, lines, _on_membrane(codes, every_factor, config, capacitance)),
         **_firing(codes, lines),
         **_constant_current(codes, factors),
         **_synaptic_inputs(codes, factors, lines),
         **_exponential(codes, lines),
         **_adaptation(codes, factors, lines),
-        noise=np.full(len(codes.circuits), facts.MEMBRANE_NOISE.value if effects.noise else 0.0),
-        v_sat=facts.OTA_SATURATION.value,
-        v_floor=np.maximum(facts.INHIBITION_FLOOR.value + facts.MADC_STEP.value * factors["inhibition_floor"], 0.0),
-        v_width=facts.INHIBITION_WIDTH.value,
-        v_supply=facts.SUPPLY.value,
-        saturating=effects.saturation,
-    )
+        "noise": np.array(facts.MEMBRANE_NOISE.value if effects.noise else 0.0),
+        "v_floor": np.maximum(facts.INHIBITION_FLOOR.value + facts.MADC_STEP.value * factors["inhibition_floor"], 0.0),
+    }
+
+
+def _limits(effects: Effects) -> dict[str, Any]:
+    """Return the parameters that all circuits share."""
+    return {
+        "v_sat": facts.OTA_SATURATION.value,
+        "v_width": facts.INHIBITION_WIDTH.value,
+        "v_supply": facts.SUPPLY.value,
+        "saturating": effects.saturation,
+    }
 
 
 def _capacitance(codes: _Codes, factors: Mapping[str, Values]) -> Values:
@@ -195,12 +224,11 @@ def _capacitance(codes: _Codes, factors: Mapping[str, Values]) -> Values:
     return facts.CAPACITANCE_INTRINSIC.value * factors["intrinsic_capacitance"] + switched
 
 
-def _on_membrane(codes: _Codes, specimen: Specimen, effects: Effects, config: Config, capacitance: Values) -> Values:
+def _on_membrane(codes: _Codes, every_factor: Mapping[str, Values], config: Config, capacitance: Values) -> Values:
     """Return the capacitance of each circuit's membrane, which it may share with others; `capacitance` is that of the circuits alone."""
     if not any_compartments(config):
         return capacitance
-    every = _capacitance(_Codes(config, None), circuit_factors(specimen, effects))
-    return Wiring.of(config).total(every)[codes.circuits]
+    return Wiring.of(config).total(_capacitance(_Codes(config, None), every_factor))[..., codes.circuits]
 
 
 def compartment_siemens(specimen: Specimen, effects: Effects, config: Config) -> Values:
@@ -288,7 +316,7 @@ def _synaptic_inputs(codes: _Codes, factors: Mapping[str, Values], lines: Mappin
     values: dict[str, Values] = {"i_syn_rest": np.zeros(len(codes.circuits))}
     for kind, sign, polarity, gain in (("excitatory", "exc", 1, 1.0), ("inhibitory", "inh", -1, facts.SYNAPTIC_INHIBITORY_GAIN.value)):
         bias = codes.lsb(f"{kind}_input_i_bias_tau")
-        tau = np.divide(facts.SYNAPTIC_TIME.value * factors[f"synaptic_time_{sign}"], bias, out=np.full_like(bias, np.inf), where=bias > 0)
+        tau = _ratio(facts.SYNAPTIC_TIME.value * factors[f"synaptic_time_{sign}"], bias, np.inf)
         tau *= np.where(codes.on(f"{kind}_input_enable_high_resistance"), facts.SYNAPTIC_HIGH_RESISTANCE.value, 1.0)
         small = codes.on(f"{kind}_input_enable_small_capacitance")
         tau *= np.where(small, facts.SYNAPTIC_SMALL_CAPACITANCE.value, 1.0)
@@ -301,19 +329,24 @@ def _synaptic_inputs(codes: _Codes, factors: Mapping[str, Values], lines: Mappin
         values[f"gm_{sign}"] = gm * codes.column(f"column_enable_{kind}") * follows_line * np.where(small, facts.SYNAPTIC_SMALL_STEP.value, 1.0)
 
         modulation = codes.lsb(f"{kind}_input_i_bias_coba") * codes.on(f"{kind}_input_enable_coba_mode") * factors[f"coba_slope_{sign}"]
-        slope = np.divide(facts.COBA_SLOPE.value * modulation, code, out=np.zeros_like(code), where=code > 0)
+        slope = _ratio(facts.COBA_SLOPE.value * modulation, code, 0.0)
         follows = slope > 0
         values[f"coba_{sign}"] = polarity * slope
         values[f"e_coba_{sign}"] = lines[f"{kind}_input_v_rev_coba"].at(codes.lsb(f"{kind}_input_v_rev_coba"), codes.circuits)
         values[f"i_coba_{sign}"] = np.where(follows, at_rest, 0.0)
-        values["i_syn_rest"] += np.where(follows, 0.0, at_rest)
+        values["i_syn_rest"] = values["i_syn_rest"] + np.where(follows, 0.0, at_rest)
     return values
+
+
+def _ratio(above: Values, below: Values, otherwise: float) -> Values:
+    """Return ``above / below``, where that is not positive something else."""
+    return np.divide(above, below, out=np.full(np.broadcast_shapes(above.shape, below.shape), otherwise), where=below > 0)
 
 
 def _exponential(codes: _Codes, lines: Mapping[str, Potential]) -> dict[str, Any]:
     bias = codes.lsb("exponential_i_bias")
     onset = lines["exponential_v_exp"].at(codes.lsb("exponential_v_exp"), codes.circuits)
-    onset += facts.EXPONENTIAL_SLOPE.value * np.log(facts.EXPONENTIAL_BIAS.value / np.maximum(bias, 1.0))
+    onset = onset + facts.EXPONENTIAL_SLOPE.value * np.log(facts.EXPONENTIAL_BIAS.value / np.maximum(bias, 1.0))
     active = codes.on("exponential_enable") & (bias > 0)
     return {
         "i_exp": np.where(active, facts.EXPONENTIAL_CURRENT.value, 0.0),

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,12 @@ class Chip:
         return _recording(self, program, spikes), MachineState(machine="brainscales2", runs=runs + 1)
 
 
+def run_each(chips: Sequence[Chip], program: Program, seeds: Sequence[tuple[int, int]], tracer: object = None) -> Iterator[Recording]:
+    """Yield the recordings of a program on several chips."""
+    for chip, seed in zip(chips, seeds, strict=True):
+        yield chip.run(program.seeded(*seed))[0]
+
+
 def program(duration: int = 5000, **labels: str) -> Program:
     """Return a short program; ``do="fail"`` and ``do="interrupt"`` make the fake raise, ``do="die"`` ends the worker process."""
     return Program(machine="brainscales2", snippets=(Snippet(duration),), labels=labels)
@@ -63,7 +69,7 @@ def program(duration: int = 5000, **labels: str) -> Program:
 def module() -> types.ModuleType:
     """Return the stand-in for ``neckar.chip.machine``."""
     made = types.ModuleType(MODULE)
-    made.Chip = Chip  # type: ignore[attr-defined]
+    made.Chip, made.run_each = Chip, run_each  # type: ignore[attr-defined]
     return made
 
 

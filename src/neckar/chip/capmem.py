@@ -112,6 +112,18 @@ def _drawn(fields: Sequence[str], keys: Sequence[tuple[str | int, ...]]) -> list
     return [{name: jitter[name] for name in fields} for jitter in found]
 
 
+def cells_of(chip_seeds: Sequence[int], effects: Effects, config: ChipConfig, keys: Sequence[tuple[str | int, ...]]) -> tuple[list[CapMem], Config]:
+    """Return the cells of several chips after a reset and a write of all to the codes in `config`, as :meth:`CapMem.written` does, and what they hold.
+
+    In what they hold, the chips' axis comes before those of a field; a field that is alike on all chips lacks it.
+    """
+    if not effects.noise:
+        return [CapMem(effects, seed) for seed in chip_seeds], CapMem(effects, 0).values(config)
+    jitter = _drawn(_used(CELLS, config), [(seed, *key) for seed, key in zip(chip_seeds, keys, strict=True)])
+    together = CapMem(effects, 0, {name: np.stack([one[name] for one in jitter]) for name in jitter[0]})
+    return [CapMem(effects, seed, one) for seed, one in zip(chip_seeds, jitter, strict=True)], together.values(config)
+
+
 class _Values(Mapping[str, NDArray[Any]]):
     """A configuration whose analog parameter cells are real numbers."""
 

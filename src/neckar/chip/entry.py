@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -110,6 +111,17 @@ class Plan:
         neurons = Wiring.of({name: self._switched(name) for name in SWITCHES}).neurons
         self.active = _whole_neurons(np.flatnonzero(self._is_active(limited_links, watched)), neurons)
         self.observed = _whole_neurons(np.array(self._observed(), np.int64), neurons)
+
+    @property
+    def run_seed(self) -> tuple[int, int]:
+        """Of the program."""
+        return self.program.run_seed or (0, 0)
+
+    def seeded(self, seed: tuple[int, int]) -> Plan:
+        """Return the plan of the same program with another run seed."""
+        twin = copy(self)
+        twin.program = self.program.seeded(*seed)
+        return twin
 
     def _observed(self) -> list[int]:
         """Return the circuits that an instrument looks at."""
@@ -283,7 +295,7 @@ class EntryRun:
         self, substrate: Substrate, plan: Plan, entry: int, cells: CapMem, actors: Sequence[Actor], tracer: Tracer | None = None
     ) -> None:
         self.substrate, self.plan, self.entry, self.cells, self.actors, self.tracer = substrate, plan, entry, cells, actors, tracer
-        self.key = (*(plan.program.run_seed or (0, 0)), entry)
+        self.key = (*plan.run_seed, entry)
         self.writes = [(n, w) for n, w in enumerate(plan.program.writes) if w.entry is None or w.entry == entry]
 
     def execute(

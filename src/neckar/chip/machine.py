@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from neckar.chip.agenda import COUNTER_STATES, Actor, spike_counters
 from neckar.chip.background import check_memory as check_background
 from neckar.chip.cadc_timing import check_cadc
-from neckar.chip.capmem import CELLS
+from neckar.chip.capmem import CELLS, CapMem
 from neckar.chip.config import ChipConfig
 from neckar.chip.cost import estimate, n_repetitions, waiting_ticks
 from neckar.chip.effects import Effects
@@ -33,7 +33,7 @@ from neckar.chip.madc import STAMP_TICKS, check_channels, conversion_ticks, conv
 from neckar.chip.plasticity import check_plasticity
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals, keyed_normals_of
-from neckar.chip.substrate import Substrate
+from neckar.chip.substrate import Substrate, starts
 from neckar.chip.transfer import MadcTransfer
 from neckar.dynamics import SensorState
 from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
@@ -129,18 +129,10 @@ class Chip:
             there is. Only what an actor writes, or a write before a single entry, is refused when it comes.
         """
         began = time.perf_counter()
-        self._refuse(program)
-        base = self._registers(state)
-        base.apply(program.config, checked=True)
-        if self.instruments == "silicon":
-            check_cadc(program, base)
-        check_memory(program, conversion_ticks(base), share=self.instruments == "silicon")
-        check_background(program, base, min(1 if program.sequential else self.threads, program.n_entries))
-        plan = Plan(program, base, self.instruments, limited_links=self.effects.event_loss, watched=len(actors) + len(program.plasticity) > 0)
+        plan = self._plan(program, state, watched=len(actors) > 0)
         written = CELLS if state is None else program.config
-        cells = self._substrate.capmem(state).written(written, base, *(program.run_seed or (0, 0)), "config")
-        runs = [EntryRun(self._substrate, plan, e, cells, actors if e == 0 else (), tracer) for e in range(program.n_entries)]
-        results = self._execute(plan, runs, state)
+        cells = self._substrate.capmem(state).written(written, plan.base, *plan.run_seed, "config")
+        results = self._execute(plan, cells, state, actors, tracer)
         resets = _resets(program, state)
         final = results[-1].config
         after = MachineState(
@@ -157,7 +149,18 @@ class Chip:
             runs=(state.runs if state else 0) + 1,
         )
         self._held = (after, final)
-        return self._recording(program, plan, results, resets, time.perf_counter() - began), after
+        return self._recording(plan, results, resets, time.perf_counter() - began), after
+
+    def _plan(self, program: Program, state: MachineState | None, watched: bool = False) -> Plan:
+        """Return what is known before a program runs, after all checks."""
+        self._refuse(program)
+        base = self._registers(state)
+        base.apply(program.config, checked=True)
+        if self.instruments == "silicon":
+            check_cadc(program, base)
+        check_memory(program, conversion_ticks(base), share=self.instruments == "silicon")
+        check_background(program, base, min(1 if program.sequential else self.threads, program.n_entries))
+        return Plan(program, base, self.instruments, limited_links=self.effects.event_loss, watched=watched or len(program.plasticity) > 0)
 
     def _refuse(self, program: Program) -> None:
         if program.machine != "brainscales2":
@@ -178,7 +181,10 @@ class Chip:
             return held[1].copy()
         return ChipConfig(state.registers)
 
-    def _execute(self, plan: Plan, runs: Sequence[EntryRun], state: MachineState | None) -> list[EntryResult]:
+    def _execute(
+        self, plan: Plan, cells: CapMem, state: MachineState | None, actors: Sequence[Actor] = (), tracer: Tracer | None = None
+    ) -> list[EntryResult]:
+        runs = [EntryRun(self._substrate, plan, e, cells, actors if e == 0 else (), tracer) for e in range(plan.program.n_entries)]
         if plan.program.sequential:
             before, counted = _going_on(plan, state)
             sensors = _sensors(state)
@@ -193,7 +199,8 @@ class Chip:
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(lambda run: run.execute(sensors=_sensors(state)), runs))
 
-    def _recording(self, program: Program, plan: Plan, results: Sequence[EntryResult], resets: int, wall_s: float) -> Recording:
+    def _recording(self, plan: Plan, results: Sequence[EntryResult], resets: int, wall_s: float) -> Recording:
+        program = plan.program
         spikes = [result.spikes for result in results]
         ptr = np.cumsum([0, *(len(tick) for tick, _ in spikes)])
         madc = tuple(self._samples(plan, k, results) for k in range(len(plan.channels)))
@@ -238,7 +245,7 @@ class Chip:
         grid = plan.channels[k]
         channel = grid.channel
         transfer = MadcTransfer.of(self.specimen, self.effects, plan.base)
-        seed = (self.specimen.seed, *(plan.program.run_seed or (0, 0)))
+        seed = (self.specimen.seed, *plan.run_seed)
         outside = external_potential(plan.base)
         parts = []
         for e, result in enumerate(results):
@@ -252,7 +259,7 @@ class Chip:
         grid = plan.bursts[k]
         source, circuits = grid.bursts.source, grid.bursts.circuits
         transfer = MadcTransfer.of(self.specimen, self.effects, plan.base)
-        seed = (self.specimen.seed, *(plan.program.run_seed or (0, 0)))
+        seed = (self.specimen.seed, *plan.run_seed)
         values = []
         for e, result in enumerate(results):
             noise = keyed_normals_of(len(grid.ticks), [("madc", *seed, e, circuit, source) for circuit in circuits]) if self.effects.noise else None
@@ -293,12 +300,36 @@ class Chip:
             chip={"id": s.id, "seed": s.seed, "statistics_version": s.statistics_version, "age_h": s.age_h, "overrides": s.overrides_digest},
             effects=self.effects.as_dict(),
             instruments=self.instruments,
-            run_seed=program.run_seed or (0, 0),
+            run_seed=plan.run_seed,
             step_ticks=tuple(results[0].steps),
             active_circuits=tuple(int(c) for c in plan.active),
             calibration=program.labels.get(CALIBRATION_LABEL),
             environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
         )
+
+
+def run_each(chips: Sequence[Chip], program: Program, seeds: Sequence[tuple[int, int]], tracer: Tracer | None = None) -> Iterator[Recording]:
+    """Run a program on several chips, each after a reset and with a run seed of its own, and yield the recordings: the bits of :meth:`Chip.run` on each alone.
+
+    What does not depend on the chip is done once, and the chips are drawn together.
+
+    Parameters
+    ----------
+    chips : sequence of Chip
+        Of equal effects, instruments and step.
+    program : Program
+        Its own run seed does not count.
+    seeds : sequence of (int, int)
+        One for each chip.
+    tracer : callable, optional
+        As in :meth:`Chip.run`.
+    """
+    plan = chips[0]._plan(program, None)
+    for chip, seed, start in zip(chips, seeds, starts([chip._substrate for chip in chips], plan.base, seeds), strict=True):
+        began, mine = time.perf_counter(), plan.seeded(seed)
+        chip._substrate.begin(start)
+        results = chip._execute(mine, start.cells, None, (), tracer)
+        yield chip._recording(mine, results, _resets(program, None), time.perf_counter() - began)
 
 
 def _observables(results: Sequence[EntryResult]) -> dict[str, dict[str, NDArray[Any]]]:

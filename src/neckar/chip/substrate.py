@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip import correlation, drivers
 from neckar.chip.cadc import FIELDS, CadcTransfer, debug_readings
-from neckar.chip.capmem import CapMem
+from neckar.chip.capmem import CapMem, cells_of
 from neckar.chip.compartments import any_compartments, membranes
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.chip.transfer import compartment_siemens, physical
+from neckar.chip.transfer import compartment_siemens, physical, physical_of, refuse_unsupported
 from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, largest_step, reference_tau
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
@@ -39,6 +40,10 @@ class Substrate:
         self._cadc: tuple[ChipConfig, CapMem, CadcTransfer] | None = None
         self._sensors: tuple[ChipConfig, CapMem, tuple[SensorParameters, ...]] | None = None
         self._drivers: tuple[ChipConfig, CapMem, tuple[DriverParameters, ...]] | None = None
+
+    def begin(self, start: Start) -> None:
+        """Remember what the chip starts with."""
+        self._known, self._drivers = (start.config, start.cells, start.parameters), (start.config, start.cells, start.drivers)
 
     def capmem(self, state: MachineState | None) -> CapMem:
         """Return the analog parameter cells as a state left them; a chip after a reset has them written by ``CapMem.written``."""
@@ -116,6 +121,25 @@ class Substrate:
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):  # splitmix64
             x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
         return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53 >= facts.LINK_LOSS.value
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a chip starts with after a reset: registers, cells, and what they mean."""
+
+    config: ChipConfig
+    cells: CapMem
+    parameters: CircuitParameters
+    drivers: tuple[DriverParameters, ...]
+
+
+def starts(substrates: Sequence[Substrate], config: ChipConfig, seeds: Sequence[tuple[int, int]]) -> list[Start]:
+    """Return what several chips of equal effects start with when a program with a run seed configures each: the bits of each alone, computed together."""
+    specimens, effects = [substrate.specimen for substrate in substrates], substrates[0].effects
+    refuse_unsupported(config)
+    cells, held = cells_of([chip.seed for chip in specimens], effects, config, [(*seed, "config") for seed in seeds])
+    made = zip(cells, physical_of(specimens, effects, held), drivers.driver_parameters_of(specimens, effects, held), strict=True)
+    return [Start(config, *parts) for parts in made]
 
 
 def _differ(one: ChipConfig, other: ChipConfig, names: Iterable[str]) -> bool:

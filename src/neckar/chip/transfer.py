@@ -184,7 +184,11 @@ def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config)
     config : mapping of register arrays
         What cells hold may have the chips' axis before its own.
     """
-    values = _physical(_Codes(config, None), circuit_factors_of(specimens, effects), potentials_of(specimens, effects), effects, config)
+    if len(set(specimens)) == 1:  # one chip many times: its draws are kept
+        drawn = circuit_factors(specimens[0], effects), potentials(specimens[0], effects)
+    else:
+        drawn = circuit_factors_of(specimens, effects), potentials_of(specimens, effects)
+    values = _physical(_Codes(config, None), *drawn, effects, config)
     shape = len(specimens), AXES["circuit"]
     whole = CircuitParameters(**{name: np.broadcast_to(value, shape).reshape(-1) for name, value in values.items()}, **_limits(effects))
     return [whole.take(np.arange(shape[1]) + shape[1] * k) for k in range(shape[0])]

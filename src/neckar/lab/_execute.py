@@ -6,8 +6,10 @@ chips used last are kept; they are pure, so that changes no result.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING
+import pickle
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 
 from neckar.lab._trace import tracer
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from neckar.chip.machine import Chip
     from neckar.chip.specimen import Specimen
     from neckar.program import MachineState, Program, Recording
+
+Seed = tuple[int, int]
 
 
 def execute(
@@ -48,9 +52,46 @@ def execute(
     return machine.run(program, state) if traced is None else machine.run(program, state, tracer=traced)
 
 
-def record(specimen: Specimen, effects: Effects, instruments: str, step_us: float | None, program: Program) -> Recording:
-    """Run one program on a chip after a reset and return the recording only, which saves sending the state."""
-    return execute(specimen, effects, instruments, step_us, program, None)[0]
+class Parcel:
+    """A program that is serialised once, however often it is sent, and read once by each process that gets it several times."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        return pickle.dumps(self.program, pickle.HIGHEST_PROTOCOL)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpacked, (self._bytes,)
+
+
+@lru_cache(maxsize=2)
+def _unpacked(content: bytes) -> Parcel:
+    return Parcel(pickle.loads(content))  # noqa: S301  what this lab has pickled
+
+
+def record_each(
+    runs: Sequence[tuple[Specimen, Seed]], effects: Effects, instruments: str, step_us: float | None, parcel: Parcel
+) -> Iterator[Recording]:
+    """Run one program with several run seeds, each on its chip after a reset, and yield the recordings: the bits of :func:`execute` of each alone."""
+    from neckar.chip.machine import run_each
+
+    chips = [_machine(specimen, effects, instruments, step_us) for specimen, _ in runs]
+    yield from run_each(chips, parcel.program, [seed for _, seed in runs], tracer())
+
+
+def record_some(
+    runs: Sequence[tuple[Specimen, Seed]], effects: Effects, instruments: str, step_us: float | None, parcel: Parcel
+) -> list[Recording]:
+    """Return the recordings of :func:`record_each` up to the first run that fails; raise if that is the first of all."""
+    done: list[Recording] = []
+    try:
+        done.extend(record_each(runs, effects, instruments, step_us, parcel))
+    except Exception:
+        if not done:
+            raise
+    return done
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from neckar.errors import ConfigurationError
-from neckar.lab._map import Runs, failure
+from neckar.lab._map import Runs, batches, failure
 from neckar.lab._observe import notify
 from neckar.lab._session import Session
 from neckar.lab._settings import NAMES, Outside, Setting, outside, resolve, specimen
@@ -119,19 +119,18 @@ class Lab:
         MapError, MapKeyboardInterrupt
             If a program fails or Ctrl-C is pressed. The exception carries the finished recordings.
         """
-        calls = self._calls(programs, chips)
-        runs = Runs(self._workers, calls)
-        recordings: list[Recording | None] = [None] * len(calls)
+        numbered, runs = self._numbered_runs(programs, chips)
+        recordings: list[Recording | None] = [None] * len(numbered)
         try:
-            for i, recording in _shown(runs, len(calls)) if progress else runs:
+            for i, recording in _shown(runs, len(numbered)) if progress else runs:
                 recordings[i] = recording
-                notify(calls[i][-1], recording, None)
+                notify(numbered[i], recording, None)
         except (Exception, KeyboardInterrupt) as error:
             for i, recording in runs.abandon():
                 recordings[i] = recording
             if isinstance(error, KeyboardInterrupt) and self._owns_workers:
                 self._workers.close(wait=False)
-            raise failure(error, [call[-1] for call in calls], recordings) from error
+            raise failure(error, numbered, recordings) from error
         return [recording for recording in recordings if recording is not None]
 
     def imap(self, programs: Iterable[Program], chips: Iterable[str | int | Specimen] | None = None) -> Iterator[Recording]:
@@ -139,11 +138,11 @@ class Lab:
 
         Runs are numbered at the call. Work goes on ahead of the consumer, by a bounded number of runs; leaving the loop cancels what has not started.
         """
-        calls = self._calls(programs, chips)
+        numbered, runs = self._numbered_runs(programs, chips)
 
         def recordings() -> Iterator[Recording]:
-            for i, recording in Runs(self._workers, calls):
-                notify(calls[i][-1], recording, None)
+            for i, recording in runs:
+                notify(numbered[i], recording, None)
                 yield recording
 
         return recordings()
@@ -177,13 +176,15 @@ class Lab:
         values = {"chip": self.specimen, "effects": self.effects, "instruments": self.instruments, "seed": self.seed, "executor": self._workers}
         return f"Lab({', '.join(f'{name}={value!r}' for name, value in values.items())}, step_us={self.step_us!r})"
 
-    def _calls(self, programs: Iterable[Program], chips: Iterable[str | int | Specimen] | None) -> list[tuple[Any, ...]]:
-        """Return the arguments of each run, the program last."""
+    def _numbered_runs(self, programs: Iterable[Program], chips: Iterable[str | int | Specimen] | None) -> tuple[list[Program], Runs]:
+        """Return the programs with their run seeds, and their runs."""
         programs = list(programs)
         specimens = [self.specimen] * len(programs) if chips is None else [specimen(chip) for chip in chips]
         if len(specimens) != len(programs):
             raise ConfigurationError(f"map got {len(programs)} programs and {len(specimens)} chips; allowed is one chip per program. Repeat one or the other.")
-        return [(chip, self.effects, self.instruments, self.step_us, program) for chip, program in zip(specimens, self.numbered(programs), strict=True)]
+        numbered = self.numbered(programs)
+        work = batches(programs, numbered, specimens, self._workers.number)
+        return numbered, Runs(self._workers, work, (self.effects, self.instruments, self.step_us))
 
 
 def current_lab() -> Lab:

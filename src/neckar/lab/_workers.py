@@ -14,21 +14,6 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_IN_FLIGHT = 256  # runs handed to an executor and not collected; keeps large machines busy and bounds the memory for results nobody has taken yet
-
-
-class InlineExecutor(Executor):
-    """Executes at once, in the calling thread."""
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Return a future that is done; an exception of `fn` is in it, an interruption goes to the caller."""
-        future: Future[T] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
 
 class Workers:
     """An executor that is made when it is needed.
@@ -45,9 +30,14 @@ class Workers:
         self._lock = threading.Lock()
 
     @property
-    def in_flight(self) -> int:
-        """How many runs are handed over before the first is collected."""
-        return 1 if self._given == "inline" else _IN_FLIGHT
+    def inline(self) -> bool:
+        """Whether there are none: runs are done in this process."""
+        return self._given == "inline"
+
+    @property
+    def number(self) -> int:
+        """How many work at once; 1 for an executor of the caller, of which that is not known."""
+        return int(self._given.partition(":")[2] or 1) if isinstance(self._given, str) else 1
 
     def submit(self, function: Callable[..., T], *args: Any) -> Future[T]:
         """Hand over one call; a pool that has lost a process is replaced."""
@@ -74,9 +64,7 @@ class Workers:
             return self._given
         with self._lock:
             if self._owned is None:
-                kind, _, number = self._given.partition(":")
-                inline = kind == "inline"
-                self._owned = InlineExecutor() if inline else ProcessPoolExecutor(int(number), mp_context=_WorkerContext(), initializer=_ignore_interrupts)
+                self._owned = ProcessPoolExecutor(self.number, mp_context=_WorkerContext(), initializer=_ignore_interrupts)
             return self._owned
 
 

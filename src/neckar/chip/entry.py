@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neckar.chip import correlation
 from neckar.chip.agenda import PLANES, RESET, Actor, Port, Trial, in_order, spike_counters
-from neckar.chip.cadc import CadcTransfer, channels_of
+from neckar.chip.cadc import channels_of
 from neckar.chip.cadc_recorder import CadcRecorder
 from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
 from neckar.chip.capmem import CapMem
@@ -33,10 +33,11 @@ from neckar.chip.sampling import BurstSamplers, LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
 from neckar.chip.specimen import keyed_reads, keyed_uniforms
 from neckar.chip.substrate import Substrate
-from neckar.chip.transfer import Config, kick_volts, refuse_unsupported, relay_dead_time
+from neckar.chip.transfer import Config, refuse_unsupported, relay_dead_time
 from neckar.dynamics import (
     CONSTANT,
     NO_EVENTS,
+    NO_RELAYS,
     STATE_NAMES,
     CircuitParameters,
     Coupling,
@@ -103,6 +104,7 @@ class Plan:
         self.cadc = targets_of(windows)
         self.madc_rate_hz = max(sample_rate(base, record) for record, _, _ in windows)
         self.probes = _probes(windows)
+        self.rewrites = bool(self.deltas or program.writes or program.plasticity)  # otherwise all entries share the registers
         self.senses = self._senses()
         self.watches_sensors = self.senses or watched or any(read.field in correlation.READS for read in program.reads)
         self.recorded = np.zeros(CIRCUITS, bool)
@@ -313,7 +315,9 @@ class EntryRun:
         correlation sensors, which stay until they are reset.
         """
         plan, program = self.plan, self.plan.program
-        config, self.cells = (config or plan.base).copy(), cells or self.cells
+        config, self.cells = config or plan.base, cells or self.cells
+        if plan.rewrites or self.actors:
+            config = config.copy()
         self._write("before", config, self.writes)
         start = 0 if before is not None else -plan.lead_ticks
         parameters = self.substrate.physical(config, self.cells)
@@ -382,7 +386,7 @@ class EntryRun:
                 if RESET in plan.deltas.get(a, ()):
                     trial.sensors.reset(config[RESET].astype(bool), a)
             features = parameters.features._replace(plastic=_plastic(trial.drivers), sensed=trial.sensors is not None and plan.senses)
-            trial.analog = partial(self._analog, trial, state, Readout.of(self.cells.values(config)), self.substrate.cadc(config, self.cells))
+            trial.analog = partial(self._analog, trial, state)
             trial.run([Segment(half, a, b, step, tau, features) for half in halves], carrier, actors)
             for h, lane in carrier.lanes.items():
                 lane.store(state[:, COLUMNS * h : COLUMNS * (h + 1)])
@@ -393,10 +397,9 @@ class EntryRun:
         self._write(end, config, writes)
         trial.finish(actors)
 
-    def _analog(
-        self, trial: Trial, state: NDArray[np.float32], readout: Readout, transfer: CadcTransfer, hemisphere: int, tick: int
-    ) -> NDArray[np.uint8]:
+    def _analog(self, trial: Trial, state: NDArray[np.float32], hemisphere: int, tick: int) -> NDArray[np.uint8]:
         """Return what the parallel converter reads of the membranes of a hemisphere, as a processor sees them."""
+        readout, transfer = Readout.of(self.cells.values(trial.config)), self.substrate.cadc(trial.config, self.cells)
         mine = np.arange(COLUMNS) + COLUMNS * hemisphere
         half = state[:, mine]
         if trial.carrier is not None and hemisphere in trial.carrier.lanes:
@@ -453,6 +456,8 @@ class EntryRun:
 
     def _configure(self, config: ChipConfig, start: int, result: EntryResult) -> None:
         """Take over the configuration of a stretch into the instruments."""
+        if not (result.madc or result.bursts.samplers or self.plan.cadc):
+            return
         readout = Readout.of(self.cells.values(config))
         for sampler in (*result.madc, *result.bursts.samplers):
             sampler.readout = readout
@@ -495,6 +500,8 @@ class EntryRun:
         """Return the circuits of a hemisphere that fire past their membrane."""
         mine = slice(COLUMNS * h, COLUMNS * (h + 1))
         columns, config = np.flatnonzero(relayed[mine]), trial.config
+        if not len(columns):
+            return NO_RELAYS._replace(ready=trial.relays_ready[h])
         lines = np.stack([config[f"event_routing_enable_bypass_{kind}"][mine][columns] for kind in ("excitatory", "inhibitory")]).astype(bool)
         refractory = np.round(relay_dead_time(config)[mine][columns] / TICK_S).astype(np.int64)
         return gather_relays(columns, lane.columns, lines, config.synapse_label[h], config.synapse_weight[h], refractory, trial.relays_ready[h])
@@ -507,7 +514,7 @@ class EntryRun:
                 self.cells = self.cells.written_at(write.field, write.key, *self.key, "write", n)
 
     def _kicks(self, config: ChipConfig, hemisphere: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return kick_volts(self.substrate.specimen, self.substrate.effects, self.cells.values(config), hemisphere, rows)
+        return self.substrate.kick_volts(config, self.cells, hemisphere, rows, np.arange(COLUMNS))
 
     def _lane(self, trial: Trial, h: int, rows: NDArray[np.int32]) -> Lane:
         """Return the lane of a hemisphere; `rows` may receive events."""
@@ -515,7 +522,8 @@ class EntryRun:
         mine = slice(COLUMNS * h, COLUMNS * (h + 1))
         columns = plan.active[(plan.active >= mine.start) & (plan.active < mine.stop)] - mine.start
         weights = aligned(COLUMNS * COLUMNS).reshape(COLUMNS, COLUMNS)
-        weights[rows] = self._kicks(config, h, rows.astype(np.int64))
+        if len(rows) and len(columns):
+            weights[np.ix_(rows, columns)] = self.substrate.kick_volts(config, self.cells, h, rows.astype(np.int64), columns)
         observed = plan.observed[(plan.observed >= mine.start) & (plan.observed < mine.stop)] - mine.start
         synapses = Synapses(weights, np.ascontiguousarray(config.synapse_label[h]), config.synapse_row_mode[h].astype(np.uint8))
         return Lane(columns, observed, synapses, _noise_keys(h), self.substrate.seed("membrane", *self.key), trial.drivers[h])
@@ -583,6 +591,7 @@ def _plastic(drivers: Sequence[Drivers]) -> bool:
     return any(bool((half.parameters.kind != CONSTANT).any()) for half in drivers)
 
 
+@cache
 def _noise_keys(hemisphere: int) -> NDArray[np.uint32]:
     """Return a well-mixed constant for each column."""
     return np.random.Generator(np.random.Philox(hemisphere)).integers(0, 2**32, COLUMNS, np.uint32)

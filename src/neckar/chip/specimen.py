@@ -253,24 +253,26 @@ class Specimen:
         """
         return deviations_of([self], [name])[name][0]
 
-    def deviation_rows(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return some rows of a circuit-level parameter whose last axis has a length divisible by four; the values of :meth:`deviation`, in less time.
+    def deviation_pieces(self, name: str, pieces: NDArray[np.int64], length: int) -> NDArray[np.float64]:
+        """Return some pieces of a circuit-level parameter; the values of :meth:`deviation`, in less time.
 
         Parameters
         ----------
         name : str
-        rows : ndarray of int64, shape (row,)
-            Positions along all axes but the last, flattened.
+        pieces : ndarray of int64, shape (piece,)
+            Numbers of the pieces of the flattened array.
+        length : int
+            Of a piece, divisible by four.
 
         Returns
         -------
-        ndarray, shape (row, last axis), float64
+        ndarray, shape (piece, length), float64
         """
         parameter = _known(name)
         if name in self.overrides:
-            return np.asarray(self.overrides[name]).reshape(-1, parameter.shape[-1])[rows]
-        key = _digests([("mismatch", self.statistics_version, self.seed, name)]).repeat(len(rows), axis=0)
-        return parameter.scaled(_normals(_words(key, rows * (parameter.shape[-1] // _WORDS_PER_COUNT), parameter.shape[-1])))
+            return np.asarray(self.overrides[name]).reshape(-1, length)[pieces]
+        key = _digests([("mismatch", self.statistics_version, self.seed, name)]).repeat(len(pieces), axis=0)
+        return parameter.scaled(_normals(_words(key, pieces * (length // _WORDS_PER_COUNT), length)))
 
     def drift(self, name: str) -> NDArray[np.float64]:
         """Return how far a potential of each circuit has moved since age zero.

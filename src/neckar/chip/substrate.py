@@ -16,7 +16,7 @@ from neckar.chip.compartments import any_compartments, membranes
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.chip.transfer import compartment_siemens, physical, physical_of, refuse_unsupported
+from neckar.chip.transfer import SynapseFactors, compartment_siemens, kick_volts, physical, physical_of, refuse_unsupported, synapse_factors_of
 from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, largest_step, reference_tau
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
@@ -40,10 +40,12 @@ class Substrate:
         self._cadc: tuple[ChipConfig, CapMem, CadcTransfer] | None = None
         self._sensors: tuple[ChipConfig, CapMem, tuple[SensorParameters, ...]] | None = None
         self._drivers: tuple[ChipConfig, CapMem, tuple[DriverParameters, ...]] | None = None
+        self._synapses: SynapseFactors | None = None
 
     def begin(self, start: Start) -> None:
         """Remember what the chip starts with."""
         self._known, self._drivers = (start.config, start.cells, start.parameters), (start.config, start.cells, start.drivers)
+        self._synapses = start.synapses
 
     def capmem(self, state: MachineState | None) -> CapMem:
         """Return the analog parameter cells as a state left them; a chip after a reset has them written by ``CapMem.written``."""
@@ -52,10 +54,14 @@ class Substrate:
     def physical(self, config: ChipConfig, cells: CapMem) -> CircuitParameters:
         """Return the physical parameters of all circuits under a configuration and what its cells really hold; the last ones are remembered."""
         known = self._known  # one read: entries of a program ask from several threads
-        if known is None or known[0] != config or known[1] != cells:
+        if known is None or (known[0] is not config and known[0] != config) or known[1] != cells:
             known = (config.copy(), cells, physical(self.specimen, self.effects, cells.values(config)))
             self._known = known
         return known[2]
+
+    def kick_volts(self, config: ChipConfig, cells: CapMem, hemisphere: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return by how much one event moves the synaptic lines under a configuration and what its cells really hold, V, shape (row, column)."""
+        return kick_volts(self.specimen, self.effects, cells.values(config), hemisphere, rows, columns, self._synapses)
 
     def membranes(self, config: ChipConfig, cells: CapMem) -> Membranes:
         """Return which circuits share membranes or are connected under a configuration and what its cells really hold."""
@@ -131,6 +137,7 @@ class Start:
     cells: CapMem
     parameters: CircuitParameters
     drivers: tuple[DriverParameters, ...]
+    synapses: SynapseFactors | None
 
 
 def starts(substrates: Sequence[Substrate], config: ChipConfig, seeds: Sequence[tuple[int, int]]) -> list[Start]:
@@ -138,9 +145,10 @@ def starts(substrates: Sequence[Substrate], config: ChipConfig, seeds: Sequence[
     specimens, effects = [substrate.specimen for substrate in substrates], substrates[0].effects
     refuse_unsupported(config)
     cells, held = cells_of([chip.seed for chip in specimens], effects, config, [(*seed, "config") for seed in seeds])
-    made = zip(cells, physical_of(specimens, effects, held), drivers.driver_parameters_of(specimens, effects, held), strict=True)
-    return [Start(config, *parts) for parts in made]
+    parameters, driving = physical_of(specimens, effects, held), drivers.driver_parameters_of(specimens, effects, held)
+    synapses = synapse_factors_of(specimens) if effects.mismatch else [None] * len(specimens)
+    return [Start(config, *parts) for parts in zip(cells, parameters, driving, synapses, strict=True)]
 
 
 def _differ(one: ChipConfig, other: ChipConfig, names: Iterable[str]) -> bool:
-    return any(not np.array_equal(one[name], other[name]) for name in names)
+    return one is not other and any(not np.array_equal(one[name], other[name]) for name in names)

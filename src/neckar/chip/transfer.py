@@ -45,7 +45,7 @@ from neckar.chip.compartments import Wiring, any_compartments, refuse_walls
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of, padi_bus_at, quadrant_of
 from neckar.chip.effects import Effects
-from neckar.chip.specimen import Specimen
+from neckar.chip.specimen import Specimen, deviations_of
 from neckar.dynamics._parameters import CircuitParameters
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, registers
@@ -377,7 +377,13 @@ def _adaptation(codes: _Codes, factors: Mapping[str, Values], lines: Mapping[str
 
 
 def kick_volts(
-    specimen: Specimen, effects: Effects, config: Config, hemisphere: int, rows: ArrayLike | None = None, columns: ArrayLike | None = None
+    specimen: Specimen,
+    effects: Effects,
+    config: Config,
+    hemisphere: int,
+    rows: ArrayLike | None = None,
+    columns: ArrayLike | None = None,
+    factors: SynapseFactors | None = None,
 ) -> NDArray[np.float32]:
     """Return by how much one event moves the synaptic line of each synapse.
 
@@ -393,6 +399,8 @@ def kick_volts(
         0 top, 1 bottom.
     rows, columns : array_like of int, optional
         Synapse rows and columns, 0..255, in this order. All by default.
+    factors : SynapseFactors, optional
+        Of the chip, if they have been drawn.
 
     Returns
     -------
@@ -417,40 +425,62 @@ def kick_volts(
         step *= (1.0 + facts.PULSE_EXTENSION.value * extension[bus]).astype(np.float32)[:, np.newaxis]
     if not effects.mismatch:
         return step
-    factors = _synapse_factors(specimen).rows(hemisphere, row)
-    return step * (factors if columns is None else factors[:, column])
+    return step * (factors or _synapse_factors(specimen)).at(hemisphere, row, column)
 
 
-class _SynapseFactors:
-    """Factor of each synapse's pulse on one chip, drawn row by row when first asked for."""
+_PIECE = 64  # columns that are drawn at once
 
-    def __init__(self, specimen: Specimen) -> None:
+
+class SynapseFactors:
+    """Factor of each synapse's pulse on one chip, drawn piece by piece when first asked for.
+
+    Parameters
+    ----------
+    specimen : Specimen
+    deviation : mapping of str to ndarray
+        What the chip has of :data:`SYNAPSE_DEVIATIONS`.
+    """
+
+    def __init__(self, specimen: Specimen, deviation: Mapping[str, Values]) -> None:
         hemispheres, rows, columns = AXES["hemisphere"], AXES["row"], AXES["column"]
         self._specimen = specimen
-        across, along = specimen.deviation("synapse_gradient")
-        self._across = 1 + across * np.linspace(-1, 1, columns)
+        across, along = deviation["synapse_gradient"]
+        self._across = (1 + across * np.linspace(-1, 1, columns)).reshape(-1, _PIECE)
         self._along = 1 + along * np.linspace(1, -1, hemispheres * rows)
-        self._pulse = np.repeat(specimen.deviation("driver_pulse"), ROWS_PER_DRIVER, axis=1).reshape(-1)
-        self._bias = np.repeat(specimen.deviation("dac_bias").reshape(hemispheres, -1), COLUMNS_PER_BACKEND, axis=1)
+        self._pulse = np.repeat(deviation["driver_pulse"], ROWS_PER_DRIVER, axis=1).reshape(-1)
+        self._bias = np.repeat(deviation["dac_bias"].reshape(hemispheres, -1), COLUMNS_PER_BACKEND, axis=1).reshape(hemispheres, -1, _PIECE)
         self._values = np.empty((hemispheres * rows, columns), np.float32)
-        self._drawn = np.zeros(hemispheres * rows, bool)
+        self._drawn = np.zeros(hemispheres * rows * columns // _PIECE, bool)
         self._lock = Lock()
 
-    def rows(self, hemisphere: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the factors of some rows of a hemisphere, shape (row, column)."""
-        wanted = hemisphere * AXES["row"] + rows
+    def at(self, hemisphere: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the factors of some rows and columns of a hemisphere, shape (row, column)."""
+        rows, per_row = hemisphere * AXES["row"] + rows, AXES["column"] // _PIECE
+        pieces = (rows[:, None] * per_row + np.unique(columns // _PIECE)).reshape(-1)
         with self._lock:
-            new = np.unique(wanted[~self._drawn[wanted]])
+            new = np.unique(pieces[~self._drawn[pieces]])
             if len(new):
-                factors = self._specimen.deviation_rows("synapse", new) * self._across * self._along[new, None]
-                self._values[new] = factors * self._pulse[new, None] * self._bias[hemisphere]
+                row, part = np.divmod(new, per_row)
+                factors = self._specimen.deviation_pieces("synapse", new, _PIECE) * self._across[part] * self._along[row, None]
+                self._values.reshape(-1, _PIECE)[new] = factors * self._pulse[row, None] * self._bias[hemisphere, part]
                 self._drawn[new] = True
-            return self._values[wanted]
+            return self._values[np.ix_(rows, columns)]
+
+
+SYNAPSE_DEVIATIONS = ("synapse_gradient", "driver_pulse", "dac_bias")
+
+
+def synapse_factors_of(specimens: Sequence[Specimen]) -> list[SynapseFactors]:
+    """Return the factors of synapses on several chips."""
+    if len(set(specimens)) == 1:
+        return [_synapse_factors(specimens[0])] * len(specimens)
+    drawn = deviations_of(specimens, SYNAPSE_DEVIATIONS)
+    return [SynapseFactors(specimen, {name: values[k] for name, values in drawn.items()}) for k, specimen in enumerate(specimens)]
 
 
 @lru_cache(maxsize=8)
-def _synapse_factors(specimen: Specimen) -> _SynapseFactors:
-    return _SynapseFactors(specimen)
+def _synapse_factors(specimen: Specimen) -> SynapseFactors:
+    return SynapseFactors(specimen, {name: specimen.deviation(name) for name in SYNAPSE_DEVIATIONS})
 
 
 @dataclass(frozen=True)

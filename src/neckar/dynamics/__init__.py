@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neckar.dynamics._coupling import Coupling
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, new_drivers, reconfigured
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Relays, Tables, idle, serve_all
-    from neckar.dynamics._group import NO_OUTSIDE, Firing, LaneGroup, OutsideEvents, gather_relays
+    from neckar.dynamics._group import NO_OUTSIDE, NO_RELAYS, Firing, LaneGroup, OutsideEvents, gather_relays
     from neckar.dynamics._lane import NO_EVENTS, Lane, RowEvents, Segment, Synapses, Trace
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "Trace",
     "aligned",
     "driver_voltages",
+    "NO_RELAYS",
     "gather_relays",
     "idle",
     "joined",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from neckar.dynamics._coupling import Coupling
 from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._exchange import HEAD, TAIL, Hits, Queue, Relays, Tables, new_queue
+from neckar.dynamics._jit import inline, kernel
 from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
 from neckar.dynamics._propagators import late_shares
 from neckar.dynamics._together import DONE, together_kernel
@@ -231,13 +233,16 @@ def _hits(tables: Tables, lanes: Sequence[Lane]) -> Hits:
     counts, synapses = np.zeros(len(key) + 1, np.int64), [np.zeros(0, np.int32)]
     for k, lane in enumerate(lanes):
         mine = np.flatnonzero(key >> 16 == k)
-        for part in np.array_split(mine, -(-len(mine) // 2048) or 1):
-            row, label = key[part] >> 8 & 255, key[part] & 255
-            if len(lane.drivers.parameters.mask):
-                label &= lane.drivers.parameters.mask[row >> 1]
-            which, column = np.nonzero((lane.labels[row, : len(lane.columns)] == label[:, None]) & (lane.weights[row, : len(lane.columns)] > 0))
-            counts[part + 1] = np.bincount(which, minlength=len(part))
-            synapses.append(column.astype(np.int32))
+        row, label = key[mine] >> 8 & 255, key[mine] & 255
+        if len(lane.drivers.parameters.mask):
+            label &= lane.drivers.parameters.mask[row >> 1]
+        answers = lane.labels, lane.weights, len(lane.columns), row, label
+        count = np.zeros(len(mine), np.int64)
+        _count_kernel()(*answers, count)
+        counts[mine + 1] = count
+        found = np.empty(count.sum(), np.int32)
+        _list_kernel()(*answers, found)
+        synapses.append(found)
     ptr, synapse = np.cumsum(counts), np.concatenate(synapses)
     n_ways = len(tables.way_lane)
     way, hits = np.repeat(np.arange(n_ways), np.diff(tables.row_ptr)), np.diff(ptr)[pair]
@@ -247,6 +252,35 @@ def _hits(tables: Tables, lanes: Sequence[Lane]) -> Hits:
     way_ptr = np.searchsorted(way[entry][owner], np.arange(n_ways + 1)).astype(np.int64)
     dense = np.zeros((len(lanes), 256), np.bool_)
     return Hits(pair.astype(np.int64), ptr, synapse, dense, sparse, way_ptr, synapse[listed], tables.row[entry][owner])
+
+
+@inline
+def _answers(labels, weights, row, label, column):  # type: ignore[no-untyped-def]
+    """Return whether a synapse of a weight answers a label."""
+    return labels[row, column] == label and weights[row, column] > 0
+
+
+@cache
+def _count_kernel() -> Callable[..., Any]:
+    def count_answers(labels, weights, columns, row, label, count):  # type: ignore[no-untyped-def]
+        for k in range(row.size):
+            for column in range(columns):
+                count[k] += _answers(labels, weights, row[k], label[k], column)
+
+    return kernel(count_answers, "")
+
+
+@cache
+def _list_kernel() -> Callable[..., Any]:
+    def list_answers(labels, weights, columns, row, label, found):  # type: ignore[no-untyped-def]
+        n = 0
+        for k in range(row.size):
+            for column in range(columns):
+                if _answers(labels, weights, row[k], label[k], column):
+                    found[n] = column
+                    n += 1
+
+    return kernel(list_answers, "")
 
 
 def _expand(ptr: Ticks, index: Ticks) -> tuple[Ticks, Ticks]:
@@ -311,3 +345,15 @@ def gather_relays(
         refractory.astype(np.int64),
         ready,
     )
+
+
+NO_RELAYS = gather_relays(
+    np.empty(0, np.int64),
+    np.empty(0, np.int64),
+    np.empty((2, 0), np.bool_),
+    np.empty((256, 0), np.uint8),
+    np.empty((256, 0), np.float32),
+    np.empty(0, np.int64),
+    np.empty(0, np.int64),
+)
+"""Of a lane without circuits that fire past their membrane; give it the lane's `ready`."""

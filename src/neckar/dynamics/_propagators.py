@@ -48,6 +48,8 @@ def lane_rows(parameters: CircuitParameters, step_ticks: float) -> NDArray[np.fl
     ndarray, shape (N_ROWS - E_LEAK, circuit), float64
         The rows of :mod:`neckar.dynamics._layout` from `E_LEAK` on; V, us and currents divided by the capacitance (V/us).
     """
+    if not len(parameters):
+        return np.empty((L.N_ROWS - L.E_LEAK, 0))
     p, h = parameters, step_ticks * TICK_US
     per_us = 1.0 / (p.capacitance * US)  # turns A into V/us and S into 1/us
     k, k_r = np.maximum(p.g_leak * per_us, SLOWEST), np.maximum(p.g_reset * per_us, SLOWEST)

@@ -38,9 +38,9 @@ from neckar.facts.labels import LABEL_SYNAPSE_MASK, LABEL_SYNAPSE_TOP_BIT
 CELLS = ("stp_v_charge_0", "stp_v_charge_1", "stp_v_recover_0", "stp_v_recover_1", "stp_i_ramp", "stp_i_calib", "stp_i_bias_comparator")
 DRIVERS, HEMISPHERES = AXES["driver"], AXES["hemisphere"]
 
-_SWITCHES = ("enable_stp", "enable_recovery", "utilization", "recovery", "offset", "select_target_voltages", "enable_address_out")
+_SWITCHES = ("enable_stp", "enable_recovery", "utilization", "recovery", "offset", "select_target_voltages")
 _MODULATION = ("enable_hagen_dac", "enable_hagen_modulation", "hagen_dac_offset")
-FIELDS = (*CELLS, *(f"driver_{name}" for name in (*_SWITCHES, *_MODULATION)), "stp_enable_recovery_clock", "stp_recovery_clock_speed")
+FIELDS = (*CELLS, *(f"driver_{name}" for name in (*_SWITCHES, *_MODULATION, "enable_address_out")), "stp_enable_recovery_clock", "stp_recovery_clock_speed")
 """Fields on which the pulses of plastic drivers depend."""
 
 Values = NDArray[np.float64]
@@ -52,6 +52,11 @@ def modulated(config: Config) -> NDArray[np.bool_]:
     """Return which drivers take the length of a pulse from the label, shape (hemisphere, driver)."""
     switches = [_field(config, f"driver_{name}").astype(bool) for name in ("enable_stp", "enable_hagen_dac", "enable_hagen_modulation")]
     return np.asarray(np.logical_and.reduce(switches))
+
+
+def label_masks(config: Config) -> NDArray[np.uint8]:
+    """Return the bits of an event's label that each driver passes to its synapses, shape (hemisphere, driver)."""
+    return np.where(_field(config, "driver_enable_address_out") > 0, LABEL_SYNAPSE_MASK, LABEL_SYNAPSE_TOP_BIT).astype(np.uint8)
 
 
 def driver_parameters(specimen: Specimen, effects: Effects, config: Config) -> tuple[DriverParameters, ...]:
@@ -75,7 +80,7 @@ def driver_parameters_of(specimens: Sequence[Specimen], effects: Effects, config
     zero = facts.STP_RAMP_START.value - per_code + facts.HAGEN_OFFSET_STEP.value * (of["hagen_dac_offset"] - facts.HAGEN_OFFSET_NEUTRAL.value)
     values = DriverParameters(
         kind=np.where(dac, MODULATED, np.where(of["enable_stp"] > 0, PLASTIC, CONSTANT)).astype(np.uint8),
-        mask=np.where(of["enable_address_out"] > 0, LABEL_SYNAPSE_MASK, LABEL_SYNAPSE_TOP_BIT).astype(np.uint8),
+        mask=label_masks(config),
         charge=_volts(np.where(second, cell["stp_v_charge_1"], cell["stp_v_charge_0"])),
         recover=_volts(np.where(second, cell["stp_v_recover_1"], cell["stp_v_recover_0"])),
         utilization=facts.STP_UTILIZATION.value * of["utilization"] / facts.STP_UTILIZATION_CODE.value,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,8 @@ from neckar.chip.capmem import CapMem
 from neckar.chip.carrier import Apart, Carrier, Together
 from neckar.chip.compartments import SWITCHES, Wiring
 from neckar.chip.config import ChipConfig
-from neckar.chip.coordinates import COLUMNS, ROWS_PER_DRIVER
-from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch
+from neckar.chip.coordinates import COLUMNS
+from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch, answering, circulation
 from neckar.chip.madc import STAMP_TICKS, Sequencer, burst_grids, channel_grids, sample_rate
 from neckar.chip.plasticity import Observables, Plasticity
 from neckar.chip.probe import n_samples
@@ -89,7 +88,7 @@ class Plan:
     """
 
     def __init__(self, program: Program, base: ChipConfig, instruments: str, *, limited_links: bool, watched: bool = False) -> None:
-        self.program, self.base, self.limited = program, base, instruments == "silicon"
+        self.program, self.base, self.limited, self.limited_links = program, base, instruments == "silicon", limited_links
         self.counts_buses = limited_links or any(read.field == "crossbar_event_counter" for read in program.reads)
         self.lead_ticks = int(ticks(timing.RESET_LEAD.value))
         starts = np.cumsum([0, *(s.duration for s in program.snippets)])
@@ -114,16 +113,10 @@ class Plan:
         self.active = _whole_neurons(np.flatnonzero(self._is_active(limited_links, watched)), neurons)
         self.observed = _whole_neurons(np.array(self._observed(), np.int64), neurons)
 
-    @property
-    def run_seed(self) -> tuple[int, int]:
-        """Of the program."""
-        return self.program.run_seed or (0, 0)
-
-    def seeded(self, seed: tuple[int, int]) -> Plan:
-        """Return the plan of the same program with another run seed."""
-        twin = copy(self)
-        twin.program = self.program.seeded(*seed)
-        return twin
+    @cached_property
+    def inside(self) -> Stretch:
+        """Where the circuits' own events go under the registers at the start."""
+        return circulation(self.base, self.madc_rate_hz, self.limited_links)
 
     def _observed(self) -> list[int]:
         """Return the circuits that an instrument looks at."""
@@ -284,6 +277,8 @@ class EntryRun:
     substrate : Substrate
         Gives physics, steps and seeds.
     plan : Plan
+    seed : (int, int)
+        Of the run.
     entry : int
     cells : CapMem
         What the analog parameter cells hold when the program starts.
@@ -294,10 +289,17 @@ class EntryRun:
     """
 
     def __init__(
-        self, substrate: Substrate, plan: Plan, entry: int, cells: CapMem, actors: Sequence[Actor], tracer: Tracer | None = None
+        self,
+        substrate: Substrate,
+        plan: Plan,
+        seed: tuple[int, int],
+        entry: int,
+        cells: CapMem,
+        actors: Sequence[Actor],
+        tracer: Tracer | None = None,
     ) -> None:
         self.substrate, self.plan, self.entry, self.cells, self.actors, self.tracer = substrate, plan, entry, cells, actors, tracer
-        self.key = (*plan.run_seed, entry)
+        self.key = (*seed, entry)
         self.writes = [(n, w) for n, w in enumerate(plan.program.writes) if w.entry is None or w.entry == entry]
 
     def execute(
@@ -315,8 +317,8 @@ class EntryRun:
         correlation sensors, which stay until they are reset.
         """
         plan, program = self.plan, self.plan.program
-        config, self.cells = config or plan.base, cells or self.cells
-        if plan.rewrites or self.actors:
+        config, self.cells, stays = config or plan.base, cells or self.cells, not (plan.rewrites or self.actors)
+        if not stays:
             config = config.copy()
         self._write("before", config, self.writes)
         start = 0 if before is not None else -plan.lead_ticks
@@ -334,7 +336,7 @@ class EntryRun:
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
         nothing = np.zeros(CIRCUITS, np.int64), (np.empty(0, np.int64),) * 2, 0
         result = EntryResult(config, self.cells, state, _voltages(at_rest, start), *nothing, samplers, cadc, [], bursts, reads, [])
-        fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz)
+        fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz, plan.inside if stays else None)
         fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
@@ -376,7 +378,8 @@ class EntryRun:
             step, tau = self.substrate.step(joined(parameters, membranes))
             result.steps.append(step)
             self._configure(config, a, result)
-            carrier = self._carrier(trial, fabric, fabric.stretch(config, a, b), carried, b, parameters, membranes, result)
+            stretch = fabric.stretch(config, a, b)
+            carrier = self._carrier(trial, fabric, stretch, carried, b, parameters, membranes, result)
             for h, lane in carrier.lanes.items():
                 lane.load(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             halves = [parameters.take(np.arange(COLUMNS) + COLUMNS * h) for h in range(HEMISPHERES)]
@@ -392,7 +395,9 @@ class EntryRun:
                 lane.store(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             if isinstance(carrier, Together):
                 fabric.count_exchange(carrier.group.queue.sent, carrier.group.queue.lost)
-                result.synaptic_events += sum(_matches(config, h, trial.drivers[h], *arrived) for h, arrived in enumerate(carrier.group.arrivals()))
+                result.synaptic_events += int(carrier.group.queue.arrived[: len(stretch.answers)] @ stretch.answers)
+                for h, (row, label, number) in enumerate(carrier.group.carried_arrivals()):
+                    result.synaptic_events += int(answering(config, h, row, label) @ number)
             carried = carrier.leftover(b)
         self._write(end, config, writes)
         trial.finish(actors)
@@ -478,23 +483,20 @@ class EntryRun:
         """Return the circuits of a stretch with the rows that receive events in it."""
         config = trial.config
         carried = [_heard_on(config, h, events) for h, events in enumerate(carried)]
-        relayed = (config.event_routing_enable_bypass_excitatory | config.event_routing_enable_bypass_inhibitory) & (config.event_routing_analog_output > 0)
+        relayed = stretch.relayed
         sends = (stretch.reaches_bus if self.plan.counts_buses else stretch.reaches_rows) & np.isin(np.arange(CIRCUITS), self.plan.active)
         if not relayed.any() and not sends.any() and not len(membranes):
             events = [_joined(*pair) for pair in zip(carried, fabric.row_events(stretch, config), strict=True)]
             for h, half in enumerate(events):
                 now = half.between(-(2**62), end)
-                result.synaptic_events += _matches(config, h, trial.drivers[h], now.row, now.label, np.ones(len(now.row), np.int64))
+                result.synaptic_events += int(answering(config, h, now.row, now.label).sum())
             used = range(HEMISPHERES) if _plastic(trial.drivers) else np.unique(self.plan.active // COLUMNS).tolist()
             return Apart({h: self._lane(trial, h, np.unique(events[h].row)) for h in used}, events)
-        tables = fabric.tables(stretch, config)
-        lanes = {}
-        for h in range(HEMISPHERES):
-            rows = [tables.row[tables.row_ptr[w] : tables.row_ptr[w + 1]] for w in np.flatnonzero(tables.way_lane == h)]
-            lanes[h] = self._lane(trial, h, np.unique(np.concatenate([carried[h].row, *rows])))
+        rows = [np.union1d(events.row, mine) if len(events.row) else mine for events, mine in zip(carried, stretch.rows, strict=True)]
+        lanes = [self._lane(trial, h, rows[h]) for h in range(HEMISPHERES)]
         relays = [self._relays(trial, h, lanes[h], relayed) for h in range(HEMISPHERES)]
         coupling = Coupling(membranes, parameters) if len(membranes) else None
-        return Together(LaneGroup(list(lanes.values()), relays, tables, fabric.free, carried, coupling), fabric.outside(stretch))
+        return Together(LaneGroup(lanes, relays, stretch.tables, fabric.free, carried, coupling, stretch.hits), fabric.outside(stretch))
 
     def _relays(self, trial: Trial, h: int, lane: Lane, relayed: NDArray[np.bool_]) -> Relays:
         """Return the circuits of a hemisphere that fire past their membrane."""
@@ -595,18 +597,6 @@ def _plastic(drivers: Sequence[Drivers]) -> bool:
 def _noise_keys(hemisphere: int) -> NDArray[np.uint32]:
     """Return a well-mixed constant for each column."""
     return np.random.Generator(np.random.Philox(hemisphere)).integers(0, 2**32, COLUMNS, np.uint32)
-
-
-def _matches(config: ChipConfig, hemisphere: int, drivers: Drivers, row: NDArray[np.int32], label: NDArray[np.uint8], number: NDArray[np.int64]) -> int:
-    """Return how many synapses with a weight were reached by `number` events with a label on a row."""
-    if len(row) == 0:
-        return 0
-    p = drivers.parameters
-    label = label & p.mask[row // ROWS_PER_DRIVER]
-    pair, where = np.unique(row.astype(np.int64) * 64 + label, return_inverse=True)
-    row, label = pair // 64, pair % 64
-    hit = (config.synapse_label[hemisphere][row] == label[:, None]) & (config.synapse_weight[hemisphere][row] > 0)
-    return int((hit.sum(axis=1) * np.bincount(where, weights=number)).sum())
 
 
 def _heard_on(config: ChipConfig, hemisphere: int, events: RowEvents) -> RowEvents:

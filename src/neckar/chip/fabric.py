@@ -13,16 +13,18 @@ Not modelled: round-robin arbitration between inputs (waiting events leave in th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.background import Generators
 from neckar.chip.config import ChipConfig
-from neckar.chip.coordinates import event_output_of
+from neckar.chip.coordinates import ROWS_PER_DRIVER, event_output_of
+from neckar.chip.drivers import label_masks
 from neckar.chip.routing import BUSES, HEMISPHERES, OUTPUTS, Ways, neuron_labels, ways_of
 from neckar.chip.substrate import Substrate
-from neckar.dynamics import FINE, LOST, SILENT, OutsideEvents, RowEvents, Tables, idle, serve_all
+from neckar.dynamics import FINE, LOST, SILENT, Hits, OutsideEvents, RowEvents, Tables, idle, serve_all
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 from neckar.facts.labels import CROSSBAR_BACKGROUND_INPUT, CROSSBAR_FPGA_INPUT, LABEL_CHANNEL_SHIFT, LABEL_CROSSBAR_MASK
@@ -49,8 +51,13 @@ def arrival_ticks(time: Ints) -> Ints:
 
 def service_times(config: ChipConfig, madc_rate_hz: float) -> tuple[Ints, Ints]:
     """Return service time (1/1024 tick) and number of waiting events of each server, shape (server,) each."""
+    return _service_times(tuple(config.padi_enable_extended_timing.tolist()), madc_rate_hz)
+
+
+@lru_cache(maxsize=16)
+def _service_times(extended: tuple[bool, ...], madc_rate_hz: float) -> tuple[Ints, Ints]:
     service, depth = np.full(SERVERS, _fine(facts.EVENT_SERVICE.value)), np.full(SERVERS, int(facts.EVENT_QUEUE.value))
-    service[:BUSES][config.padi_enable_extended_timing.astype(bool)] = _fine(facts.EVENT_SERVICE_EXTENDED.value)
+    service[:BUSES][np.array(extended, bool)] = _fine(facts.EVENT_SERVICE_EXTENDED.value)
     service[BUSES:OUTPUTS] = _fine(facts.HOST_SERVICE.value)
     service[HOST] = _fine(1.0 / (1.0 / facts.HOST_SERVICE_TOTAL.value - madc_rate_hz))
     service[FPGA], service[FPGA_CHANNEL:] = _fine(facts.FPGA_SERVICE.value), _fine(facts.FPGA_CHANNEL_SERVICE.value)
@@ -87,12 +94,18 @@ class Stretch:
         Whether a circuit's spikes enter its event output.
     time, origin : ndarray of int64, shape (event,)
         Outside events at the crossbar, ascending; 1/1024 tick.
+    config : ChipConfig
+    service, depth : ndarray of int64, shape (server,)
+        As :func:`service_times` returns them; without limits of bandwidth no service takes time.
     """
 
     ways: Ways
     emits: NDArray[np.bool_]
     time: Ints
     origin: Ints
+    config: ChipConfig
+    service: Ints
+    depth: Ints
 
     @property
     def to_bus(self) -> NDArray[np.bool_]:
@@ -111,6 +124,76 @@ class Stretch:
         origin = self.ways.origin[self.ways.answered]
         return (np.bincount(origin[origin < CIRCUITS], minlength=CIRCUITS) > 0) & self.emits
 
+    @cached_property
+    def relayed(self) -> NDArray[np.bool_]:
+        """Which circuits fire past their membrane, shape (circuit,)."""
+        config = self.config
+        return (config.event_routing_enable_bypass_excitatory | config.event_routing_enable_bypass_inhibitory) & (config.event_routing_analog_output > 0)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables with which circuits and outside origins exchange events inside the engine."""
+        ways, bus = self.ways, self.to_bus
+        return Tables(
+            np.concatenate([[0], np.cumsum(bus)])[ways.ptr].astype(np.int64),
+            ways.output[bus],
+            ways.output[bus] // (BUSES // HEMISPHERES),
+            np.concatenate([ways.row_ptr[:-1][bus], ways.row_ptr[-1:]]),
+            ways.row,
+            ways.row_label,
+            np.where(self.emits, NEURON_OUTPUT + event_output_of(np.arange(CIRCUITS)), SILENT).astype(np.int64),
+            self.service,
+            self.depth,
+            np.array([_BUS_LATENCY]),
+        )
+
+    @cached_property
+    def rows(self) -> tuple[NDArray[np.int32], ...]:
+        """Rows of each hemisphere that answer on any way, ascending."""
+        lane = np.repeat(self.tables.way_lane, np.diff(self.tables.row_ptr))
+        return tuple(np.unique(self.tables.row[lane == h]) for h in range(HEMISPHERES))
+
+    @cached_property
+    def answers(self) -> Ints:
+        """How many synapses with a weight answer an event on each way of the tables."""
+        tables, n = self.tables, len(self.tables.way_lane)
+        way = np.repeat(np.arange(n), np.diff(tables.row_ptr))
+        lane, number = tables.way_lane[way], np.zeros(len(way), np.int64)
+        for h in range(HEMISPHERES):
+            number[lane == h] = answering(self.config, h, tables.row[lane == h], tables.row_label[lane == h])
+        return np.bincount(way, number, n).astype(np.int64)
+
+    @cached_property
+    def hits(self) -> list[tuple[tuple[NDArray[np.bool_], ...], Hits]]:
+        """Synapses that answer, found so far: where the lanes had weights, and what was found. On most chips that is alike."""
+        return []
+
+
+def answering(config: ChipConfig, hemisphere: int, row: NDArray[np.int32], label: NDArray[np.uint8]) -> Ints:
+    """Return how many synapses with a weight answer a label on each row, shape (event,)."""
+    pair, where = np.unique(row.astype(np.int64) * 64 + (label & label_masks(config)[hemisphere, row // ROWS_PER_DRIVER]), return_inverse=True)
+    row, label = pair // 64, pair % 64
+    hit = (config.synapse_label[hemisphere][row] == label[:, None]) & (config.synapse_weight[hemisphere][row] > 0)
+    return np.asarray(hit.sum(axis=1)[where])
+
+
+def circulation(config: ChipConfig, madc_rate_hz: float, limited: bool) -> Stretch:
+    """Return the ways on which circuits send each other events, without any from outside: alike for all chips and trials under these registers."""
+    return _stretch(config, madc_rate_hz, limited, _NOTHING, _NOTHING, (_NOTHING, _NOTHING))
+
+
+def _stretch(config: ChipConfig, madc_rate_hz: float, limited: bool, time: Ints, origin: Ints, outside: tuple[Ints, Ints]) -> Stretch:
+    """Return a stretch with outside origins, input and label each."""
+    inputs, labels = neuron_labels(config)
+    ways = ways_of(config, np.concatenate([inputs, outside[0]]), np.concatenate([labels, outside[1]]))
+    service, depth = service_times(config, madc_rate_hz)
+    service = service if limited else np.zeros(SERVERS, np.int64)
+    return Stretch(ways, config.event_routing_enable_digital.astype(bool), time, origin, config, service, depth)
+
+
+_NOTHING = np.empty(0, np.int64)
+_BUS_LATENCY = int(ticks(facts.BUS_LATENCY.value))
+
 
 class Fabric:
     """Events of one trial on their ways.
@@ -124,13 +207,15 @@ class Fabric:
         Ticks.
     madc_rate_hz : float
         Samples per second that share the link to the host.
+    inside : Stretch, optional
+        The :func:`circulation` under registers that stay as they are.
     """
 
-    def __init__(self, substrate: Substrate, key: tuple[int, ...], duration: int, madc_rate_hz: float) -> None:
+    def __init__(self, substrate: Substrate, key: tuple[int, ...], duration: int, madc_rate_hz: float, inside: Stretch | None = None) -> None:
+        self._inside = inside
         self._substrate, self._key, self._duration, self._madc_rate_hz = substrate, key, duration, madc_rate_hz
         self._limited = substrate.effects.event_loss
-        self._bus_latency = int(ticks(facts.BUS_LATENCY.value))
-        self._link_latency = int(ticks(facts.INPUT_LATENCY.value)) - self._bus_latency
+        self._link_latency = int(ticks(facts.INPUT_LATENCY.value)) - _BUS_LATENCY
         self.free = idle(SERVERS)
         self._generators = Generators()
         self._fpga = np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -150,24 +235,27 @@ class Fabric:
         time = self._serve(time, FPGA_CHANNEL + channel, service, depth) + (self._link_latency << FINE)
         order = np.argsort(time, kind="stable")
         self._fpga = time[order], number[kept][order]
-        late = arrival_ticks(self._fpga[0]) + self._bus_latency >= self._duration
+        late = arrival_ticks(self._fpga[0]) + _BUS_LATENCY >= self._duration
         self.counts.add("fpga_to_chip", sent=len(tick), link_loss=int(len(tick) - kept.sum()), after_end=int(late.sum()))
 
     def stretch(self, config: ChipConfig, a: int, b: int) -> Stretch:
         """Return ways and events from tick `a` to `b` of arrival at the rows, without waiting; stretches come in the order of time."""
-        i, j = np.searchsorted(arrival_ticks(self._fpga[0]) + self._bus_latency, (a, b))
+        i, j = np.searchsorted(arrival_ticks(self._fpga[0]) + _BUS_LATENCY, (a, b))
         time, label = self._fpga[0][i:j], self._fpga[1][i:j]
         source, seen = CROSSBAR_FPGA_INPUT + (label >> LABEL_CHANNEL_SHIFT), label & LABEL_CROSSBAR_MASK
         if config.background_enable.any():
-            tick, generator, drawn = self._generators.events(config, a - self._bus_latency, b - self._bus_latency)
+            tick, generator, drawn = self._generators.events(config, a - _BUS_LATENCY, b - _BUS_LATENCY)
             self.counts.add("background", sent=len(tick))
             time, source, seen = _merge((time, source, seen), (tick << FINE, CROSSBAR_BACKGROUND_INPUT + generator, drawn))
-        key, origin = np.unique(source << LABEL_CHANNEL_SHIFT | seen, return_inverse=True)
-        inputs, labels = neuron_labels(config)
-        ways = ways_of(config, np.concatenate([inputs, key >> LABEL_CHANNEL_SHIFT]), np.concatenate([labels, key & LABEL_CROSSBAR_MASK]))
-        result = Stretch(ways, config.event_routing_enable_digital.astype(bool), time, CIRCUITS + origin.astype(np.int64))
-        self._count_origins(result, key >> LABEL_CHANNEL_SHIFT)
-        self._note_loops(result, np.concatenate([labels, key & LABEL_CROSSBAR_MASK]))
+        if len(time) or self._inside is None:
+            key, origin = np.unique(source << LABEL_CHANNEL_SHIFT | seen, return_inverse=True)
+            outside = key >> LABEL_CHANNEL_SHIFT, key & LABEL_CROSSBAR_MASK
+            result = _stretch(config, self._madc_rate_hz, self._limited, time, CIRCUITS + origin.astype(np.int64), outside)
+            self._count_origins(result, outside[0])
+            self._note_loops(result, outside[1])
+        else:
+            result = self._inside
+            self.counts.add("fpga_to_chip", no_route=0, no_receiver=0)
         self._starts.append(a)
         self._stretches.append(result)
         return result
@@ -184,11 +272,11 @@ class Fabric:
                 self.counts.add(link, delivered=number[mine & useful].sum(), no_route=number[blocked].sum(), no_receiver=number[unheard].sum())
 
     def _note_loops(self, stretch: Stretch, label: Ints) -> None:
-        """Note the outside events that pass to the host."""
+        """Note the outside events that pass to the host; labels of the outside origins."""
         if (~stretch.to_bus)[stretch.ways.ptr[CIRCUITS] :].any():
             event, way = _expand(stretch.ways.ptr, stretch.origin)
             to_host = ~stretch.to_bus[way] & (stretch.time[event] >= 0)  # as spikes, those of the lead-in are not counted
-            self._loops.append((stretch.time[event[to_host]], stretch.ways.output[way[to_host]], label[stretch.origin[event[to_host]]]))
+            self._loops.append((stretch.time[event[to_host]], stretch.ways.output[way[to_host]], label[stretch.origin[event[to_host]] - CIRCUITS]))
 
     def row_events(self, stretch: Stretch, config: ChipConfig) -> tuple[RowEvents, ...]:
         """Let the outside events pass the buses, if no circuit sends any there; return the events of each hemisphere's rows, ascending."""
@@ -200,7 +288,7 @@ class Fabric:
         left = self._serve(stretch.time[event], bus, *self._services(config))
         passes = left != LOST
         self._count_buses(np.bincount(bus, minlength=BUSES), np.bincount(bus[~passes], minlength=BUSES))
-        way, arrival = way[passes], arrival_ticks(left[passes]) + self._bus_latency
+        way, arrival = way[passes], arrival_ticks(left[passes]) + _BUS_LATENCY
         k, entry = _expand(ways.row_ptr, way)
         hemisphere, tick = ways.output[way[k]] // (BUSES // HEMISPHERES), arrival[k]
         halves = []
@@ -209,23 +297,6 @@ class Fabric:
             here = here[np.argsort(tick[here], kind="stable")]
             halves.append(RowEvents(tick[here], ways.row[entry[here]], ways.row_label[entry[here]]))
         return tuple(halves)
-
-    def tables(self, stretch: Stretch, config: ChipConfig) -> Tables:
-        """Return the tables with which circuits and outside origins exchange events inside the engine."""
-        ways, bus = stretch.ways, stretch.to_bus
-        service, depth = self._services(config)
-        return Tables(
-            np.concatenate([[0], np.cumsum(bus)])[ways.ptr].astype(np.int64),
-            ways.output[bus],
-            ways.output[bus] // (BUSES // HEMISPHERES),
-            np.concatenate([ways.row_ptr[:-1][bus], ways.row_ptr[-1:]]),
-            ways.row,
-            ways.row_label,
-            np.where(stretch.emits, NEURON_OUTPUT + event_output_of(np.arange(CIRCUITS)), SILENT).astype(np.int64),
-            service if self._limited else np.zeros(SERVERS, np.int64),
-            depth,
-            np.array([self._bus_latency]),
-        )
 
     def outside(self, stretch: Stretch) -> OutsideEvents:
         """Return the outside events for the engine."""

@@ -129,10 +129,10 @@ class Chip:
             there is. Only what an actor writes, or a write before a single entry, is refused when it comes.
         """
         began = time.perf_counter()
-        plan = self._plan(program, state, watched=len(actors) > 0)
+        plan, seed = self._plan(program, state, watched=len(actors) > 0), program.run_seed or (0, 0)
         written = CELLS if state is None else program.config
-        cells = self._substrate.capmem(state).written(written, plan.base, *plan.run_seed, "config")
-        results = self._execute(plan, cells, state, actors, tracer)
+        cells = self._substrate.capmem(state).written(written, plan.base, *seed, "config")
+        results = self._execute(plan, seed, cells, state, actors, tracer)
         resets = _resets(program, state)
         final = results[-1].config
         after = MachineState(
@@ -149,7 +149,7 @@ class Chip:
             runs=(state.runs if state else 0) + 1,
         )
         self._held = (after, final)
-        return self._recording(plan, results, resets, time.perf_counter() - began), after
+        return self._recording(plan, seed, results, resets, time.perf_counter() - began), after
 
     def _plan(self, program: Program, state: MachineState | None, watched: bool = False) -> Plan:
         """Return what is known before a program runs, after all checks."""
@@ -182,9 +182,15 @@ class Chip:
         return ChipConfig(state.registers)
 
     def _execute(
-        self, plan: Plan, cells: CapMem, state: MachineState | None, actors: Sequence[Actor] = (), tracer: Tracer | None = None
+        self,
+        plan: Plan,
+        seed: tuple[int, int],
+        cells: CapMem,
+        state: MachineState | None,
+        actors: Sequence[Actor] = (),
+        tracer: Tracer | None = None,
     ) -> list[EntryResult]:
-        runs = [EntryRun(self._substrate, plan, e, cells, actors if e == 0 else (), tracer) for e in range(plan.program.n_entries)]
+        runs = [EntryRun(self._substrate, plan, seed, e, cells, actors if e == 0 else (), tracer) for e in range(plan.program.n_entries)]
         if plan.program.sequential:
             before, counted = _going_on(plan, state)
             sensors = _sensors(state)
@@ -199,17 +205,17 @@ class Chip:
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(lambda run: run.execute(sensors=_sensors(state)), runs))
 
-    def _recording(self, plan: Plan, results: Sequence[EntryResult], resets: int, wall_s: float) -> Recording:
+    def _recording(self, plan: Plan, seed: tuple[int, int], results: Sequence[EntryResult], resets: int, wall_s: float) -> Recording:
         program = plan.program
         spikes = [result.spikes for result in results]
         ptr = np.cumsum([0, *(len(tick) for tick, _ in spikes)])
-        madc = tuple(self._samples(plan, k, results) for k in range(len(plan.channels)))
+        madc = tuple(self._samples(plan, seed, k, results) for k in range(len(plan.channels)))
         cadc = tuple(self._cadc_samples(plan, k, results) for k in range(len(plan.cadc)))
         probe = tuple(
             ProbeSamples(p.signals, tuple(UNITS[name] for name in p.signals), p.circuits, ticks, np.stack([r.probes[k] for r in results]))
             for k, (p, ticks) in enumerate(plan.probes)
         )
-        bursts = tuple(self._burst_samples(plan, k, results) for k in range(len(plan.bursts)))
+        bursts = tuple(self._burst_samples(plan, seed, k, results) for k in range(len(plan.bursts)))
         reads = {read.name: np.stack([r.reads[read.name] for r in results]) for read in program.reads}
         repetitions = n_repetitions(program)
         losses = self._losses(results, sum(s.value.size for s in madc) + sum(s.value.size for s in bursts), sum(len(s.tick) for s in cadc), repetitions)
@@ -237,15 +243,15 @@ class Chip:
             losses=losses,
             cost=cost,
             chip_ticks=program.n_entries * (repetitions * program.duration + waiting_ticks(program)) + plan.lead_ticks * resets * repetitions,
-            provenance=self._provenance(program, plan, results),
+            provenance=self._provenance(plan, seed, results),
             wall={"run": wall_s},
         )
 
-    def _samples(self, plan: Plan, k: int, results: Sequence[EntryResult]) -> Samples:
+    def _samples(self, plan: Plan, run: tuple[int, int], k: int, results: Sequence[EntryResult]) -> Samples:
         grid = plan.channels[k]
         channel = grid.channel
         transfer = MadcTransfer.of(self.specimen, self.effects, plan.base)
-        seed = (self.specimen.seed, *plan.run_seed)
+        seed = (self.specimen.seed, *run)
         outside = external_potential(plan.base)
         parts = []
         for e, result in enumerate(results):
@@ -255,11 +261,11 @@ class Chip:
         ptr = np.cumsum([0, *(len(tick) for tick, _ in parts)])
         return Samples(channel.source, channel.circuit, ptr, np.concatenate([t for t, _ in parts]), np.concatenate([c for _, c in parts]))
 
-    def _burst_samples(self, plan: Plan, k: int, results: Sequence[EntryResult]) -> BurstSamples:
+    def _burst_samples(self, plan: Plan, run: tuple[int, int], k: int, results: Sequence[EntryResult]) -> BurstSamples:
         grid = plan.bursts[k]
         source, circuits = grid.bursts.source, grid.bursts.circuits
         transfer = MadcTransfer.of(self.specimen, self.effects, plan.base)
-        seed = (self.specimen.seed, *plan.run_seed)
+        seed = (self.specimen.seed, *run)
         values = []
         for e, result in enumerate(results):
             noise = keyed_normals_of(len(grid.ticks), [("madc", *seed, e, circuit, source) for circuit in circuits]) if self.effects.noise else None
@@ -288,7 +294,7 @@ class Chip:
         total.add("madc", sent=n_samples, delivered=n_samples)
         return Losses(sent=total.sent, delivered=total.delivered, lost=total.lost)
 
-    def _provenance(self, program: Program, plan: Plan, results: Sequence[EntryResult]) -> Provenance:
+    def _provenance(self, plan: Plan, seed: tuple[int, int], results: Sequence[EntryResult]) -> Provenance:
         import numba
 
         import neckar
@@ -300,10 +306,10 @@ class Chip:
             chip={"id": s.id, "seed": s.seed, "statistics_version": s.statistics_version, "age_h": s.age_h, "overrides": s.overrides_digest},
             effects=self.effects.as_dict(),
             instruments=self.instruments,
-            run_seed=plan.run_seed,
+            run_seed=seed,
             step_ticks=tuple(results[0].steps),
             active_circuits=tuple(int(c) for c in plan.active),
-            calibration=program.labels.get(CALIBRATION_LABEL),
+            calibration=plan.program.labels.get(CALIBRATION_LABEL),
             environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
         )
 
@@ -326,10 +332,10 @@ def run_each(chips: Sequence[Chip], program: Program, seeds: Sequence[tuple[int,
     """
     plan = chips[0]._plan(program, None)
     for chip, seed, start in zip(chips, seeds, starts([chip._substrate for chip in chips], plan.base, seeds), strict=True):
-        began, mine = time.perf_counter(), plan.seeded(seed)
+        began = time.perf_counter()
         chip._substrate.begin(start)
-        results = chip._execute(mine, start.cells, None, (), tracer)
-        yield chip._recording(mine, results, _resets(program, None), time.perf_counter() - began)
+        results = chip._execute(plan, seed, start.cells, None, (), tracer)
+        yield chip._recording(plan, seed, results, _resets(program, None), time.perf_counter() - began)
 
 
 def _observables(results: Sequence[EntryResult]) -> dict[str, dict[str, NDArray[Any]]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from neckar.dynamics._correlation import SensorParameters, Sensors, SensorState
     from neckar.dynamics._coupling import Coupling
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, new_drivers, reconfigured
-    from neckar.dynamics._exchange import FINE, LOST, SILENT, Relays, Tables, idle, serve_all
+    from neckar.dynamics._exchange import FINE, LOST, SILENT, Hits, Relays, Tables, idle, serve_all
     from neckar.dynamics._group import NO_OUTSIDE, NO_RELAYS, Firing, LaneGroup, OutsideEvents, gather_relays
     from neckar.dynamics._lane import NO_EVENTS, Lane, RowEvents, Segment, Synapses, Trace
 
@@ -29,6 +29,7 @@ __all__ = [
     "NO_DRIVERS",
     "NO_EVENTS",
     "NO_OUTSIDE",
+    "NO_RELAYS",
     "N_DYNAMIC",
     "PLASTIC",
     "SILENT",
@@ -38,6 +39,7 @@ __all__ = [
     "DriverParameters",
     "Drivers",
     "Firing",
+    "Hits",
     "Lane",
     "LaneGroup",
     "Membranes",
@@ -53,7 +55,6 @@ __all__ = [
     "Trace",
     "aligned",
     "driver_voltages",
-    "NO_RELAYS",
     "gather_relays",
     "idle",
     "joined",

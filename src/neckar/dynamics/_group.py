@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neckar.dynamics._coupling import Coupling
 from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._exchange import HEAD, TAIL, Hits, Queue, Relays, Tables, new_queue
-from neckar.dynamics._jit import inline, kernel
+from neckar.dynamics._jit import kernel
 from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
 from neckar.dynamics._propagators import late_shares
 from neckar.dynamics._together import DONE, together_kernel
@@ -71,6 +71,8 @@ class LaneGroup:
         Events of each lane that are under way.
     coupling : Coupling, optional
         Membranes that circuits share, and conductances between them.
+    known : list, optional
+        What groups with the same tables, labels and columns have found: where their lanes had weights, and which synapses answer. A new finding is added.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class LaneGroup:
         free: Ticks | None = None,
         carried: Sequence[RowEvents] = (),
         coupling: Coupling | None = None,
+        known: Known | None = None,
     ) -> None:
         self.lanes, self.relays = tuple(lanes), tuple(relays)
         self._coupling = coupling
@@ -94,7 +97,8 @@ class LaneGroup:
             order = np.argsort(tick, kind="stable")
             self.queue.tick[:n_carried], self.queue.way[:n_carried] = tick[order], n_ways + order
             self.queue.cursor[TAIL] = n_carried
-        self.hits = _hits(self.tables, self.lanes)
+        self._n_ways = n_ways
+        self.hits = _hits(self.tables, self.lanes) if known is None or n_carried else _known_hits(self.tables, self.lanes, known)
         self._widest = int(np.diff(tables.way_ptr).max(initial=0))
         self._spread = int(np.diff(self.tables.row_ptr).max(initial=0))
         self._room = 1 << 16
@@ -122,12 +126,11 @@ class LaneGroup:
             )
         return tuple(found)
 
-    def arrivals(self) -> list[tuple[NDArray[np.int32], NDArray[np.uint8], Ticks]]:
-        """Return for each lane rows, labels and how many events have come to them."""
-        count = np.repeat(self.queue.arrived, np.diff(self.tables.row_ptr))
-        lane = np.repeat(self.tables.way_lane, np.diff(self.tables.row_ptr))
-        used = count > 0
-        return [(self.tables.row[used & (lane == k)], self.tables.row_label[used & (lane == k)], count[used & (lane == k)]) for k in range(len(self.lanes))]
+    def carried_arrivals(self) -> list[tuple[NDArray[np.int32], NDArray[np.uint8], Ticks]]:
+        """Return for each lane rows, labels and how many of the events have come there that were under way before."""
+        arrived, first = self.queue.arrived[self._n_ways :], self.tables.row_ptr[self._n_ways]
+        row, label, lane = self.tables.row[first:], self.tables.row_label[first:], self.tables.way_lane[self._n_ways :]
+        return [(row[lane == k], label[lane == k], arrived[lane == k]) for k in range(len(self.lanes))]
 
     def write_row(self, lane: int, row: int, weights: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
         """Replace weights (V) and labels of one row of a lane, shape (column,), for all events delivered from now on."""
@@ -226,6 +229,19 @@ class LaneGroup:
         self.queue = queue._replace(tick=wider.tick, way=wider.way)
 
 
+Known = list[tuple[tuple[NDArray[np.bool_], ...], Hits]]
+
+
+def _known_hits(tables: Tables, lanes: Sequence[Lane], known: Known) -> Hits:
+    """Return the hits of lanes; those of earlier ones if they had weights at the same synapses."""
+    used = tuple(lane.weights > 0 for lane in lanes)
+    found = next((hits for before, hits in known if all(map(np.array_equal, before, used))), None)
+    if found is None:
+        found = _hits(tables, lanes)
+        known.append((used, found))
+    return found._replace(dense=found.dense.copy(), sparse=found.sparse.copy())
+
+
 def _hits(tables: Tables, lanes: Sequence[Lane]) -> Hits:
     """Return which synapses of a weight answer each label on each row."""
     lane_of = np.repeat(tables.way_lane, np.diff(tables.row_ptr))
@@ -236,13 +252,10 @@ def _hits(tables: Tables, lanes: Sequence[Lane]) -> Hits:
         row, label = key[mine] >> 8 & 255, key[mine] & 255
         if len(lane.drivers.parameters.mask):
             label &= lane.drivers.parameters.mask[row >> 1]
-        answers = lane.labels, lane.weights, len(lane.columns), row, label
-        count = np.zeros(len(mine), np.int64)
-        _count_kernel()(*answers, count)
+        count, found = np.empty(len(mine), np.int64), np.empty(len(mine) * len(lane.columns) + 1, np.int32)
+        _answers_kernel()(lane.labels, lane.weights, len(lane.columns), row, label, count, found)
         counts[mine + 1] = count
-        found = np.empty(count.sum(), np.int32)
-        _list_kernel()(*answers, found)
-        synapses.append(found)
+        synapses.append(found[: count.sum()])
     ptr, synapse = np.cumsum(counts), np.concatenate(synapses)
     n_ways = len(tables.way_lane)
     way, hits = np.repeat(np.arange(n_ways), np.diff(tables.row_ptr)), np.diff(ptr)[pair]
@@ -254,31 +267,16 @@ def _hits(tables: Tables, lanes: Sequence[Lane]) -> Hits:
     return Hits(pair.astype(np.int64), ptr, synapse, dense, sparse, way_ptr, synapse[listed], tables.row[entry][owner])
 
 
-@inline
-def _answers(labels, weights, row, label, column):  # type: ignore[no-untyped-def]
-    """Return whether a synapse of a weight answers a label."""
-    return labels[row, column] == label and weights[row, column] > 0
-
-
 @cache
-def _count_kernel() -> Callable[..., Any]:
-    def count_answers(labels, weights, columns, row, label, count):  # type: ignore[no-untyped-def]
-        for k in range(row.size):
-            for column in range(columns):
-                count[k] += _answers(labels, weights, row[k], label[k], column)
-
-    return kernel(count_answers, "")
-
-
-@cache
-def _list_kernel() -> Callable[..., Any]:
-    def list_answers(labels, weights, columns, row, label, found):  # type: ignore[no-untyped-def]
+def _answers_kernel() -> Callable[..., Any]:
+    def list_answers(labels, weights, columns, row, label, count, found):  # type: ignore[no-untyped-def]
         n = 0
         for k in range(row.size):
+            first = n
             for column in range(columns):
-                if _answers(labels, weights, row[k], label[k], column):
-                    found[n] = column
-                    n += 1
+                found[n] = column
+                n += labels[row[k], column] == label[k] and weights[row[k], column] > 0
+            count[k] = n - first
 
     return kernel(list_answers, "")
 

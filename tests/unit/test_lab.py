@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import threading
@@ -21,6 +22,8 @@ import neckar
 from neckar.chip.specimen import Specimen
 from neckar.errors import ConfigurationError, ParameterRangeError, UnknownNameError
 from neckar.lab import ENVIRONMENT, Lab, MapError, MapKeyboardInterrupt, _execute, command_line, current_lab, observe
+from neckar.lab._execute import Parcel
+from neckar.lab._map import batches
 from neckar.program import Program, Recording
 
 
@@ -293,6 +296,42 @@ def run(number: int) -> Recording:
     """Return the recording of a default lab's run with a number."""
     own = Program(machine="brainscales2", snippets=program().snippets, run_seed=(0, number))
     return Lab().run(own)
+
+
+def test_equal_neighbours_are_run_together_in_equal_parts() -> None:
+    one, long, other = program(1000), program(20_000_000), program(2000)
+    programs = [one] * 100 + [long] * 3 + [other]
+    made = list(batches(programs, [p.seeded(1, i) for i, p in enumerate(programs)], [Specimen.reference()] * 104, 2))
+    assert [seed for batch in made for _, seed in batch.runs] == [(1, i) for i in range(104)]
+    assert [(batch.first, len(batch.runs)) for batch in made] == [(0, 25), (25, 25), (50, 25), (75, 25), (100, 1), (101, 1), (102, 1), (103, 1)]
+    assert [batch.parcel.program for batch in made] == [one] * 4 + [long] * 3 + [other]
+
+
+def test_a_run_that_fails_in_the_middle_of_a_batch_loses_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake fails on one chip."""
+    run = fake_machine.Chip.run
+
+    def unless(chip: fake_machine.Chip, program: Program, *rest: Any) -> Any:
+        if chip.specimen.seed == 3:
+            raise ValueError("this chip fails")
+        return run(chip, program, *rest)
+
+    monkeypatch.setattr(fake_machine.Chip, "run", unless)
+    one = program()
+    with ThreadPoolExecutor(1) as threads, pytest.raises(MapError, match="this chip fails") as caught:
+        Lab(executor=threads).map([one] * 6, chips=range(6))
+    assert caught.value.missing == (3, 4, 5)
+    with pytest.raises(MapError) as caught:
+        Lab().map([one] * 6, chips=range(6))
+    assert caught.value.missing == (3, 4, 5)
+
+
+def test_a_program_is_serialised_and_read_once() -> None:
+    parcel = Parcel(program())
+    content = pickle.dumps(parcel)
+    assert parcel.__reduce__()[1][0] is parcel.__reduce__()[1][0]
+    assert pickle.loads(content) is pickle.loads(content)
+    assert pickle.loads(content).program == parcel.program
 
 
 def test_imap_yields_what_is_there_before_the_failure() -> None:

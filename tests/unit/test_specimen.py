@@ -1,6 +1,7 @@
 """A specimen is a pure function of its seed; its deviations have the spread of the table; effects parse."""
 
 import dataclasses
+import hashlib
 import math
 import pickle
 
@@ -9,7 +10,7 @@ import pytest
 
 from neckar.chip import specimen as module
 from neckar.chip.effects import Effects
-from neckar.chip.specimen import Specimen, keyed_normals, mismatch_parameters
+from neckar.chip.specimen import Specimen, deviations_of, keyed_normals, keyed_normals_of, mismatch_parameters
 from neckar.errors import ConfigurationError, ParameterRangeError, UnknownNameError
 from neckar.facts import brainscales2 as facts
 
@@ -35,6 +36,32 @@ def test_draws_are_pure_and_survive_pickling():
     assert twin == chip
     assert hash(twin) == hash(chip)
     np.testing.assert_array_equal(twin.deviation("synapse"), chip.deviation("synapse"))
+
+
+def test_streams_are_numpys_philox():
+    """The slow, obvious way: numpy's generator, one stream after the other."""
+    keys = [("one",), ("two", 7), ("three", "a", 2**63)]
+    for n in (2, 6, 512, 1024):
+        for key, drawn in zip(keys, keyed_normals_of(n, keys), strict=True):
+            words = np.random.Philox(key=np.frombuffer(hashlib.blake2b(repr(key).encode(), digest_size=16).digest(), "<u8")).random_raw(n)
+            first, second = (((words >> np.uint64(11)) + 0.5) * 2.0**-53).reshape(-1, 2).T
+            expected = np.sqrt(-2 * np.log(first)) * np.array([np.cos(2 * np.pi * second), np.sin(2 * np.pi * second)])
+            np.testing.assert_array_equal(drawn, expected.T.reshape(-1))
+            np.testing.assert_array_equal(drawn, keyed_normals(n, *key))
+
+
+def test_chips_drawn_together_are_those_drawn_alone():
+    names = list(mismatch_parameters())
+    chips = [Specimen.reference(), Specimen.from_seed(2), Specimen("own", 2, overrides={"leak_offset": np.arange(512.0), "chip_leak_time": 1.5})]
+    for name, values in deviations_of(chips, [name for name in names if not name.startswith("correlation")]).items():
+        for chip, mine in zip(chips, values, strict=True):
+            np.testing.assert_array_equal(mine, chip.deviation(name), err_msg=f"{name} of {chip.id}")
+
+
+def test_a_piece_of_a_parameter_has_the_bits_of_the_whole():
+    whole = Specimen.from_seed(4).deviation("synapse").reshape(-1, 64)
+    pieces = np.array([2047, 0, 5, 900])
+    np.testing.assert_array_equal(Specimen.from_seed(4).deviation_pieces("synapse", pieces, 64), whole[pieces])
 
 
 def test_draws_never_change():

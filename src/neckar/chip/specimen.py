@@ -244,7 +244,8 @@ class Specimen:
         Returns
         -------
         ndarray, float64
-            Shape and unit of the parameter; summands with mean 0, or factors with median 1. Drawn anew at each call (30 us for 512 values); :func:`deviations_of` draws many in less time.
+            Shape and unit of the parameter; summands with mean 0, or factors with median 1. Drawn anew at each call (30 us for 512 values);
+            :func:`deviations_of` draws many in less time.
 
         Raises
         ------

@@ -171,7 +171,7 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
     refuse_unsupported(getattr(config, "codes", config), circuits)
     index = np.arange(AXES["circuit"]) if circuits is None else np.asarray(circuits, dtype=np.int64)
     values = _physical(_Codes(config, circuits), circuit_factors(specimen, effects), potentials(specimen, effects), effects, config)
-    return CircuitParameters(**{name: np.broadcast_to(value, index.shape) for name, value in values.items()}, **_limits(effects))
+    return _parameters({name: np.broadcast_to(value, index.shape) for name, value in values.items()}, effects)
 
 
 def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config) -> list[CircuitParameters]:
@@ -190,7 +190,7 @@ def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config)
         drawn = circuit_factors_of(specimens, effects), potentials_of(specimens, effects)
     values = _physical(_Codes(config, None), *drawn, effects, config)
     shape = len(specimens), AXES["circuit"]
-    whole = CircuitParameters(**{name: np.broadcast_to(value, shape).reshape(-1) for name, value in values.items()}, **_limits(effects))
+    whole = _parameters({name: np.broadcast_to(value, shape).reshape(-1) for name, value in values.items()}, effects)
     return [whole.take(np.arange(shape[1]) + shape[1] * k) for k in range(shape[0])]
 
 
@@ -213,14 +213,10 @@ def _physical(
     }
 
 
-def _limits(effects: Effects) -> dict[str, Any]:
-    """Return the parameters that all circuits share."""
-    return {
-        "v_sat": facts.OTA_SATURATION.value,
-        "v_width": facts.INHIBITION_WIDTH.value,
-        "v_supply": facts.SUPPLY.value,
-        "saturating": effects.saturation,
-    }
+def _parameters(values: dict[str, Any], effects: Effects) -> CircuitParameters:
+    """Return parameters from those that circuits differ in and those that all share."""
+    shared: dict[str, Any] = {"v_sat": facts.OTA_SATURATION.value, "v_width": facts.INHIBITION_WIDTH.value, "v_supply": facts.SUPPLY.value}
+    return CircuitParameters(**values, **shared, saturating=effects.saturation)
 
 
 def _capacitance(codes: _Codes, factors: Mapping[str, Values]) -> Values:

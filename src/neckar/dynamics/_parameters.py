@@ -7,7 +7,7 @@ knows about codes, chips or mismatch, so any circuit of this form can be simulat
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

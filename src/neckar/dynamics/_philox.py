@@ -23,15 +23,17 @@ _FACTORS = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
 _WEYL = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
 
 
-@intrinsic
-def _high_word(_context: Any, a: Any, b: Any) -> Any:
-    """Return the upper half of the product of two words."""
+def _multiply_high(_context: Any, _a: Any, _b: Any) -> Any:
+    """Return type and code of the upper half of the product of two words."""
 
     def build(_: Any, builder: Any, __: Any, words: Any) -> Any:
         a, b = (builder.zext(word, ir.IntType(128)) for word in words)
         return builder.trunc(builder.lshr(builder.mul(a, b), ir.Constant(ir.IntType(128), 64)), ir.IntType(64))
 
     return types.uint64(types.uint64, types.uint64), build
+
+
+_high_word: Any = intrinsic(_multiply_high)
 
 
 def philox_words(keys: NDArray[np.uint64], first: NDArray[np.int64], n: int) -> NDArray[np.uint64]:

@@ -68,7 +68,7 @@ class Parcel:
 
 @lru_cache(maxsize=2)
 def _unpacked(content: bytes) -> Parcel:
-    return Parcel(pickle.loads(content))  # noqa: S301  what this lab has pickled
+    return Parcel(pickle.loads(content))
 
 
 def record_each(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from neckar.errors import NeckarError
 from neckar.lab._execute import Parcel, Seed, record_each, record_some
 
 if TYPE_CHECKING:
+    from neckar.chip.effects import Effects
     from neckar.chip.specimen import Specimen
     from neckar.lab._workers import Workers
     from neckar.program import Program, Recording
@@ -105,7 +106,7 @@ class Runs:
         Effects, instruments and step of all runs.
     """
 
-    def __init__(self, workers: Workers, batches: Iterable[Batch], settings: tuple[Any, ...]) -> None:
+    def __init__(self, workers: Workers, batches: Iterable[Batch], settings: tuple[Effects, str, float | None]) -> None:
         self._workers, self._batches, self._settings = workers, batches, settings
         self._pending: deque[tuple[Batch, Future[list[Recording]]]] = deque()
 

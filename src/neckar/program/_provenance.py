@@ -94,7 +94,7 @@ def _frozen_json(value: object, where: str) -> Json:
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return FrozenDict({key: _frozen_json(item, f"{where}[{key!r}]") for key, item in value.items()})
     if isinstance(value, (list, tuple)):
-        if value and set(map(type, value)) == {int} and -(2**63) <= min(value) and max(value) < 2**64:
+        if value and set(map(type, value)) == {int} and min(value) >= -(2**63) and max(value) < 2**64:
             return tuple(value)
         return tuple(_frozen_json(item, f"{where}[{i}]") for i, item in enumerate(value))
     if value is None or isinstance(value, bool):

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from neckar.facts import AXES, brainscales2, registers
 from neckar.facts import cost_brainscales2 as facts
@@ -24,7 +25,17 @@ _MODEL = "energy by our power model"
 _CIRCUITS_PER_PPU = AXES["circuit"] // AXES["hemisphere"]
 
 
-def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int, n_cadc_rows: int, synaptic_events: int, n_resets: int) -> Cost:
+def estimate(
+    program: Program,
+    *,
+    n_spikes_in: int,
+    n_spikes_out: int,
+    n_madc_samples: int,
+    n_cadc_rows: int,
+    synaptic_events: int,
+    n_resets: int,
+    configuration: Sequence[CostItem] | None = None,
+) -> Cost:
     """Return time and energy that a program takes on silicon.
 
     Parameters
@@ -40,6 +51,8 @@ def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_sa
         Events that reached a synapse with a matching label, summed over synapses and entries.
     n_resets : int
         Neuron resets: none, or one before each entry, or before the first of a sequential program.
+    configuration : sequence of CostItem, optional
+        What :func:`configuration_items` has found for this program.
 
     Returns
     -------
@@ -50,7 +63,8 @@ def estimate(program: Program, *, n_spikes_in: int, n_spikes_out: int, n_madc_sa
     -----
     Not modelled: the host and its network, packing of several events or codes into one instruction, overlap of transfer and real-time section.
     """
-    items = [*_hardware(program, n_resets), *_configuration(program), *_transfer(program, n_spikes_in, n_spikes_out, n_madc_samples, n_cadc_rows)]
+    configuration = configuration_items(program) if configuration is None else configuration
+    items = [*_hardware(program, n_resets), *configuration, *_transfer(program, n_spikes_in, n_spikes_out, n_madc_samples, n_cadc_rows)]
     time_s, transfer_s = _sum(items, "hardware"), _sum(items, "transfer")
     return totals([*items, *_energy(program, time_s, transfer_s, synaptic_events)])
 
@@ -86,6 +100,7 @@ def _sum(items: Iterable[CostItem], group: str) -> float:
     return math.fsum(item.value for item in items if item.name.startswith(f"{group}:"))
 
 
+@lru_cache(maxsize=256)
 def _item(name: str, amount: float, fact: Fact, unit: str = "s") -> CostItem:
     """Return `amount` times a fact."""
     text = f"{fact.value:g} {fact.unit}: {fact.source}"
@@ -114,7 +129,7 @@ def _hardware(program: Program, n_resets: int) -> list[CostItem]:
     ]
 
 
-def _configuration(program: Program) -> list[CostItem]:
+def configuration_items(program: Program) -> list[CostItem]:
     """Return the time for writing registers and waiting for the analog parameter cells. A program that sets all of them waits longest."""
     table = registers(program.machine)
     capmem = {name for name, register in table.items() if register.kind in ("capmem_voltage", "capmem_current")}

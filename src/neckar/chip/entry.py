@@ -21,6 +21,7 @@ from neckar.chip.carrier import Apart, Carrier, Together
 from neckar.chip.compartments import SWITCHES, Wiring
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
+from neckar.chip.cost import configuration_items
 from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch, answering, circulation
 from neckar.chip.madc import STAMP_TICKS, Sequencer, burst_grids, channel_grids, sample_rate
 from neckar.chip.plasticity import Observables, Plasticity
@@ -61,7 +62,7 @@ from neckar.dynamics import (
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import CROSSBAR_COUNTER_STATES, registers
 from neckar.facts import cost_brainscales2 as timing
-from neckar.program import TICK_S, Probe, Program, Record, TimedRead, TimedWrite, ticks
+from neckar.program import TICK_S, CostItem, Probe, Program, Record, TimedRead, TimedWrite, ticks
 
 if TYPE_CHECKING:
     from neckar.ppu import Tracer
@@ -111,12 +112,19 @@ class Plan:
             self.recorded[np.arange(CIRCUITS) if record.spikes == "all" else list(record.spikes)] = True
         neurons = Wiring.of({name: self._switched(name) for name in SWITCHES}).neurons
         self.active = _whole_neurons(np.flatnonzero(self._is_active(limited_links, watched)), neurons)
+        self.is_active = np.zeros(CIRCUITS, bool)
+        self.is_active[self.active] = True
         self.observed = _whole_neurons(np.array(self._observed(), np.int64), neurons)
 
     @cached_property
     def inside(self) -> Stretch:
         """Where the circuits' own events go under the registers at the start."""
         return circulation(self.base, self.madc_rate_hz, self.limited_links)
+
+    @cached_property
+    def configuration(self) -> list[CostItem]:
+        """What configuring the chip costs."""
+        return configuration_items(self.program)
 
     def _observed(self) -> list[int]:
         """Return the circuits that an instrument looks at."""
@@ -233,7 +241,8 @@ class EntryResult:
     config: ChipConfig
     cells: CapMem
     state: NDArray[np.float32]  # (field, circuit)
-    drivers: NDArray[np.float64]  # (hemisphere, driver), V
+    drivers: Sequence[Drivers]  # of each hemisphere
+    end: int  # tick of the result
     counted: NDArray[np.int64]  # spikes in the spike counters
     spikes: tuple[Ticks, NDArray[np.int64]]
     unrecorded: int
@@ -249,6 +258,11 @@ class EntryResult:
     sensors: tuple[SensorState, ...] | None = None
     observables: Observables = field(default_factory=dict)
     loops: tuple[Ticks, NDArray[np.int64]] = (np.empty(0, np.int64),) * 2
+
+    @property
+    def voltages(self) -> NDArray[np.float64]:
+        """Of the drivers, V, shape (hemisphere, driver)."""
+        return _voltages(self.drivers, self.end)
 
 
 class _Playback:
@@ -328,14 +342,13 @@ class EntryRun:
         voltages: list[NDArray[np.float64] | None] = [None] * HEMISPHERES if drivers is None else list(drivers)
         at_rest = [new_drivers(p, start, u) for p, u in zip(self.substrate.drivers(config, self.cells), voltages, strict=True)]
         bank = self._bank(config, sensors, start, before is None and program.neuron_reset)
-        counters = {**_counters(counted, np.zeros(OUTPUTS, np.uint32), _voltages(at_rest, start)), **self._debug_line("before", config, start)}
-        reads = _read("before", program.reads, config, counters, bank, start)
+        reads = self._read("before", config, counted, np.zeros(OUTPUTS, np.int64), at_rest, bank, start)
         samplers = [LineSampler(grid.circuits, grid.ticks, grid.channel.source) for grid in plan.channels]
         bursts = BurstSamplers(plan.bursts)
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
         nothing = np.zeros(CIRCUITS, np.int64), (np.empty(0, np.int64),) * 2, 0
-        result = EntryResult(config, self.cells, state, _voltages(at_rest, start), *nothing, samplers, cadc, [], bursts, reads, [])
+        result = EntryResult(config, self.cells, state, at_rest, program.duration, *nothing, samplers, cadc, [], bursts, reads, [])
         fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz, plan.inside if stays else None)
         fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
@@ -445,6 +458,31 @@ class EntryRun:
     def _sensor_codes(self, config: ChipConfig, hemisphere: int, rows: NDArray[np.int64], charge: NDArray[np.float32], tick: int) -> NDArray[np.uint8]:
         return self.substrate.sensor_readings(config, self.cells, hemisphere, rows, charge, *self.key, tick)
 
+    def _read(
+        self,
+        phase: str,
+        config: ChipConfig,
+        counted: NDArray[np.int64],
+        outputs: NDArray[np.int64],
+        drivers: Sequence[Drivers],
+        sensors: SensorBank | None,
+        tick: int,
+    ) -> dict[str, NDArray]:
+        """Return what the reads of a phase yield, which lies at a tick."""
+        reads = [read for read in self.plan.program.reads if read.at == phase]
+        if not reads:
+            return {}
+        found: dict[str, NDArray[Any]] = {
+            **spike_counters(counted),
+            "crossbar_event_counter": (outputs % CROSSBAR_COUNTER_STATES).astype(np.uint32),
+            "driver_voltage": _voltages(drivers, tick).astype(np.float32),
+            **self._debug_line(phase, config, tick),
+        }
+        for read in reads:
+            if sensors is not None and read.field in correlation.READS and read.field not in found:
+                found[read.field] = sensors.read(config, read.field, (), tick, (np.empty(0, np.int64),) * 2)
+        return {read.name: np.array((found[read.field] if read.field in found else config[read.field])[read.key]) for read in reads}
+
     def _debug_line(self, phase: str, config: ChipConfig, tick: int) -> dict[str, NDArray[Any]]:
         """Return what the parallel converter reads of the debug line, if a read of the phase asks for it."""
         if not any(read.field == "cadc_debug" and read.at == phase for read in self.plan.program.reads):
@@ -454,6 +492,8 @@ class EntryRun:
     def _rows(self) -> list[Rows]:
         """Return when each target of the parallel converter is read in this entry."""
         plan = self.plan
+        if not plan.cadc:
+            return []
         if not plan.limited:
             return [exact_rows(target) for target in plan.cadc]
         key = (self.substrate.specimen.seed, *self.key) if self.substrate.effects.noise else None
@@ -484,7 +524,7 @@ class EntryRun:
         config = trial.config
         carried = [_heard_on(config, h, events) for h, events in enumerate(carried)]
         relayed = stretch.relayed
-        sends = (stretch.reaches_bus if self.plan.counts_buses else stretch.reaches_rows) & np.isin(np.arange(CIRCUITS), self.plan.active)
+        sends = (stretch.reaches_bus if self.plan.counts_buses else stretch.reaches_rows) & self.plan.is_active
         if not relayed.any() and not sends.any() and not len(membranes):
             events = [_joined(*pair) for pair in zip(carried, fabric.row_events(stretch, config), strict=True)]
             for h, half in enumerate(events):
@@ -544,10 +584,8 @@ class EntryRun:
             trial.sensors.advance(program.duration)
             result.sensors = tuple(state.later(program.duration) for state in trial.sensors.states())
         at_host, spike, result.loops = fabric.to_host(tick, circuit, leaves, config)
-        outputs = (fabric.output_counts % CROSSBAR_COUNTER_STATES).astype(np.uint32)
-        result.drivers = _voltages(trial.drivers, program.duration)
-        counters = {**_counters(result.counted, outputs, result.drivers), **self._debug_line("after", config, program.duration)}
-        result.reads.update(_read("after", program.reads, config, counters, trial.sensors, program.duration))
+        result.drivers = trial.drivers
+        result.reads.update(self._read("after", config, result.counted, fabric.output_counts, trial.drivers, trial.sensors, program.duration))
         wanted = self._recorded(tick[spike], circuit[spike])
         result.unrecorded = int(len(spike) - wanted.sum())
         result.spikes = in_order(at_host[wanted] // STAMP_TICKS * STAMP_TICKS, circuit[spike[wanted]])
@@ -564,23 +602,6 @@ class EntryRun:
             record = s.record or program.record
             wanted[k, slice(None) if record.spikes == "all" else list(record.spikes)] = True
         return wanted[snippet, circuit]
-
-
-def _read(
-    phase: str, reads: Sequence[TimedRead], config: ChipConfig, counters: dict[str, NDArray[Any]], sensors: SensorBank | None, tick: int
-) -> dict[str, NDArray]:
-    """Return what the reads of a phase yield, which lies at a tick."""
-    nothing = (np.empty(0, np.int64),) * 2
-    if sensors is not None:
-        for read in reads:
-            if read.at == phase and read.field in correlation.READS and read.field not in counters:
-                counters[read.field] = sensors.read(config, read.field, (), tick, nothing)
-    return {read.name: np.array((counters[read.field] if read.field in counters else config[read.field])[read.key]) for read in reads if read.at == phase}
-
-
-def _counters(counted: NDArray[np.int64], outputs: NDArray[np.uint32], voltages: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    """Return what can be read besides registers."""
-    return {**spike_counters(counted), "crossbar_event_counter": outputs, "driver_voltage": voltages.astype(np.float32)}
 
 
 def _voltages(drivers: Sequence[Drivers], tick: int) -> NDArray[np.float64]:

@@ -140,8 +140,8 @@ class Chip:
             registers=final.as_mapping(),
             analog={
                 "circuits": results[-1].state[None, None],
-                "integrated": np.isin(np.arange(CIRCUITS), plan.active)[None, None, None],
-                "drivers": results[-1].drivers[None, None],
+                "integrated": plan.is_active[None, None, None],
+                "drivers": results[-1].voltages[None, None],
                 **_as_arrays(results[-1].sensors),
             },
             counters=spike_counters(results[-1].counted),
@@ -198,7 +198,7 @@ class Chip:
             results = [runs[0].execute(before, None, counted, None, drivers, sensors)]
             for run in runs[1:]:
                 last = results[-1]
-                results.append(run.execute(last.state, last.config, last.counted, last.cells, last.drivers, last.sensors))
+                results.append(run.execute(last.state, last.config, last.counted, last.cells, last.voltages, last.sensors))
             return results
         if len(runs) == 1 or self.threads == 1 or runs[0].tracer is not None:
             return [run.execute(sensors=_sensors(state)) for run in runs]
@@ -228,6 +228,7 @@ class Chip:
             n_cadc_rows=losses.delivered["cadc"],
             synaptic_events=sum(r.synaptic_events for r in results) * repetitions,
             n_resets=resets * repetitions,
+            configuration=plan.configuration,
         )
         return Recording(
             machine=program.machine,
@@ -286,8 +287,9 @@ class Chip:
         total = Counts()
         for result in results:
             for link, sent in result.events.sent.items():
-                lost = {reason: number * repetitions for (reason, place), number in result.events.lost.items() if place == link}
-                total.add(link, sent=sent * repetitions, delivered=result.events.delivered[link] * repetitions, **lost)
+                total.add(link, sent=sent * repetitions, delivered=result.events.delivered[link] * repetitions)
+            for (reason, link), lost in result.events.lost.items():
+                total.add(link, **{reason: lost * repetitions})
         rows = [rows for result in results for rows in result.cadc.rows]
         full, outside = sum(r.full for r in rows), sum(r.outside for r in rows)
         total.add("cadc", sent=sum(len(r.stamp) for r in rows) + full + outside, delivered=n_rows, memory_full=full, outside_run=outside)
@@ -308,7 +310,7 @@ class Chip:
             instruments=self.instruments,
             run_seed=seed,
             step_ticks=tuple(results[0].steps),
-            active_circuits=tuple(int(c) for c in plan.active),
+            active_circuits=tuple(plan.active.tolist()),
             calibration=plan.program.labels.get(CALIBRATION_LABEL),
             environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
         )

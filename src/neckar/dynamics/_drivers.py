@@ -62,6 +62,8 @@ def driver_voltages(drivers: Drivers, tick: int) -> Values:
 
 def reconfigured(drivers: Drivers, parameters: DriverParameters, tick: int) -> Drivers:
     """Return the drivers with other parameters from a tick on. Drivers whose parameters stay are not touched, so a run may be cut anywhere."""
+    if parameters is drivers.parameters:
+        return drivers
     changed = np.any([old != new for old, new in zip(drivers.parameters, parameters, strict=True)], axis=0)
     u = np.where(changed, driver_voltages(drivers, tick), drivers.u)
     return Drivers(parameters, u, np.where(changed, np.maximum(tick, drivers.since), drivers.since), drivers.pulse.copy())

@@ -197,7 +197,8 @@ class Lane:
         if len(self.columns) == WIDTH:
             return np.require(plane, dtype, ["C", "W"])  # of one type for all lanes of a kernel, which includes that it can be written
         out = L.aligned(plane.shape[0] * self.n, dtype).reshape(plane.shape[0], self.n)
-        out[:, : len(self.columns)] = plane[:, self.columns]
+        if len(self.columns):
+            np.take(plane, self.columns, axis=1, out=out[:, : len(self.columns)], mode="clip")
         return out
 
     def write_row(self, row: int, weights: NDArray[np.float32], labels: NDArray[np.uint8] | None = None) -> None:

@@ -165,12 +165,10 @@ class CircuitParameters:
     def take(self, circuits: ArrayLike) -> Self:
         """Return the parameters of some circuits, by position (integers, in that order; repeats allowed) or by a mask of booleans."""
         index = np.asarray(circuits)
-        if index.size == 0:
-            index = index.astype(np.intp)
         in_a_row = index.dtype != np.bool_ and index.size > 0 and 0 <= index[0] <= index[-1] < len(self) and bool((index[1:] - index[:-1] == 1).all())
-        chosen = slice(int(index[0]), int(index[-1]) + 1) if in_a_row else index  # a view instead of a copy
+        chosen = slice(int(index[0]), int(index[-1]) + 1) if in_a_row else index if index.size else slice(0, 0)  # a view instead of a copy
         twin = object.__new__(type(self))  # what was checked when all circuits were given need not be checked again
-        vars(twin).update((name, value if name in _SCALARS else value[chosen]) for name, value in vars(self).items())
+        vars(twin).update({name: value if name in _SCALARS else value[chosen] for name, value in vars(self).items()})
         return twin
 
     def __eq__(self, other: object) -> bool:

@@ -58,10 +58,13 @@ class Losses(Plain):
         ConservationError
             Names the link, the three numbers and the difference.
         """
-        for link in sorted({*self.sent, *self.delivered, *(place for _, place in self.lost)}):
-            here = {reason: number for (reason, place), number in self.lost.items() if place == link}
-            sent, delivered, lost = self.sent.get(link, 0), self.delivered.get(link, 0), sum(here.values())
+        total: dict[str, int] = {}
+        for (_, place), number in self.lost.items():
+            total[place] = total.get(place, 0) + number
+        for link in sorted({*self.sent, *self.delivered, *total}):
+            sent, delivered, lost = self.sent.get(link, 0), self.delivered.get(link, 0), total.get(link, 0)
             if sent != delivered + lost:
+                here = {reason: number for (reason, place), number in self.lost.items() if place == link}
                 raise ConservationError(
                     f"at link {link!r} {sent} events were sent, {delivered} delivered and {lost} lost {here}: {abs(sent - delivered - lost)} events "
                     f"{'vanished' if sent > delivered + lost else 'appeared'} uncounted. Allowed is sent = delivered + lost; report this as a defect of Neckar."

@@ -91,14 +91,14 @@ class Provenance(Plain):
 
 def _frozen_json(value: object, where: str) -> Json:
     """Return plain JSON with tuples for lists and frozen mappings for dictionaries."""
+    if value is None or type(value) in (str, bool):
+        return value  # type: ignore[return-value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return FrozenDict({key: _frozen_json(item, f"{where}[{key!r}]") for key, item in value.items()})
     if isinstance(value, (list, tuple)):
         if value and set(map(type, value)) == {int} and min(value) >= -(2**63) and max(value) < 2**64:
             return tuple(value)
         return tuple(_frozen_json(item, f"{where}[{i}]") for i, item in enumerate(value))
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, str):
         return str(value)
     if (type(value) is float and math.isfinite(value)) or (type(value) is int and -(2**63) <= value < 2**64):

@@ -16,7 +16,7 @@ from neckar.chip.compartments import any_compartments, membranes
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.chip.transfer import SynapseFactors, compartment_siemens, kick_volts, physical, physical_of, refuse_unsupported, synapse_factors_of
+from neckar.chip.transfer import SynapseFactors, compartment_siemens, kick_volts_of, physical, physical_of, refuse_unsupported, synapse_factors_of
 from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, largest_step, reference_tau
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
@@ -61,7 +61,9 @@ class Substrate:
 
     def kick_volts(self, config: ChipConfig, cells: CapMem, hemisphere: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return by how much one event moves the synaptic lines under a configuration and what its cells really hold, V, shape (row, column)."""
-        return kick_volts(self.specimen, self.effects, cells.values(config), hemisphere, rows, columns, self._synapses)
+        if self._synapses is None and self.effects.mismatch:
+            self._synapses = synapse_factors_of([self.specimen])[0]
+        return kick_volts_of(self._synapses, cells.values(config), hemisphere, rows, columns)
 
     def membranes(self, config: ChipConfig, cells: CapMem) -> Membranes:
         """Return which circuits share membranes or are connected under a configuration and what its cells really hold."""

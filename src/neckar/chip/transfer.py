@@ -373,13 +373,7 @@ def _adaptation(codes: _Codes, factors: Mapping[str, Values], lines: Mapping[str
 
 
 def kick_volts(
-    specimen: Specimen,
-    effects: Effects,
-    config: Config,
-    hemisphere: int,
-    rows: ArrayLike | None = None,
-    columns: ArrayLike | None = None,
-    factors: SynapseFactors | None = None,
+    specimen: Specimen, effects: Effects, config: Config, hemisphere: int, rows: ArrayLike | None = None, columns: ArrayLike | None = None
 ) -> NDArray[np.float32]:
     """Return by how much one event moves the synaptic line of each synapse.
 
@@ -395,8 +389,6 @@ def kick_volts(
         0 top, 1 bottom.
     rows, columns : array_like of int, optional
         Synapse rows and columns, 0..255, in this order. All by default.
-    factors : SynapseFactors, optional
-        Of the chip, if they have been drawn.
 
     Returns
     -------
@@ -409,19 +401,21 @@ def kick_volts(
     """
     row = np.arange(AXES["row"]) if rows is None else np.asarray(rows, dtype=np.int64)
     column = np.arange(AXES["column"]) if columns is None else np.asarray(columns, dtype=np.int64)
+    refuse_unsupported({"syn_i_bias_dac": _field(config, "syn_i_bias_dac")})
+    return kick_volts_of(_synapse_factors(specimen) if effects.mismatch else None, config, hemisphere, row, column)
+
+
+def kick_volts_of(factors: SynapseFactors | None, config: Config, hemisphere: int, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return :func:`kick_volts` of a chip whose factors are at hand, None without mismatch, under a configuration that it accepts."""
     quadrants = _field(config, "syn_i_bias_dac")
-    refuse_unsupported({"syn_i_bias_dac": quadrants})
     bias = quadrants[hemisphere * (AXES["column"] // COLUMNS_PER_BACKEND) + column // COLUMNS_PER_BACKEND]
-    place = np.ix_(row, column)
     unit = np.float32(facts.SYNAPTIC_KICK.value) * (bias / facts.SYNAPTIC_KICK_BIAS.value).astype(np.float32)
-    step = _field(config, "synapse_weight")[hemisphere][place].astype(np.float32) * unit
+    step = _field(config, "synapse_weight")[hemisphere][row[:, None], column].astype(np.float32) * unit
     extension = _field(config, "padi_dacen_pulse_extension")
     if extension.any():
         bus = padi_bus_at(hemisphere, row // ROWS_PER_DRIVER % BUSES_PER_HEMISPHERE)
         step *= (1.0 + facts.PULSE_EXTENSION.value * extension[bus]).astype(np.float32)[:, np.newaxis]
-    if not effects.mismatch:
-        return step
-    return step * (factors or _synapse_factors(specimen)).at(hemisphere, row, column)
+    return step if factors is None else step * factors.at(hemisphere, row, column)
 
 
 _PIECE = 64  # columns that are drawn at once

@@ -129,6 +129,8 @@ class LaneGroup:
     def carried_arrivals(self) -> list[tuple[NDArray[np.int32], NDArray[np.uint8], Ticks]]:
         """Return for each lane rows, labels and how many of the events have come there that were under way before."""
         arrived, first = self.queue.arrived[self._n_ways :], self.tables.row_ptr[self._n_ways]
+        if not len(arrived):
+            return []
         row, label, lane = self.tables.row[first:], self.tables.row_label[first:], self.tables.way_lane[self._n_ways :]
         return [(row[lane == k], label[lane == k], arrived[lane == k]) for k in range(len(self.lanes))]
 

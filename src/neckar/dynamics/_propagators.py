@@ -134,7 +134,9 @@ def reference_tau(parameters: CircuitParameters) -> tuple[float, float, float]:
     exc, inh = p.gm_exc > 0, p.gm_inh > 0
 
     def median(tau: Values, used: NDArray[np.bool_]) -> float:
-        return float(np.median(tau[used] if used.any() else tau))
+        values = tau[used] if used.any() else tau
+        middle = [(len(values) - 1) // 2, len(values) // 2]
+        return float(np.partition(values, middle)[middle].mean())
 
     return median(p.tau_exc, exc), median(p.tau_inh, inh), median(membrane, exc | inh) if (exc | inh).any() else 1e-5
 

@@ -59,9 +59,17 @@ def test_chips_drawn_together_are_those_drawn_alone():
 
 
 def test_a_piece_of_a_parameter_has_the_bits_of_the_whole():
+    own, pieces = Specimen("own", 1, overrides={"leak_time": np.full(512, 1.5)}), np.array([6, 1])
+    drawn = np.repeat(np.isin(np.arange(8), pieces), 64)
+    for name, values in deviations_of([own, Specimen.from_seed(2)], ["leak_time", "leak_offset", "chip_leak_time"], pieces).items():
+        for chip, mine in zip((own, Specimen.from_seed(2)), values, strict=True):
+            if name in chip.overrides or not mine.ndim:
+                np.testing.assert_array_equal(mine, chip.deviation(name))
+            else:
+                np.testing.assert_array_equal(mine, np.where(drawn, chip.deviation(name), 1.0 if name == "leak_time" else 0.0))
     whole = Specimen.from_seed(4).deviation("synapse").reshape(-1, 64)
     pieces = np.array([2047, 0, 5, 900])
-    np.testing.assert_array_equal(Specimen.from_seed(4).deviation_pieces("synapse", pieces, 64), whole[pieces])
+    np.testing.assert_array_equal(Specimen.from_seed(4).deviation_pieces("synapse", pieces), whole[pieces])
 
 
 def test_draws_never_change():

@@ -109,10 +109,13 @@ def _potentials(specimen: Specimen, effects: Effects) -> Mapping[str, Potential]
     return MappingProxyType({field: Potential(float(line.slope[0, 0]), _read_only(line.intercept[0])) for field, line in lines.items()})
 
 
-def potentials_of(specimens: Sequence[Specimen], effects: Effects) -> dict[str, Potential]:
-    """Return the lines of several chips: those of :func:`potentials`, slopes of shape (chip, 1), intercepts of shape (chip, circuit)."""
+def potentials_of(specimens: Sequence[Specimen], effects: Effects, pieces: NDArray[np.int64] | None = None) -> dict[str, Potential]:
+    """Return the lines of several chips: those of :func:`potentials`, slopes of shape (chip, 1), intercepts of shape (chip, circuit).
+
+    With `pieces`, only these pieces of circuits have offsets of their own.
+    """
     names = {name for law in _LAWS.values() for name in (law.slope, *law.chip_offsets, law.circuit_offset)}
-    deviation = {name: _beside_circuits(values) for name, values in _deviations(specimens, sorted(names), effects.mismatch).items()}
+    deviation = {name: _beside_circuits(values) for name, values in _deviations(specimens, sorted(names), effects.mismatch, pieces).items()}
     return {field: _potential(specimens, field, law, deviation, effects.drift) for field, law in _LAWS.items()}
 
 
@@ -139,12 +142,16 @@ def _circuit_factors(specimen: Specimen, effects: Effects) -> Mapping[str, Value
     return MappingProxyType({name: _read_only(values[0]) for name, values in circuit_factors_of([specimen], effects).items()})
 
 
-def circuit_factors_of(specimens: Sequence[Specimen], effects: Effects) -> dict[str, Values]:
-    """Return the factors of several chips: those of :func:`circuit_factors`, shape (chip, circuit)."""
+def circuit_factors_of(specimens: Sequence[Specimen], effects: Effects, pieces: NDArray[np.int64] | None = None) -> dict[str, Values]:
+    """Return the factors of several chips: those of :func:`circuit_factors`, shape (chip, circuit).
+
+    With `pieces`, only these pieces of circuits have factors of their own, but for the synaptic time constants.
+    """
     known = mismatch_parameters()
     of_chip = {name: next((key for key in (f"chip_{name}", f"chip_{name.rpartition('_')[0]}") if key in known), None) for name in _QUANTITIES}
-    names = [*_QUANTITIES, *sorted({name for name in of_chip.values() if name is not None})]
-    deviation = {name: _beside_circuits(values) for name, values in _deviations(specimens, names, effects.mismatch).items()}
+    names = [*(name for name in _QUANTITIES if name not in _EVERYWHERE), *sorted({name for name in of_chip.values() if name is not None})]
+    drawn = {**_deviations(specimens, names, effects.mismatch, pieces), **_deviations(specimens, _EVERYWHERE, effects.mismatch)}
+    deviation = {name: _beside_circuits(values) for name, values in drawn.items()}
     combined = {name: deviation[name] if chip is None else deviation[name] * deviation[chip] for name, chip in of_chip.items()}
     for k, specimen in enumerate(specimens):
         if specimen.is_reference:
@@ -164,13 +171,15 @@ _QUANTITIES = (
     *("coba_slope_exc", "coba_slope_inh", "compartment_time", "inhibition_floor"),
 )
 
+_EVERYWHERE = ("synaptic_time_exc", "synaptic_time_inh")
+
 _TIMES = tuple(name for name in _QUANTITIES if "time" in name.split("_"))
 
 
-def _deviations(specimens: Sequence[Specimen], names: Sequence[str], mismatch: bool) -> dict[str, Values]:
+def _deviations(specimens: Sequence[Specimen], names: Sequence[str], mismatch: bool, pieces: NDArray[np.int64] | None = None) -> dict[str, Values]:
     """Return deviations, or none (0, or factor 1) without mismatch, the chips' axis first."""
     if mismatch:
-        return deviations_of(specimens, names)
+        return deviations_of(specimens, names, pieces)
     parameters = {name: mismatch_parameters()[name] for name in names}
     return {name: np.full((len(specimens), *parameter.shape), 1.0 if parameter.is_factor else 0.0) for name, parameter in parameters.items()}
 

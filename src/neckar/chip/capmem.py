@@ -100,26 +100,37 @@ def _used(fields: Iterable[str], config: ChipConfig) -> list[str]:
     return [name for name in fields if name in CELLS and config[name].any()]
 
 
-def _drawn(fields: Sequence[str], keys: Sequence[tuple[str | int, ...]]) -> list[Jitter]:
-    """Return the jitter of some fields for each of some keys."""
+def _drawn(fields: Sequence[str], keys: Sequence[tuple[str | int, ...]], pieces: NDArray[np.int64] | None = None) -> list[Jitter]:
+    """Return the jitter of some fields for each of some keys; with `pieces`, of cells of circuits only in these pieces."""
     found: list[dict[str, NDArray[np.float32]]] = [{} for _ in keys]
     for size in {CELLS[name].size for name in fields}:
         alike = [name for name in fields if CELLS[name].size == size]
-        variates = keyed_normals_of(size, [("capmem", *key, name) for key in keys for name in alike])
+        drawn = pieces if size == AXES["circuit"] else None
+        variates = keyed_normals_of(size, [("capmem", *key, name) for key in keys for name in alike], drawn)
         values = _read_only((facts.CAPMEM_JITTER.value * variates).astype(np.float32)).reshape(len(keys), len(alike), size)
         for jitter, rows in zip(found, values, strict=True):
             jitter.update((name, row.reshape(CELLS[name].shape)) for name, row in zip(alike, rows, strict=True))
     return [{name: jitter[name] for name in fields} for jitter in found]
 
 
-def cells_of(chip_seeds: Sequence[int], effects: Effects, config: ChipConfig, keys: Sequence[tuple[str | int, ...]]) -> tuple[list[CapMem], Config]:
+def cells_of(
+    chip_seeds: Sequence[int],
+    effects: Effects,
+    config: ChipConfig,
+    keys: Sequence[tuple[str | int, ...]],
+    pieces: NDArray[np.int64] | None = None,
+) -> tuple[list[CapMem], Config]:
     """Return the cells of several chips after a reset and a write of all to the codes in `config`, as :meth:`CapMem.written` does, and what they hold.
 
-    In what they hold, the chips' axis comes before those of a field; a field that is alike on all chips lacks it.
+    In what they hold, the chips' axis comes before those of a field; a field that is alike on all chips lacks it. With `pieces`, cells of other circuits
+    have no jitter, but for those of the synaptic time constants.
     """
     if not effects.noise:
         return [CapMem(effects, seed) for seed in chip_seeds], CapMem(effects, 0).values(config)
-    jitter = _drawn(_used(CELLS, config), [(seed, *key) for seed, key in zip(chip_seeds, keys, strict=True)])
+    fields, streams = _used(CELLS, config), [(seed, *key) for seed, key in zip(chip_seeds, keys, strict=True)]
+    everywhere = [name for name in fields if name.endswith("_input_i_bias_tau")]
+    of_pieces = _drawn([name for name in fields if name not in everywhere], streams, pieces)
+    jitter = [{**some, **others} for some, others in zip(of_pieces, _drawn(everywhere, streams), strict=True)]
     together = CapMem(effects, 0, {name: np.stack([one[name] for one in jitter]) for name in jitter[0]})
     return [CapMem(effects, seed, one) for seed, one in zip(chip_seeds, jitter, strict=True)], together.values(config)
 

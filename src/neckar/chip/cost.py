@@ -78,11 +78,12 @@ def totals(items: Iterable[CostItem]) -> Cost:
         If no item estimates the energy.
     """
     items = tuple(items)
-    estimates = [_sum(items, group) for group in groups(items) if group.startswith("energy by ")]
+    sums = {group: math.fsum(item.value for item in members) for group, members in groups(items).items()}
+    estimates = [value for group, value in sums.items() if group.startswith("energy by ")]
     return Cost(
-        hardware_s=_sum(items, "hardware"),
-        configuration_s=_sum(items, "configuration"),
-        transfer_s=_sum(items, "transfer"),
+        hardware_s=sums.get("hardware", 0.0),
+        configuration_s=sums.get("configuration", 0.0),
+        transfer_s=sums.get("transfer", 0.0),
         energy_j=EnergyRange(min(estimates), max(estimates)),
         items=items,
     )

@@ -31,7 +31,7 @@ from neckar.chip.rest import reset_neurons, resting_state
 from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
 from neckar.chip.sampling import BurstSamplers, LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
-from neckar.chip.specimen import keyed_reads, keyed_uniforms
+from neckar.chip.specimen import PIECE, keyed_reads, keyed_uniforms
 from neckar.chip.substrate import Substrate
 from neckar.chip.transfer import Config, refuse_unsupported, relay_dead_time
 from neckar.dynamics import (
@@ -122,6 +122,24 @@ class Plan:
         return circulation(self.base, self.madc_rate_hz, self.limited_links)
 
     @cached_property
+    def pieces(self) -> NDArray[np.int64] | None:
+        """Pieces of circuits whose parameters matter to a recording: active ones, and those that the step depends on; None if others may join them."""
+        if self.rewrites or self.program.sequential:
+            return None
+        needed = np.logical_or.reduce([self.is_active, *(np.asarray(self.base[name], bool) for name in _SWITCHES)])
+        neurons = Wiring.of(self.base).neurons
+        return np.unique(_whole_neurons(np.flatnonzero(needed), neurons) // PIECE)
+
+    @cached_property
+    def wanted(self) -> NDArray[np.bool_]:
+        """Whether the record of each snippet asks for spikes of each circuit, shape (snippet, circuit)."""
+        wanted = np.zeros((len(self.program.snippets), CIRCUITS), bool)
+        for k, s in enumerate(self.program.snippets):
+            record = s.record or self.program.record
+            wanted[k, slice(None) if record.spikes == "all" else list(record.spikes)] = True
+        return wanted
+
+    @cached_property
     def configuration(self) -> list[CostItem]:
         """What configuring the chip costs."""
         return configuration_items(self.program)
@@ -189,6 +207,9 @@ class Plan:
                 heard |= _heard_under(config)
         return heard
 
+
+_SWITCHES = ("threshold_enable", "excitatory_input_enable", "inhibitory_input_enable", "exponential_enable", "adaptation_enable")
+"""Without these, a circuit has no influence on the engine's step."""
 
 ROUTING = frozenset(name for name in registers("brainscales2") if name.startswith(("crossbar_", "driver_", "padi_", "event_routing_", "synapse_row_mode")))
 
@@ -595,13 +616,8 @@ class EntryRun:
 
     def _recorded(self, tick: Ticks, circuit: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which spikes the record of their snippet asks for."""
-        program = self.plan.program
         snippet = np.searchsorted(self.plan.snippet_starts, tick, side="right") - 1
-        wanted = np.zeros((len(program.snippets), CIRCUITS), bool)
-        for k, s in enumerate(program.snippets):
-            record = s.record or program.record
-            wanted[k, slice(None) if record.spikes == "all" else list(record.spikes)] = True
-        return wanted[snippet, circuit]
+        return np.asarray(self.plan.wanted[snippet, circuit])
 
 
 def _voltages(drivers: Sequence[Drivers], tick: int) -> NDArray[np.float64]:
@@ -622,6 +638,8 @@ def _noise_keys(hemisphere: int) -> NDArray[np.uint32]:
 
 def _heard_on(config: ChipConfig, hemisphere: int, events: RowEvents) -> RowEvents:
     """Return the events whose row is still switched on."""
+    if not len(events.row):
+        return events
     on = config.synapse_row_mode[hemisphere][events.row] > 0
     return events if on.all() else RowEvents(events.tick[on], events.row[on], events.label[on])
 

@@ -82,6 +82,15 @@ class Counts:
             self.lost[reason, link] = self.lost.get((reason, link), 0) + int(number)
 
 
+    def include(self, other: Counts, times: int = 1) -> None:
+        """Count what another has counted, so many times."""
+        for mine, more in ((self.sent, other.sent), (self.delivered, other.delivered)):
+            for link, number in more.items():
+                mine[link] = mine.get(link, 0) + number * times
+        for key, number in other.lost.items():
+            self.lost[key] = self.lost.get(key, 0) + number * times
+
+
 @dataclass(frozen=True, eq=False)
 class Stretch:
     """Ways and outside events while the routing stays as it is.
@@ -227,6 +236,9 @@ class Fabric:
 
     def send(self, tick: Ints, label: NDArray[np.uint16], config: ChipConfig) -> None:
         """Let the FPGA send its events, ascending in tick."""
+        if not len(tick):
+            self.counts.add("fpga_to_chip", link_loss=0, after_end=0)
+            return
         number = label.astype(np.int64)
         kept = self._substrate.keep(tick, number, "in", *self._key)
         service, depth = self._services(config)

@@ -286,10 +286,7 @@ class Chip:
         """Add up what the entries counted, as often as each is repeated: delivered is counted where events arrive, not derived from what was sent."""
         total = Counts()
         for result in results:
-            for link, sent in result.events.sent.items():
-                total.add(link, sent=sent * repetitions, delivered=result.events.delivered[link] * repetitions)
-            for (reason, link), lost in result.events.lost.items():
-                total.add(link, **{reason: lost * repetitions})
+            total.include(result.events, repetitions)
         rows = [rows for result in results for rows in result.cadc.rows]
         full, outside = sum(r.full for r in rows), sum(r.outside for r in rows)
         total.add("cadc", sent=sum(len(r.stamp) for r in rows) + full + outside, delivered=n_rows, memory_full=full, outside_run=outside)
@@ -333,7 +330,7 @@ def run_each(chips: Sequence[Chip], program: Program, seeds: Sequence[tuple[int,
         As in :meth:`Chip.run`.
     """
     plan = chips[0]._plan(program, None)
-    for chip, seed, start in zip(chips, seeds, starts([chip._substrate for chip in chips], plan.base, seeds), strict=True):
+    for chip, seed, start in zip(chips, seeds, starts([chip._substrate for chip in chips], plan.base, seeds, plan.pieces), strict=True):
         began = time.perf_counter()
         chip._substrate.begin(start)
         results = chip._execute(plan, seed, start.cells, None, (), tracer)

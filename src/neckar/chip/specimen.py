@@ -254,26 +254,24 @@ class Specimen:
         """
         return deviations_of([self], [name])[name][0]
 
-    def deviation_pieces(self, name: str, pieces: NDArray[np.int64], length: int) -> NDArray[np.float64]:
+    def deviation_pieces(self, name: str, pieces: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return some pieces of a circuit-level parameter; the values of :meth:`deviation`, in less time.
 
         Parameters
         ----------
         name : str
         pieces : ndarray of int64, shape (piece,)
-            Numbers of the pieces of the flattened array.
-        length : int
-            Of a piece, divisible by four.
+            Numbers of the pieces, :data:`PIECE` values each, of the flattened array.
 
         Returns
         -------
-        ndarray, shape (piece, length), float64
+        ndarray, shape (piece, PIECE), float64
         """
         parameter = _known(name)
         if name in self.overrides:
-            return np.asarray(self.overrides[name]).reshape(-1, length)[pieces]
+            return np.asarray(self.overrides[name]).reshape(-1, PIECE)[pieces]
         key = _digests([("mismatch", self.statistics_version, self.seed, name)]).repeat(len(pieces), axis=0)
-        return parameter.scaled(_normals(_words(key, pieces * (length // _WORDS_PER_COUNT), length)))
+        return parameter.scaled(_normals(_words(key, pieces * (PIECE // _WORDS_PER_COUNT), PIECE)))
 
     def drift(self, name: str) -> NDArray[np.float64]:
         """Return how far a potential of each circuit has moved since age zero.
@@ -336,7 +334,7 @@ class Specimen:
         return type(self), (self.id, self.seed, self.statistics_version, self.age_h, dict(self.overrides))
 
 
-def deviations_of(specimens: Sequence[Specimen], names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def deviations_of(specimens: Sequence[Specimen], names: Sequence[str], pieces: NDArray[np.int64] | None = None) -> dict[str, NDArray[np.float64]]:
     """Return the deviations of some parameters on several chips: the values of :meth:`Specimen.deviation`, drawn together.
 
     Parameters
@@ -344,6 +342,8 @@ def deviations_of(specimens: Sequence[Specimen], names: Sequence[str]) -> dict[s
     specimens : sequence of Specimen
     names : sequence of str
         Keys of :func:`mismatch_parameters`.
+    pieces : ndarray of int64, optional
+        Of parameters that circuits have, these pieces of :data:`PIECE` circuits are drawn; the others have no deviation.
 
     Returns
     -------
@@ -354,7 +354,8 @@ def deviations_of(specimens: Sequence[Specimen], names: Sequence[str]) -> dict[s
     keys = {name: [("mismatch", chip.statistics_version, chip.seed, name) for chip in specimens] for name in names}
     found: dict[str, NDArray[np.float64]] = {}
     for size, alike in _by_size({name: math.prod(parameter.shape) for name, parameter in parameters.items()}).items():
-        variates = keyed_normals_of(size, [key for name in alike for key in keys[name]]).reshape(len(alike), len(specimens), size)
+        drawn = pieces if size == AXES["circuit"] else None
+        variates = keyed_normals_of(size, [key for name in alike for key in keys[name]], drawn).reshape(len(alike), len(specimens), size)
         for name, values in zip(alike, variates, strict=True):
             parameter = parameters[name]
             if parameter.is_chip_level:
@@ -389,8 +390,20 @@ def keyed_normals(n: int, *key: str | int) -> NDArray[np.float64]:
     return keyed_normals_of(n, [key])[0]
 
 
-def keyed_normals_of(n: int, keys: Sequence[tuple[str | int, ...]]) -> NDArray[np.float64]:
-    """Return the variates of :func:`keyed_normals` for several keys, shape (key, n): the same bits, without the time to start each."""
+PIECE = 64
+"""Variates of a stream that may be drawn without the others."""
+
+
+def keyed_normals_of(n: int, keys: Sequence[tuple[str | int, ...]], pieces: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """Return the variates of :func:`keyed_normals` for several keys, shape (key, n): the same bits, without the time to start each.
+
+    With `pieces`, only these pieces of :data:`PIECE` variates are drawn, and the others are 0; `n` is a multiple.
+    """
+    if pieces is not None:
+        drawn = np.zeros((len(keys), n // PIECE, PIECE))
+        words = _words(_digests(keys).repeat(len(pieces), axis=0), np.tile(pieces * (PIECE // _WORDS_PER_COUNT), len(keys)), PIECE)
+        drawn[:, pieces] = _normals(words).reshape(len(keys), len(pieces), PIECE)
+        return drawn.reshape(len(keys), n)
     return _normals(_keyed_words(n + n % 2, keys))[:, :n]
 
 

@@ -142,12 +142,15 @@ class Start:
     synapses: SynapseFactors | None
 
 
-def starts(substrates: Sequence[Substrate], config: ChipConfig, seeds: Sequence[tuple[int, int]]) -> list[Start]:
-    """Return what several chips of equal effects start with when a program with a run seed configures each: the bits of each alone, computed together."""
+def starts(substrates: Sequence[Substrate], config: ChipConfig, seeds: Sequence[tuple[int, int]], pieces: NDArray[np.int64] | None) -> list[Start]:
+    """Return what several chips of equal effects start with when a program with a run seed configures each: the bits of each alone, computed together.
+
+    With `pieces`, other circuits (:func:`physical_of`) are as they would be with less mismatch and jitter.
+    """
     specimens, effects = [substrate.specimen for substrate in substrates], substrates[0].effects
     refuse_unsupported(config)
-    cells, held = cells_of([chip.seed for chip in specimens], effects, config, [(*seed, "config") for seed in seeds])
-    parameters, driving = physical_of(specimens, effects, held), drivers.driver_parameters_of(specimens, effects, held)
+    cells, held = cells_of([chip.seed for chip in specimens], effects, config, [(*seed, "config") for seed in seeds], pieces)
+    parameters, driving = physical_of(specimens, effects, held, pieces), drivers.driver_parameters_of(specimens, effects, held)
     synapses = synapse_factors_of(specimens) if effects.mismatch else [None] * len(specimens)
     return [Start(config, *parts) for parts in zip(cells, parameters, driving, synapses, strict=True)]
 

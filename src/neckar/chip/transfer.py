@@ -45,7 +45,7 @@ from neckar.chip.compartments import Wiring, any_compartments, refuse_walls
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of, padi_bus_at, quadrant_of
 from neckar.chip.effects import Effects
-from neckar.chip.specimen import Specimen, deviations_of
+from neckar.chip.specimen import PIECE, Specimen, deviations_of
 from neckar.dynamics._parameters import CircuitParameters
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, registers
@@ -174,7 +174,7 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
     return _parameters({name: np.broadcast_to(value, index.shape) for name, value in values.items()}, effects)
 
 
-def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config) -> list[CircuitParameters]:
+def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config, pieces: NDArray[np.int64] | None = None) -> list[CircuitParameters]:
     """Return what a configuration that :func:`physical` accepts means on several chips: its bits, for all circuits, drawn and computed together.
 
     Parameters
@@ -183,11 +183,14 @@ def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config)
     effects : Effects
     config : mapping of register arrays
         What cells hold may have the chips' axis before its own.
+    pieces : ndarray of int64, optional
+        Pieces of :data:`neckar.chip.specimen.PIECE` circuits that the caller is interested in. Others may lack their mismatch, but not that of their synaptic
+        time constants, on which the engine's :func:`neckar.dynamics.reference_tau` may depend.
     """
     if len(set(specimens)) == 1:  # one chip many times: its draws are kept
         drawn = circuit_factors(specimens[0], effects), potentials(specimens[0], effects)
     else:
-        drawn = circuit_factors_of(specimens, effects), potentials_of(specimens, effects)
+        drawn = circuit_factors_of(specimens, effects, pieces), potentials_of(specimens, effects, pieces)
     values = _physical(_Codes(config, None), *drawn, effects, config)
     shape = len(specimens), AXES["circuit"]
     whole = _parameters({name: np.broadcast_to(value, shape).reshape(-1) for name, value in values.items()}, effects)
@@ -418,9 +421,6 @@ def kick_volts_of(factors: SynapseFactors | None, config: Config, hemisphere: in
     return step if factors is None else step * factors.at(hemisphere, row, column)
 
 
-_PIECE = 64  # columns that are drawn at once
-
-
 class SynapseFactors:
     """Factor of each synapse's pulse on one chip, drawn piece by piece when first asked for.
 
@@ -435,24 +435,24 @@ class SynapseFactors:
         hemispheres, rows, columns = AXES["hemisphere"], AXES["row"], AXES["column"]
         self._specimen = specimen
         across, along = deviation["synapse_gradient"]
-        self._across = (1 + across * np.linspace(-1, 1, columns)).reshape(-1, _PIECE)
+        self._across = (1 + across * np.linspace(-1, 1, columns)).reshape(-1, PIECE)
         self._along = 1 + along * np.linspace(1, -1, hemispheres * rows)
         self._pulse = np.repeat(deviation["driver_pulse"], ROWS_PER_DRIVER, axis=1).reshape(-1)
-        self._bias = np.repeat(deviation["dac_bias"].reshape(hemispheres, -1), COLUMNS_PER_BACKEND, axis=1).reshape(hemispheres, -1, _PIECE)
+        self._bias = np.repeat(deviation["dac_bias"].reshape(hemispheres, -1), COLUMNS_PER_BACKEND, axis=1).reshape(hemispheres, -1, PIECE)
         self._values = np.empty((hemispheres * rows, columns), np.float32)
-        self._drawn = np.zeros(hemispheres * rows * columns // _PIECE, bool)
+        self._drawn = np.zeros(hemispheres * rows * columns // PIECE, bool)
         self._lock = Lock()
 
     def at(self, hemisphere: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the factors of some rows and columns of a hemisphere, shape (row, column)."""
-        rows, per_row = hemisphere * AXES["row"] + rows, AXES["column"] // _PIECE
-        pieces = (rows[:, None] * per_row + np.unique(columns // _PIECE)).reshape(-1)
+        rows, per_row = hemisphere * AXES["row"] + rows, AXES["column"] // PIECE
+        pieces = (rows[:, None] * per_row + np.flatnonzero(np.bincount(columns // PIECE))).reshape(-1)
         with self._lock:
-            new = np.unique(pieces[~self._drawn[pieces]])
+            new = pieces[~self._drawn[pieces]]
             if len(new):
                 row, part = np.divmod(new, per_row)
-                factors = self._specimen.deviation_pieces("synapse", new, _PIECE) * self._across[part] * self._along[row, None]
-                self._values.reshape(-1, _PIECE)[new] = factors * self._pulse[row, None] * self._bias[hemisphere, part]
+                factors = self._specimen.deviation_pieces("synapse", new) * self._across[part] * self._along[row, None]
+                self._values.reshape(-1, PIECE)[new] = factors * self._pulse[row, None] * self._bias[hemisphere, part]
                 self._drawn[new] = True
             return self._values[np.ix_(rows, columns)]
 

@@ -46,8 +46,10 @@ class Losses(Plain):
         for key, number in self.lost.items():
             if not isinstance(key, tuple) or len(key) != 2:
                 raise ProgramError(f"a key of Losses.lost is {key!r}; allowed is (reason, place). Write for instance ('link_loss', 'madc').")
-            check_name(key[0], LOSS_REASONS, f"reason of Losses.lost[{key}]", "reason")
-            lost[key[0], string(key[1], f"place of Losses.lost[{key}]")] = _count(number, f"Losses.lost[{key}]")
+            if key[0] not in LOSS_REASONS:
+                check_name(key[0], LOSS_REASONS, f"reason of Losses.lost[{key}]", "reason")
+            known = type(key[1]) is str and type(number) is int and 0 <= number < 2**63  # the texts for errors take longer than the rest
+            lost[key if known else (key[0], string(key[1], f"place of Losses.lost[{key}]"))] = number if known else _count(number, f"Losses.lost[{key}]")
         self._set(lost=FrozenDict(lost))
 
     def check(self) -> None:

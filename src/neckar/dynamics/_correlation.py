@@ -35,6 +35,8 @@ LABELS = 64
 GONE = 12.0  # time constants after which a pair adds nothing: exp(-12) is less than half a part
 FAR = INT(1 << 30)  # ticks within a pass; a pair so far apart adds nothing
 HALF = WIDTH // 2
+ACAUSAL, RATE, RECORD = WIDTH, 2 * WIDTH, 3 * WIDTH  # of a row in one array: causal sums, acausal sums, rates. The compiler knows that they do not overlap
+AFTER = WIDTH  # of post pulses in one array: the last ones, the next ones
 SORTED = 256  # post pulses that numpy sorts together; they come nearly sorted, and insertion does the rest
 
 LOG2E, LN2 = F(1.4426950408889634), F(0.6931471805599453)
@@ -112,27 +114,33 @@ def grown(total, met, share):  # type: ignore[no-untyped-def]
     return INT(total + select(met, share, INT(0)))  # type: ignore[call-arg]
 
 
+@inline
+def rate_of(record, c):  # type: ignore[no-untyped-def]
+    """Return the rate of a synapse."""
+    return INT(record[RATE + c]).view(np.float32)
+
+
 @kernel_part
-def pair_up(causal, acausal, rate, stored, label, before, after, now, previous, following):  # type: ignore[no-untyped-def]
+def pair_up(record, stored, label, posts, now, previous, following):  # type: ignore[no-untyped-def]
     """Pair an event of a row with the posts right before and after it in all columns, where they lie between the row's previous and following event."""
     for a in range(HALF):
         b = a + HALF
-        early = exponent(before[a] - now, rate[a]), exponent(before[b] - now, rate[b])
-        late = exponent(now - after[a], rate[a]), exponent(now - after[b], rate[b])
+        early = exponent(posts[a] - now, rate_of(record, a)), exponent(posts[b] - now, rate_of(record, b))
+        late = exponent(now - posts[AFTER + a], rate_of(record, a)), exponent(now - posts[AFTER + b], rate_of(record, b))
         share = shares(early + late)
-        acausal[a] = grown(acausal[a], (stored[a] == label) & (before[a] >= previous), share[0])
-        acausal[b] = grown(acausal[b], (stored[b] == label) & (before[b] >= previous), share[1])
-        causal[a] = grown(causal[a], (stored[a] == label) & (after[a] < following), share[2])
-        causal[b] = grown(causal[b], (stored[b] == label) & (after[b] < following), share[3])
+        record[ACAUSAL + a] = grown(record[ACAUSAL + a], (stored[a] == label) & (posts[a] >= previous), share[0])
+        record[ACAUSAL + b] = grown(record[ACAUSAL + b], (stored[b] == label) & (posts[b] >= previous), share[1])
+        record[a] = grown(record[a], (stored[a] == label) & (posts[AFTER + a] < following), share[2])
+        record[b] = grown(record[b], (stored[b] == label) & (posts[AFTER + b] < following), share[3])
 
 
 @kernel_part
-def pair_first(causal, rate, stored, label, last_post, last_pre, start, first, following):  # type: ignore[no-untyped-def]
+def pair_first(record, stored, label, last_post, last_pre, posts, start, following):  # type: ignore[no-untyped-def]
     """Pair the last event of a row before this pass with the first posts in it, where no post came between."""
     for c in range(WIDTH):
-        share = INT(exp32(F(INT(start - first[c])) * rate[c]) * F(UNIT) + F(0.5))
-        met = (stored[c] == label) & (first[c] < following) & (last_post[c] < last_pre)
-        causal[c] = min(grown(causal[c], met, share), FULL)
+        share = INT(exp32(exponent(start - posts[AFTER + c], rate_of(record, c))) * F(UNIT) + F(0.5))
+        met = (stored[c] == label) & (posts[AFTER + c] < following) & (last_post[c] < last_pre)
+        record[c] = min(grown(record[c], met, share), FULL)
 
 
 @inline
@@ -164,13 +172,13 @@ def find_next_events(tick, row, label, origin, following, first):  # type: ignor
 
 
 @kernel_part
-def find_next_posts(posts, origin, following, first):  # type: ignore[no-untyped-def]
+def find_next_posts(keys, origin, following, posts):  # type: ignore[no-untyped-def]
     """Find for each post pulse the next one of its column, and the first of each column."""
     for c in range(WIDTH):
-        first[c] = FAR
-    for k in range(posts.size - 1, -1, -1):
-        following[k] = first[posts[k] & 255]
-        first[posts[k] & 255] = INT((posts[k] >> 8) - origin)
+        posts[AFTER + c] = FAR
+    for k in range(keys.size - 1, -1, -1):
+        c = AFTER + (keys[k] & 255)
+        following[k], posts[c] = posts[c], INT((keys[k] >> 8) - origin)
 
 
 @cache
@@ -178,46 +186,47 @@ def pair_kernel() -> Callable[..., Any]:
     """Return the compiled pass over the pulses of some rows."""
 
     def pair_pulses(  # type: ignore[no-untyped-def]
-        ev_tick, ev_row, ev_label, posts, causal, acausal, rate, labels, last_pre, last_post, unchecked, cutoff, ev_next, post_next, pre, before, after
+        ev_tick, ev_row, ev_label, keys, records, labels, last_pre, last_post, unchecked, cutoff, ev_next, post_next, pre, posts
     ):
         """Add the pairs that the second pulse of this pass completes.
 
-        `posts` holds the post pulses as ``tick * 256 + column`` and is sorted here, `ev_*` the row events, ascending. `last_pre` (row, label) and `last_post`
-        (column,) are ticks and change; `unchecked` (row,) counts the events since sums were checked. `cutoff` (row,) is the delay from which a pair
-        adds nothing. The rest is room: `ev_next` as `ev_tick`, `post_next` as `posts`, `pre` (row, label), `before` and `after` (column,).
+        `keys` holds the post pulses as ``tick * 256 + column`` and is sorted here, `ev_*` the row events, ascending. `records` is (row, 3 * column): causal and
+        acausal sums, and rates. `last_pre` (row, label) and `last_post` (column,) are ticks and change; `unchecked` (row,) counts the events since sums were
+        checked. `cutoff` (row,) is the delay from which a pair adds nothing. The rest is room: `ev_next` as `ev_tick`, `post_next` as `keys`, `pre` as
+        `last_pre`, and `posts` (2 * column,) for the last post pulses before and the first after a tick.
         """
-        sort_nearly_sorted(posts)
-        origin = posts[0] >> 8 if posts.size else ev_tick[0]
+        sort_nearly_sorted(keys)
+        origin = keys[0] >> 8 if keys.size else ev_tick[0]
         if ev_tick.size:
             origin = min(origin, ev_tick[0])
         find_next_events(ev_tick, ev_row, ev_label, origin, ev_next, pre)
-        find_next_posts(posts, origin, post_next, after)
+        find_next_posts(keys, origin, post_next, posts)
         for c in range(WIDTH):
-            before[c] = near(last_post[c], origin)
-        if posts.size > 0:
-            first = INT((posts[0] >> 8) - origin)
+            posts[c] = near(last_post[c], origin)
+        if keys.size > 0:
+            first = INT((keys[0] >> 8) - origin)
             for row in range(pre.shape[0]):
                 for label in range(pre.shape[1]):
                     last = last_pre[row, label]
                     if last > LONG_AGO and first - near(last, origin) < cutoff[row]:
-                        pair_first(causal[row], rate[row], labels[row], label, last_post, last, near(last, origin), after, pre[row, label])
+                        pair_first(records[row], labels[row], label, last_post, last, posts, near(last, origin), pre[row, label])
         k = 0
         for e in range(ev_tick.size):
             tick, row, label = ev_tick[e], ev_row[e], ev_label[e]
-            while k < posts.size and (posts[k] >> 8) < tick:
-                before[posts[k] & 255] = after[posts[k] & 255]
-                after[posts[k] & 255] = post_next[k]
+            while k < keys.size and (keys[k] >> 8) < tick:
+                c = keys[k] & 255
+                posts[c], posts[AFTER + c] = posts[AFTER + c], post_next[k]
                 k += 1
             previous = max(near(last_pre[row, label], origin), INT(1 - FAR))
-            pair_up(causal[row], acausal[row], rate[row], labels[row], label, before, after, INT(tick - origin), previous, ev_next[e])
+            pair_up(records[row], labels[row], label, posts, INT(tick - origin), previous, ev_next[e])
             last_pre[row, label] = tick
             unchecked[row] += 1
             if unchecked[row] == UNCHECKED:
                 unchecked[row] = 0
-                for c in range(WIDTH):
-                    causal[row, c], acausal[row, c] = min(causal[row, c], FULL), min(acausal[row, c], FULL)
-        for k in range(posts.size):
-            last_post[posts[k] & 255] = posts[k] >> 8
+                for c in range(RATE):
+                    records[row, c] = min(records[row, c], FULL)
+        for k in range(keys.size):
+            last_post[keys[k] & 255] = keys[k] >> 8
 
     return kernel(pair_pulses, "")
 
@@ -270,10 +279,10 @@ class Sensors:
     """
 
     def __init__(self, parameters: SensorParameters, labels: NDArray[np.uint8], state: SensorState) -> None:
+        self._records = aligned(len(labels) * RECORD, INT).reshape(-1, RECORD)
         self._use(parameters)
-        self.labels = np.array(labels, np.uint8)
+        self.labels, self._unchecked = np.array(labels, np.uint8), np.zeros(len(labels), INT)
         self.charge, self.pre, self.post = state.charge.copy(), state.pre.copy(), state.post.copy()
-        self.counts, self._unchecked = _in_lines(np.zeros(self.charge.shape, np.int32)), np.zeros(len(self.charge[0]), np.int32)
         self._events: list[RowEvents] = []
         self._posts: list[Ticks] = []
         self._changes: list[tuple[int, str, Any]] = []
@@ -313,9 +322,10 @@ class Sensors:
         """Return a copy of some rows, to be carried on its own."""
         twin = object.__new__(Sensors)
         p = self.parameters
+        twin._records = aligned(len(rows) * RECORD, INT).reshape(-1, RECORD)
+        twin._records[:], twin._unchecked = self._records[rows], self._unchecked[rows]
         twin._use(SensorParameters(p.amplitude[:, rows], p.rate[rows]))
         twin.labels, twin.charge = self.labels[rows], np.ascontiguousarray(self.charge[:, rows])
-        twin.counts, twin._unchecked = _in_lines(self.counts[:, rows]), self._unchecked[rows]
         twin.pre, twin.post = self.pre[rows], self.post.copy()
         place = np.full(WIDTH, -1, np.int32)
         place[rows] = np.arange(len(rows))
@@ -324,6 +334,11 @@ class Sensors:
         twin._posts, twin._rows = list(self._posts), rows
         twin._changes = [change for change in self._changes if change[1] in ("parameters", "labels") or place[_row_of(change)] >= 0]
         return twin
+
+    @property
+    def counts(self) -> NDArray[np.int32]:
+        """The sums since the charge was last brought up to date, shape (2, row, column), a view; not yet held below `FULL`."""
+        return self._records[:, :RATE].reshape(-1, 2, WIDTH).swapaxes(0, 1)
 
     def state(self) -> SensorState:
         """Return what the sensors hold after the last advance; its values are in the unit of the amplitudes."""
@@ -346,7 +361,7 @@ class Sensors:
         self._use(parameters if rows is None else SensorParameters(parameters.amplitude[:, rows], parameters.rate[rows]))
 
     def _use(self, parameters: SensorParameters) -> None:
-        self.parameters, self._rate = parameters, _in_lines(parameters.rate)
+        self.parameters, self._records.view(F)[:, RATE:] = parameters, parameters.rate
         self._cutoff = GONE / np.maximum(parameters.rate.min(axis=1).astype(np.float64), 1e-12)
 
     def _place(self, row: int) -> int:
@@ -363,9 +378,9 @@ class Sensors:
             order = np.argsort(events.tick, kind="stable")
             events = RowEvents(events.tick[order], events.row[order], events.label[order])
         posts[: len(posts) // SORTED * SORTED].reshape(-1, SORTED).sort(axis=1)
-        room = np.empty(len(events.tick), INT), np.empty(len(posts), INT), np.empty(self.pre.shape, INT), aligned(WIDTH, INT), aligned(WIDTH, INT)
+        room = np.empty(len(events.tick), INT), np.empty(len(posts), INT), np.empty(self.pre.shape, INT), aligned(2 * WIDTH, INT)
         pair_kernel()(
-            events.tick, events.row.astype(INT, copy=False), events.label, posts, *self.counts, self._rate, self.labels, self.pre, self.post,
+            events.tick, events.row.astype(INT, copy=False), events.label, posts, self._records, self.labels, self.pre, self.post,
             self._unchecked, self._cutoff, *room,
         )  # fmt: skip
 
@@ -380,13 +395,6 @@ class Sensors:
         if not fired.all():
             posts, self._posts = posts[fired], [posts[~fired]]
         return events, posts
-
-
-def _in_lines(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a copy whose rows fill cache lines."""
-    copy = aligned(values.size, values.dtype).reshape(values.shape)
-    copy[:] = values
-    return copy
 
 
 def _row_of(change: tuple[int, str, Any]) -> int:

@@ -342,8 +342,12 @@ class Sensors:
 
     def state(self) -> SensorState:
         """Return what the sensors hold after the last advance; its values are in the unit of the amplitudes."""
-        counts = np.minimum(self.counts, FULL).astype(np.float32)
-        return SensorState(self.charge + self.parameters.amplitude * counts / np.float32(UNIT), self.pre.copy(), self.post.copy())
+        charge = np.empty_like(self.charge)
+        np.minimum(self.counts, FULL, out=charge)
+        charge *= self.parameters.amplitude
+        charge /= np.float32(UNIT)
+        charge += self.charge
+        return SensorState(charge, self.pre.copy(), self.post.copy())
 
     def _reset(self, what: tuple[int, NDArray[np.bool_] | slice]) -> None:
         row, columns = self._place(what[0]), what[1]
@@ -388,11 +392,12 @@ class Sensors:
         """Return row events and post pulses before tick `until` and keep the others."""
         tick, row, label = (np.concatenate([getattr(part, name) for part in self._events or [NO_EVENTS]]) for name in ("tick", "row", "label"))
         posts = self._posts[0] if len(self._posts) == 1 else np.concatenate([np.empty(0, np.int64), *self._posts])
-        due, fired = tick < until, posts < until * WIDTH
         events, self._events, self._posts = RowEvents(tick, row, label), [], []
-        if not due.all():
+        if tick.max(initial=until - 1) >= until:
+            due = tick < until
             events, self._events = RowEvents(tick[due], row[due], label[due]), [RowEvents(tick[~due], row[~due], label[~due])]
-        if not fired.all():
+        if posts.max(initial=until * WIDTH - 1) >= until * WIDTH:
+            fired = posts < until * WIDTH
             posts, self._posts = posts[fired], [posts[~fired]]
         return events, posts
 

@@ -6,6 +6,7 @@ import pytest
 
 from neckar.dynamics import _elementary as elementary
 from neckar.dynamics import _noise as noise
+from neckar.dynamics._layout import aligned
 
 F = np.float32
 
@@ -23,6 +24,7 @@ def compiled(function):
 
 
 exp32, tanh32, approach32 = compiled(elementary.exp32), compiled(elementary.tanh32), compiled(elementary.approach32)
+excess32, after32 = compiled(elementary.excess32), compiled(elementary.after32)
 
 
 def floats(low: float, high: float, n: int = 400_001) -> np.ndarray:
@@ -68,6 +70,47 @@ def test_approach32_has_an_absolute_error_below_2e_4_everywhere_and_never_exceed
     np.testing.assert_allclose(found, -np.expm1(-y), atol=2e-4)
     assert (found <= 1.0).all()
     assert approach32(np.array([0.0]))[0] == 0.0
+
+
+def test_excess32_has_a_relative_error_below_7e_6_up_to_1_5():
+    """Also where tanh(x) and x agree to all digits of float32: the difference is computed as such."""
+    x = np.concatenate([floats(-1.5, -0.05), floats(0.05, 1.5), np.geomspace(1e-6, 0.05, 1000).astype(F).astype(float)])
+    exact = np.where(np.abs(x) < 0.05, -(x**3) / 3 + 2 * x**5 / 15 - 17 * x**7 / 315, np.tanh(x) - x)
+    np.testing.assert_allclose(excess32(x), exact, rtol=7e-6)
+
+
+def test_excess32_is_odd_and_goes_on_in_proportion_beyond_1_5():
+    x = floats(0.0, 1.5, 1001)
+    np.testing.assert_array_equal(excess32(-x), -excess32(x))
+    np.testing.assert_allclose(excess32(np.array([3.0, 15.0])), (np.tanh(1.5) - 1.5) * np.array([2.0, 10.0]), rtol=7e-6)
+
+
+def test_after32_keeps_its_error_bounds():
+    for low, high, bound in ((-0.1, 0.1, 1.5e-7), (-0.5, 0.5, 4e-5), (-1.0, 1.0, 3e-4)):
+        y = floats(low, high)
+        np.testing.assert_allclose(after32(y), -np.expm1(-y), atol=bound)
+    y = floats(-2.0, 0.0)
+    assert (np.abs(after32(y) + np.expm1(-y)) <= 1e-3 * np.exp(-y)).all()
+    assert after32(np.array([0.0]))[0] == 0.0
+
+
+def test_marks_and_ones_find_and_count_the_marked_circuits():
+    marks, ones, trailing_zeros = elementary.marks, elementary.ones, elementary.trailing_zeros
+
+    @numba.njit
+    def find(flags, k):
+        word = marks(flags, k)
+        return word, ones(word), trailing_zeros(word)
+
+    flags = aligned(256, np.uint8)
+    for marked in ([0], [63], [64, 65, 130, 255], list(range(0, 256, 3)), list(range(256))):
+        flags[:] = 0
+        flags[marked] = 1 + np.arange(len(marked)) % 255
+        for k in range(4):
+            mine = [c - 64 * k for c in marked if c // 64 == k]
+            word, count, first = find(flags, k)
+            assert (int(word), int(count)) == (sum(1 << c for c in mine), len(mine))
+            assert not mine or int(first) == mine[0]
 
 
 def test_select_takes_the_first_where_the_condition_holds():

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
+from neckar.dynamics._crossing import collection
 from neckar.dynamics._drivers import pulse_length
-from neckar.dynamics._elementary import multiply_add, select, trailing_zeros
+from neckar.dynamics._elementary import multiply_add, select
 from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._noise import mix
 from neckar.dynamics._parameters import Features
@@ -29,29 +30,66 @@ BOTH = 3  # receptor of a row, the synaptic lines it drives: 0 none, 1 excitator
 LAST_LINE = np.array([0, 0, 1, 1], np.int64)
 
 
-@inline
-def add_row(w, m, label, at_start, at_end, start, end, jump, sign, gm, n):  # type: ignore[no-untyped-def]
-    """Add the synapses of one row whose label matches to the kicks of one synaptic line."""
-    for c in range(n):
-        hit = select(m[c] == label, w[c], F(0))
-        start[c] = multiply_add(at_start, hit, start[c])
-        end[c] = multiply_add(at_end, hit, end[c])
-        jump[c] = multiply_add(sign * at_start * hit, gm[c], jump[c])
+def _adder(line: int) -> Callable[..., Any]:
+    """Return the loop that adds a row to one synaptic line. Its rows have fixed places in one array, so the compiler need not check for overlaps."""
+    start, end = ((row + line) * STRIDE for row in (L.S_EXC, L.KICK_EXC))
+
+    @kernel_part
+    def add_row(B, w, m, label, at_start, at_end, n):  # type: ignore[no-untyped-def]
+        """Add the synapses of one row whose label matches to the kicks at the start and at the end of the step."""
+        for c in range(n):
+            hit = select(m[c] == label, w[c], F(0))
+            B[start + c] = multiply_add(at_start, hit, B[start + c])
+            B[end + c] = multiply_add(at_end, hit, B[end + c])
+
+    return add_row
+
+
+def _settler(line: int) -> Callable[..., Any]:
+    start, end = ((row + line) * STRIDE for row in (L.S_EXC, L.KICK_EXC))
+
+    @kernel_part
+    def settle_line(B, n):  # type: ignore[no-untyped-def]
+        """Let the kicks at the end of a step act on one synaptic line."""
+        for c in range(n):
+            B[start + c] += B[end + c]
+            B[end + c] = F(0)
+
+    return settle_line
+
+
+_add_exc, _add_inh = _adder(0), _adder(1)
+_settle_exc, _settle_inh = _settler(0), _settler(1)
+
+
+@kernel_part
+def settle(B, lines, n):  # type: ignore[no-untyped-def]
+    """Let the kicks at the end of the step act on the synaptic lines that have some; bits of `lines` as in a row's receptor."""
+    if lines & 1:
+        _settle_exc(B, n)
+    if lines & 2:
+        _settle_inh(B, n)
 
 
 @inline
 def kick_line(B, line, row, label, pulse, offset, n, weights, labels, share):  # type: ignore[no-untyped-def]
     """Deliver one event with a pulse of some length to one synaptic line; `offset` in ticks is its place in the step."""
-    s, q, g, i = (L.S_EXC + line) * STRIDE, (L.KICK_EXC + line) * STRIDE, (L.GM_EXC + line) * STRIDE, L.JUMP * STRIDE
     at_start, at_end = pulse * share[line, 0, offset], pulse * share[line, 1, offset]
-    add_row(weights[row], labels[row], label, at_start, at_end, B[s : s + n], B[q : q + n], B[i : i + n], F(1 - 2 * line), B[g : g + n], n)
+    if line == 0:
+        _add_exc(B, weights[row], labels[row], label, at_start, at_end, n)
+    else:
+        _add_inh(B, weights[row], labels[row], label, at_start, at_end, n)
 
 
 @cache
 def _delivery(plastic: bool) -> Callable[..., Any]:
     @kernel_part
     def deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, end, n, B, weights, labels, receptor, share, drivers):  # type: ignore[no-untyped-def]
-        """Add the row events of one step, `begin` to `end`, to the kicks, from event `e` on; returns the first event of the next step."""
+        """Add the row events of one step, `begin` to `end`, to the kicks, from event `e` on.
+
+        Returns the first event of the next step, and which lines have got kicks.
+        """
+        lines = 0
         while e < ev_tick.size and ev_tick[e] < end:
             row, offset, label, pulse = ev_row[e], ev_tick[e] - begin, ev_label[e], F(1)
             if plastic:
@@ -62,29 +100,11 @@ def _delivery(plastic: bool) -> Callable[..., Any]:
             kick_line(B, line, row, label, pulse, offset, n, weights, labels, share)
             if receptor[row] == BOTH:
                 kick_line(B, 0, row, label, pulse, offset, n, weights, labels, share)
+            lines |= receptor[row]
             e += 1
-        return e
+        return e, lines
 
     return deliver
-
-
-@kernel_part
-def collect(B, words, busy, begin, ticks_per_us, column_of, out_tick, out_column, n_out):  # type: ignore[no-untyped-def]
-    """Append the spikes of the step that begins at tick `begin`; `words` holds one flag byte per circuit, eight to a word. Returns the number of spikes."""
-    n_busy = 0
-    for k in range(words.size):  # branch-free: always write, advance where someone fired
-        busy[n_busy] = k
-        n_busy += np.int64(words[k] != np.uint64(0))
-    for i in range(n_busy):
-        k = busy[i]
-        word = words[k]
-        while word:
-            c = 8 * k + np.int64(trailing_zeros(word) >> np.uint64(3))
-            out_tick[n_out] = begin + np.int64(np.floor(B[L.FIRED * STRIDE + c] * ticks_per_us + F(0.5)))
-            out_column[n_out] = column_of[c]
-            n_out += 1
-            word &= word - np.uint64(1)
-    return n_out
 
 
 @inline
@@ -104,11 +124,11 @@ def log_kicks(row, label, pulse, tick, weights, labels, receptor, observed, log_
 def lane_kernel(features: Features) -> Callable[..., Any]:
     """Return the compiled lane kernel for these features."""
     step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
-    deliver = _delivery(plastic)
+    deliver, collect = _delivery(plastic), collection(features.of_circuits)
 
     def advance_lane(  # type: ignore[no-untyped-def]
         B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, ev_pulse, weights, labels, receptor,
-        share, drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, busy, out_tick, out_column,
+        share, drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, found, out_tick, out_column,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then add the events before tick `until` to the step that follows.
 
@@ -118,7 +138,6 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
         limit = out_tick.size - n
         ticks_per_us = F(h_ticks) / h
         inv_h = F(1) / h
-        words = flags[:n].view(np.uint64)
         salt = U(0)
         for k in range(n_steps + 1):
             begin = origin_tick + (first_step + k) * h_ticks
@@ -129,7 +148,7 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
             if n_out > limit:
                 return n_out, n_log, k
             first = e
-            e = deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, min(begin + h_ticks, until), n, B, weights, labels, receptor, share, drivers)
+            e, lines = deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, min(begin + h_ticks, until), n, B, weights, labels, receptor, share, drivers)
             if observed.size:
                 for q in range(first, e):
                     row, label, pulse = ev_row[q], ev_label[q], F(1)
@@ -142,7 +161,8 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
                 clock = np.uint64(begin) ^ noise_seed
                 salt = mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
             step(B, flags, n, h, inv_h, constants, noise_key, salt)
-            n_out = collect(B, words, busy, begin, ticks_per_us, column_of, out_tick, out_column, n_out)
+            settle(B, lines if k > 0 or not resumed else BOTH, n)
+            n_out = collect(B, flags, found, h, begin, ticks_per_us, column_of, out_tick, out_column, n_out)
         return n_out, n_log, -1
 
     return kernel(advance_lane, str(features))

@@ -37,7 +37,7 @@ def drive_conductances(saturating: bool, exponential: bool) -> Kernel:
         """First pass: mode and local length of the step, synaptic lines, linear solution."""
         for j in range(n):
             v, r, lag = B[L.V * STRIDE + j], B[L.REFRACTORY * STRIDE + j], B[L.LAG * STRIDE + j]
-            s_e, s_i, kick_e, kick_i = B[L.S_EXC * STRIDE + j], B[L.S_INH * STRIDE + j], B[L.KICK_EXC * STRIDE + j], B[L.KICK_INH * STRIDE + j]
+            s_e, s_i = B[L.S_EXC * STRIDE + j], B[L.S_INH * STRIDE + j]
             coba_e, coba_i = B[L.COBA_EXC * STRIDE + j], B[L.COBA_INH * STRIDE + j]
             ref_e, ref_i = B[L.E_COBA_EXC * STRIDE + j], B[L.E_COBA_INH * STRIDE + j]
             base_e, base_i = B[L.BASE_EXC * STRIDE + j], B[L.BASE_INH * STRIDE + j]
@@ -51,7 +51,8 @@ def drive_conductances(saturating: bool, exponential: bool) -> Kernel:
             inverse = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_TIME * STRIDE + j])
             heard = select(select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_GAIN * STRIDE + j]) > ZERO, ONE, ZERO)
 
-            felt = v - heard * lag * B[L.JUMP * STRIDE + j]
+            jump = base_e * gain_of(v, coba_e, ref_e) * s_e - base_i * gain_of(v, coba_i, ref_i) * s_i - B[L.DRIVEN * STRIDE + j]
+            felt = v - heard * lag * jump
             middle = (HALF * d - lag) * inv_h  # of the local step, on the grid
             drive_e, drive_i = heard * base_e * s_e, heard * base_i * s_i
             mean_e, mean_i = drive_e - drive_e * q_e * middle, drive_i - drive_i * q_i * middle
@@ -59,36 +60,34 @@ def drive_conductances(saturating: bool, exponential: bool) -> Kernel:
             open_e, open_i = select(gain_e > ZERO, coba_e, ZERO), select(gain_i > ZERO, coba_i, ZERO)
             current = (mean_e + rest_e) * gain_e - (mean_i - rest_i) * gain_i
             shunt = (mean_e + rest_e) * open_e - (mean_i - rest_i) * open_i  # what the inputs add to the leak, 1/us
-            total = max(k + EIGHTH * shunt, EIGHTH * SLOWEST)
-            share = approach32(total * d)
-            time = EIGHTH / total
+            total = max(k + shunt, SLOWEST)
+            share = approach32(EIGHTH * total * d)
+            time = ONE / total
             slope = current + (e - felt) / inverse
             if saturating:
                 slope += B[L.I_OFFSET * STRIDE + j]
             v_e = felt + time * share * slope
 
             after_e, after_i = base_e * gain_of(v_e, coba_e, ref_e), base_i * gain_of(v_e, coba_i, ref_i)
-            B[L.X_END * STRIDE + j] = v_e
+            left_e, left_i = s_e - s_e * q_e, s_i - s_i * q_i
+            B[L.X_START * STRIDE + j], B[L.V * STRIDE + j] = v, v_e
             B[L.GM_EXC * STRIDE + j], B[L.GM_INH * STRIDE + j] = after_e, after_i
-            B[L.JUMP * STRIDE + j] = after_e * kick_e - after_i * kick_i
+            B[L.DRIVEN * STRIDE + j] = after_e * left_e - after_i * left_i
             B[L.X_LENGTH * STRIDE + j] = d
             B[L.X_TOTAL * STRIDE + j] = total
             B[L.LAG * STRIDE + j] = h + lag - d
-            B[L.S_EXC * STRIDE + j] = s_e - s_e * q_e + kick_e
-            B[L.S_INH * STRIDE + j] = s_i - s_i * q_i + kick_i
-            B[L.KICK_EXC * STRIDE + j] = ZERO
-            B[L.KICK_INH * STRIDE + j] = ZERO
+            B[L.S_EXC * STRIDE + j], B[L.S_INH * STRIDE + j] = left_e, left_i
             if saturating or exponential:
-                B[L.X_RATE * STRIDE + j] = k
                 B[L.X_SHARE * STRIDE + j] = time * share
-                B[L.X_POTENTIAL * STRIDE + j] = e
             if saturating:
-                B[L.X_INHIBITION * STRIDE + j] = mean_i
+                B[L.X_RATE * STRIDE + j], B[L.X_POTENTIAL * STRIDE + j] = k, e
+                B[L.X_FLOORED * STRIDE + j] = mean_i  # the next pass makes it the current that vanishes at the floor
             if exponential:
                 start = drive_e * gain_e - drive_i * gain_i + rest_e * gain_e + rest_i * gain_i
                 if saturating:
                     start += B[L.I_OFFSET * STRIDE + j]
-                B[L.X_CURRENT * STRIDE + j] = start
-                B[L.X_OPEN * STRIDE + j] = select(free, ONE, ZERO)  # the exponential rests during the reset phase
+                i_t, bent = B[L.I_EXP * STRIDE + j], B[L.BENT * STRIDE + j]
+                B[L.X_CURRENT * STRIDE + j] = start + bent
+                B[L.X_UPSTROKE * STRIDE + j] = select(free, i_t, ZERO)
 
     return drive

@@ -21,7 +21,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.dynamics._elementary import exp32, select
+from neckar.dynamics._elementary import EXP_2, EXP_3, EXP_4, EXP_5, exp32, select
 from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._lane import NO_EVENTS, WIDTH, RowEvents
 from neckar.dynamics._layout import aligned
@@ -60,8 +60,8 @@ def each_two(f, x, y):  # type: ignore[no-untyped-def]
 
 @inline
 def times_plus(p, r, c):  # type: ignore[no-untyped-def]
-    """Return p * r + c of each of four p and r."""
-    return p[0] * r[0] + c, p[1] * r[1] + c, p[2] * r[2] + c, p[3] * r[3] + c
+    """Return p * r + c of each of four p, r and c."""
+    return p[0] * r[0] + c[0], p[1] * r[1] + c[1], p[2] * r[2] + c[2], p[3] * r[3] + c[3]
 
 
 @inline
@@ -77,9 +77,27 @@ def remainder(x, power):  # type: ignore[no-untyped-def]
 
 
 @inline
-def start(r):  # type: ignore[no-untyped-def]
-    """Return the first step of the polynomial."""
-    return F(0.00833383795) * r + F(0.0418985779)
+def square(r):  # type: ignore[no-untyped-def]
+    """Return r**2."""
+    return r * r
+
+
+@inline
+def high_part(r):  # type: ignore[no-untyped-def]
+    """Return the coefficients of r**4 and r**5 in e**r."""
+    return EXP_4 + EXP_5 * r
+
+
+@inline
+def middle_part(r):  # type: ignore[no-untyped-def]
+    """Return those of r**2 and r**3."""
+    return EXP_2 + EXP_3 * r
+
+
+@inline
+def low_part(r):  # type: ignore[no-untyped-def]
+    """Return those of 1 and r."""
+    return r + F(1)
 
 
 @inline
@@ -97,8 +115,8 @@ def shares(x):  # type: ignore[no-untyped-def]
     """
     power = each(to_power, x)
     r = each_two(remainder, x, power)
-    p = times_plus(each(start, r), r, F(0.166668864))
-    p = times_plus(times_plus(times_plus(p, r, F(0.499991426)), r, F(1)), r, F(1))
+    r_2 = each(square, r)
+    p = times_plus(times_plus(each(high_part, r), r_2, each(middle_part, r)), r_2, each(low_part, r))
     return each_two(to_share, p, power)
 
 

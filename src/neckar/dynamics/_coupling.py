@@ -33,17 +33,19 @@ from numpy.typing import NDArray
 
 from neckar.dynamics import _layout as L
 from neckar.dynamics._conductance import gain_of
+from neckar.dynamics._crossing import crossing
+from neckar.dynamics._elementary import approach32
 from neckar.dynamics._jit import Kernel, kernel_part
 from neckar.dynamics._membranes import Membranes, joined, mean_propagator, relaxation_rates
 from neckar.dynamics._noise import mix
 from neckar.dynamics._parameters import CircuitParameters, Features
 from neckar.dynamics._propagators import TICK_US, US, constants, lane_rows
-from neckar.dynamics._step import EDGE, SATURATING, circuit_crossing, circuit_prediction
+from neckar.dynamics._step import EDGE, SATURATING, circuit_arrival, circuit_prediction
 
 F = np.float32
 U = np.uint32
 STRIDE = L.STRIDE
-ZERO, HALF, ONE, EIGHTH = F(0), F(0.5), F(1), F(0.125)
+ZERO, HALF, ONE, TWO, EIGHTH = F(0), F(0.5), F(1), F(2), F(0.125)
 WIDTH = 256
 FINEST = 16  # steps of nodes within one of the lanes, at most
 FRACTION = 0.5  # of the shortest time constant of a network, and half that of a reset in it, is the longest step of its nodes
@@ -90,8 +92,8 @@ N_P = 32
 S_EXC, S_INH, W, REFRACTORY, ARMED, FIRED = range(6)  # FIRED: us from the step's start on; a node that lags may fire a little before
 N_S = 6
 # ... and numbers of a node (rows of Nodes.q).
-V_EXP, SHARPNESS, LOWEST, COMPARATORS, V_START, COUPLED, FIRST_FLOOR = range(7)
-N_Q = 7
+V_EXP, SHARPNESS, LOWEST, COMPARATORS, V_START, COUPLED, FIRST_FLOOR, JUMP = range(8)  # JUMP: of the synaptic current at the start of the lanes' step, V/us
+N_Q = 8
 
 
 class Nodes(NamedTuple):
@@ -160,10 +162,10 @@ def load_members(N, blocks):  # type: ignore[no-untyped-def]
             A, i = blocks[N.lane[m]], N.place[m]
             N.s[S_EXC, m], N.s[S_INH, m], N.s[W, m] = A[L.S_EXC * STRIDE + i], A[L.S_INH * STRIDE + i], A[L.W * STRIDE + i]
             N.s[REFRACTORY, m], N.s[ARMED, m], N.s[FIRED, m] = A[L.REFRACTORY * STRIDE + i], A[L.ARMED * STRIDE + i], NOT_FIRED
-            jump += A[L.JUMP * STRIDE + i]
+            jump += A[L.GM_EXC * STRIDE + i] * N.s[S_EXC, m] - A[L.GM_INH * STRIDE + i] * N.s[S_INH, m] - A[L.DRIVEN * STRIDE + i]
             late += A[L.V * STRIDE + i] - v
         B[L.V * STRIDE + j] = v + late
-        B[L.JUMP * STRIDE + j] = jump
+        N.q[JUMP, j] = jump
 
 
 @kernel_part
@@ -186,12 +188,12 @@ def spread_moves(N):  # type: ignore[no-untyped-def]
     for c in range(N.cluster.size - 1):
         a, n = N.cluster[c], N.cluster[c + 1] - N.cluster[c]
         for j in range(n):
-            N.q[COUPLED, a + j] = B[L.X_END * STRIDE + a + j] - B[L.V * STRIDE + a + j]
+            N.q[COUPLED, a + j] = B[L.V * STRIDE + a + j] - B[L.X_START * STRIDE + a + j]
         for j in range(n):
             move = ZERO
             for i in range(n):
                 move += N.spread[N.start[c] + j * n + i] * N.q[COUPLED, a + i]
-            B[L.X_END * STRIDE + a + j] = B[L.V * STRIDE + a + j] + move
+            B[L.V * STRIDE + a + j] = B[L.X_START * STRIDE + a + j] + move
 
 
 @cache
@@ -273,7 +275,9 @@ def _gather(features: Features) -> Kernel:
         if saturating:
             B[L.V_FLOOR * STRIDE + j] = N.q[FIRST_FLOOR, j] + (N.constants[1] * F(math.log(closes / lowers)) if lowers > ZERO else ZERO)
         r = N.s[REFRACTORY, chosen] if chosen >= 0 else h + h
-        B[L.K_LEAK * STRIDE + j] = B[L.K_RESET * STRIDE + j] = EIGHTH * k
+        B[L.K_LEAK * STRIDE + j] = B[L.K_RESET * STRIDE + j] = k
+        B[L.SHARE_LEAK * STRIDE + j] = B[L.SHARE_RESET * STRIDE + j] = approach32(EIGHTH * k * h)
+        B[L.BRIEF_LEAK * STRIDE + j] = B[L.BRIEF_RESET * STRIDE + j] = min(k, TWO / h)
         B[L.E_LEAK * STRIDE + j] = B[L.E_RESET * STRIDE + j] = potential
         B[L.LEAK_GAIN * STRIDE + j] = B[L.RESET_GAIN * STRIDE + j] = B[L.RESET_TIME * STRIDE + j] = inverse
         B[L.S_EXC * STRIDE + j], B[L.S_INH * STRIDE + j] = exc, inh
@@ -297,6 +301,8 @@ def _gather(features: Features) -> Kernel:
                 B[L.S_EXC * STRIDE + j] = exc_now
             if inh_slope == ZERO:
                 B[L.S_INH * STRIDE + j] = inh_now
+        B[L.DRIVEN * STRIDE + j] = (exc_now - inh_now if conductance else exc - inh) - N.q[JUMP, j]
+        N.q[JUMP, j] = ZERO  # there are no jumps at the steps of a node within one of the lanes
         N.chosen[j] = chosen
         N.q[V_START, j] = v
 
@@ -308,10 +314,10 @@ def _scatter(features: Features) -> Kernel:
     exponential = features.exponential
 
     @kernel_part
-    def scatter(N, j, h, since):  # type: ignore[no-untyped-def]
-        """Carry the members of node `j` over its step, which began `since` us after the lanes' step."""
+    def scatter(N, j, h, since, at):  # type: ignore[no-untyped-def]
+        """Carry the members of node `j` over its step, which began `since` us after the lanes' step; it fired `at` us after that, or not from `h` on."""
         B = N.block
-        chosen = N.chosen[j] if N.flags[j] else -1
+        chosen = N.chosen[j] if at < h else -1
         seen = min(HALF * (N.q[V_START, j] + B[L.V * STRIDE + j]), min(N.q[LOWEST, j], N.constants[2]))
         for m in range(N.ptr[j], N.ptr[j + 1]):
             N.s[S_EXC, m] -= N.s[S_EXC, m] * N.p[Q_EXC, m]
@@ -320,7 +326,6 @@ def _scatter(features: Features) -> Kernel:
                 target = N.p[A_ADAPT, m] * (seen - N.p[V_ADAPT, m]) + N.p[W_REST, m]
                 N.s[W, m] = target + (N.s[W, m] - target) * N.p[P_ADAPT, m]
             if m == chosen:
-                at = B[L.FIRED * STRIDE + j]
                 N.s[REFRACTORY, m] = N.p[T_REFRACTORY, m] + at - h
                 N.s[ARMED, m] = ZERO
                 N.s[FIRED, m] = since + at
@@ -336,7 +341,7 @@ def _scatter(features: Features) -> Kernel:
 def node_step(features: Features) -> Kernel:
     """Return one step of all nodes."""
     gather, scatter = _gather(features), _scatter(features)
-    predict, cross = circuit_prediction(features), circuit_crossing(features)
+    predict, arrive, cross = circuit_prediction(features), circuit_arrival(features), crossing(features)
 
     @kernel_part
     def substep(N, h, since, salt):  # type: ignore[no-untyped-def]
@@ -347,9 +352,10 @@ def node_step(features: Features) -> Kernel:
             gather(N, j, h)
         predict(N.block, n, h, ONE / h, N.constants)
         spread_moves(N)
-        cross(N.block, N.flags, n, h, N.constants, N.keys, salt)
+        arrive(N.block, N.flags, n, h, N.constants, N.keys, salt)
         for j in range(n):
-            scatter(N, j, h, since)
+            at = cross(N.block, j, h) if N.flags[j] else h
+            scatter(N, j, h, since, at)
 
     return substep
 
@@ -370,8 +376,11 @@ def carry_nodes(features: Features) -> Kernel:
 
 
 @kernel_part
-def give_back(N, blocks, flags):  # type: ignore[no-untyped-def]
-    """Give the members their membrane, adaptation and refractory state, and mark who fired, after the lanes have taken their step."""
+def give_back(N, blocks, column_of, begin, ticks_per_us, out_tick, out_circuit, n_out):  # type: ignore[no-untyped-def]
+    """Give the members their membrane, adaptation and refractory state after the lanes have taken their step.
+
+    Appends who has fired; returns the number of spikes.
+    """
     B = N.block
     for j in range(N.ptr.size - 1):
         for m in range(N.ptr[j], N.ptr[j + 1]):
@@ -380,8 +389,10 @@ def give_back(N, blocks, flags):  # type: ignore[no-untyped-def]
                 A[row * STRIDE + i] = B[row * STRIDE + j]
             A[L.W * STRIDE + i], A[L.REFRACTORY * STRIDE + i], A[L.ARMED * STRIDE + i] = N.s[W, m], N.s[REFRACTORY, m], N.s[ARMED, m]
             if N.s[FIRED, m] > NOT_FIRED:
-                A[L.FIRED * STRIDE + i] = N.s[FIRED, m]
-                flags[N.lane[m]][i] = np.uint8(1)
+                out_tick[n_out] = begin + np.int64(np.floor(N.s[FIRED, m] * ticks_per_us + HALF))
+                out_circuit[n_out] = WIDTH * N.lane[m] + column_of[N.lane[m]][i]
+                n_out += 1
+    return n_out
 
 
 # Construction

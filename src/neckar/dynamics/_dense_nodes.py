@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.dynamics import _coupling as K
 from neckar.dynamics import _layout as L
+from neckar.dynamics._conductance import gain_of
 from neckar.dynamics._dense import N_SIGNALS
 from neckar.dynamics._elementary import approach32
 from neckar.dynamics._jit import kernel, kernel_part
@@ -32,14 +33,15 @@ def load_state(N, states, k):  # type: ignore[no-untyped-def]
     """Take over the state of all members at the start of step `k`."""
     B = N.block
     for j in range(N.ptr.size - 1):
-        jump = ZERO
+        jump, v = ZERO, states[k, L.V, N.ptr[j]]
         for m in range(N.ptr[j], N.ptr[j + 1]):
             N.s[K.S_EXC, m], N.s[K.S_INH, m], N.s[K.W, m] = states[k, L.S_EXC, m], states[k, L.S_INH, m], states[k, L.W, m]
             N.s[K.REFRACTORY, m], N.s[K.ARMED, m] = states[k, L.REFRACTORY, m], states[k, L.ARMED, m]
-            jump += states[k, L.JUMP, m]
+            gain_e, gain_i = gain_of(v, N.p[K.COBA_EXC, m], N.p[K.E_COBA_EXC, m]), gain_of(v, N.p[K.COBA_INH, m], N.p[K.E_COBA_INH, m])
+            jump += N.p[K.GM_EXC, m] * gain_e * states[k, L.S_EXC, m] - N.p[K.GM_INH, m] * gain_i * states[k, L.S_INH, m] - states[k, L.DRIVEN, m]
         first = N.ptr[j]
         B[L.V * STRIDE + j], B[L.LAG * STRIDE + j], B[L.BENT * STRIDE + j] = states[k, L.V, first], states[k, L.LAG, first], states[k, L.BENT, first]
-        B[L.JUMP * STRIDE + j] = jump
+        N.q[K.JUMP, j] = jump
         N.q[K.V_START, j] = B[L.V * STRIDE + j]
 
 

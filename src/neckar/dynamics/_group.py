@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.dynamics._coupling import Coupling
+from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._exchange import HEAD, TAIL, Hits, Queue, Relays, Tables, new_queue
 from neckar.dynamics._jit import kernel
@@ -204,7 +205,7 @@ class LaneGroup:
             *_each(lanes, "drivers", "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays,
             self.tables, self.queue, self.hits, events.time, events.origin, self._widest, self._spread,
             coupling.nodes if coupling else (), *out, np.empty(self._room, np.int16),
-            np.empty(lanes[0].flags.size // 8 + 1, np.int64), *arrivals, n_arrived,
+            scratch(), np.ones(len(lanes), np.bool_), *arrivals, n_arrived,
         )  # fmt: skip
         steps = count if done == DONE else done
         traces: list[tuple[int, Trace]] = []

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import lane_kernel
+from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense import N_SIGNALS, dense_kernel, sort_kernel
 from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._drivers import NO_DRIVERS, Drivers, forked
@@ -26,7 +27,7 @@ WIDTH = 256
 VECTOR = 16
 CHUNK = 1 << 20  # steps per call of the kernel ...
 TRACE_VALUES = 1 << 20  # ... with traces fewer, so that they stay below 4 MiB
-SPIKES = 1 << 18  # the kernel returns when so many have been found; next time there is room for twice as many. Memory is taken only as far as it is filled
+ROOMS = (1 << 12, 1 << 15, 1 << 19)  # for spikes of one call, then four times as much again; numpy takes arrays of 4 MiB from large pages
 
 Ticks = NDArray[np.int64]
 
@@ -144,6 +145,31 @@ class Trace:
         return first, *grouped
 
 
+class _SpikeBuffer:
+    """Spikes of one call of :meth:`Lane.advance`, and room for more. The kernel returns when it is full."""
+
+    def __init__(self, at_once: int) -> None:
+        self.n, self._at_once, self._level = 0, at_once, 0
+        self._tick, self._column = self._empty()
+
+    def _empty(self) -> tuple[Ticks, NDArray[np.int16]]:
+        size = ROOMS[min(self._level, len(ROOMS) - 1)] << 2 * max(self._level - len(ROOMS) + 1, 0)
+        return np.empty(size, np.int64), np.empty(size, np.int16)
+
+    def room(self) -> tuple[Ticks, NDArray[np.int16]]:
+        """Return the free part of the buffer, which takes at least what one step can bring."""
+        while len(self._tick) - self.n < 2 * self._at_once:
+            self._level += 1
+            filled = self.found()
+            self._tick, self._column = self._empty()
+            self._tick[: self.n], self._column[: self.n] = filled
+        return self._tick[self.n :], self._column[self.n :]
+
+    def found(self) -> tuple[Ticks, NDArray[np.int16]]:
+        """Return ticks and columns."""
+        return self._tick[: self.n], self._column[: self.n]
+
+
 class Lane:
     """State and synapses of the active circuits of one hemisphere.
 
@@ -189,7 +215,6 @@ class Lane:
         self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet, and its kicks so far
         self._open_kicks: list[NDArray[Any]] = []
         self.chunk = max(16, TRACE_VALUES // (L.N_STATE * len(observed))) if len(observed) else CHUNK
-        self._room = SPIKES
         self.column_of = np.zeros(self.n, np.int16)
         self.column_of[: len(columns)] = columns
 
@@ -264,41 +289,38 @@ class Lane:
         traces : list of Trace
             One for each call of the kernel, if circuits are observed.
         """
-        found = []
+        spikes = _SpikeBuffer(self.n)
+        traces = []
         for origin, h_ticks, first, count, until, resumed in pieces(segment, t0, t1, self.chunk):
             self.configure(segment, h_ticks)
             done = 0
             while done >= 0:
                 first, count, resumed = first + done, count - done, resumed and done == 0
                 start = t0 if resumed else origin + first * h_ticks
-                *output, done = self._call(origin, first, count, h_ticks, until, resumed, events.between(start, until))
-                found.append(output)
-        ticks, columns, traces = zip(*found, strict=True)
-        joined = (ticks[0], columns[0]) if len(found) == 1 else (np.concatenate(ticks), np.concatenate(columns))
-        return *joined, [trace for trace in traces if trace is not None]
+                trace, done = self._call(origin, first, count, h_ticks, until, resumed, events.between(start, until), spikes)
+                traces += [trace] if trace else []
+        return *spikes.found(), traces
 
     def _call(
-        self, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool, events: RowEvents
-    ) -> tuple[Ticks, NDArray[np.int16], Trace | None, int]:
+        self, origin: int, first: int, count: int, h_ticks: int, until: int, resumed: bool, events: RowEvents, spikes: _SpikeBuffer
+    ) -> tuple[Trace | None, int]:
         slots = len(self.observed)
         states = self.start_trace(count, resumed)
         n_log = 2 * len(events.tick) * slots
         log = np.empty(n_log, np.int32), np.empty(n_log, np.int32), np.empty(n_log, np.int64), np.empty(n_log, np.float32)
-        ticks, columns = np.empty(self._room + self.n, np.int64), np.empty(self._room + self.n, np.int16)
         features = self.configured[0].features  # type: ignore[index]
         pulses = np.empty(len(events.tick) * features.plastic, np.float32)
         n_spikes, n_kicks, done = lane_kernel(features._replace(sensed=False))(
             self.block, self.flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self.constants,
             events.tick, events.row, events.label, pulses, self.weights, self.labels, self.receptor, self.share, self.drivers,
-            self.keys, self.seed, self.observed, states, *log, self.column_of, np.empty(WIDTH // 8 + 1, np.int64), ticks, columns,
+            self.keys, self.seed, self.observed, states, *log, self.column_of, scratch(), *spikes.room(),
         )  # fmt: skip
-        ticks, columns = ticks[:n_spikes], columns[:n_spikes]
-        self._room *= 2 if done >= 0 else 1
+        spikes.n += n_spikes
         if slots == 0:
-            return ticks, columns, None, done
+            return None, done
         if done >= 0:
             states, count = states[: done + 1], done
-        return ticks, columns, self.finish_trace(origin, first, count, h_ticks, resumed, states, [part[:n_kicks] for part in log]), done
+        return self.finish_trace(origin, first, count, h_ticks, resumed, states, [part[:n_kicks] for part in log]), done
 
     def finish_trace(self, origin: int, first: int, count: int, h_ticks: int, resumed: bool, states: NDArray[np.float32], kicks: list[NDArray[Any]]) -> Trace:
         """Make the trace of a call of the kernel from the states at the starts of its steps; what belongs to the step under way is kept for the next."""

@@ -19,25 +19,37 @@ CACHE_LINE = 64
 # State. The membrane of a circuit may lag behind the step grid: `V` is its value LAG microseconds before the grid time (zero except shortly
 # after a spike or a release from reset, see `_step`). `REFRACTORY` counts down to the moment from which spikes are accepted and goes on below zero.
 # `BENT` is the non-linear part of the last step's slope, the next step's first guess.
-# `JUMP` is by how much the synaptic current jumps at the grid time (V/us): a circuit that lags behind must not feel that before.
-V, W, S_EXC, S_INH, REFRACTORY, LAG, ARMED, BENT, JUMP = range(9)
+# `DRIVEN` is the synaptic current just before the grid time (V/us): a circuit that lags behind must not feel before it by how much events let it jump there.
+V, W, S_EXC, S_INH, REFRACTORY, LAG, ARMED, BENT, DRIVEN = range(9)
 N_STATE = 9
-STATE_NAMES = ("v", "w", "s_exc", "s_inh", "refractory", "lag", "armed", "bent", "jump")
+STATE_NAMES = ("v", "w", "s_exc", "s_inh", "refractory", "lag", "armed", "bent", "driven")
 
 # Kicks of the current step that act at its end (those that act at its start go to the synaptic lines at once). They are state between two calls.
 KICK_EXC, KICK_INH = 9, 10
 N_DYNAMIC = 11
 
-# What one pass over the circuits hands to the next within a step, and the spike times of the step.
-X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_GUESS, X_OPEN, FIRED = range(11, 21)
+# What one pass over the circuits hands to the next within a step.
+(
+    X_START,  # the membrane at the start of the step; row `V` holds what is known of its end
+    X_LENGTH,
+    X_RATE,
+    X_SHARE,
+    X_POTENTIAL,
+    X_CURRENT,  # at the start of the step, but for the leak
+    X_FLOORED,
+    X_GUESS,
+    X_UPSTROKE,
+    X_MIDDLE,
+    X_CLOSED,
+) = range(11, 22)
 
 # Parameters that do not depend on the step ...
 (
     E_LEAK,  # V; of linear circuits with the offset current's share
-    K_LEAK,  # 1/(8 us): an eighth of the rate, as approach32 takes it
+    K_LEAK,  # 1/us
     LEAK_GAIN,  # us, 1 / rate
     E_RESET,  # V; likewise
-    K_RESET,  # 1/(8 us)
+    K_RESET,  # 1/us
     RESET_TIME,  # us, 1 / rate
     RESET_GAIN,  # us, the same for the inputs: zero if they pause during reset
     V_THRESHOLD,  # V, +inf without comparator
@@ -54,9 +66,20 @@ X_END, X_LENGTH, X_RATE, X_SHARE, X_POTENTIAL, X_CURRENT, X_FLOORED, X_GUESS, X_
     V_ADAPT,  # V
     B_ADAPT,  # V
     V_FLOOR,  # V, of inhibition
-) = range(21, 42)
+) = range(22, 43)
 # ... and functions of the circuit and the step (:mod:`neckar.dynamics._propagators`).
-GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(42, 48)  # Q = 1 - exp(-h / tau)
+(
+    GM_EXC,
+    GM_INH,
+    Q_EXC,  # 1 - exp(-h / tau)
+    Q_INH,
+    P_ADAPT,
+    NOISE_STEP,
+    SHARE_LEAK,  # 1 - exp(-h k)
+    SHARE_RESET,
+    BRIEF_LEAK,  # 1/us, k for what a step is longer or shorter than h: at most 2 / h
+    BRIEF_RESET,
+) = range(43, 53)
 
 # Of conductance-based inputs only; the step of current-based circuits touches none of these rows. In theirs, `GM` follows the membrane.
 (
@@ -69,9 +92,8 @@ GM_EXC, GM_INH, Q_EXC, Q_INH, P_ADAPT, NOISE_STEP = range(42, 48)  # Q = 1 - exp
     REST_EXC,  # V/us, current without events at the reference potential
     REST_INH,
     X_TOTAL,  # passed on within a step
-    X_INHIBITION,
-) = range(48, 58)
-N_ROWS = 58
+) = range(53, 62)
+N_ROWS = 62
 
 
 def aligned(n: int, dtype: Any = np.float32) -> NDArray[Any]:

@@ -35,4 +35,4 @@ def normal(x):  # type: ignore[no-untyped-def]
 
     A membrane adds many of them up; a circuit much faster than the step shows the triangle itself.
     """
-    return (F(np.int32(x & U(0xFFFF))) + F(np.int32(x >> U(16))) - F(65535)) * F(1 / 26754.45)
+    return (F(np.int32((x & U(0xFFFF)) + (x >> U(16)))) - F(65535)) * F(1 / 26754.45)

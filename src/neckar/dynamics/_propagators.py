@@ -59,10 +59,10 @@ def lane_rows(parameters: CircuitParameters, step_ticks: float) -> NDArray[np.fl
     gm_exc, gm_inh = p.gm_exc * per_us * _mean_drive(k, rate_e, h), p.gm_inh * per_us * _mean_drive(k, rate_i, h)
     rows = {
         L.E_LEAK: p.e_leak + share * offset / k,
-        L.K_LEAK: k / 8,
+        L.K_LEAK: k,
         L.LEAK_GAIN: 1.0 / k,
         L.E_RESET: p.e_reset + share * offset / k_r,
-        L.K_RESET: k_r / 8,
+        L.K_RESET: k_r,
         L.RESET_TIME: 1.0 / k_r,
         L.RESET_GAIN: np.where(p.pause, 0.0, 1.0 / k_r),
         L.V_THRESHOLD: p.v_threshold,
@@ -85,6 +85,10 @@ def lane_rows(parameters: CircuitParameters, step_ticks: float) -> NDArray[np.fl
         L.Q_INH: -np.expm1(-rate_i * h),
         L.P_ADAPT: np.exp(-rate_w * h),
         L.NOISE_STEP: p.noise / p.capacitance * 1e-3 * np.sqrt(-np.expm1(-2.0 * k * h) / (2.0 * k)),
+        L.SHARE_LEAK: -np.expm1(-k * h),
+        L.SHARE_RESET: -np.expm1(-k_r * h),
+        L.BRIEF_LEAK: np.minimum(k, 2.0 / h),
+        L.BRIEF_RESET: np.minimum(k_r, 2.0 / h),
         L.BASE_EXC: gm_exc,
         L.BASE_INH: gm_inh,
         L.COBA_EXC: p.coba_exc,

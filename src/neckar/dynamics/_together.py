@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
-from neckar.dynamics._advance import BOTH, LAST_LINE, collect, kick_line, log_kicks
+from neckar.dynamics._advance import BOTH, LAST_LINE, kick_line, log_kicks, settle
 from neckar.dynamics._coupling import carry_nodes, give_back
+from neckar.dynamics._crossing import collection
 from neckar.dynamics._drivers import pulse_length
 from neckar.dynamics._elementary import multiply_add, select
 from neckar.dynamics._exchange import FINE, HEAD, OUTSIDE, TAIL, admit_outside, room_left, send_spike, send_spikes
@@ -32,28 +33,34 @@ DONE = -1
 MOST_HITS = 48  # more synapses than that are faster as a whole row
 
 
-@inline
-def add_late(w, m, label, at_start, charge, start, jump, sign, gm, v, refractory, holdoff, n):  # type: ignore[no-untyped-def]
-    """Add the synapses of one row whose label matches to one synaptic line, and what they have brought to the membranes so far."""
-    for c in range(n):
-        hit = select(m[c] == label, w[c], F(0))
-        kick = sign * hit * gm[c]
-        start[c] = multiply_add(at_start, hit, start[c])
-        jump[c] = multiply_add(at_start, kick, jump[c])
-        v[c] = multiply_add(select(refractory[c] <= holdoff[c], charge, F(0)), kick, v[c])
+def _late_adder(line: int) -> Callable[..., Any]:
+    """Return the loop that adds a row to one synaptic line, late."""
+    lines, gm, sign = (L.S_EXC + line) * STRIDE, (L.GM_EXC + line) * STRIDE, F(1 - 2 * line)
+
+    @kernel_part
+    def add_late(B, w, m, label, at_start, charge, n):  # type: ignore[no-untyped-def]
+        """Add the synapses of one row whose label matches to one synaptic line, and what they have brought to the membranes so far."""
+        for c in range(n):
+            hit = select(m[c] == label, w[c], F(0))
+            refractory, holdoff, v = B[L.REFRACTORY * STRIDE + c], B[L.T_HOLDOFF * STRIDE + c], B[L.V * STRIDE + c]
+            B[lines + c] = multiply_add(at_start, hit, B[lines + c])
+            B[L.V * STRIDE + c] = multiply_add(select(refractory <= holdoff, charge, F(0)), sign * hit * B[gm + c], v)
+
+    return add_late
+
+
+_late_exc, _late_inh = _late_adder(0), _late_adder(1)
 
 
 @inline
 def kick_late(B, line, row, label, pulse, delay, n, weights, labels, late):  # type: ignore[no-untyped-def]
     """Deliver one event that came `delay` ticks before the step's start to one synaptic line."""
     delay = min(delay, late.shape[2] - 1)
-    s, g, i = (L.S_EXC + line) * STRIDE, (L.GM_EXC + line) * STRIDE, L.JUMP * STRIDE
-    v, r, t = L.V * STRIDE, L.REFRACTORY * STRIDE, L.T_HOLDOFF * STRIDE
     at_start, charge = pulse * late[line, 0, delay], pulse * late[line, 1, delay]
-    add_late(
-        weights[row], labels[row], label, at_start, charge, B[s : s + n], B[i : i + n], F(1 - 2 * line), B[g : g + n],
-        B[v : v + n], B[r : r + n], B[t : t + n], n,
-    )  # fmt: skip
+    if line == 0:
+        _late_exc(B, weights[row], labels[row], label, at_start, charge, n)
+    else:
+        _late_inh(B, weights[row], labels[row], label, at_start, charge, n)
 
 
 @kernel_part
@@ -73,18 +80,14 @@ def row_event(B, row, label, pulse, tick, begin, n, weights, labels, receptor, s
 @inline
 def one_synapse(B, line, c, w, pulse, offset, delay, share, late):  # type: ignore[no-untyped-def]
     """Deliver one event to one line of the circuit at position `c`, `offset` ticks into the step, or `delay` ticks late: the sums of :func:`row_event`."""
-    gm, sign = B[(L.GM_EXC + line) * STRIDE + c], F(1 - 2 * line)
-    s, q, i, v = (L.S_EXC + line) * STRIDE + c, (L.KICK_EXC + line) * STRIDE + c, L.JUMP * STRIDE + c, L.V * STRIDE + c
+    s, q, v = (L.S_EXC + line) * STRIDE + c, (L.KICK_EXC + line) * STRIDE + c, L.V * STRIDE + c
     if delay <= 0:
-        at_start = pulse * share[line, 0, offset]
-        B[s] = multiply_add(at_start, w, B[s])
+        B[s] = multiply_add(pulse * share[line, 0, offset], w, B[s])
         B[q] = multiply_add(pulse * share[line, 1, offset], w, B[q])
-        B[i] = multiply_add(sign * at_start * w, gm, B[i])
     else:
-        at_start, kick = pulse * late[line, 0, delay], sign * w * gm
+        kick = F(1 - 2 * line) * w * B[(L.GM_EXC + line) * STRIDE + c]
         charge = select(B[L.REFRACTORY * STRIDE + c] <= B[L.T_HOLDOFF * STRIDE + c], pulse * late[line, 1, delay], F(0))
-        B[s] = multiply_add(at_start, w, B[s])
-        B[i] = multiply_add(at_start, kick, B[i])
+        B[s] = multiply_add(pulse * late[line, 0, delay], w, B[s])
         B[v] = multiply_add(charge, kick, B[v])
 
 
@@ -157,13 +160,13 @@ def next_event(tables, queue, outside_tick):  # type: ignore[no-untyped-def]
 def together_kernel(features: Features, coupled: bool = False) -> Callable[..., Any]:
     """Return the compiled kernel for these features; `coupled` if membranes are shared or connected."""
     step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
-    sensed, carry = features.sensed, carry_nodes(features.of_circuits)
+    sensed, carry, collect = features.sensed, carry_nodes(features.of_circuits), collection(features.of_circuits)
 
     @kernel_part
-    def collect_lane(B, lane, n, flags, busy, begin, ticks_per_us, column_of, out_tick, out_circuit, columns, n_out):  # type: ignore[no-untyped-def]
+    def collect_lane(B, lane, flags, found, h, begin, ticks_per_us, column_of, out_tick, out_circuit, columns, n_out):  # type: ignore[no-untyped-def]
         """Append the spikes of a lane; returns their number."""
         before = n_out
-        n_out = collect(B, flags[:n].view(np.uint64), busy, begin, ticks_per_us, column_of, out_tick, columns, n_out)
+        n_out = collect(B, flags, found, h, begin, ticks_per_us, column_of, out_tick, columns, n_out)
         for i in range(before, n_out):
             out_circuit[i] = WIDTH * lane + columns[i]
         return n_out
@@ -171,7 +174,7 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
     def advance_together(  # type: ignore[no-untyped-def]
         blocks, flags, sizes, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, weights, labels, receptor, share, late,
         drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue, hits,
-        outside_tick, outside_origin, widest, spread, nodes, out_tick, out_circuit, leaves, columns, busy,
+        outside_tick, outside_origin, widest, spread, nodes, out_tick, out_circuit, leaves, columns, found, kicked,
         arrival_tick, arrival_way, n_arrived,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then deliver the events before tick `until` to the step that follows. Lanes are the first axis of tuples.
@@ -216,6 +219,7 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                     arrival_tick[n_arrived[0]], arrival_way[n_arrived[0]] = tick, way
                     n_arrived[0] += 1
                 lane = tables.way_lane[way]
+                kicked[lane] = True
                 B, W, M, R, seen, n = blocks[lane], weights[lane], labels[lane], receptor[lane], observed[lane], sizes[lane]
                 listed = not plastic and hits.sparse[way]
                 if listed:
@@ -254,23 +258,18 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
             if coupled:
                 for q in range(len(nodes)):
                     carry(nodes[q], blocks, salt)
-            for lane in range(n_lanes):
+            for turn in range(n_lanes):  # forth and back, so that a lane is still in the cache when its turn comes again
+                lane = turn if k & 1 else n_lanes - 1 - turn
                 B, n = blocks[lane], sizes[lane]
                 if n:
                     step(B, flags[lane], n, h, inv_h, constants, noise_key[lane], salt)
-                    if not coupled:
-                        n_out = collect_lane(
-                            B, lane, n, flags[lane], busy, begin, ticks_per_us, column_of[lane], out_tick, out_circuit, columns, n_out
-                        )
+                    if kicked[lane]:
+                        settle(B, BOTH, n)
+                        kicked[lane] = False
+                    n_out = collect_lane(B, lane, flags[lane], found, h, begin, ticks_per_us, column_of[lane], out_tick, out_circuit, columns, n_out)
             if coupled:
                 for q in range(len(nodes)):
-                    give_back(nodes[q], blocks, flags)
-                for lane in range(n_lanes):
-                    B, n = blocks[lane], sizes[lane]
-                    if n:
-                        n_out = collect_lane(
-                            B, lane, n, flags[lane], busy, begin, ticks_per_us, column_of[lane], out_tick, out_circuit, columns, n_out
-                        )
+                    n_out = give_back(nodes[q], blocks, column_of, begin, ticks_per_us, out_tick, out_circuit, n_out)
             send_spikes(tables, queue, out_tick, out_circuit, leaves, first, n_out)
             k += 1
             if total == 0:

@@ -9,11 +9,11 @@ adaptation term complete the AdEx model::
     I_ota         = g v_sat tanh((e - v) / v_sat)                     leak: (g_l, e_l); reset phase: (g_r, e_r)
     I_exp         = i_t exp((v - v_t) sharpness)                    sharpness = 1 / delta_t
     I_adapt       = g_w (w - w_0)
-    tau_w dw/dt   = a (v - v_a) - (w - w_0)
+    tau_w dw/dt   = w_0 + a (v - v_a) - w
     I_exc         = gm_e gain(v) s_e,            tau_e ds_e/dt = -s_e
     I_inh         = gm_i gain(v) s_i gate(v),    tau_i ds_i/dt = -s_i
     gain(v)       = 1 in current-based mode, max(1 + coba (e_ref - v), 0) in conductance-based mode
-    gate(v)       = 1 - exp(-max(v - v_floor, 0) / v_width)
+    gate(v)       = 1 - closed(v),  closed(v) = exp(-max(v - v_floor, 0) / v_width)
 
 In conductance-based mode a second amplifier compares the membrane with a reference potential and changes the strength of the first one, so the input
 acts as usual at `e_ref` and vanishes at the reversal potential ``e_ref + 1 / coba``; `coba` is positive for excitation, negative for inhibition. Strength
@@ -38,15 +38,26 @@ class NeuronEquations(NamedTuple):
     """The equations of one neuron circuit, bound to one numerical library. See the module's text for the symbols."""
 
     ota_current: Function
+    ota_deviation: Function
     exponential_current: Function
     adaptation_current: Function
     conductance_gain: Function
     inhibition_gate: Function
+    inhibition_closed: Function
+    adaptation_target: Function
     adaptation_slope: Function
     membrane_slope: Function
 
 
-def neuron_equations(exp: Function, tanh: Function, maximum: Function, zero: Any = 0.0, one: Any = 1.0, bind: Function = lambda f: f) -> NeuronEquations:
+def neuron_equations(
+    exp: Function,
+    tanh: Function,
+    maximum: Function,
+    zero: Any = 0.0,
+    one: Any = 1.0,
+    bind: Function = lambda f: f,
+    excess: Function | None = None,
+) -> NeuronEquations:
     """Bind the equations to a numerical library.
 
     Parameters
@@ -57,6 +68,8 @@ def neuron_equations(exp: Function, tanh: Function, maximum: Function, zero: Any
         Constants in the working precision (a compiled float32 engine must not see double literals).
     bind : callable
         Applied to each function, e.g. a compiler's decorator.
+    excess : callable, optional
+        ``tanh(x) - x``, where a library has it without the loss of digits.
 
     Returns
     -------
@@ -64,8 +77,16 @@ def neuron_equations(exp: Function, tanh: Function, maximum: Function, zero: Any
         Elementwise functions; arguments broadcast and share one consistent set of units.
     """
 
+    if excess is None:
+
+        def excess(x):  # type: ignore[no-untyped-def]
+            return tanh(x) - x
+
     def ota_current(v, e, g, v_sat):  # type: ignore[no-untyped-def]
         return g * v_sat * tanh((e - v) / v_sat)
+
+    def ota_deviation(v, e, g, v_sat):  # type: ignore[no-untyped-def]
+        return g * v_sat * excess((e - v) / v_sat)
 
     def exponential_current(v, i_t, v_t, sharpness):  # type: ignore[no-untyped-def]
         return i_t * exp((v - v_t) * sharpness)
@@ -76,11 +97,21 @@ def neuron_equations(exp: Function, tanh: Function, maximum: Function, zero: Any
     def conductance_gain(v, coba, e_ref):  # type: ignore[no-untyped-def]
         return maximum(one + coba * (e_ref - v), zero)
 
+    def inhibition_closed(v, v_floor, v_width):  # type: ignore[no-untyped-def]
+        return exp(-maximum(v - v_floor, zero) / v_width)
+
+    closed = bind(inhibition_closed)
+
     def inhibition_gate(v, v_floor, v_width):  # type: ignore[no-untyped-def]
-        return one - exp(-maximum(v - v_floor, zero) / v_width)
+        return one - closed(v, v_floor, v_width)
+
+    def adaptation_target(v, a, v_a, w_0):  # type: ignore[no-untyped-def]
+        return w_0 + a * (v - v_a)
+
+    target = bind(adaptation_target)
 
     def adaptation_slope(v, w, a, v_a, w_0, tau_w):  # type: ignore[no-untyped-def]
-        return (a * (v - v_a) - (w - w_0)) / tau_w
+        return (target(v, a, v_a, w_0) - w) / tau_w
 
     ota, exponential, adaptation = bind(ota_current), bind(exponential_current), bind(adaptation_current)
     gain, gate = bind(conductance_gain), bind(inhibition_gate)
@@ -92,4 +123,6 @@ def neuron_equations(exp: Function, tanh: Function, maximum: Function, zero: Any
         inhibition = gm_i * gain(v, coba_i, e_ref_i) * s_i * gate(v, v_floor, v_width)
         return (current + gm_e * gain(v, coba_e, e_ref_e) * s_e - inhibition + i_offset) / c
 
-    return NeuronEquations(ota, exponential, adaptation, gain, gate, bind(adaptation_slope), bind(membrane_slope))
+    return NeuronEquations(
+        ota, bind(ota_deviation), exponential, adaptation, gain, gate, closed, target, bind(adaptation_slope), bind(membrane_slope)
+    )

@@ -145,6 +145,10 @@ def refuse_walls(config: Config, circuits: ArrayLike | None = None, where: str =
             )
 
 
+NO_MEMBRANES = Membranes(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty((0, 2), np.int64), np.empty(0))
+"""Of a chip on which each circuit is by itself."""
+
+
 def membranes(config: Config, siemens: NDArray[np.float64]) -> Membranes:
     """Return the shared and connected membranes of a configuration.
 
@@ -161,7 +165,7 @@ def membranes(config: Config, siemens: NDArray[np.float64]) -> Membranes:
         Circuits 0..511. A conductance of zero connects nothing.
     """
     if not any_compartments(config):
-        return Membranes(np.empty(0, np.int64), np.zeros(1, np.int64), np.empty((0, 2), np.int64), np.empty(0))
+        return NO_MEMBRANES
     wiring = Wiring.of(config)
     ends, siemens = _between_membranes(wiring, siemens)
     used = np.unique(np.concatenate([[group[0] for group in wiring.groups], ends.reshape(-1)]).astype(np.int64))

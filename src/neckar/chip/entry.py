@@ -18,7 +18,7 @@ from neckar.chip.cadc_recorder import CadcRecorder
 from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
 from neckar.chip.capmem import CapMem
 from neckar.chip.carrier import Apart, Carrier, Together
-from neckar.chip.compartments import SWITCHES, Wiring
+from neckar.chip.compartments import NO_MEMBRANES, SWITCHES, Wiring
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.cost import configuration_items
@@ -32,7 +32,7 @@ from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
 from neckar.chip.sampling import BurstSamplers, LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
 from neckar.chip.specimen import PIECE, keyed_reads, keyed_uniforms
-from neckar.chip.substrate import Substrate
+from neckar.chip.substrate import Ready, Substrate
 from neckar.chip.transfer import Config, refuse_unsupported, relay_dead_time
 from neckar.dynamics import (
     CONSTANT,
@@ -110,7 +110,9 @@ class Plan:
         self.recorded = np.zeros(CIRCUITS, bool)
         for record, _, _ in windows:
             self.recorded[np.arange(CIRCUITS) if record.spikes == "all" else list(record.spikes)] = True
-        neurons = Wiring.of({name: self._switched(name) for name in SWITCHES}).neurons
+        switches = {name: self._switched(name) for name in SWITCHES}
+        neurons = Wiring.of(switches).neurons
+        self.connected = any(on.any() for on in switches.values())  # membranes, at any time
         self.active = _whole_neurons(np.flatnonzero(self._is_active(limited_links, watched)), neurons)
         self.is_active = np.zeros(CIRCUITS, bool)
         self.is_active[self.active] = True
@@ -129,6 +131,11 @@ class Plan:
         needed = np.logical_or.reduce([self.is_active, *(np.asarray(self.base[name], bool) for name in _SWITCHES)])
         neurons = Wiring.of(self.base).neurons
         return np.unique(_whole_neurons(np.flatnonzero(needed), neurons) // PIECE)
+
+    @property
+    def prepared(self) -> bool:
+        """Whether a :class:`neckar.chip.substrate.Ready` holds for the trial."""
+        return not (self.rewrites or self.program.sequential or self.connected) and self.program.n_entries == 1
 
     @cached_property
     def wanted(self) -> NDArray[np.bool_]:
@@ -321,6 +328,8 @@ class EntryRun:
         Act besides the playback.
     tracer : callable, optional
         Sees the invocations of plasticity rules.
+    ready : Ready, optional
+        Step and state to start with, if they have been computed.
     """
 
     def __init__(
@@ -332,7 +341,9 @@ class EntryRun:
         cells: CapMem,
         actors: Sequence[Actor],
         tracer: Tracer | None = None,
+        ready: Ready | None = None,
     ) -> None:
+        self.ready = ready
         self.substrate, self.plan, self.entry, self.cells, self.actors, self.tracer = substrate, plan, entry, cells, actors, tracer
         self.key = (*seed, entry)
         self.writes = [(n, w) for n, w in enumerate(plan.program.writes) if w.entry is None or w.entry == entry]
@@ -358,7 +369,7 @@ class EntryRun:
         self._write("before", config, self.writes)
         start = 0 if before is not None else -plan.lead_ticks
         parameters = self.substrate.physical(config, self.cells)
-        state = before.copy() if before is not None else self._initial_state(parameters, config)
+        state = before.copy() if before is not None else self.ready.state if self.ready is not None else self._initial_state(parameters, config)
         counted = np.zeros(CIRCUITS, np.int64) if counted is None else counted
         voltages: list[NDArray[np.float64] | None] = [None] * HEMISPHERES if drivers is None else list(drivers)
         at_rest = [new_drivers(p, start, u) for p, u in zip(self.substrate.drivers(config, self.cells), voltages, strict=True)]
@@ -407,9 +418,10 @@ class EntryRun:
             self._write(a, config, writes)
             parameters = self.substrate.physical(config, self.cells)
             trial.drivers = [reconfigured(*pair, a) for pair in zip(trial.drivers, self.substrate.drivers(config, self.cells), strict=True)]
-            membranes = self.substrate.membranes(config, self.cells)
+            membranes = self.substrate.membranes(config, self.cells) if plan.connected else NO_MEMBRANES
             state[V] = shared_charge(parameters, membranes, state[V])
-            step, tau = self.substrate.step(joined(parameters, membranes))
+            ready = self.ready
+            step, tau = self.substrate.step(joined(parameters, membranes)) if ready is None else (ready.step, ready.tau)
             result.steps.append(step)
             self._configure(config, a, result)
             stretch = fabric.stretch(config, a, b)
@@ -424,7 +436,8 @@ class EntryRun:
                     trial.sensors.reset(config[RESET].astype(bool), a)
             features = parameters.features._replace(plastic=_plastic(trial.drivers), sensed=trial.sensors is not None and plan.senses)
             trial.analog = partial(self._analog, trial, state)
-            trial.run([Segment(half, a, b, step, tau, features) for half in halves], carrier, actors)
+            rows = [None] * HEMISPHERES if ready is None else ready.rows
+            trial.run([Segment(half, a, b, step, tau, features, known) for half, known in zip(halves, rows, strict=True)], carrier, actors)
             for h, lane in carrier.lanes.items():
                 lane.store(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             if isinstance(carrier, Together):

@@ -33,7 +33,7 @@ from neckar.chip.madc import STAMP_TICKS, check_channels, conversion_ticks, conv
 from neckar.chip.plasticity import check_plasticity
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals, keyed_normals_of
-from neckar.chip.substrate import Substrate, starts
+from neckar.chip.substrate import Ready, Substrate, starts
 from neckar.chip.transfer import MadcTransfer
 from neckar.dynamics import SensorState
 from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
@@ -189,8 +189,9 @@ class Chip:
         state: MachineState | None,
         actors: Sequence[Actor] = (),
         tracer: Tracer | None = None,
+        ready: Ready | None = None,
     ) -> list[EntryResult]:
-        runs = [EntryRun(self._substrate, plan, seed, e, cells, actors if e == 0 else (), tracer) for e in range(plan.program.n_entries)]
+        runs = [EntryRun(self._substrate, plan, seed, e, cells, actors if e == 0 else (), tracer, ready) for e in range(plan.program.n_entries)]
         if plan.program.sequential:
             before, counted = _going_on(plan, state)
             sensors = _sensors(state)
@@ -330,10 +331,10 @@ def run_each(chips: Sequence[Chip], program: Program, seeds: Sequence[tuple[int,
         As in :meth:`Chip.run`.
     """
     plan = chips[0]._plan(program, None)
-    for chip, seed, start in zip(chips, seeds, starts([chip._substrate for chip in chips], plan.base, seeds, plan.pieces), strict=True):
+    for chip, seed, start in zip(chips, seeds, starts([chip._substrate for chip in chips], plan.base, seeds, plan), strict=True):
         began = time.perf_counter()
         chip._substrate.begin(start)
-        results = chip._execute(plan, seed, start.cells, None, (), tracer)
+        results = chip._execute(plan, seed, start.cells, None, (), tracer, start.ready)
         yield chip._recording(plan, seed, results, _resets(program, None), time.perf_counter() - began)
 
 

@@ -439,7 +439,12 @@ def _mixed(counter: NDArray[np.uint64], seed: np.uint64) -> NDArray[np.float64]:
 
 def keyed_uniforms(n: int, *key: str | int) -> NDArray[np.float64]:
     """Return `n` numbers between 0 and 1, both excluded, that depend on the key alone."""
-    return _uniforms(_keyed_words(n, [key])[0])
+    return keyed_uniforms_of(n, [key])[0]
+
+
+def keyed_uniforms_of(n: int, keys: Sequence[tuple[str | int, ...]]) -> NDArray[np.float64]:
+    """Return the numbers of :func:`keyed_uniforms` for several keys, shape (key, n)."""
+    return _uniforms(_keyed_words(n, keys))
 
 
 def _keyed_words(n: int, keys: Sequence[tuple[str | int, ...]]) -> NDArray[np.uint64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,21 @@ from numpy.typing import NDArray
 from neckar.chip import correlation, drivers
 from neckar.chip.cadc import FIELDS, CadcTransfer, debug_readings
 from neckar.chip.capmem import CapMem, cells_of
-from neckar.chip.compartments import any_compartments, membranes
+from neckar.chip.compartments import NO_MEMBRANES, any_compartments, membranes
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
-from neckar.chip.specimen import Specimen
+from neckar.chip.rest import reset_neurons, resting_state
+from neckar.chip.specimen import Specimen, keyed_uniforms_of
 from neckar.chip.transfer import SynapseFactors, compartment_siemens, kick_volts_of, physical, physical_of, refuse_unsupported, synapse_factors_of
-from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, largest_step, reference_tau
+from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, lane_rows, largest_step, reference_tau
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 from neckar.program import MachineState
+
+if TYPE_CHECKING:
+    from neckar.chip.entry import Plan
+
+CIRCUITS, HEMISPHERES = AXES["circuit"], AXES["hemisphere"]
 
 
 class Substrate:
@@ -67,8 +74,9 @@ class Substrate:
 
     def membranes(self, config: ChipConfig, cells: CapMem) -> Membranes:
         """Return which circuits share membranes or are connected under a configuration and what its cells really hold."""
-        values = cells.values(config)
-        return membranes(config, compartment_siemens(self.specimen, self.effects, values) if any_compartments(config) else np.zeros(AXES["circuit"]))
+        if not any_compartments(config):
+            return NO_MEMBRANES
+        return membranes(config, compartment_siemens(self.specimen, self.effects, cells.values(config)))
 
     def cadc(self, config: ChipConfig, cells: CapMem) -> CadcTransfer:
         """Return the parallel converter under a configuration and what its cells really hold; the last one is remembered."""
@@ -140,19 +148,63 @@ class Start:
     parameters: CircuitParameters
     drivers: tuple[DriverParameters, ...]
     synapses: SynapseFactors | None
+    ready: Ready | None
 
 
-def starts(substrates: Sequence[Substrate], config: ChipConfig, seeds: Sequence[tuple[int, int]], pieces: NDArray[np.int64] | None) -> list[Start]:
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """What the circuits of a chip start their first trial with, if the registers stay, and no membranes are shared or connected.
+
+    Attributes
+    ----------
+    step, tau
+        As of :meth:`Substrate.step`.
+    state : ndarray, shape (field, circuit), float32
+    rows : tuple of ndarray, shape (row, active circuit)
+        For each hemisphere what :func:`neckar.dynamics.lane_rows` returns for the active circuits and the step.
+    """
+
+    step: int
+    tau: tuple[float, float, float]
+    state: NDArray[np.float32]
+    rows: tuple[NDArray[np.float64], ...]
+
+
+def starts(substrates: Sequence[Substrate], config: ChipConfig, seeds: Sequence[tuple[int, int]], plan: Plan) -> list[Start]:
     """Return what several chips of equal effects start with when a program with a run seed configures each: the bits of each alone, computed together.
 
-    With `pieces`, other circuits (:func:`physical_of`) are as they would be with less mismatch and jitter.
+    Circuits that have no influence on a recording (``plan.pieces``) are as they would be with less mismatch and jitter.
     """
     specimens, effects = [substrate.specimen for substrate in substrates], substrates[0].effects
     refuse_unsupported(config)
-    cells, held = cells_of([chip.seed for chip in specimens], effects, config, [(*seed, "config") for seed in seeds], pieces)
-    parameters, driving = physical_of(specimens, effects, held, pieces), drivers.driver_parameters_of(specimens, effects, held)
+    cells, held = cells_of([chip.seed for chip in specimens], effects, config, [(*seed, "config") for seed in seeds], plan.pieces)
+    whole, driving = physical_of(specimens, effects, held, plan.pieces), drivers.driver_parameters_of(specimens, effects, held)
+    parameters = [whole.take(np.arange(CIRCUITS) + CIRCUITS * k) for k in range(len(specimens))]
     synapses = synapse_factors_of(specimens) if effects.mismatch else [None] * len(specimens)
-    return [Start(config, *parts) for parts in zip(cells, parameters, driving, synapses, strict=True)]
+    ready = _ready(substrates, whole, parameters, seeds, plan) if plan.prepared else [None] * len(specimens)
+    return [Start(config, *parts) for parts in zip(cells, parameters, driving, synapses, ready, strict=True)]
+
+
+def _ready(
+    substrates: Sequence[Substrate], whole: CircuitParameters, parameters: Sequence[CircuitParameters], seeds: Sequence[tuple[int, int]], plan: Plan
+) -> list[Ready]:
+    """Return what the circuits of several chips start with; `whole` are those of all chips, `parameters` those of each."""
+    phase = None
+    if substrates[0].effects.noise:
+        phase = keyed_uniforms_of(CIRCUITS, [("phase", chip.specimen.seed, *seed, 0) for chip, seed in zip(substrates, seeds, strict=True)]).reshape(-1)
+    state = resting_state(whole, NO_MEMBRANES, phase)
+    if plan.program.neuron_reset:
+        reset_neurons(state, whole)
+    steps = [substrate.step(own) for substrate, own in zip(substrates, parameters, strict=True)]
+    rows: dict[int, NDArray[np.float64]] = {}
+    for step in {step for step, _ in steps}:
+        alike = [k for k, (own, _) in enumerate(steps) if own == step]
+        found = lane_rows(whole.take((np.array(alike)[:, None] * CIRCUITS + plan.active).reshape(-1)), step)
+        rows |= dict(zip(alike, found.reshape(len(found), len(alike), -1).transpose(1, 0, 2), strict=True))
+    border = np.searchsorted(plan.active, CIRCUITS // HEMISPHERES)
+    return [
+        Ready(*steps[k], state[:, CIRCUITS * k : CIRCUITS * (k + 1)].copy(), (rows[k][:, :border], rows[k][:, border:])) for k in range(len(substrates))
+    ]
 
 
 def _differ(one: ChipConfig, other: ChipConfig, names: Iterable[str]) -> bool:

@@ -174,8 +174,8 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
     return _parameters({name: np.broadcast_to(value, index.shape) for name, value in values.items()}, effects)
 
 
-def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config, pieces: NDArray[np.int64] | None = None) -> list[CircuitParameters]:
-    """Return what a configuration that :func:`physical` accepts means on several chips: its bits, for all circuits, drawn and computed together.
+def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config, pieces: NDArray[np.int64] | None = None) -> CircuitParameters:
+    """Return what a configuration that :func:`physical` accepts means on several chips: its bits, for all circuits of one chip after the other.
 
     Parameters
     ----------
@@ -193,8 +193,7 @@ def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config,
         drawn = circuit_factors_of(specimens, effects, pieces), potentials_of(specimens, effects, pieces)
     values = _physical(_Codes(config, None), *drawn, effects, config)
     shape = len(specimens), AXES["circuit"]
-    whole = _parameters({name: np.broadcast_to(value, shape).reshape(-1) for name, value in values.items()}, effects)
-    return [whole.take(np.arange(shape[1]) + shape[1] * k) for k in range(shape[0])]
+    return _parameters({name: np.broadcast_to(value, shape).reshape(-1) for name, value in values.items()}, effects)
 
 
 def _physical(

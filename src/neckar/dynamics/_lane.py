@@ -82,6 +82,8 @@ class Segment:
         Reference time constants of synaptic lines and membranes, s (see :func:`neckar.dynamics.reference_tau`).
     features : Features
         Which kernel the circuits need. By default what these circuits need; lanes that exchange events need one kernel.
+    rows : ndarray, optional
+        What :func:`neckar.dynamics.lane_rows` returns for the active columns and whole steps, if that has been computed.
     """
 
     parameters: CircuitParameters
@@ -90,6 +92,7 @@ class Segment:
     step_ticks: int
     tau: tuple[float, float, float]
     features: Features = field(default=None)  # type: ignore[assignment]
+    rows: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if self.features is None:
@@ -266,12 +269,13 @@ class Lane:
     def configure(self, segment: Segment, h_ticks: int) -> None:
         if self.configured == (segment, h_ticks):
             return
-        mine = segment.parameters.take(self.columns)
-        self.rows[L.E_LEAK :, : len(self.columns)] = lane_rows(mine, h_ticks)
+        known = segment.rows if h_ticks == segment.step_ticks else None
+        rows = lane_rows(segment.parameters.take(self.columns), h_ticks) if known is None else known
+        self.rows[L.E_LEAK :, : len(self.columns)] = rows
         self.constants = constants(segment.parameters)
         self.share = kick_shares(segment.tau, h_ticks)
         if len(self.observed):
-            seen = mine.take(self.observed)
+            seen = segment.parameters.take(self.columns[self.observed])
             self._seen = lane_rows(seen, 1)  # for the short steps between samples
             self._rates = np.stack([0.125e-6 / tau for tau in (seen.tau_exc, seen.tau_inh, seen.tau_adapt)], axis=1).astype(np.float32)  # 1/(8 us)
         self.configured = (segment, h_ticks)

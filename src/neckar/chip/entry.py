@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from neckar.ppu import Tracer
 
 V = STATE_NAMES.index("v")
+_NO_WEIGHTS = np.empty((COLUMNS, 0), np.float32)
 LINE_FIELDS = tuple(STATE_NAMES.index(name) for name in ("v", "w", "s_exc", "s_inh"))
 
 Ticks = NDArray[np.int64]
@@ -597,9 +598,9 @@ class EntryRun:
         plan, config = self.plan, trial.config
         mine = slice(COLUMNS * h, COLUMNS * (h + 1))
         columns = plan.active[(plan.active >= mine.start) & (plan.active < mine.stop)] - mine.start
-        weights = aligned(COLUMNS * COLUMNS).reshape(COLUMNS, COLUMNS)
+        weights = aligned(COLUMNS * len(columns)).reshape(COLUMNS, -1) if len(columns) else _NO_WEIGHTS
         if len(rows) and len(columns):
-            weights[np.ix_(rows, columns)] = self.substrate.kick_volts(config, self.cells, h, rows.astype(np.int64), columns)
+            weights[rows] = self.substrate.kick_volts(config, self.cells, h, rows.astype(np.int64), columns)
         observed = plan.observed[(plan.observed >= mine.start) & (plan.observed < mine.stop)] - mine.start
         synapses = Synapses(weights, np.ascontiguousarray(config.synapse_label[h]), config.synapse_row_mode[h].astype(np.uint8))
         return Lane(columns, observed, synapses, _noise_keys(h), self.substrate.seed("membrane", *self.key), trial.drivers[h])

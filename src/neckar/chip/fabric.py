@@ -222,6 +222,7 @@ class Fabric:
 
     def __init__(self, substrate: Substrate, key: tuple[int, ...], duration: int, madc_rate_hz: float, inside: Stretch | None = None) -> None:
         self._inside = inside
+        self._constant = None if inside is None else service_times(inside.config, madc_rate_hz)
         self._substrate, self._key, self._duration, self._madc_rate_hz = substrate, key, duration, madc_rate_hz
         self._limited = substrate.effects.event_loss
         self._link_latency = int(ticks(facts.INPUT_LATENCY.value)) - _BUS_LATENCY
@@ -396,7 +397,7 @@ class Fabric:
         return at_host[mine], spike[mine], (at_host[loop], label[loop] | (output[loop] - BUSES) << LABEL_CHANNEL_SHIFT)
 
     def _services(self, config: ChipConfig) -> tuple[Ints, Ints]:
-        return service_times(config, self._madc_rate_hz)
+        return service_times(config, self._madc_rate_hz) if self._constant is None else self._constant
 
     def _serve(self, time: Ints, server: Ints, service: Ints, depth: Ints, free: Ints | None = None) -> Ints:
         """Return when events, ascending in time, leave their servers, `LOST` if they find the queue full."""

@@ -18,7 +18,16 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.rest import reset_neurons, resting_state
 from neckar.chip.specimen import Specimen, keyed_uniforms_of
-from neckar.chip.transfer import SynapseFactors, compartment_siemens, kick_volts_of, physical, physical_of, refuse_unsupported, synapse_factors_of
+from neckar.chip.transfer import (
+    SynapseFactors,
+    compartment_siemens,
+    draw_synapses,
+    kick_volts_of,
+    physical,
+    physical_of,
+    refuse_unsupported,
+    synapse_factors_of,
+)
 from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, lane_rows, largest_step, reference_tau
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
@@ -27,7 +36,7 @@ from neckar.program import MachineState
 if TYPE_CHECKING:
     from neckar.chip.entry import Plan
 
-CIRCUITS, HEMISPHERES = AXES["circuit"], AXES["hemisphere"]
+CIRCUITS, HEMISPHERES, COLUMNS = AXES["circuit"], AXES["hemisphere"], AXES["column"]
 
 
 class Substrate:
@@ -181,6 +190,10 @@ def starts(substrates: Sequence[Substrate], config: ChipConfig, seeds: Sequence[
     whole, driving = physical_of(specimens, effects, held, plan.pieces), drivers.driver_parameters_of(specimens, effects, held)
     parameters = [whole.take(np.arange(CIRCUITS) + CIRCUITS * k) for k in range(len(specimens))]
     synapses = synapse_factors_of(specimens) if effects.mismatch else [None] * len(specimens)
+    if plan.prepared and effects.mismatch:
+        for hemisphere, rows in enumerate(plan.inside.rows):
+            columns = plan.active[plan.active // COLUMNS == hemisphere] % COLUMNS
+            draw_synapses([one for one in synapses if one is not None], hemisphere, rows.astype(np.int64), columns)
     ready = _ready(substrates, whole, parameters, seeds, plan) if plan.prepared else [None] * len(specimens)
     return [Start(config, *parts) for parts in zip(cells, parameters, driving, synapses, ready, strict=True)]
 

@@ -45,7 +45,7 @@ from neckar.chip.compartments import Wiring, any_compartments, refuse_walls
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of, padi_bus_at, quadrant_of
 from neckar.chip.effects import Effects
-from neckar.chip.specimen import PIECE, Specimen, deviations_of
+from neckar.chip.specimen import PIECE, Specimen, deviations_of, pieces_of
 from neckar.dynamics._parameters import CircuitParameters
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, registers
@@ -412,7 +412,7 @@ def kick_volts_of(factors: SynapseFactors | None, config: Config, hemisphere: in
     quadrants = _field(config, "syn_i_bias_dac")
     bias = quadrants[hemisphere * (AXES["column"] // COLUMNS_PER_BACKEND) + column // COLUMNS_PER_BACKEND]
     unit = np.float32(facts.SYNAPTIC_KICK.value) * (bias / facts.SYNAPTIC_KICK_BIAS.value).astype(np.float32)
-    step = _field(config, "synapse_weight")[hemisphere][row[:, None], column].astype(np.float32) * unit
+    step = _field(config, "synapse_weight")[hemisphere][row][:, column].astype(np.float32) * unit
     extension = _field(config, "padi_dacen_pulse_extension")
     if extension.any():
         bus = padi_bus_at(hemisphere, row // ROWS_PER_DRIVER % BUSES_PER_HEMISPHERE)
@@ -432,7 +432,7 @@ class SynapseFactors:
 
     def __init__(self, specimen: Specimen, deviation: Mapping[str, Values]) -> None:
         hemispheres, rows, columns = AXES["hemisphere"], AXES["row"], AXES["column"]
-        self._specimen = specimen
+        self.specimen = specimen
         across, along = deviation["synapse_gradient"]
         self._across = (1 + across * np.linspace(-1, 1, columns)).reshape(-1, PIECE)
         self._along = 1 + along * np.linspace(1, -1, hemispheres * rows)
@@ -444,16 +444,32 @@ class SynapseFactors:
 
     def at(self, hemisphere: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the factors of some rows and columns of a hemisphere, shape (row, column)."""
-        rows, per_row = hemisphere * AXES["row"] + rows, AXES["column"] // PIECE
-        pieces = (rows[:, None] * per_row + np.flatnonzero(np.bincount(columns // PIECE))).reshape(-1)
+        draw_synapses([self], hemisphere, rows, columns)
+        return self._values[hemisphere * AXES["row"] + rows][:, columns]
+
+    def missing(self, pieces: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the pieces that have not been drawn."""
+        return pieces[~self._drawn[pieces]]
+
+    def take(self, pieces: NDArray[np.int64], deviation: Values) -> None:
+        """Take over what has been drawn for some pieces, shape (piece, PIECE)."""
+        row, part = np.divmod(pieces, AXES["column"] // PIECE)
+        factors = deviation * self._across[part] * self._along[row, None]
         with self._lock:
-            new = pieces[~self._drawn[pieces]]
-            if len(new):
-                row, part = np.divmod(new, per_row)
-                factors = self._specimen.deviation_pieces("synapse", new) * self._across[part] * self._along[row, None]
-                self._values.reshape(-1, PIECE)[new] = factors * self._pulse[row, None] * self._bias[hemisphere, part]
-                self._drawn[new] = True
-            return self._values[np.ix_(rows, columns)]
+            self._values.reshape(-1, PIECE)[pieces] = factors * self._pulse[row, None] * self._bias[row // AXES["row"], part]
+            self._drawn[pieces] = True
+
+
+def draw_synapses(chips: Sequence[SynapseFactors], hemisphere: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
+    """Draw the factors of some rows and columns of a hemisphere on several chips together, if they have not been drawn."""
+    rows, per_row = hemisphere * AXES["row"] + rows, AXES["column"] // PIECE
+    pieces = (rows[:, None] * per_row + np.flatnonzero(np.bincount(columns // PIECE))).reshape(-1)
+    missing = [(chip, chip.missing(pieces)) for chip in dict.fromkeys(chips)]
+    new = [chip for chip, some in missing if len(some) == len(pieces)]
+    for some, todo in [(new, pieces), *(([chip], some) for chip, some in missing if 0 < len(some) < len(pieces))]:
+        if len(some) and len(todo):
+            for chip, deviation in zip(some, pieces_of([chip.specimen for chip in some], "synapse", todo), strict=True):
+                chip.take(todo, deviation)
 
 
 SYNAPSE_DEVIATIONS = ("synapse_gradient", "driver_pulse", "dac_bias")

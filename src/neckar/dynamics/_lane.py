@@ -183,7 +183,7 @@ class Lane:
     observed : ndarray of int
         Columns whose trace is stored; a subset of `columns`.
     synapses : Synapses
-        Of the whole hemisphere; copied when a row is written.
+        Of the whole hemisphere, weights perhaps of the active columns alone; copied when a row is written.
     keys : ndarray, shape (256,), uint32
         Noise key of each column.
     seed : int
@@ -225,8 +225,10 @@ class Lane:
         if len(self.columns) == WIDTH:
             return np.require(plane, dtype, ["C", "W"])  # of one type for all lanes of a kernel, which includes that it can be written
         out = L.aligned(plane.shape[0] * self.n, dtype).reshape(plane.shape[0], self.n)
-        if len(self.columns):
-            np.take(plane, self.columns, axis=1, out=out[:, : len(self.columns)], mode="clip")
+        n, first = len(self.columns), int(self.columns[0]) if len(self.columns) else 0
+        if plane.shape[1] > n:
+            plane = plane[:, first : first + n] if n and self.columns[-1] == first + n - 1 else plane[:, self.columns]
+        out[:, :n] = plane
         return out
 
     def write_row(self, row: int, weights: NDArray[np.float32], labels: NDArray[np.uint8] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -222,7 +223,7 @@ class Program(Plain):
         twin._set(**{**vars(self), "run_seed": seed})
         return twin
 
-    @property
+    @cached_property
     def duration(self) -> int:
         """Ticks of one entry: the sum of the snippets' durations."""
         return sum(snippet.duration for snippet in self.snippets)

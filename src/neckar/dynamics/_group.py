@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neckar.dynamics._coupling import Coupling
 from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense_nodes import SharedTraces
-from neckar.dynamics._exchange import HEAD, TAIL, Hits, Queue, Relays, Tables, new_queue
+from neckar.dynamics._exchange import HEAD, OUTSIDE, TAIL, Hits, Queue, Relays, Tables, new_queue
 from neckar.dynamics._jit import kernel
 from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
 from neckar.dynamics._propagators import late_shares
@@ -108,6 +108,11 @@ class LaneGroup:
         head, tail = self.queue.cursor[HEAD], self.queue.cursor[TAIL]
         return self.queue.tick[head:tail], self.queue.way[head:tail]
 
+    def _waits(self, events: OutsideEvents, end: int) -> bool:
+        """Return whether events from outside have not been admitted, or events under way come before tick `end`."""
+        tick, _ = self._under_way()
+        return self.queue.cursor[OUTSIDE] < len(events.time) or (len(tick) > 0 and int(tick[0]) < end)
+
     def leftover(self) -> tuple[RowEvents, ...]:
         """Return the events under way, for each lane."""
         return self.at_rows(*self._under_way())
@@ -180,7 +185,7 @@ class LaneGroup:
                 for k, trace in new:
                     traces[k].append(trace)
                 first, count, resumed = first + done, count - done, True
-        if t1 == segments[0].end:  # what came within the last step and has not acted yet
+        if t1 == segments[0].end and (not found or self._waits(events, t1)):  # what came within the last step and has not acted yet
             done = 0
             while done != DONE:
                 firing, new, done = self._call(segments[0], events, origin, first + max(count, 0), 0, h_ticks, t1, True)

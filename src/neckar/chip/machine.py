@@ -331,7 +331,7 @@ def run_each(chips: Sequence[Chip], program: Program, seeds: Sequence[tuple[int,
         As in :meth:`Chip.run`.
     """
     plan = chips[0]._plan(program, None)
-    for chip, seed, start in zip(chips, seeds, starts([chip._substrate for chip in chips], plan.base, seeds, plan), strict=True):
+    for chip, seed, start in zip(chips, seeds, starts([chip._substrate for chip in chips], seeds, plan), strict=True):
         began = time.perf_counter()
         chip._substrate.begin(start)
         results = chip._execute(plan, seed, start.cells, None, (), tracer, start.ready)

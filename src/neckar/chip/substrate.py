@@ -179,18 +179,18 @@ class Ready:
     rows: tuple[NDArray[np.float64], ...]
 
 
-def starts(substrates: Sequence[Substrate], config: ChipConfig, seeds: Sequence[tuple[int, int]], plan: Plan) -> list[Start]:
-    """Return what several chips of equal effects start with when a program with a run seed configures each: the bits of each alone, computed together.
+def starts(substrates: Sequence[Substrate], seeds: Sequence[tuple[int, int]], plan: Plan) -> list[Start]:
+    """Return what several chips of equal effects start with when a planned program with a run seed configures each: the bits of each alone, computed together.
 
     Circuits that have no influence on a recording (``plan.pieces``) are as they would be with less mismatch and jitter.
     """
-    specimens, effects = [substrate.specimen for substrate in substrates], substrates[0].effects
+    specimens, effects, config = [substrate.specimen for substrate in substrates], substrates[0].effects, plan.base
     refuse_unsupported(config)
     cells, held = cells_of([chip.seed for chip in specimens], effects, config, [(*seed, "config") for seed in seeds], plan.pieces)
     whole, driving = physical_of(specimens, effects, held, plan.pieces), drivers.driver_parameters_of(specimens, effects, held)
     parameters = [whole.take(np.arange(CIRCUITS) + CIRCUITS * k) for k in range(len(specimens))]
     synapses = synapse_factors_of(specimens) if effects.mismatch else [None] * len(specimens)
-    if plan.prepared and effects.mismatch:
+    if plan.prepared and effects.mismatch and (plan.inside.reaches_rows & plan.is_active).any():
         for hemisphere, rows in enumerate(plan.inside.rows):
             columns = plan.active[plan.active // COLUMNS == hemisphere] % COLUMNS
             draw_synapses([one for one in synapses if one is not None], hemisphere, rows.astype(np.int64), columns)

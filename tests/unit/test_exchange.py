@@ -115,6 +115,18 @@ def test_lanes_together_have_the_bits_of_lanes_apart_if_nobody_sends(labels):
     assert together.losses == apart.losses
 
 
+@pytest.mark.parametrize("labels", ["one", "many"])
+def test_in_fine_steps_membranes_of_lanes_together_have_the_bits_of_lanes_apart(labels):
+    rng = np.random.default_rng(0)
+    fields = {**STIMULATED, **FIRING, "leak_v_leak": 800, "synapse_label": 0 if labels == "one" else rng.integers(0, 64, (2, 256, 256))}
+    events = [(300 * k, k % 4 << 14 | (0 if labels == "one" else int(rng.integers(0, 64)))) for k in range(150)]
+    parts = {"entries": Events.from_lists([events]), "record": Record(probe=(Probe(("v", "s_exc"), tuple(range(0, N, 7)), 250),))}
+    relaying = {**fields, "event_routing_enable_bypass_inhibitory": np.arange(N) == 511}
+    apart, together = (chip(step_us=0.1).run(program(each, 100, **parts))[0] for each in (fields, relaying))
+    assert len(apart.spikes) > 100
+    assert together.probe == apart.probe
+
+
 def test_what_neurons_send_is_delivered_or_counted_at_every_link():
     recording = run(recurrent(), 100)
     recording.losses.check()

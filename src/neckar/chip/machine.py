@@ -56,7 +56,7 @@ from neckar.program._time import whole_ticks
 if TYPE_CHECKING:
     from neckar.ppu import Tracer
 
-MODEL_VERSION = "2026.21"
+MODEL_VERSION = "2026.22"
 DEFAULT_STEP_TICKS = 250
 
 

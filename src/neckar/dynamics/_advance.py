@@ -3,7 +3,7 @@
 A lane's input is a list of row events (tick, row, label); a row event adds the weights of all synapses in the row whose label matches to the synaptic lines of
 the row's hemisphere. It acts at its own time: the kick is shared between the start and the end of the step with weights that are exact for
 the segment's reference time constants, medians over the circuits in use (:func:`neckar.dynamics._propagators.kick_shares`), and kicks there are
-propagated exactly.
+propagated exactly. In fine steps the shares follow each circuit's own time constants.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from neckar.dynamics import _layout as L
 from neckar.dynamics._crossing import collection
 from neckar.dynamics._drivers import pulse_length
 from neckar.dynamics._elementary import multiply_add, select
+from neckar.dynamics._heard import note_event
 from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._noise import mix
 from neckar.dynamics._parameters import Features
@@ -30,17 +31,25 @@ BOTH = 3  # receptor of a row, the synaptic lines it drives: 0 none, 1 excitator
 LAST_LINE = np.array([0, 0, 1, 1], np.int64)
 
 
-def _adder(line: int) -> Callable[..., Any]:
+@cache
+def _adder(line: int, fine: bool) -> Callable[..., Any]:
     """Return the loop that adds a row to one synaptic line. Its rows have fixed places in one array, so the compiler need not check for overlaps."""
-    start, end = ((row + line) * STRIDE for row in (L.S_EXC, L.KICK_EXC))
+    start, end, own = ((row + line) * STRIDE for row in (L.S_EXC, L.KICK_EXC, L.OWN_EXC))
 
     @kernel_part
-    def add_row(B, w, m, label, at_start, at_end, n):  # type: ignore[no-untyped-def]
+    def add_row(B, w, m, label, pulse, share, offset, n):  # type: ignore[no-untyped-def]
         """Add the synapses of one row whose label matches to the kicks at the start and at the end of the step."""
+        at_start, at_end, more_start, more_end = (
+            pulse * share[line, 0, offset], pulse * share[line, 1, offset], pulse * share[line, 2, offset], pulse * share[line, 3, offset]
+        )  # fmt: skip
         for c in range(n):
             hit = select(m[c] == label, w[c], F(0))
-            B[start + c] = multiply_add(at_start, hit, B[start + c])
-            B[end + c] = multiply_add(at_end, hit, B[end + c])
+            if fine:
+                B[start + c] = multiply_add(multiply_add(more_start, B[own + c], at_start), hit, B[start + c])
+                B[end + c] = multiply_add(multiply_add(more_end, B[own + c], at_end), hit, B[end + c])
+            else:
+                B[start + c] = multiply_add(at_start, hit, B[start + c])
+                B[end + c] = multiply_add(at_end, hit, B[end + c])
 
     return add_row
 
@@ -58,7 +67,6 @@ def _settler(line: int) -> Callable[..., Any]:
     return settle_line
 
 
-_add_exc, _add_inh = _adder(0), _adder(1)
 _settle_exc, _settle_inh = _settler(0), _settler(1)
 
 
@@ -71,20 +79,28 @@ def settle(B, lines, n):  # type: ignore[no-untyped-def]
         _settle_inh(B, n)
 
 
-@inline
-def kick_line(B, line, row, label, pulse, offset, n, weights, labels, share):  # type: ignore[no-untyped-def]
-    """Deliver one event with a pulse of some length to one synaptic line; `offset` in ticks is its place in the step."""
-    at_start, at_end = pulse * share[line, 0, offset], pulse * share[line, 1, offset]
-    if line == 0:
-        _add_exc(B, weights[row], labels[row], label, at_start, at_end, n)
-    else:
-        _add_inh(B, weights[row], labels[row], label, at_start, at_end, n)
+@cache
+def line_delivery(fine: bool) -> Callable[..., Any]:
+    """Return how events act on a synaptic line."""
+    add_exc, add_inh = _adder(0, fine), _adder(1, fine)
+
+    @inline
+    def kick_line(B, line, row, label, pulse, offset, n, weights, labels, share):  # type: ignore[no-untyped-def]
+        """Deliver one event with a pulse of some length to one synaptic line; `offset` in ticks is its place in the step."""
+        if line == 0:
+            add_exc(B, weights[row], labels[row], label, pulse, share, offset, n)
+        else:
+            add_inh(B, weights[row], labels[row], label, pulse, share, offset, n)
+
+    return kick_line
 
 
 @cache
-def _delivery(plastic: bool) -> Callable[..., Any]:
+def _delivery(plastic: bool, fine: bool) -> Callable[..., Any]:
+    kick_line = line_delivery(fine)
+
     @kernel_part
-    def deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, end, n, B, weights, labels, receptor, share, drivers):  # type: ignore[no-untyped-def]
+    def deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, end, n, B, weights, labels, receptor, share, drivers, heard):  # type: ignore[no-untyped-def]
         """Add the row events of one step, `begin` to `end`, to the kicks, from event `e` on.
 
         Returns the first event of the next step, and which lines have got kicks.
@@ -101,6 +117,8 @@ def _delivery(plastic: bool) -> Callable[..., Any]:
             if receptor[row] == BOTH:
                 kick_line(B, 0, row, label, pulse, offset, n, weights, labels, share)
             lines |= receptor[row]
+            if fine:
+                note_event(heard, offset, row, label, pulse)
             e += 1
         return e, lines
 
@@ -124,11 +142,11 @@ def log_kicks(row, label, pulse, tick, weights, labels, receptor, observed, log_
 def lane_kernel(features: Features) -> Callable[..., Any]:
     """Return the compiled lane kernel for these features."""
     step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
-    deliver, collect = _delivery(plastic), collection(features.of_circuits)
+    deliver, collect = _delivery(plastic, features.fine), collection(features.of_circuits)
 
     def advance_lane(  # type: ignore[no-untyped-def]
         B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, ev_pulse, weights, labels, receptor,
-        share, drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, found, out_tick, out_column,
+        share, drivers, heard, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, found, out_tick, out_column,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then add the events before tick `until` to the step that follows.
 
@@ -147,8 +165,11 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
                         trace[k, field, o] = B[field * STRIDE + observed[o]]
             if n_out > limit:
                 return n_out, n_log, k
+            if k > 0 or not resumed:
+                heard.number[0] = 0
             first = e
-            e, lines = deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, min(begin + h_ticks, until), n, B, weights, labels, receptor, share, drivers)
+            end = min(begin + h_ticks, until)
+            e, lines = deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, end, n, B, weights, labels, receptor, share, drivers, heard)
             if observed.size:
                 for q in range(first, e):
                     row, label, pulse = ev_row[q], ev_label[q], F(1)
@@ -160,9 +181,9 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
             if noisy:
                 clock = np.uint64(begin) ^ noise_seed
                 salt = mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
-            step(B, flags, n, h, inv_h, constants, noise_key, salt)
+            step(B, flags, n, h, inv_h, constants, noise_key, salt, F(0) if heard.number[0] else F(np.inf))
             settle(B, lines if k > 0 or not resumed else BOTH, n)
-            n_out = collect(B, flags, found, h, begin, ticks_per_us, column_of, out_tick, out_column, n_out)
+            n_out = collect(B, flags, found, h, inv_h, heard, weights, labels, receptor, begin, ticks_per_us, column_of, out_tick, out_column, n_out)
         return n_out, n_log, -1
 
     return kernel(advance_lane, str(features))

@@ -29,7 +29,7 @@ gain_of = neuron_equations(exp32, identity, maximum, ZERO, ONE, inline).conducta
 
 
 @cache
-def drive_conductances(saturating: bool, exponential: bool) -> Kernel:
+def drive_conductances(saturating: bool, exponential: bool, fine: bool) -> Kernel:
     """Return the pass."""
 
     @kernel_part
@@ -73,6 +73,8 @@ def drive_conductances(saturating: bool, exponential: bool) -> Kernel:
             B[L.X_START * STRIDE + j], B[L.V * STRIDE + j] = v, v_e
             B[L.GM_EXC * STRIDE + j], B[L.GM_INH * STRIDE + j] = after_e, after_i
             B[L.DRIVEN * STRIDE + j] = after_e * left_e - after_i * left_i
+            if fine:
+                B[L.X_REACH * STRIDE + j] = h * max(after_i * B[L.KICK_INH * STRIDE + j] + EIGHTH * (drive_e * q_e - drive_i * q_i), ZERO)
             B[L.X_LENGTH * STRIDE + j] = d
             B[L.X_TOTAL * STRIDE + j] = total
             B[L.LAG * STRIDE + j] = h + lag - d

@@ -352,7 +352,7 @@ def node_step(features: Features) -> Kernel:
             gather(N, j, h)
         predict(N.block, n, h, ONE / h, N.constants)
         spread_moves(N)
-        arrive(N.block, N.flags, n, h, N.constants, N.keys, salt)
+        arrive(N.block, N.flags, n, h, N.constants, N.keys, salt, ZERO)
         for j in range(n):
             at = cross(N.block, j, h) if N.flags[j] else h
             scatter(N, j, h, since, at)

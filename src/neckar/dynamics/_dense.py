@@ -60,7 +60,7 @@ def sort_kernel() -> Callable[..., Any]:
 
 def dense_kernel(features: Features) -> Callable[..., Any]:
     """Return the compiled dense output for these features; it takes the noise from the states."""
-    return _dense_kernel(features.of_circuits._replace(noisy=False))
+    return _dense_kernel(features.of_circuits._replace(noisy=False, fine=False))
 
 
 @cache
@@ -77,7 +77,7 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
             B[L.SHARE_RESET * STRIDE] = approach32(EIGHTH * dt * B[L.K_RESET * STRIDE])
             B[L.BRIEF_LEAK * STRIDE] = min(B[L.K_LEAK * STRIDE], TWO / dt)
             B[L.BRIEF_RESET * STRIDE] = min(B[L.K_RESET * STRIDE], TWO / dt)
-            step(B, flags, 1, dt, ONE / dt, constants, noise_key, np.uint32(0))
+            step(B, flags, 1, dt, ONE / dt, constants, noise_key, np.uint32(0), ZERO)
             if flags[0]:
                 cross(B, 0, dt)
 

@@ -61,7 +61,7 @@ def membrane_now(N, j):  # type: ignore[no-untyped-def]
 @cache
 def dense_nodes_kernel(features: Features) -> Callable[..., Any]:
     """Return the compiled dense output; it takes the noise from the states."""
-    return _dense_nodes_kernel(features.of_circuits._replace(noisy=False))
+    return _dense_nodes_kernel(features.of_circuits._replace(noisy=False, fine=False))
 
 
 @cache

@@ -20,12 +20,14 @@ from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense import N_SIGNALS, dense_kernel, sort_kernel
 from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._drivers import NO_DRIVERS, Drivers, forked
+from neckar.dynamics._heard import copied, nothing_heard
 from neckar.dynamics._parameters import CircuitParameters, Features
-from neckar.dynamics._propagators import constants, kick_shares, lane_rows
+from neckar.dynamics._propagators import constants, kick_shares, lane_rows, own_rates
 
 WIDTH = 256
 VECTOR = 16
 CHUNK = 1 << 20  # steps per call of the kernel ...
+FINE_STEP = 50  # ticks; steps up to this length are fine, see Features. Fewer circuits stop in them, so there is time to look at those closely
 TRACE_VALUES = 1 << 20  # ... with traces fewer, so that they stay below 4 MiB
 ROOMS = (1 << 12, 1 << 15, 1 << 19)  # for spikes of one call, then four times as much again; numpy takes arrays of 4 MiB from large pages
 
@@ -95,8 +97,8 @@ class Segment:
     rows: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        if self.features is None:
-            object.__setattr__(self, "features", self.parameters.features)
+        features = self.parameters.features if self.features is None else self.features
+        object.__setattr__(self, "features", features._replace(fine=self.step_ticks <= FINE_STEP))
 
     @property
     def whole_steps(self) -> int:
@@ -201,7 +203,7 @@ class Lane:
         seed: int,
         drivers: Drivers = NO_DRIVERS,
     ) -> None:
-        self.columns, self.drivers = columns, drivers
+        self.columns, self.drivers, self.heard = columns, drivers, nothing_heard()
         self.n = -(-len(columns) // VECTOR) * VECTOR
         self.observed = np.searchsorted(columns, observed).astype(np.int32)
         self.block = L.aligned(L.N_ROWS * L.STRIDE)
@@ -248,6 +250,7 @@ class Lane:
         twin.rows = twin.block.reshape(L.N_ROWS, L.STRIDE)
         twin.observed, twin.drivers = np.empty(0, np.int32), forked(self.drivers)
         twin._owned, twin._open = False, None
+        twin.heard = copied(self.heard)
         return twin
 
     def load(self, state: NDArray[np.float32]) -> None:
@@ -274,6 +277,8 @@ class Lane:
         known = segment.rows if h_ticks == segment.step_ticks else None
         rows = lane_rows(segment.parameters.take(self.columns), h_ticks) if known is None else known
         self.rows[L.E_LEAK :, : len(self.columns)] = rows
+        if segment.features.fine:
+            self.rows[[L.OWN_EXC, L.OWN_INH], : len(self.columns)] = own_rates(segment.parameters.take(self.columns), segment.tau, h_ticks)
         self.constants = constants(segment.parameters)
         self.share = kick_shares(segment.tau, h_ticks)
         if len(self.observed):
@@ -318,7 +323,7 @@ class Lane:
         pulses = np.empty(len(events.tick) * features.plastic, np.float32)
         n_spikes, n_kicks, done = lane_kernel(features._replace(sensed=False))(
             self.block, self.flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self.constants,
-            events.tick, events.row, events.label, pulses, self.weights, self.labels, self.receptor, self.share, self.drivers,
+            events.tick, events.row, events.label, pulses, self.weights, self.labels, self.receptor, self.share, self.drivers, self.heard,
             self.keys, self.seed, self.observed, states, *log, self.column_of, scratch(), *spikes.room(),
         )  # fmt: skip
         spikes.n += n_spikes

@@ -41,7 +41,8 @@ N_DYNAMIC = 11
     X_UPSTROKE,
     X_MIDDLE,
     X_CLOSED,
-) = range(11, 22)
+    X_REACH,  # of fine steps: how far the membrane may rise above both its ends
+) = range(11, 23)
 
 # Parameters that do not depend on the step ...
 (
@@ -66,7 +67,7 @@ N_DYNAMIC = 11
     V_ADAPT,  # V
     B_ADAPT,  # V
     V_FLOOR,  # V, of inhibition
-) = range(22, 43)
+) = range(23, 44)
 # ... and functions of the circuit and the step (:mod:`neckar.dynamics._propagators`).
 (
     GM_EXC,
@@ -79,7 +80,7 @@ N_DYNAMIC = 11
     SHARE_RESET,
     BRIEF_LEAK,  # 1/us, k for what a step is longer or shorter than h: at most 2 / h
     BRIEF_RESET,
-) = range(43, 53)
+) = range(44, 54)
 
 # Of conductance-based inputs only; the step of current-based circuits touches none of these rows. In theirs, `GM` follows the membrane.
 (
@@ -92,8 +93,11 @@ N_DYNAMIC = 11
     REST_EXC,  # V/us, current without events at the reference potential
     REST_INH,
     X_TOTAL,  # passed on within a step
-) = range(53, 62)
-N_ROWS = 62
+) = range(54, 63)
+
+# Of fine steps only: by how much a circuit's own rates differ from those that kicks are shared for, 1/us, mean of line and membrane.
+OWN_EXC, OWN_INH = 63, 64
+N_ROWS = 65
 
 
 def aligned(n: int, dtype: Any = np.float32) -> NDArray[Any]:

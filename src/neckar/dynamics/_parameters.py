@@ -30,6 +30,8 @@ class Features(NamedTuple):
     conductance: bool  # conductance-based inputs
     plastic: bool = False  # drivers with pulses of changing length
     sensed: bool = False  # arrivals at rows are logged, for correlation sensors
+    pausing: bool = True  # some circuits do not feel their inputs during the reset phase
+    fine: bool = False  # short steps: circuits that stop within a step look at its events one by one
 
     @property
     def of_circuits(self) -> Features:
@@ -160,6 +162,7 @@ class CircuitParameters:
             exponential=bool((self.i_exp > 0).any() or (self.g_adapt > 0).any()),
             noisy=bool((self.noise > 0).any()),
             conductance=bool((self.coba_exc != 0).any() or (self.coba_inh != 0).any()),
+            pausing=bool(self.pause.any()),
         )
 
     def take(self, circuits: ArrayLike) -> Self:

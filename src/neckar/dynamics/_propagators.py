@@ -102,6 +102,20 @@ def lane_rows(parameters: CircuitParameters, step_ticks: float) -> NDArray[np.fl
     return np.stack([rows.get(row, unused) for row in range(L.E_LEAK, L.N_ROWS)])
 
 
+def own_rates(parameters: CircuitParameters, tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.float64]:
+    """Return by how much the rates of each circuit differ from those of :func:`kick_shares`.
+
+    Returns
+    -------
+    ndarray, shape (line, circuit), float64
+        Mean of the differences of line and membrane, 1/us, cut at a quarter of the inverse step.
+    """
+    p, h = parameters, step_ticks * TICK_US
+    k = np.maximum(p.g_leak / (p.capacitance * US), SLOWEST) - 1.0 / (tau[2] * US)
+    lines = np.stack([1.0 / (own * US) - 1.0 / (shared * US) for own, shared in zip((p.tau_exc, p.tau_inh), tau[:2], strict=True)])
+    return np.clip(0.5 * (k + lines), -0.25 / h, 0.25 / h)
+
+
 @lru_cache(maxsize=64)
 def kick_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.float32]:
     """Return how an event at each tick of a step is shared between kicks at the step's start and end.
@@ -118,14 +132,21 @@ def kick_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.
 
     Returns
     -------
-    ndarray, shape (line, 2, tick), float32
+    ndarray, shape (line, 4, tick), float32
+        Shares at start and end, and how they change with the rates of line and membrane if both grow alike, us; see :func:`own_rates`.
     """
-    left, h = (step_ticks - np.arange(step_ticks)) * TICK_US, step_ticks * TICK_US
     rate, membrane = 1.0 / (np.asarray(tau[:2])[:, None] * US), 1.0 / (tau[2] * US)
+    nudge = 0.01 * (rate + membrane)
+    shares, more, less = (_shares(rate + n, membrane + n, step_ticks) for n in (0.0, nudge, -nudge))
+    return np.ascontiguousarray(np.concatenate([shares, (more - less) / (2.0 * nudge[:, None])], axis=1), np.float32)
+
+
+def _shares(rate: Values, membrane: Values | float, step_ticks: int) -> Values:
+    """Return the shares at start and end, shape (line, 2, tick), for lines and membranes of these rates (1/us)."""
+    left, h = (step_ticks - np.arange(step_ticks)) * TICK_US, step_ticks * TICK_US
     k = np.where(np.abs(membrane - rate) < 1e-4 * rate, rate * (1 + 1e-4), membrane)  # the limit of equal rates
     start = (np.exp(-rate * left) - np.exp(-k * left)) / (np.exp(-rate * h) - np.exp(-k * h))
-    end = np.exp(-rate * left) - start * np.exp(-rate * h)
-    return np.ascontiguousarray(np.stack([start, end], axis=1), np.float32)
+    return np.stack([start, np.exp(-rate * left) - start * np.exp(-rate * h)], axis=1)
 
 
 def reference_tau(parameters: CircuitParameters) -> tuple[float, float, float]:

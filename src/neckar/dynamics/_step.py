@@ -30,7 +30,7 @@ from neckar.dynamics._parameters import Features
 from neckar.equations import neuron_equations
 
 F = np.float32
-ZERO, HALF, ONE = F(0), F(0.5), F(1)
+ZERO, EIGHTH, HALF, ONE = F(0), F(0.125), F(0.5), F(1)
 STRIDE = L.STRIDE
 
 SATURATING = neuron_equations(exp32, tanh32, maximum, ZERO, ONE, inline, excess32)
@@ -38,7 +38,7 @@ LINEAR = neuron_equations(exp32, identity, maximum, ZERO, ONE, inline, nothing)
 
 
 @cache
-def _drive(saturating: bool, exponential: bool) -> Kernel:
+def _drive(saturating: bool, exponential: bool, pausing: bool, fine: bool) -> Kernel:
     """Return the first pass."""
 
     @kernel_part
@@ -52,7 +52,11 @@ def _drive(saturating: bool, exponential: bool) -> Kernel:
             d = select(free, h + lag, min(rest, h + lag))
             brief = select(free, B[L.BRIEF_LEAK * STRIDE + j], B[L.BRIEF_RESET * STRIDE + j])
             e = select(free, B[L.E_LEAK * STRIDE + j], B[L.E_RESET * STRIDE + j])
-            gain = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_GAIN * STRIDE + j])
+            time = gain = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_TIME * STRIDE + j])
+            late = lag
+            if pausing:
+                gain = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_GAIN * STRIDE + j])
+                late = select(gain > ZERO, lag, ZERO)
             full = select(free, B[L.SHARE_LEAK * STRIDE + j], B[L.SHARE_RESET * STRIDE + j])
             share = full + (ONE - full) * after32(brief * (d - h))
             drive_e, drive_i = B[L.GM_EXC * STRIDE + j] * s_e, B[L.GM_INH * STRIDE + j] * s_i
@@ -61,13 +65,15 @@ def _drive(saturating: bool, exponential: bool) -> Kernel:
             fade = drive_i * q_i - drive_e * q_e
             i_mean = i_start + fade * ((HALF * d - lag) * inv_h)
             pull = e + gain * i_mean
-            felt = v - select(gain > ZERO, lag, ZERO) * (i_start - driven)
+            felt = v - late * (i_start - driven)
             if saturating or exponential:
-                time = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_TIME * STRIDE + j])
                 B[L.X_SHARE * STRIDE + j] = time * share
             if saturating:
                 offset = B[L.I_OFFSET * STRIDE + j]
                 pull += time * offset
+            if fine:
+                lowers = B[L.GM_INH * STRIDE + j] * B[L.KICK_INH * STRIDE + j]
+                B[L.X_REACH * STRIDE + j] = h * max(lowers - EIGHTH * fade, ZERO)
             B[L.X_START * STRIDE + j] = v
             B[L.V * STRIDE + j] = felt + share * (pull - felt)
             B[L.DRIVEN * STRIDE + j] = i_start + fade
@@ -78,7 +84,9 @@ def _drive(saturating: bool, exponential: bool) -> Kernel:
             if saturating:
                 k = select(free, B[L.K_LEAK * STRIDE + j], B[L.K_RESET * STRIDE + j])
                 B[L.X_RATE * STRIDE + j], B[L.X_POTENTIAL * STRIDE + j] = k, e
-                inhibition = select(gain > ZERO, drive_i - HALF * drive_i * q_i, ZERO)
+                inhibition = drive_i - HALF * drive_i * q_i
+                if pausing:
+                    inhibition = select(gain > ZERO, inhibition, ZERO)
                 B[L.X_FLOORED * STRIDE + j] = inhibition + B[L.I_SINK * STRIDE + j]
                 if exponential:
                     i_start += offset
@@ -176,12 +184,15 @@ def _shoot(saturating: bool) -> Kernel:
 
 
 @cache
-def _arrive(saturating: bool, noisy: bool) -> Kernel:
+def _arrive(saturating: bool, noisy: bool, fine: bool) -> Kernel:
     """Return the last pass."""
 
     @kernel_part
-    def arrive(B, flags, n, h, constants, noise_key, salt):  # type: ignore[no-untyped-def]
-        """Last pass: noise and rails, refractory clock; `flags` marks who ended above its threshold and may fire."""
+    def arrive(B, flags, n, h, constants, noise_key, salt, quiet):  # type: ignore[no-untyped-def]
+        """Last pass: noise and rails, refractory clock; `flags` marks who ended above its threshold and may fire.
+
+        In fine steps it marks who may have been there, too, and who was released in a step with events (`quiet` is 0 in such a step, else infinite).
+        """
         for j in range(n):
             v, v_e, r, armed = B[L.X_START * STRIDE + j], B[L.V * STRIDE + j], B[L.REFRACTORY * STRIDE + j], B[L.ARMED * STRIDE + j]
             theta = B[L.V_THRESHOLD * STRIDE + j]
@@ -194,7 +205,11 @@ def _arrive(saturating: bool, noisy: bool) -> Kernel:
             armed = select(v < theta, ONE, armed)
             B[L.REFRACTORY * STRIDE + j] = r - h
             B[L.ARMED * STRIDE + j] = armed
-            flags[j] = np.uint8((v_e >= theta) & (armed > ZERO) & (r < h))
+            if fine:
+                reaches, lag = max(v, v_e) + B[L.X_REACH * STRIDE + j], B[L.LAG * STRIDE + j]
+                flags[j] = np.uint8(((reaches >= theta) & (armed > ZERO) & (r < h)) | (lag > quiet))
+            else:
+                flags[j] = np.uint8((v_e >= theta) & (armed > ZERO) & (r < h))
 
     return arrive
 
@@ -203,7 +218,8 @@ def _arrive(saturating: bool, noisy: bool) -> Kernel:
 def circuit_prediction(features: Features) -> Kernel:
     """Return all passes but the last: they leave what is known of the end of the step in row `V`."""
     saturating, exponential, _, conductance = features[:4]
-    drive = drive_conductances(saturating, exponential) if conductance else _drive(saturating, exponential)
+    pausing, fine = features.pausing, features.fine
+    drive = drive_conductances(saturating, exponential, fine) if conductance else _drive(saturating, exponential, pausing, fine)
     bend, sink, shoot = _bend(saturating, exponential, conductance), _sink(), _shoot(saturating)
 
     @kernel_part
@@ -222,7 +238,7 @@ def circuit_prediction(features: Features) -> Kernel:
 @cache
 def circuit_arrival(features: Features) -> Kernel:
     """Return the last pass."""
-    return _arrive(features.saturating, features.noisy)
+    return _arrive(features.saturating, features.noisy, features.fine)
 
 
 @cache
@@ -231,9 +247,9 @@ def circuit_step(features: Features) -> Kernel:
     predict, arrive = circuit_prediction(features), circuit_arrival(features)
 
     @kernel_part
-    def step(B, flags, n, h, inv_h, constants, noise_key, salt):  # type: ignore[no-untyped-def]
-        """Advance `n` circuits by `h` us."""
+    def step(B, flags, n, h, inv_h, constants, noise_key, salt, quiet):  # type: ignore[no-untyped-def]
+        """Advance `n` circuits by `h` us; `quiet` matters to the last pass of fine steps only."""
         predict(B, n, h, inv_h, constants)
-        arrive(B, flags, n, h, constants, noise_key, salt)
+        arrive(B, flags, n, h, constants, noise_key, salt, quiet)
 
     return step

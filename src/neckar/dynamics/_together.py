@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
-from neckar.dynamics._advance import BOTH, LAST_LINE, kick_line, log_kicks, settle
+from neckar.dynamics._advance import BOTH, LAST_LINE, line_delivery, log_kicks, settle
 from neckar.dynamics._coupling import carry_nodes, give_back
 from neckar.dynamics._crossing import collection
 from neckar.dynamics._drivers import pulse_length
 from neckar.dynamics._elementary import multiply_add, select
 from neckar.dynamics._exchange import FINE, HEAD, OUTSIDE, TAIL, admit_outside, room_left, send_spike, send_spikes
+from neckar.dynamics._heard import note_event
 from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._noise import mix
 from neckar.dynamics._parameters import Features
@@ -63,18 +64,25 @@ def kick_late(B, line, row, label, pulse, delay, n, weights, labels, late):  # t
         _late_inh(B, weights[row], labels[row], label, at_start, charge, n)
 
 
-@kernel_part
-def row_event(B, row, label, pulse, tick, begin, n, weights, labels, receptor, share, late):  # type: ignore[no-untyped-def]
-    """Deliver one event to the lines of one row, in its own step or late."""
-    line, both = LAST_LINE[receptor[row]], receptor[row] == BOTH
-    if tick >= begin:
-        kick_line(B, line, row, label, pulse, tick - begin, n, weights, labels, share)
-        if both:
-            kick_line(B, 0, row, label, pulse, tick - begin, n, weights, labels, share)
-    else:
-        kick_late(B, line, row, label, pulse, begin - tick, n, weights, labels, late)
-        if both:
-            kick_late(B, 0, row, label, pulse, begin - tick, n, weights, labels, late)
+@cache
+def row_delivery(fine: bool) -> Callable[..., Any]:
+    """Return how events act on rows."""
+    kick_line = line_delivery(fine)
+
+    @kernel_part
+    def row_event(B, row, label, pulse, tick, begin, n, weights, labels, receptor, share, late):  # type: ignore[no-untyped-def]
+        """Deliver one event to the lines of one row, in its own step or late."""
+        line, both = LAST_LINE[receptor[row]], receptor[row] == BOTH
+        if tick >= begin:
+            kick_line(B, line, row, label, pulse, tick - begin, n, weights, labels, share)
+            if both:
+                kick_line(B, 0, row, label, pulse, tick - begin, n, weights, labels, share)
+        else:
+            kick_late(B, line, row, label, pulse, begin - tick, n, weights, labels, late)
+            if both:
+                kick_late(B, 0, row, label, pulse, begin - tick, n, weights, labels, late)
+
+    return row_event
 
 
 @inline
@@ -82,8 +90,9 @@ def one_synapse(B, line, c, w, pulse, offset, delay, share, late):  # type: igno
     """Deliver one event to one line of the circuit at position `c`, `offset` ticks into the step, or `delay` ticks late: the sums of :func:`row_event`."""
     s, q, v = (L.S_EXC + line) * STRIDE + c, (L.KICK_EXC + line) * STRIDE + c, L.V * STRIDE + c
     if delay <= 0:
-        B[s] = multiply_add(pulse * share[line, 0, offset], w, B[s])
-        B[q] = multiply_add(pulse * share[line, 1, offset], w, B[q])
+        own = B[(L.OWN_EXC + line) * STRIDE + c]  # zero but in fine steps
+        B[s] = multiply_add(multiply_add(pulse * share[line, 2, offset], own, pulse * share[line, 0, offset]), w, B[s])
+        B[q] = multiply_add(multiply_add(pulse * share[line, 3, offset], own, pulse * share[line, 1, offset]), w, B[q])
     else:
         kick = F(1 - 2 * line) * w * B[(L.GM_EXC + line) * STRIDE + c]
         charge = select(B[L.REFRACTORY * STRIDE + c] <= B[L.T_HOLDOFF * STRIDE + c], pulse * late[line, 1, delay], F(0))
@@ -160,20 +169,23 @@ def next_event(tables, queue, outside_tick):  # type: ignore[no-untyped-def]
 def together_kernel(features: Features, coupled: bool = False) -> Callable[..., Any]:
     """Return the compiled kernel for these features; `coupled` if membranes are shared or connected."""
     step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
-    sensed, carry, collect = features.sensed, carry_nodes(features.of_circuits), collection(features.of_circuits)
+    sensed, carry, collect = features.sensed, carry_nodes(features.of_circuits._replace(fine=False)), collection(features.of_circuits)
+    fine, row_event = features.fine, row_delivery(features.fine)
 
     @kernel_part
-    def collect_lane(B, lane, flags, found, h, begin, ticks_per_us, column_of, out_tick, out_circuit, columns, n_out):  # type: ignore[no-untyped-def]
+    def collect_lane(  # type: ignore[no-untyped-def]
+        B, lane, flags, found, h, inv_h, heard, weights, labels, receptor, begin, ticks_per_us, column_of, out_tick, out_circuit, columns, n_out
+    ):
         """Append the spikes of a lane; returns their number."""
         before = n_out
-        n_out = collect(B, flags, found, h, begin, ticks_per_us, column_of, out_tick, columns, n_out)
+        n_out = collect(B, flags, found, h, inv_h, heard, weights, labels, receptor, begin, ticks_per_us, column_of, out_tick, columns, n_out)
         for i in range(before, n_out):
             out_circuit[i] = WIDTH * lane + columns[i]
         return n_out
 
     def advance_together(  # type: ignore[no-untyped-def]
         blocks, flags, sizes, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, weights, labels, receptor, share, late,
-        drivers, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue, hits,
+        drivers, heard, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue, hits,
         outside_tick, outside_origin, widest, spread, nodes, out_tick, out_circuit, leaves, columns, found, kicked,
         arrival_tick, arrival_way, n_arrived,
     ):  # fmt: skip
@@ -200,6 +212,7 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
             if k > 0 or not resumed:
                 for lane in range(n_lanes):
                     note_trace(blocks[lane], observed[lane], trace[lane], k)
+                    heard[lane].number[0] = 0
             if k == n_steps and until <= begin and not (resumed and k == 0):
                 return n_out, DONE  # what is late acts in the step to come
             if not admit_outside(tables, queue, outside_tick, outside_origin, begin + h_ticks, widest):
@@ -225,6 +238,8 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                 if listed:
                     listed_synapses(B, tick, begin, W, R, share, late, hits.way_synapse, hits.way_row, hits.way_ptr[way], hits.way_ptr[way + 1])
                     if relays[lane].column.size == 0 and seen.size == 0:
+                        for q in range(tables.row_ptr[way], tables.row_ptr[way + 1] if fine and tick >= begin else 0):
+                            note_event(heard[lane], tick - begin, tables.row[q], tables.row_label[q], F(1))
                         continue
                 for q in range(tables.row_ptr[way], tables.row_ptr[way + 1]):
                     row, label, pulse = tables.row[q], tables.row_label[q], F(1)
@@ -238,6 +253,8 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                             row_event(B, row, label, pulse, tick, begin, n, W, M, R, share, late)
                         else:
                             few_synapses(B, row, pulse, tick, begin, W, R, share, late, hits.synapse, first, last)
+                    if fine and tick >= begin:
+                        note_event(heard[lane], tick - begin, row, label, pulse)
                     if pulse > F(0):
                         n_out = fire_relays(B, lane, relays[lane], row, label, tick, begin, R, tables, queue, out_tick, out_circuit, leaves, n_out)
                     if seen.size:
@@ -262,11 +279,14 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                 lane = turn if k & 1 else n_lanes - 1 - turn
                 B, n = blocks[lane], sizes[lane]
                 if n:
-                    step(B, flags[lane], n, h, inv_h, constants, noise_key[lane], salt)
+                    step(B, flags[lane], n, h, inv_h, constants, noise_key[lane], salt, F(0) if heard[lane].number[0] else F(np.inf))
                     if kicked[lane]:
                         settle(B, BOTH, n)
                         kicked[lane] = False
-                    n_out = collect_lane(B, lane, flags[lane], found, h, begin, ticks_per_us, column_of[lane], out_tick, out_circuit, columns, n_out)
+                    n_out = collect_lane(
+                        B, lane, flags[lane], found, h, inv_h, heard[lane], weights[lane], labels[lane], receptor[lane], begin, ticks_per_us, column_of[lane],
+                        out_tick, out_circuit, columns, n_out,
+                    )  # fmt: skip
             if coupled:
                 for q in range(len(nodes)):
                     n_out = give_back(nodes[q], blocks, column_of, begin, ticks_per_us, out_tick, out_circuit, n_out)

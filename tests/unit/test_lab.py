@@ -303,8 +303,8 @@ def test_equal_neighbours_are_run_together_in_equal_parts() -> None:
     programs = [one] * 100 + [long] * 3 + [other]
     made = list(batches(programs, [p.seeded(1, i) for i, p in enumerate(programs)], [Specimen.reference()] * 104, 2))
     assert [seed for batch in made for _, seed in batch.runs] == [(1, i) for i in range(104)]
-    assert [(batch.first, len(batch.runs)) for batch in made] == [(0, 25), (25, 25), (50, 25), (75, 25), (100, 1), (101, 1), (102, 1), (103, 1)]
-    assert [batch.parcel.program for batch in made] == [one] * 4 + [long] * 3 + [other]
+    assert [(batch.first, len(batch.runs)) for batch in made] == [(0, 50), (50, 50), (100, 1), (101, 1), (102, 1), (103, 1)]
+    assert [batch.parcel.program for batch in made] == [one] * 2 + [long] * 3 + [other]
 
 
 def test_a_run_that_fails_in_the_middle_of_a_batch_loses_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

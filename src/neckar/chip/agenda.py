@@ -91,7 +91,7 @@ class Trial:
         self.relays_ready = np.full((len(counted) // COLUMNS, COLUMNS), -(2**62), np.int64)
         self.carrier: Carrier | None = None
         self.segments: Sequence[Segment] = ()
-        self.analog: Callable[[int, int], NDArray[np.uint8]] | None = None  # what the converter reads of a hemisphere's neurons at a tick
+        self.analog: Callable[[Trial, int, int], NDArray[np.uint8]] | None = None  # what the converter reads of a hemisphere's neurons at a tick
         self._found: list[Carried] = []
         self._added = 0  # parts whose spikes are in the counters already
         self._at = LONG_AGO  # so far the circuits are carried
@@ -302,4 +302,4 @@ class Port:
         """
         if self._trial.analog is None:
             raise UnsupportedFeatureError(f"the neurons of hemisphere {hemisphere} were read at tick {self.tick}, before the trial has begun. Read them in it.")
-        return self._trial.analog(hemisphere, self.tick)
+        return self._trial.analog(self._trial, hemisphere, self.tick)

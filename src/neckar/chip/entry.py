@@ -148,6 +148,11 @@ class Plan:
         return wanted
 
     @cached_property
+    def active_circuits(self) -> tuple[int, ...]:
+        """The circuits of `active`."""
+        return tuple(self.active.tolist())
+
+    @cached_property
     def configuration(self) -> list[CostItem]:
         """What configuring the chip costs."""
         return configuration_items(self.program)
@@ -436,7 +441,7 @@ class EntryRun:
                 if RESET in plan.deltas.get(a, ()):
                     trial.sensors.reset(config[RESET].astype(bool), a)
             features = parameters.features._replace(plastic=_plastic(trial.drivers), sensed=trial.sensors is not None and plan.senses)
-            trial.analog = partial(self._analog, trial, state)
+            trial.analog = partial(self._analog, state)  # does not hold the trial, so that its memory is free when it ends
             rows = [None] * HEMISPHERES if ready is None else ready.rows
             trial.run([Segment(half, a, b, step, tau, features, known) for half, known in zip(halves, rows, strict=True)], carrier, actors)
             for h, lane in carrier.lanes.items():
@@ -450,7 +455,7 @@ class EntryRun:
         self._write(end, config, writes)
         trial.finish(actors)
 
-    def _analog(self, trial: Trial, state: NDArray[np.float32], hemisphere: int, tick: int) -> NDArray[np.uint8]:
+    def _analog(self, state: NDArray[np.float32], trial: Trial, hemisphere: int, tick: int) -> NDArray[np.uint8]:
         """Return what the parallel converter reads of the membranes of a hemisphere, as a processor sees them."""
         readout, transfer = Readout.of(self.cells.values(trial.config)), self.substrate.cadc(trial.config, self.cells)
         mine = np.arange(COLUMNS) + COLUMNS * hemisphere

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -51,6 +52,7 @@ from neckar.program import (
     Samples,
     Spikes,
 )
+from neckar.program._provenance import FrozenJson
 from neckar.program._time import whole_ticks
 
 if TYPE_CHECKING:
@@ -295,8 +297,6 @@ class Chip:
         return Losses(sent=total.sent, delivered=total.delivered, lost=total.lost)
 
     def _provenance(self, plan: Plan, seed: tuple[int, int], results: Sequence[EntryResult]) -> Provenance:
-        import numba
-
         import neckar
 
         s = self.specimen
@@ -304,13 +304,13 @@ class Chip:
             neckar=neckar.__version__,
             model_version=MODEL_VERSION,
             chip={"id": s.id, "seed": s.seed, "statistics_version": s.statistics_version, "age_h": s.age_h, "overrides": s.overrides_digest},
-            effects=self.effects.as_dict(),
+            effects=_switches(self.effects),
             instruments=self.instruments,
             run_seed=seed,
             step_ticks=tuple(results[0].steps),
-            active_circuits=tuple(plan.active.tolist()),
+            active_circuits=plan.active_circuits,
             calibration=plan.program.labels.get(CALIBRATION_LABEL),
-            environment={"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__},
+            environment=_environment(),
         )
 
 
@@ -330,12 +330,36 @@ def run_each(chips: Sequence[Chip], program: Program, seeds: Sequence[tuple[int,
     tracer : callable, optional
         As in :meth:`Chip.run`.
     """
-    plan = chips[0]._plan(program, None)
+    plan = _plan_after_reset(chips[0], program)
     for chip, seed, start in zip(chips, seeds, starts([chip._substrate for chip in chips], seeds, plan), strict=True):
         began = time.perf_counter()
         chip._substrate.begin(start)
         results = chip._execute(plan, seed, start.cells, None, (), tracer, start.ready)
         yield chip._recording(plan, seed, results, _resets(program, None), time.perf_counter() - began)
+
+
+_last_plan: tuple[Plan, Effects, str] | None = None
+
+
+def _plan_after_reset(chip: Chip, program: Program) -> Plan:
+    """Return the plan of a program on a chip after a reset; the last one is remembered, since a map sends a program in several parts."""
+    global _last_plan
+    known = _last_plan  # one read: maps may run in several threads
+    if known is None or known[0].program is not program or known[1:] != (chip.effects, chip.instruments):
+        known = _last_plan = chip._plan(program, None), chip.effects, chip.instruments
+    return known[0]
+
+
+@lru_cache(maxsize=8)
+def _switches(effects: Effects) -> FrozenJson:
+    return FrozenJson.of(effects.as_dict(), "effects")
+
+
+@cache
+def _environment() -> FrozenJson:
+    import numba
+
+    return FrozenJson.of({"python": sys.version.split()[0], "numpy": np.__version__, "numba": numba.__version__}, "environment")
 
 
 def _observables(results: Sequence[EntryResult]) -> dict[str, dict[str, NDArray[Any]]]:
@@ -344,11 +368,14 @@ def _observables(results: Sequence[EntryResult]) -> dict[str, dict[str, NDArray[
     return {task: {name: np.stack([r.observables[task][name] for r in results]) for name in arrays} for task, arrays in first.items()}
 
 
+_NO_LOOPBACK = Events.empty(0)
+
+
 def _loopback(results: Sequence[EntryResult]) -> Events:
     """Return the events from outside that came back to the host."""
     loops = [result.loops for result in results]
     if not any(len(tick) for tick, _ in loops):
-        return Events.empty(0)
+        return _NO_LOOPBACK
     ptr = np.cumsum([0, *(len(tick) for tick, _ in loops)])
     orders = [np.lexsort((label, tick // STAMP_TICKS)) for tick, label in loops]
     tick, label = (np.concatenate([part[k][order] for part, order in zip(loops, orders, strict=True)]) for k in (0, 1))

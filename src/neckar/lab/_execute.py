@@ -81,11 +81,18 @@ def record_each(
     yield from run_each(chips, parcel.program, [seed for _, seed in runs], tracer())
 
 
+class _Recordings(list["Recording"]):
+    def __reduce__(self) -> tuple[Any, ...]:
+        from neckar.program._plain import packed
+
+        return pickle.loads, (packed(list(self)),)
+
+
 def record_some(
     runs: Sequence[tuple[Specimen, Seed]], effects: Effects, instruments: str, step_us: float | None, parcel: Parcel
 ) -> list[Recording]:
     """Return the recordings of :func:`record_each` up to the first run that fails; raise if that is the first of all."""
-    done: list[Recording] = []
+    done = _Recordings()
     try:
         done.extend(record_each(runs, effects, instruments, step_us, parcel))
     except Exception:

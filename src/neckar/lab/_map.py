@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 IN_FLIGHT = 256
 """Runs handed to an executor and not collected; keeps large machines busy and bounds the memory for results nobody has taken yet."""
 
-_BATCH_RUNS, _BATCH_TICKS = 32, 25_000_000
+_BATCH_RUNS, _BATCH_TICKS = 64, 25_000_000
 
 
 class MapError(NeckarError):
@@ -77,7 +77,7 @@ class Batch(NamedTuple):
 def batches(programs: Sequence[Program], numbered: Sequence[Program], specimens: Sequence[Specimen], workers: int) -> Iterator[Batch]:
     """Yield the runs of a map in batches, in order. Neighbours with the same program, as an object, are done together: what does not depend on the chip once.
 
-    A batch takes 50 ms of hardware time or 32 runs at most, so little is lost by an interruption, and all workers have equal parts. `numbered` are the
+    A batch takes 50 ms of hardware time or 64 runs at most, so little is lost by an interruption, and all workers have equal parts. `numbered` are the
     programs with their run seeds.
     """
     begin = 0

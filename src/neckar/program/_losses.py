@@ -41,14 +41,14 @@ class Losses(Plain):
     lost: Mapping[tuple[str, str], int] = field(default_factory=FrozenDict)
 
     def __post_init__(self) -> None:
-        self._set(sent=mapping_of(self.sent, "Losses.sent", _count), delivered=mapping_of(self.delivered, "Losses.delivered", _count))
+        self._set(sent=_counts(self.sent, "Losses.sent"), delivered=_counts(self.delivered, "Losses.delivered"))
         lost = {}
         for key, number in self.lost.items():
             if not isinstance(key, tuple) or len(key) != 2:
                 raise ProgramError(f"a key of Losses.lost is {key!r}; allowed is (reason, place). Write for instance ('link_loss', 'madc').")
             if key[0] not in LOSS_REASONS:
                 check_name(key[0], LOSS_REASONS, f"reason of Losses.lost[{key}]", "reason")
-            known = type(key[1]) is str and type(number) is int and 0 <= number < 2**63  # the texts for errors take longer than the rest
+            known = type(key[1]) is str and _is_count(number)
             lost[key if known else (key[0], string(key[1], f"place of Losses.lost[{key}]"))] = number if known else _count(number, f"Losses.lost[{key}]")
         self._set(lost=FrozenDict(lost))
 
@@ -71,6 +71,16 @@ class Losses(Plain):
                     f"at link {link!r} {sent} events were sent, {delivered} delivered and {lost} lost {here}: {abs(sent - delivered - lost)} events "
                     f"{'vanished' if sent > delivered + lost else 'appeared'} uncounted. Allowed is sent = delivered + lost; report this as a defect of Neckar."
                 )
+
+
+def _counts(mapping: Mapping[str, int], where: str) -> FrozenDict[str, int]:
+    if isinstance(mapping, Mapping) and all(type(key) is str and _is_count(number) for key, number in mapping.items()):
+        return FrozenDict(mapping)
+    return mapping_of(mapping, where, _count)  # the texts for errors take longer than the rest
+
+
+def _is_count(number: object) -> bool:
+    return type(number) is int and 0 <= number < 2**63
 
 
 def _count(value: object, where: str) -> int:

@@ -89,10 +89,23 @@ class Provenance(Plain):
             raise FileFormatError(text) from error
 
 
+class FrozenJson(FrozenDict[str, Any]):
+    """A mapping that is known to be plain JSON and frozen: a provenance takes it without looking at its parts."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, mapping: Mapping[str, Any], where: str) -> FrozenJson:
+        """Return a mapping frozen, with all its parts; `where` names it in an error."""
+        return cls({key: _frozen_json(item, f"{where}[{key!r}]") for key, item in mapping.items()})
+
+
 def _frozen_json(value: object, where: str) -> Json:
     """Return plain JSON with tuples for lists and frozen mappings for dictionaries."""
     if value is None or type(value) in (str, bool):
         return value  # type: ignore[return-value]
+    if type(value) is FrozenJson:
+        return value
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return FrozenDict({key: _frozen_json(item, f"{where}[{key!r}]") for key, item in value.items()})
     if isinstance(value, (list, tuple)):

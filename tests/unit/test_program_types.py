@@ -42,7 +42,7 @@ from neckar.program import (
     seconds,
     ticks,
 )
-from neckar.program._plain import FrozenDict, frozen
+from neckar.program._plain import FrozenDict, frozen, packed
 
 PAIRS = st.lists(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 511)), max_size=20), min_size=1, max_size=5)
 
@@ -299,6 +299,17 @@ def test_pickling_keeps_bits_and_protection() -> None:
     again = pickle.loads(pickle.dumps(program))
     assert not again.config["leak_v_leak"].flags.writeable
     assert isinstance(again.labels, FrozenDict)
+
+
+def test_packing_keeps_bits_and_protection_of_all_parts() -> None:
+    original = recording(observables={"task": {"w": np.full(2, nan(3))}}, reads={"v": np.zeros((2, 4))})
+    one, two = pickle.loads(packed([original, original]))
+    assert one == original
+    assert one is two
+    arrays = [one.spikes.entry_ptr, one.spikes.tick, one.spikes.circuit, one.loopback.tick, one.reads["v"], one.observables["task"]["w"]]
+    assert not any(array.flags.writeable for array in arrays)
+    assert isinstance(one.losses.sent, FrozenDict)
+    assert isinstance(one.provenance.effects, FrozenDict)
 
 
 def test_repr_is_short_and_never_dumps_data() -> None:

@@ -434,7 +434,7 @@ class EntryRun:
             carrier = self._carrier(trial, fabric, stretch, carried, b, parameters, membranes, result)
             for h, lane in carrier.lanes.items():
                 lane.load(state[:, COLUMNS * h : COLUMNS * (h + 1)])
-            halves = [parameters.take(np.arange(COLUMNS) + COLUMNS * h) for h in range(HEMISPHERES)]
+            halves = [parameters.take(slice(COLUMNS * h, COLUMNS * (h + 1))) for h in range(HEMISPHERES)]
             if trial.sensors is not None:
                 refractory = np.round(np.minimum(parameters.t_reset + parameters.t_holdoff, 1e6) / TICK_S).astype(np.int64)
                 trial.sensors.reconfigure(self.substrate.sensors(config, self.cells), config, refractory, a)

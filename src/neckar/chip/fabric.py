@@ -121,13 +121,13 @@ class Stretch:
         """Which ways lead to a bus, shape (way,)."""
         return self.ways.output < BUSES
 
-    @property
+    @cached_property
     def reaches_bus(self) -> NDArray[np.bool_]:
         """Which circuits' events reach a bus, shape (circuit,)."""
         origin = self.ways.origin[self.to_bus]
         return (np.bincount(origin[origin < CIRCUITS], minlength=CIRCUITS) > 0) & self.emits
 
-    @property
+    @cached_property
     def reaches_rows(self) -> NDArray[np.bool_]:
         """Which circuits' events reach a row, shape (circuit,)."""
         origin = self.ways.origin[self.ways.answered]

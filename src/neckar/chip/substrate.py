@@ -188,7 +188,7 @@ def starts(substrates: Sequence[Substrate], seeds: Sequence[tuple[int, int]], pl
     refuse_unsupported(config)
     cells, held = cells_of([chip.seed for chip in specimens], effects, config, [(*seed, "config") for seed in seeds], plan.pieces)
     whole, driving = physical_of(specimens, effects, held, plan.pieces), drivers.driver_parameters_of(specimens, effects, held)
-    parameters = [whole.take(np.arange(CIRCUITS) + CIRCUITS * k) for k in range(len(specimens))]
+    parameters = [whole.take(slice(CIRCUITS * k, CIRCUITS * (k + 1))) for k in range(len(specimens))]
     synapses = synapse_factors_of(specimens) if effects.mismatch else [None] * len(specimens)
     if plan.prepared and effects.mismatch and (plan.inside.reaches_rows & plan.is_active).any():
         for hemisphere, rows in enumerate(plan.inside.rows):

@@ -7,7 +7,7 @@ knows about codes, chips or mismatch, so any circuit of this form can be simulat
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -165,11 +165,16 @@ class CircuitParameters:
             pausing=bool(self.pause.any()),
         )
 
-    def take(self, circuits: ArrayLike) -> Self:
-        """Return the parameters of some circuits, by position (integers, in that order; repeats allowed) or by a mask of booleans."""
+    def take(self, circuits: ArrayLike | slice) -> Self:
+        """Return the parameters of some circuits, by position (integers, in that order; repeats allowed), by a mask of booleans or by a slice."""
+        if isinstance(circuits, slice):
+            return self._part(circuits)
         index = np.asarray(circuits)
         in_a_row = index.dtype != np.bool_ and index.size > 0 and 0 <= index[0] <= index[-1] < len(self) and bool((index[1:] - index[:-1] == 1).all())
         chosen = slice(int(index[0]), int(index[-1]) + 1) if in_a_row else index if index.size else slice(0, 0)  # a view instead of a copy
+        return self._part(chosen)
+
+    def _part(self, chosen: slice | NDArray[Any]) -> Self:
         twin = object.__new__(type(self))  # what was checked when all circuits were given need not be checked again
         vars(twin).update({name: value if name in _SCALARS else value[chosen] for name, value in vars(self).items()})
         return twin

@@ -108,6 +108,12 @@ def _item(name: str, amount: float, fact: Fact, unit: str = "s") -> CostItem:
     return CostItem(name, amount * fact.value, unit, f"{text}; {fact.note}" if fact.note else text)
 
 
+@lru_cache(maxsize=256)
+def _asked(name: str, ticks: int) -> CostItem:
+    """Return a time that the program asks for."""
+    return CostItem(name, seconds(ticks), "s", "the program")
+
+
 def n_repetitions(program: Program) -> int:
     """Return how often each entry runs: once, or once for each circuit of bursts of the MADC."""
     return max(sum(len(bursts.circuits) for bursts in program.bursts), 1)
@@ -122,8 +128,8 @@ def _hardware(program: Program, n_resets: int) -> list[CostItem]:
     """Return the time in which the chip runs."""
     n = program.n_entries
     return [
-        CostItem("hardware: real-time sections", seconds(n * n_repetitions(program) * program.duration), "s", "the program"),
-        CostItem("hardware: waits between bursts", seconds(n * waiting_ticks(program)), "s", "the program"),
+        _asked("hardware: real-time sections", n * n_repetitions(program) * program.duration),
+        _asked("hardware: waits between bursts", n * waiting_ticks(program)),
         _item("hardware: margins before", n, facts.MARGIN_BEFORE),
         _item("hardware: margins after", n, facts.MARGIN_AFTER),
         _item("hardware: neuron resets", n_resets, facts.RESET_LEAD),

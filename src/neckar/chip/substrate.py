@@ -28,7 +28,7 @@ from neckar.chip.transfer import (
     refuse_unsupported,
     synapse_factors_of,
 )
-from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, lane_rows, largest_step, reference_tau
+from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, lane_rows, largest_steps, reference_taus
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 from neckar.program import MachineState
@@ -132,7 +132,11 @@ class Substrate:
 
     def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float, float]]:
         """Return the step in ticks for these circuits, and the reference time constants (s) of synaptic lines and membranes."""
-        return largest_step(parameters, self._step_ticks), reference_tau(parameters)
+        return self.steps(parameters, 1)[0]
+
+    def steps(self, parameters: CircuitParameters, chips: int) -> list[tuple[int, tuple[float, float, float]]]:
+        """Return :meth:`step` of each of several chips, whose circuits follow each other."""
+        return list(zip(largest_steps(parameters, self._step_ticks, chips), reference_taus(parameters, chips), strict=True))
 
     def seed(self, *key: str | int) -> int:
         """Return a 64-bit seed that depends on the chip and a key."""
@@ -194,21 +198,19 @@ def starts(substrates: Sequence[Substrate], seeds: Sequence[tuple[int, int]], pl
         for hemisphere, rows in enumerate(plan.inside.rows):
             columns = plan.active[plan.active // COLUMNS == hemisphere] % COLUMNS
             draw_synapses([one for one in synapses if one is not None], hemisphere, rows.astype(np.int64), columns)
-    ready = _ready(substrates, whole, parameters, seeds, plan) if plan.prepared else [None] * len(specimens)
+    ready = _ready(substrates, whole, seeds, plan) if plan.prepared else [None] * len(specimens)
     return [Start(config, *parts) for parts in zip(cells, parameters, driving, synapses, ready, strict=True)]
 
 
-def _ready(
-    substrates: Sequence[Substrate], whole: CircuitParameters, parameters: Sequence[CircuitParameters], seeds: Sequence[tuple[int, int]], plan: Plan
-) -> list[Ready]:
-    """Return what the circuits of several chips start with; `whole` are those of all chips, `parameters` those of each."""
+def _ready(substrates: Sequence[Substrate], whole: CircuitParameters, seeds: Sequence[tuple[int, int]], plan: Plan) -> list[Ready]:
+    """Return what the circuits of several chips start with; `whole` are those of all chips."""
     phase = None
     if substrates[0].effects.noise:
         phase = keyed_uniforms_of(CIRCUITS, [("phase", chip.specimen.seed, *seed, 0) for chip, seed in zip(substrates, seeds, strict=True)]).reshape(-1)
     state = resting_state(whole, NO_MEMBRANES, phase)
     if plan.program.neuron_reset:
         reset_neurons(state, whole)
-    steps = [substrate.step(own) for substrate, own in zip(substrates, parameters, strict=True)]
+    steps = substrates[0].steps(whole, len(substrates))
     rows: dict[int, NDArray[np.float64]] = {}
     for step in {step for step, _ in steps}:
         alike = [k for k, (own, _) in enumerate(steps) if own == step]

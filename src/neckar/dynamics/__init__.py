@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from neckar.dynamics._layout import N_DYNAMIC, STATE_NAMES, aligned
 from neckar.dynamics._membranes import Membranes, joined, settled, shared_charge
 from neckar.dynamics._parameters import CONSTANT, MODULATED, PLASTIC, CircuitParameters, DriverParameters
-from neckar.dynamics._propagators import lane_rows, largest_step, reference_tau
+from neckar.dynamics._propagators import lane_rows, largest_step, largest_steps, reference_tau, reference_taus
 
 if TYPE_CHECKING:
     from neckar.dynamics._correlation import SensorParameters, Sensors, SensorState
@@ -60,9 +60,11 @@ __all__ = [
     "joined",
     "lane_rows",
     "largest_step",
+    "largest_steps",
     "new_drivers",
     "reconfigured",
     "reference_tau",
+    "reference_taus",
     "serve_all",
     "settled",
     "shared_charge",

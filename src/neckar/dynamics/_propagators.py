@@ -137,16 +137,18 @@ def kick_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.
     """
     rate, membrane = 1.0 / (np.asarray(tau[:2])[:, None] * US), 1.0 / (tau[2] * US)
     nudge = 0.01 * (rate + membrane)
-    shares, more, less = (_shares(rate + n, membrane + n, step_ticks) for n in (0.0, nudge, -nudge))
+    nudges = np.stack([np.zeros_like(nudge), nudge, -nudge])
+    shares, more, less = _shares(rate + nudges, membrane + nudges, step_ticks)
     return np.ascontiguousarray(np.concatenate([shares, (more - less) / (2.0 * nudge[:, None])], axis=1), np.float32)
 
 
-def _shares(rate: Values, membrane: Values | float, step_ticks: int) -> Values:
-    """Return the shares at start and end, shape (line, 2, tick), for lines and membranes of these rates (1/us)."""
+def _shares(rate: Values, membrane: Values, step_ticks: int) -> Values:
+    """Return the shares at start and end, shape (..., line, 2, tick), for lines and membranes of these rates (1/us), shape (..., line, 1)."""
     left, h = (step_ticks - np.arange(step_ticks)) * TICK_US, step_ticks * TICK_US
     k = np.where(np.abs(membrane - rate) < 1e-4 * rate, rate * (1 + 1e-4), membrane)  # the limit of equal rates
-    start = (np.exp(-rate * left) - np.exp(-k * left)) / (np.exp(-rate * h) - np.exp(-k * h))
-    return np.stack([start, np.exp(-rate * left) - start * np.exp(-rate * h)], axis=1)
+    line, whole = np.exp(-rate * left), np.exp(-rate * h)
+    start = (line - np.exp(-k * left)) / (whole - np.exp(-k * h))
+    return np.stack([start, line - start * whole], axis=-2)
 
 
 def reference_tau(parameters: CircuitParameters) -> tuple[float, float, float]:
@@ -154,16 +156,24 @@ def reference_tau(parameters: CircuitParameters) -> tuple[float, float, float]:
 
     Where none is in use, those of all lines, which an instrument may look at, and 10 us for the membranes.
     """
+    return reference_taus(parameters, 1)[0]
+
+
+def reference_taus(parameters: CircuitParameters, chips: int) -> list[tuple[float, float, float]]:
+    """Return :func:`reference_tau` of each of several chips, whose circuits follow each other."""
     p = parameters
     membrane = p.capacitance / np.maximum(p.g_leak, 1e-15)
-    exc, inh = p.gm_exc > 0, p.gm_inh > 0
+    exc, inh = ((gm > 0).reshape(chips, -1) for gm in (p.gm_exc, p.gm_inh))
 
-    def median(tau: Values, used: NDArray[np.bool_]) -> float:
-        values = tau[used] if used.any() else tau
-        middle = [(len(values) - 1) // 2, len(values) // 2]
-        return float(np.partition(values, middle)[middle].mean())
+    def medians(tau: Values, used: NDArray[np.bool_]) -> Values:
+        used = used | ~used.any(axis=1, keepdims=True)
+        values, number = np.sort(np.where(used, tau.reshape(chips, -1), np.inf), axis=1), used.sum(axis=1)
+        one, other = (np.take_along_axis(values, middle[:, None], axis=1)[:, 0] for middle in ((number - 1) // 2, number // 2))
+        return (one + other) / 2
 
-    return median(p.tau_exc, exc), median(p.tau_inh, inh), median(membrane, exc | inh) if (exc | inh).any() else 1e-5
+    used = exc | inh
+    behind = np.where(used.any(axis=1), medians(membrane, used), 1e-5)
+    return list(zip(medians(p.tau_exc, exc).tolist(), medians(p.tau_inh, inh).tolist(), behind.tolist(), strict=True))
 
 
 def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:
@@ -173,6 +183,11 @@ def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:
     term, and the growth of that term at the reset potential, down to 0.1 us), half of the shortest reset phase, and one membrane time constant of circuits
     that can fire or saturate under inputs. Reset and leak are exact and do not count.
     """
+    return largest_steps(parameters, step_ticks, 1)[0]
+
+
+def largest_steps(parameters: CircuitParameters, step_ticks: int, chips: int) -> list[int]:
+    """Return :func:`largest_step` of each of several chips, whose circuits follow each other."""
     p = parameters
     fires = np.isfinite(p.v_threshold)
     tau_membrane = p.capacitance / np.maximum(p.g_leak, 1e-30)
@@ -187,8 +202,8 @@ def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:
         (tau_membrane, fires | driven, 1.0),
         (np.maximum(1.0 / np.maximum(growth, 1e-30), STEEPEST_GROWTH), p.i_exp > 0, 5.0),
     ]
-    shortest = min((float(value[used].min()) / part for value, used, part in limits if used.any()), default=np.inf)
-    return int(min(step_ticks, max(1, shortest * US / TICK_US)))
+    shortest = np.min([np.where(used, value, np.inf).reshape(chips, -1).min(axis=1, initial=np.inf) / part for value, used, part in limits], axis=0)
+    return [int(min(step_ticks, max(1, own * US / TICK_US))) for own in shortest.tolist()]
 
 
 @lru_cache(maxsize=64)

@@ -197,6 +197,28 @@ def test_interspike_intervals_follow_the_closed_form_for_any_refractory_period(t
         assert len(ticks) == pytest.approx(2000 / expected[column], abs=2)
 
 
+@pytest.mark.parametrize("t_reset", [1.01, 1.3, 2.04])
+def test_circuits_that_fire_soon_after_a_fast_reset_keep_their_period(t_reset):
+    """They lag by more than a step, up to nearly two."""
+    p = circuits(e_leak=3.0, g_leak=C / (8.0 * MICRO), v_threshold=np.linspace(0.33, 0.9, N), g_reset=4.0 * C / MICRO, t_reset=t_reset * MICRO)
+    result = simulate(p, 400 * US, v=0.3)
+    for column in range(N):
+        ticks = np.sort(result.ticks[result.columns == column])
+        assert (ticks[-1] - ticks[0]) / US / (len(ticks) - 1) == pytest.approx(interval(p)[column], abs=3e-4)  # us
+
+
+@pytest.mark.parametrize("tail", [1, 5, 50])
+@pytest.mark.parametrize("rate", [4.0, 40.0, 200.0])
+def test_a_circuit_that_lags_into_a_short_last_step_stays_between_its_potentials(rate, tail):
+    p = circuits(e_leak=np.linspace(0.75, 1.2, N), v_threshold=0.7, g_reset=rate * C / MICRO, e_reset=0.3, t_reset=2.0 * MICRO)
+    result = simulate(p, 16 * US + tail, v=0.5)
+    assert (result.state[V] >= 0.3 - 1e-6).all()
+    assert (result.state[V] <= 0.7 + 1e-6).all()
+    samples = trace(p, 16 * US + tail, np.arange(16 * US + tail))[:, 0]
+    assert samples.min() >= 0.3 - 1e-6
+    assert samples.max() <= 0.7 + 2e-3  # between two steps a lagging membrane is read ahead
+
+
 def test_the_reset_phase_is_an_exponential_of_exact_length():
     p = circuits(e_leak=0.9, v_threshold=0.6, g_reset=C / (0.5 * MICRO), t_reset=3.333 * MICRO)
     samples = np.arange(0, 100 * US)

@@ -61,7 +61,7 @@ def drive_conductances(saturating: bool, exponential: bool, fine: bool) -> Kerne
             current = (mean_e + rest_e) * gain_e - (mean_i - rest_i) * gain_i
             shunt = (mean_e + rest_e) * open_e - (mean_i - rest_i) * open_i  # what the inputs add to the leak, 1/us
             total = max(k + shunt, SLOWEST)
-            share = approach32(EIGHTH * total * d)
+            share = approach32(total * d)
             time = ONE / total
             slope = current + (e - felt) / inverse
             if saturating:

@@ -34,7 +34,6 @@ from numpy.typing import NDArray
 from neckar.dynamics import _layout as L
 from neckar.dynamics._conductance import gain_of
 from neckar.dynamics._crossing import crossing
-from neckar.dynamics._elementary import approach32
 from neckar.dynamics._jit import Kernel, kernel_part
 from neckar.dynamics._membranes import Membranes, joined, mean_propagator, relaxation_rates
 from neckar.dynamics._noise import mix
@@ -45,7 +44,7 @@ from neckar.dynamics._step import EDGE, SATURATING, circuit_arrival, circuit_pre
 F = np.float32
 U = np.uint32
 STRIDE = L.STRIDE
-ZERO, HALF, ONE, TWO, EIGHTH = F(0), F(0.5), F(1), F(2), F(0.125)
+ZERO, HALF, ONE = F(0), F(0.5), F(1)
 WIDTH = 256
 FINEST = 16  # steps of nodes within one of the lanes, at most
 FRACTION = 0.5  # of the shortest time constant of a network, and half that of a reset in it, is the longest step of its nodes
@@ -81,7 +80,7 @@ NOT_FIRED = F(-1e9)  # us
     V_ADAPT,  # V
     B_ADAPT,
     P_ADAPT,
-    RATE_EXC,  # 1/(8 us)
+    RATE_EXC,  # 1/us
     RATE_INH,
     RATE_ADAPT,
     FLOOR,  # V
@@ -162,7 +161,9 @@ def load_members(N, blocks):  # type: ignore[no-untyped-def]
             A, i = blocks[N.lane[m]], N.place[m]
             N.s[S_EXC, m], N.s[S_INH, m], N.s[W, m] = A[L.S_EXC * STRIDE + i], A[L.S_INH * STRIDE + i], A[L.W * STRIDE + i]
             N.s[REFRACTORY, m], N.s[ARMED, m], N.s[FIRED, m] = A[L.REFRACTORY * STRIDE + i], A[L.ARMED * STRIDE + i], NOT_FIRED
-            jump += A[L.GM_EXC * STRIDE + i] * N.s[S_EXC, m] - A[L.GM_INH * STRIDE + i] * N.s[S_INH, m] - A[L.DRIVEN * STRIDE + i]
+            gm_e = A[L.BASE_EXC * STRIDE + i] * gain_of(v, N.p[COBA_EXC, m], N.p[E_COBA_EXC, m])
+            gm_i = A[L.BASE_INH * STRIDE + i] * gain_of(v, N.p[COBA_INH, m], N.p[E_COBA_INH, m])
+            jump += gm_e * N.s[S_EXC, m] - gm_i * N.s[S_INH, m] - A[L.DRIVEN * STRIDE + i]
             late += A[L.V * STRIDE + i] - v
         B[L.V * STRIDE + j] = v + late
         N.q[JUMP, j] = jump
@@ -276,8 +277,6 @@ def _gather(features: Features) -> Kernel:
             B[L.V_FLOOR * STRIDE + j] = N.q[FIRST_FLOOR, j] + (N.constants[1] * F(math.log(closes / lowers)) if lowers > ZERO else ZERO)
         r = N.s[REFRACTORY, chosen] if chosen >= 0 else h + h
         B[L.K_LEAK * STRIDE + j] = B[L.K_RESET * STRIDE + j] = k
-        B[L.SHARE_LEAK * STRIDE + j] = B[L.SHARE_RESET * STRIDE + j] = approach32(EIGHTH * k * h)
-        B[L.BRIEF_LEAK * STRIDE + j] = B[L.BRIEF_RESET * STRIDE + j] = min(k, TWO / h)
         B[L.E_LEAK * STRIDE + j] = B[L.E_RESET * STRIDE + j] = potential
         B[L.LEAK_GAIN * STRIDE + j] = B[L.RESET_GAIN * STRIDE + j] = B[L.RESET_TIME * STRIDE + j] = inverse
         B[L.S_EXC * STRIDE + j], B[L.S_INH * STRIDE + j] = exc, inh
@@ -594,9 +593,9 @@ def _numbers(
         V_ADAPT: own.v_adapt,
         B_ADAPT: own.b_adapt,
         P_ADAPT: np.exp(-rate_w * h),
-        RATE_EXC: rate_e / 8,
-        RATE_INH: rate_i / 8,
-        RATE_ADAPT: rate_w / 8,
+        RATE_EXC: rate_e,
+        RATE_INH: rate_i,
+        RATE_ADAPT: rate_w,
         FLOOR: own.v_floor,
         CLOSES: np.exp((own.v_floor - np.repeat(own.v_floor[ptr[:-1]], np.diff(ptr))) / own.v_width),
     }

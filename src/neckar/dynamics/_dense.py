@@ -22,7 +22,7 @@ from neckar.dynamics._step import EDGE, circuit_step
 
 F = np.float32
 STRIDE = L.STRIDE
-ZERO, ONE, TWO, EIGHTH = F(0), F(1), F(2), F(0.125)
+ZERO, ONE = F(0), F(1)
 N_SIGNALS = 5  # v, w, s_exc, s_inh, refractory
 
 
@@ -32,7 +32,7 @@ def read_out(B, out, row):  # type: ignore[no-untyped-def]
     free = B[L.REFRACTORY * STRIDE] - B[L.T_HOLDOFF * STRIDE] + B[L.LAG * STRIDE] <= EDGE
     k = B[L.K_LEAK * STRIDE] if free else B[L.K_RESET * STRIDE]
     e = B[L.E_LEAK * STRIDE] if free else B[L.E_RESET * STRIDE]
-    out[row, 0] = B[L.V * STRIDE] + approach32(EIGHTH * k * B[L.LAG * STRIDE]) * (e - B[L.V * STRIDE])
+    out[row, 0] = B[L.V * STRIDE] + approach32(k * B[L.LAG * STRIDE]) * (e - B[L.V * STRIDE])
     out[row, 1] = B[L.W * STRIDE]
     out[row, 2] = B[L.S_EXC * STRIDE]
     out[row, 3] = B[L.S_INH * STRIDE]
@@ -73,10 +73,6 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
         if dt > F(1e-6):
             B[L.Q_EXC * STRIDE], B[L.Q_INH * STRIDE] = approach32(dt * rates[0]), approach32(dt * rates[1])
             B[L.P_ADAPT * STRIDE] = ONE - approach32(dt * rates[2])
-            B[L.SHARE_LEAK * STRIDE] = approach32(EIGHTH * dt * B[L.K_LEAK * STRIDE])
-            B[L.SHARE_RESET * STRIDE] = approach32(EIGHTH * dt * B[L.K_RESET * STRIDE])
-            B[L.BRIEF_LEAK * STRIDE] = min(B[L.K_LEAK * STRIDE], TWO / dt)
-            B[L.BRIEF_RESET * STRIDE] = min(B[L.K_RESET * STRIDE], TWO / dt)
             step(B, flags, 1, dt, ONE / dt, constants, noise_key, np.uint32(0), ZERO)
             if flags[0]:
                 cross(B, 0, dt)

@@ -25,7 +25,7 @@ from neckar.errors import ConfigurationError
 
 F = np.float32
 STRIDE = L.STRIDE
-ZERO, HALF, ONE, EIGHTH = F(0), F(0.5), F(1), F(0.125)
+ZERO, HALF, ONE = F(0), F(0.5), F(1)
 
 
 @kernel_part
@@ -55,7 +55,7 @@ def membrane_now(N, j):  # type: ignore[no-untyped-def]
         k_m = N.p[K.K_RESET, m] if resetting else N.p[K.K_LEAK, m]
         k += k_m
         ke += k_m * (N.p[K.E_RESET, m] if resetting else N.p[K.E_LEAK, m])
-    return v + approach32(EIGHTH * k * lag) * (ke / k - v) if k > ZERO else v
+    return v + approach32(k * lag) * (ke / k - v) if k > ZERO else v
 
 
 @cache
@@ -83,7 +83,7 @@ def _dense_nodes_kernel(features: Features) -> Callable[..., Any]:
             N.spread[i] = ZERO
         for r in range(n if N.spread.size else 0):
             z = rates[r] * h
-            share = approach32(EIGHTH * z) / z if z > F(1e-3) else ONE - HALF * z
+            share = approach32(z) / z if z > F(1e-3) else ONE - HALF * z
             for i in range(n):
                 for j in range(n):
                     N.spread[i * n + j] += modes[i, r] * share * modes[j, r] * root[j] / root[i]

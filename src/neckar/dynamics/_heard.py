@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neckar.dynamics import _layout as L
 from neckar.dynamics._jit import inline, kernel_part
+from neckar.dynamics._propagators import TICK_US
 
 F = np.float32
 STRIDE = L.STRIDE
@@ -57,12 +58,21 @@ def copied(heard: Heard) -> Heard:
     return Heard(heard.at.copy(), heard.row.copy(), heard.label.copy(), heard.pulse.copy(), heard.jump.copy(), heard.number.copy())
 
 
+def forget_row(heard: Heard, row: int) -> None:
+    """Drop the events of a row whose synapses are about to change; they have acted by their kicks, and do so alone."""
+    n = heard.number[0]
+    keep = np.flatnonzero(heard.row[:n] != row)
+    for part in (heard.at, heard.row, heard.label, heard.pulse):
+        part[: len(keep)] = part[keep]
+    heard.number[0] = len(keep)
+
+
 @inline
 def note_event(heard, offset, row, label, pulse):  # type: ignore[no-untyped-def]
     """Keep one event that came `offset` ticks into the step."""
     q = heard.number[0]
     if q < ROOM:
-        heard.at[q], heard.row[q], heard.label[q], heard.pulse[q] = F(offset) * F(2e-3), row, label, pulse
+        heard.at[q], heard.row[q], heard.label[q], heard.pulse[q] = F(offset) * F(TICK_US), row, label, pulse
         heard.number[0] = q + 1
 
 

@@ -20,7 +20,7 @@ from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense import N_SIGNALS, dense_kernel, sort_kernel
 from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._drivers import NO_DRIVERS, Drivers, forked
-from neckar.dynamics._heard import copied, nothing_heard
+from neckar.dynamics._heard import copied, forget_row, nothing_heard
 from neckar.dynamics._parameters import CircuitParameters, Features
 from neckar.dynamics._propagators import constants, kick_shares, lane_rows, own_rates
 
@@ -237,6 +237,7 @@ class Lane:
         """Replace weights (V, shape (column,)) and labels of one row for all events delivered from now on."""
         if not self._owned:
             self.weights, self.labels, self._owned = self.weights.copy(), self.labels.copy(), True
+        forget_row(self.heard, row)
         self.weights[row, : len(self.columns)] = weights[self.columns]
         if labels is not None:
             self.labels[row, : len(self.columns)] = labels[self.columns]
@@ -284,7 +285,7 @@ class Lane:
         if len(self.observed):
             seen = segment.parameters.take(self.columns[self.observed])
             self._seen = lane_rows(seen, 1)  # for the short steps between samples
-            self._rates = np.stack([0.125e-6 / tau for tau in (seen.tau_exc, seen.tau_inh, seen.tau_adapt)], axis=1).astype(np.float32)  # 1/(8 us)
+            self._rates = np.stack([1e-6 / tau for tau in (seen.tau_exc, seen.tau_inh, seen.tau_adapt)], axis=1).astype(np.float32)  # 1/us
         self.configured = (segment, h_ticks)
 
     def advance(self, segment: Segment, events: RowEvents, t0: int, t1: int) -> tuple[Ticks, NDArray[np.int16], list[Trace]]:

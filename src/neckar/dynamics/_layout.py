@@ -76,11 +76,7 @@ N_DYNAMIC = 11
     Q_INH,
     P_ADAPT,
     NOISE_STEP,
-    SHARE_LEAK,  # 1 - exp(-h k)
-    SHARE_RESET,
-    BRIEF_LEAK,  # 1/us, k for what a step is longer or shorter than h: at most 2 / h
-    BRIEF_RESET,
-) = range(44, 54)
+) = range(44, 50)
 
 # Of conductance-based inputs only; the step of current-based circuits touches none of these rows. In theirs, `GM` follows the membrane.
 (
@@ -93,11 +89,11 @@ N_DYNAMIC = 11
     REST_EXC,  # V/us, current without events at the reference potential
     REST_INH,
     X_TOTAL,  # passed on within a step
-) = range(54, 63)
+) = range(50, 59)
 
 # Of fine steps only: by how much a circuit's own rates differ from those that kicks are shared for, 1/us, mean of line and membrane.
-OWN_EXC, OWN_INH = 63, 64
-N_ROWS = 65
+OWN_EXC, OWN_INH = 59, 60
+N_ROWS = 61
 
 
 def aligned(n: int, dtype: Any = np.float32) -> NDArray[Any]:

@@ -2,12 +2,12 @@
 
 A circuit is in one of two modes, *leak* or *reset* (the same amplifier with other potential and bias). It has its own local time: when a threshold crossing
 or the end of the reset falls inside a step, the circuit stops there, remembers how far it lags behind the grid, and its next step is that much longer. So no
-circuit ever needs two modes in one step, and nothing is rounded to the grid. Lags are shorter than a step as long as the step is at most half the reset phase.
+circuit ever needs two modes in one step, and nothing is rounded to the grid. Lags are shorter than two steps as long as the step is at most half the reset
+phase.
 
-Within a step the linear amplifier is propagated exactly (for full steps with the exact response to the synaptic lines; steps of another length stretch the
-propagator of a full one). What is not linear, i.e. the saturation, the floor of inhibition, the exponential and the adaptation, enters through the same
-propagator, taken at the middle of the solution (an exponential midpoint rule; the last step's value serves as first guess, and the exponential is looked at
-twice).
+Within a step the linear amplifier is propagated exactly (for full steps with the exact response to the synaptic lines). What is not linear, i.e. the
+saturation, the floor of inhibition, the exponential and the adaptation, enters through the same propagator, taken at the middle of the solution (an
+exponential midpoint rule; the last step's value serves as first guess, and the exponential is looked at twice).
 
 The step is a row of passes over the circuits. Each is short, because the processor overlaps circuits only as far as it can look ahead, and each is built for
 the features of the circuits (saturation, exponential term, noise, conductance-based inputs), which are compile-time constants. The last one marks circuits
@@ -23,7 +23,7 @@ import numpy as np
 
 from neckar.dynamics import _layout as L
 from neckar.dynamics._conductance import EDGE, drive_conductances
-from neckar.dynamics._elementary import after32, excess32, exp32, identity, maximum, nothing, select, tanh32
+from neckar.dynamics._elementary import approach32, excess32, exp32, identity, maximum, nothing, select, tanh32
 from neckar.dynamics._jit import Kernel, inline, kernel_part
 from neckar.dynamics._noise import normal, scramble
 from neckar.dynamics._parameters import Features
@@ -50,15 +50,14 @@ def _drive(saturating: bool, exponential: bool, pausing: bool, fine: bool) -> Ke
             rest = r - B[L.T_HOLDOFF * STRIDE + j] + lag  # local time left in the reset phase
             free = rest <= EDGE
             d = select(free, h + lag, min(rest, h + lag))
-            brief = select(free, B[L.BRIEF_LEAK * STRIDE + j], B[L.BRIEF_RESET * STRIDE + j])
+            k = select(free, B[L.K_LEAK * STRIDE + j], B[L.K_RESET * STRIDE + j])
             e = select(free, B[L.E_LEAK * STRIDE + j], B[L.E_RESET * STRIDE + j])
             time = gain = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_TIME * STRIDE + j])
             late = lag
             if pausing:
                 gain = select(free, B[L.LEAK_GAIN * STRIDE + j], B[L.RESET_GAIN * STRIDE + j])
                 late = select(gain > ZERO, lag, ZERO)
-            full = select(free, B[L.SHARE_LEAK * STRIDE + j], B[L.SHARE_RESET * STRIDE + j])
-            share = full + (ONE - full) * after32(brief * (d - h))
+            share = approach32(k * d)
             drive_e, drive_i = B[L.GM_EXC * STRIDE + j] * s_e, B[L.GM_INH * STRIDE + j] * s_i
             q_e, q_i = B[L.Q_EXC * STRIDE + j], B[L.Q_INH * STRIDE + j]
             i_start = drive_e - drive_i
@@ -82,7 +81,6 @@ def _drive(saturating: bool, exponential: bool, pausing: bool, fine: bool) -> Ke
             B[L.S_EXC * STRIDE + j] = s_e - s_e * q_e
             B[L.S_INH * STRIDE + j] = s_i - s_i * q_i
             if saturating:
-                k = select(free, B[L.K_LEAK * STRIDE + j], B[L.K_RESET * STRIDE + j])
                 B[L.X_RATE * STRIDE + j], B[L.X_POTENTIAL * STRIDE + j] = k, e
                 inhibition = drive_i - HALF * drive_i * q_i
                 if pausing:

@@ -45,7 +45,6 @@ class NeuronEquations(NamedTuple):
     inhibition_gate: Function
     inhibition_closed: Function
     adaptation_target: Function
-    adaptation_slope: Function
     membrane_slope: Function
 
 
@@ -108,11 +107,6 @@ def neuron_equations(
     def adaptation_target(v, a, v_a, w_0):  # type: ignore[no-untyped-def]
         return w_0 + a * (v - v_a)
 
-    target = bind(adaptation_target)
-
-    def adaptation_slope(v, w, a, v_a, w_0, tau_w):  # type: ignore[no-untyped-def]
-        return (target(v, a, v_a, w_0) - w) / tau_w
-
     ota, exponential, adaptation = bind(ota_current), bind(exponential_current), bind(adaptation_current)
     gain, gate = bind(conductance_gain), bind(inhibition_gate)
 
@@ -124,5 +118,5 @@ def neuron_equations(
         return (current + gm_e * gain(v, coba_e, e_ref_e) * s_e - inhibition + i_offset) / c
 
     return NeuronEquations(
-        ota, bind(ota_deviation), exponential, adaptation, gain, gate, closed, target, bind(adaptation_slope), bind(membrane_slope)
+        ota, bind(ota_deviation), exponential, adaptation, gain, gate, closed, bind(adaptation_target), bind(membrane_slope)
     )

@@ -630,3 +630,36 @@ def test_after_30_s_of_integration_a_stimulus_gives_the_trace_it_gave_at_1_ms(ca
 )
 def test_the_largest_step_is_a_fifth_of_the_shortest_time_constant_in_use_and_half_a_reset(changes, ticks):
     assert largest_step(circuits(**changes), STEP) == pytest.approx(ticks, abs=1)
+
+
+@pytest.mark.parametrize("step", [STEP, FINE])
+def test_a_row_of_one_label_acts_as_a_row_of_mixed_ones(step):
+    """Rows of one label are added without looking at labels. The last circuit's synapses have no weight, so its label makes a row mixed and nothing else."""
+    rng = np.random.default_rng(2)
+    weights, receptor = rng.uniform(0.0, 0.1, (3, N)).astype(np.float32), np.array([1, 2, 3], np.uint8)
+    weights[:, -1] = 0.0
+    tick = np.sort(rng.integers(0, 60 * US, 400))
+    events = RowEvents(tick, rng.integers(0, 3, 400).astype(np.int32), rng.integers(7, 9, 400).astype(np.uint8))
+    labels = np.full((3, N), 7, np.uint8)
+    mixed = labels.copy()
+    mixed[:, -1] = 60
+    p = circuits(v_threshold=0.6)
+    one, other = (simulate(p, 60 * US, events, step=step, synapses=Synapses(weights, m, receptor)) for m in (labels, mixed))
+    assert len(one.ticks) > N
+    np.testing.assert_array_equal(one.ticks, other.ticks)
+    np.testing.assert_array_equal(one.state, other.state)
+
+
+def test_a_row_that_is_rewritten_forgets_that_it_had_one_label():
+    synapses = Synapses(np.full((1, N), 0.1, np.float32), np.zeros((1, N), np.uint8), np.array([1], np.uint8))
+    lane = Lane(np.arange(N), np.empty(0, int), synapses, np.zeros(N, np.uint32), 1)
+    p = circuits()
+    lane.load(np.zeros((N_DYNAMIC, N), np.float32))
+    segment = Segment(p, 0, 40 * US, STEP, reference_tau(p))
+    lane.advance(segment, NO_EVENTS, 0, 10 * US)
+    lane.write_row(0, synapses.weights[0], (np.arange(N) % 2).astype(np.uint8))
+    lane.advance(segment, at((20 * US, 0)), 10 * US, 40 * US)
+    state = np.zeros((N_DYNAMIC, N), np.float32)
+    lane.store(state)
+    assert (state[S_EXC, ::2] > 0.01).all()
+    assert (state[S_EXC, 1::2] == 0.0).all()

@@ -27,13 +27,17 @@ from neckar.dynamics._step import circuit_step
 F = np.float32
 STRIDE = L.STRIDE
 U = np.uint32
+MIXED = -1  # instead of the one label that all synapses of a row hold
 BOTH = 3  # receptor of a row, the synaptic lines it drives: 0 none, 1 excitatory, 2 inhibitory, 3 both
 LAST_LINE = np.array([0, 0, 1, 1], np.int64)
 
 
 @cache
-def _adder(line: int, fine: bool) -> Callable[..., Any]:
-    """Return the loop that adds a row to one synaptic line. Its rows have fixed places in one array, so the compiler need not check for overlaps."""
+def _adder(line: int, fine: bool, mixed: bool) -> Callable[..., Any]:
+    """Return the loop that adds a row of one label or of mixed ones to a synaptic line.
+
+    The rows of the block have fixed places in one array, so the compiler need not check for overlaps.
+    """
     start, end, own = ((row + line) * STRIDE for row in (L.S_EXC, L.KICK_EXC, L.OWN_EXC))
 
     @kernel_part
@@ -43,7 +47,9 @@ def _adder(line: int, fine: bool) -> Callable[..., Any]:
             pulse * share[line, 0, offset], pulse * share[line, 1, offset], pulse * share[line, 2, offset], pulse * share[line, 3, offset]
         )  # fmt: skip
         for c in range(n):
-            hit = select(m[c] == label, w[c], F(0))
+            hit = w[c]
+            if mixed:
+                hit = select(m[c] == label, hit, F(0))
             if fine:
                 B[start + c] = multiply_add(multiply_add(more_start, B[own + c], at_start), hit, B[start + c])
                 B[end + c] = multiply_add(multiply_add(more_end, B[own + c], at_end), hit, B[end + c])
@@ -82,15 +88,22 @@ def settle(B, lines, n):  # type: ignore[no-untyped-def]
 @cache
 def line_delivery(fine: bool) -> Callable[..., Any]:
     """Return how events act on a synaptic line."""
-    add_exc, add_inh = _adder(0, fine), _adder(1, fine)
+    add_exc, add_inh = _adder(0, fine, True), _adder(1, fine, True)
+    add_all_exc, add_all_inh = _adder(0, fine, False), _adder(1, fine, False)
 
     @inline
-    def kick_line(B, line, row, label, pulse, offset, n, weights, labels, share):  # type: ignore[no-untyped-def]
+    def kick_line(B, line, row, label, pulse, offset, n, weights, labels, uniform, share):  # type: ignore[no-untyped-def]
         """Deliver one event with a pulse of some length to one synaptic line; `offset` in ticks is its place in the step."""
-        if line == 0:
-            add_exc(B, weights[row], labels[row], label, pulse, share, offset, n)
-        else:
-            add_inh(B, weights[row], labels[row], label, pulse, share, offset, n)
+        if uniform[row] == label:
+            if line == 0:
+                add_all_exc(B, weights[row], labels[row], label, pulse, share, offset, n)
+            else:
+                add_all_inh(B, weights[row], labels[row], label, pulse, share, offset, n)
+        elif uniform[row] == MIXED:
+            if line == 0:
+                add_exc(B, weights[row], labels[row], label, pulse, share, offset, n)
+            else:
+                add_inh(B, weights[row], labels[row], label, pulse, share, offset, n)
 
     return kick_line
 
@@ -100,7 +113,7 @@ def _delivery(plastic: bool, fine: bool) -> Callable[..., Any]:
     kick_line = line_delivery(fine)
 
     @kernel_part
-    def deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, end, n, B, weights, labels, receptor, share, drivers, heard):  # type: ignore[no-untyped-def]
+    def deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, end, n, B, weights, labels, uniform, receptor, share, drivers, heard):  # type: ignore[no-untyped-def]
         """Add the row events of one step, `begin` to `end`, to the kicks, from event `e` on.
 
         Returns the first event of the next step, and which lines have got kicks.
@@ -113,9 +126,9 @@ def _delivery(plastic: bool, fine: bool) -> Callable[..., Any]:
                 label &= drivers.parameters.mask[row >> 1]
                 ev_pulse[e] = pulse
             line = LAST_LINE[receptor[row]]  # a table instead of a branch: the sign of the next row is hard to predict
-            kick_line(B, line, row, label, pulse, offset, n, weights, labels, share)
+            kick_line(B, line, row, label, pulse, offset, n, weights, labels, uniform, share)
             if receptor[row] == BOTH:
-                kick_line(B, 0, row, label, pulse, offset, n, weights, labels, share)
+                kick_line(B, 0, row, label, pulse, offset, n, weights, labels, uniform, share)
             lines |= receptor[row]
             if fine:
                 note_event(heard, offset, row, label, pulse)
@@ -145,8 +158,8 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
     deliver, collect = _delivery(plastic, features.fine), collection(features.of_circuits)
 
     def advance_lane(  # type: ignore[no-untyped-def]
-        B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, ev_pulse, weights, labels, receptor,
-        share, drivers, heard, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, found, out_tick, out_column,
+        B, flags, n, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, ev_tick, ev_row, ev_label, ev_pulse, weights, labels, uniform,
+        receptor, share, drivers, heard, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, column_of, found, out_tick, out_column,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then add the events before tick `until` to the step that follows.
 
@@ -169,7 +182,7 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
                 heard.number[0] = 0
             first = e
             end = min(begin + h_ticks, until)
-            e, lines = deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, end, n, B, weights, labels, receptor, share, drivers, heard)
+            e, lines = deliver(ev_tick, ev_row, ev_label, ev_pulse, e, begin, end, n, B, weights, labels, uniform, receptor, share, drivers, heard)
             if observed.size:
                 for q in range(first, e):
                     row, label, pulse = ev_row[q], ev_label[q], F(1)

@@ -206,7 +206,7 @@ class LaneGroup:
         coupling = self._coupling
         n_spikes, done = together_kernel(segment.features, coupling is not None)(
             *_each(lanes, "block", "flags"), tuple(lane.n for lane in lanes), np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed,
-            lanes[0].constants, *_each(lanes, "weights", "labels", "receptor"), lanes[0].share, late_shares(segment.tau, h_ticks),
+            lanes[0].constants, *_each(lanes, "weights", "labels", "uniform", "receptor"), lanes[0].share, late_shares(segment.tau, h_ticks),
             *_each(lanes, "drivers", "heard", "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays,
             self.tables, self.queue, self.hits, events.time, events.origin, self._widest, self._spread,
             coupling.nodes if coupling else (), *out, np.empty(self._room, np.int16),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neckar.dynamics import _layout as L
-from neckar.dynamics._advance import lane_kernel
+from neckar.dynamics._advance import MIXED, lane_kernel
 from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense import N_SIGNALS, dense_kernel, sort_kernel
 from neckar.dynamics._dense_nodes import SharedTraces
@@ -150,6 +150,13 @@ class Trace:
         return first, *grouped
 
 
+def uniform_labels(labels: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Return the label that all synapses of each row hold, or `MIXED`; `labels` is (row, column)."""
+    if labels.shape[1] == 0:
+        return np.full(len(labels), MIXED, np.int16)
+    return np.where((labels == labels[:, :1]).all(axis=1), labels[:, 0], np.int16(MIXED)).astype(np.int16)
+
+
 class _SpikeBuffer:
     """Spikes of one call of :meth:`Lane.advance`, and room for more. The kernel returns when it is full."""
 
@@ -215,6 +222,7 @@ class Lane:
         self.receptor = synapses.receptor
         self.weights = self._gather(synapses.weights, np.float32)
         self.labels = self._gather(synapses.labels, np.uint8)
+        self.uniform = uniform_labels(self.labels[:, : len(columns)])
         self._owned = len(columns) < WIDTH
         self.configured: tuple[Segment, int] | None = None
         self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet, and its kicks so far
@@ -236,11 +244,12 @@ class Lane:
     def write_row(self, row: int, weights: NDArray[np.float32], labels: NDArray[np.uint8] | None = None) -> None:
         """Replace weights (V, shape (column,)) and labels of one row for all events delivered from now on."""
         if not self._owned:
-            self.weights, self.labels, self._owned = self.weights.copy(), self.labels.copy(), True
+            self.weights, self.labels, self.uniform, self._owned = self.weights.copy(), self.labels.copy(), self.uniform.copy(), True
         forget_row(self.heard, row)
         self.weights[row, : len(self.columns)] = weights[self.columns]
         if labels is not None:
             self.labels[row, : len(self.columns)] = labels[self.columns]
+            self.uniform[row] = uniform_labels(self.labels[row : row + 1, : len(self.columns)])[0]
 
     def fork(self) -> Lane:
         """Return a copy of this moment that can be carried on its own; observed circuits are not copied."""
@@ -324,7 +333,7 @@ class Lane:
         pulses = np.empty(len(events.tick) * features.plastic, np.float32)
         n_spikes, n_kicks, done = lane_kernel(features._replace(sensed=False))(
             self.block, self.flags, self.n, np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed, self.constants,
-            events.tick, events.row, events.label, pulses, self.weights, self.labels, self.receptor, self.share, self.drivers, self.heard,
+            events.tick, events.row, events.label, pulses, self.weights, self.labels, self.uniform, self.receptor, self.share, self.drivers, self.heard,
             self.keys, self.seed, self.observed, states, *log, self.column_of, scratch(), *spikes.room(),
         )  # fmt: skip
         spikes.n += n_spikes

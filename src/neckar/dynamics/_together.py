@@ -70,13 +70,13 @@ def row_delivery(fine: bool) -> Callable[..., Any]:
     kick_line = line_delivery(fine)
 
     @kernel_part
-    def row_event(B, row, label, pulse, tick, begin, n, weights, labels, receptor, share, late):  # type: ignore[no-untyped-def]
+    def row_event(B, row, label, pulse, tick, begin, n, weights, labels, uniform, receptor, share, late):  # type: ignore[no-untyped-def]
         """Deliver one event to the lines of one row, in its own step or late."""
         line, both = LAST_LINE[receptor[row]], receptor[row] == BOTH
         if tick >= begin:
-            kick_line(B, line, row, label, pulse, tick - begin, n, weights, labels, share)
+            kick_line(B, line, row, label, pulse, tick - begin, n, weights, labels, uniform, share)
             if both:
-                kick_line(B, 0, row, label, pulse, tick - begin, n, weights, labels, share)
+                kick_line(B, 0, row, label, pulse, tick - begin, n, weights, labels, uniform, share)
         else:
             kick_late(B, line, row, label, pulse, begin - tick, n, weights, labels, late)
             if both:
@@ -184,7 +184,7 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
         return n_out
 
     def advance_together(  # type: ignore[no-untyped-def]
-        blocks, flags, sizes, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, weights, labels, receptor, share, late,
+        blocks, flags, sizes, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, weights, labels, uniform, receptor, share, late,
         drivers, heard, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue, hits,
         outside_tick, outside_origin, widest, spread, nodes, out_tick, out_circuit, leaves, columns, found, kicked,
         arrival_tick, arrival_way, n_arrived,
@@ -250,7 +250,7 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                         pair = hits.pair[q]
                         first, last = hits.ptr[pair], hits.ptr[pair + 1]
                         if hits.dense[lane, row] or last - first > MOST_HITS:
-                            row_event(B, row, label, pulse, tick, begin, n, W, M, R, share, late)
+                            row_event(B, row, label, pulse, tick, begin, n, W, M, uniform[lane], R, share, late)
                         else:
                             few_synapses(B, row, pulse, tick, begin, W, R, share, late, hits.synapse, first, last)
                     if fine and tick >= begin:

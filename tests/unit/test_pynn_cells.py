@@ -202,6 +202,8 @@ def test_sources_at_pins_are_checked_and_say_what_is_missing() -> None:
     for labels in (None, []):
         with pytest.raises(ValueError, match="without labels"):
             pynn.cells.OffChipSource(label=labels)
+    with pytest.raises(ConfigurationError, match="flat list"):
+        pynn.cells.OffChipSource(label=[[1], [2, 3]])
     with pytest.raises(ValueError):
         pynn.Population(2, pynn.cells.OffChipSource(label=[1, 2, 3]))
     population = pynn.Population(2, pynn.cells.OffChipSource(label=[1, 2], data_rate_scaler=[1, 2]))

@@ -181,9 +181,13 @@ class SpikeIOCell(ExternalNeuron):
     units: ClassVar = {**{name: "dimensionless" for name in default_parameters}, "spikes": "ms"}
 
     def __init__(self, *, enable_internal_loopback: Any = True, data_rate_scaler: Any = 1, label: Any = None) -> None:
-        if label is None or not np.size(label):
+        try:
+            labels = np.atleast_1d([] if label is None else label)
+        except ValueError:  # rows of different length
+            raise ConfigurationError(f"{type(self).__name__} got label={label!r}; allowed is one label per source. Give a flat list.") from None
+        if not labels.size:
             raise ConfigurationError(f"{type(self).__name__} without labels was asked for; allowed is one label per source. Give label=[...].")
-        super().__init__(enable_internal_loopback=enable_internal_loopback, data_rate_scaler=data_rate_scaler, label=np.atleast_1d(label).tolist())
+        super().__init__(enable_internal_loopback=enable_internal_loopback, data_rate_scaler=data_rate_scaler, label=labels.tolist())
 
     def to_network(self, population: Any, begin: float, end: float, duration: int) -> SourcePopulation:
         """Check the parameters.

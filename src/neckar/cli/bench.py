@@ -27,7 +27,7 @@ def _bench() -> None:
 
 @app.command()
 def chip(
-    hardware_ms: Annotated[float, typer.Option(help="Length of the workload in milliseconds of hardware time.", min=0.1)] = 20.0,
+    hardware_ms: Annotated[float, typer.Option(help="Length of the workload in milliseconds of hardware time.", min=0.1)] = 50.0,
     repeats: Annotated[int, typer.Option(help="Runs of each case; the median counts.", min=1)] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; its keys are documented in docs/reference/benchmark_keys.md.")] = False,
 ) -> None:

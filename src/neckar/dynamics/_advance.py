@@ -61,6 +61,7 @@ def _adder(line: int, fine: bool, mixed: bool) -> Callable[..., Any]:
 
 
 def _settler(line: int) -> Callable[..., Any]:
+    """Return the loop that ends a step of one synaptic line."""
     start, end = ((row + line) * STRIDE for row in (L.S_EXC, L.KICK_EXC))
 
     @kernel_part

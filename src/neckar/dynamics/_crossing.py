@@ -60,6 +60,7 @@ def crossing(features: Features) -> Kernel:
 
 @cache
 def _fire(bending: bool, adapting: bool) -> Kernel:
+    """Return what happens to a circuit that fires: with a guess of its non-linear part to drop, with an adaptation that jumps."""
     @kernel_part
     def fire(B, j, h, t_c):  # type: ignore[no-untyped-def]
         """Stop circuit `j` at the threshold, `t_c` us after the start of the step, and start its refractory period."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from neckar.lab import _lab
+
 
 @pytest.fixture(scope="session", autouse=True)
 def calibration_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -27,3 +29,11 @@ def kernel_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if "NECKAR_PPU_CACHE" not in os.environ:
             patch.setenv("NECKAR_PPU_CACHE", str(tmp_path_factory.getbasetemp() / "kernels"))
         yield
+
+
+@pytest.fixture(autouse=True)
+def outermost_lab() -> Iterator[None]:
+    """Number the runs of each test from zero, so that its random numbers depend on no test before it."""
+    _lab._outermost = None
+    yield
+    _lab._outermost = None  # what is set up for the next module's tests numbers its runs from zero, too

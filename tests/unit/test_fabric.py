@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from neckar.chip.background import Generators
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
-from neckar.chip.fabric import HOST, UNKNOWN, Fabric, arrival_ticks, service_times
+from neckar.chip.fabric import HOST, Fabric, arrival_ticks, service_times
 from neckar.chip.routing import neuron_labels, ways_of
 from neckar.chip.specimen import Specimen
 from neckar.chip.substrate import Substrate
-from neckar.dynamics import FINE, LOST, serve_all
+from neckar.dynamics import FINE, LOST, UNKNOWN, serve_all
 from neckar.errors import MemoryLimitError, UnsupportedFeatureError
 from neckar.facts import CROSSBAR_NODE_EXISTS
 from neckar.facts.brainscales2 import LINK_QUEUE

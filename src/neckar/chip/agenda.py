@@ -19,9 +19,8 @@ from neckar.chip.carrier import Carried, Carrier
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.correlation import READS
-from neckar.chip.fabric import UNKNOWN
 from neckar.chip.sensing import SensorBank
-from neckar.dynamics import Drivers, Lane, Segment, Trace, driver_voltages
+from neckar.dynamics import UNKNOWN, Drivers, Lane, Segment, Trace, driver_voltages
 from neckar.errors import UnsupportedFeatureError
 
 PLANES = ("synapse_weight", "synapse_label")  # written row by row while the circuits run on

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip.coordinates import COLUMNS
-from neckar.chip.fabric import UNKNOWN
-from neckar.dynamics import NO_EVENTS, NO_OUTSIDE, Lane, LaneGroup, OutsideEvents, RowEvents, Segment, Trace
+from neckar.dynamics import NO_EVENTS, NO_OUTSIDE, UNKNOWN, Lane, LaneGroup, OutsideEvents, RowEvents, Segment, Trace
 
 Ints = NDArray[np.int64]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neckar.chip import correlation
-from neckar.chip.agenda import PLANES, RESET, Actor, Port, Trial, in_order, spike_counters
+from neckar.chip.agenda import PLANES, RESET, Actor, Port, Trial, spike_counters
 from neckar.chip.cadc import channels_of
 from neckar.chip.cadc_recorder import CadcRecorder
 from neckar.chip.cadc_timing import Rows, exact_rows, silicon_rows, targets_of
@@ -57,6 +57,7 @@ from neckar.dynamics import (
     joined,
     new_drivers,
     reconfigured,
+    record_kernel,
     shared_charge,
 )
 from neckar.errors import UnsupportedFeatureError
@@ -613,8 +614,6 @@ class EntryRun:
     def _finish(self, trial: Trial, fabric: Fabric, result: EntryResult, probes: Sequence[ProbeSampler]) -> None:
         config, program = trial.config, self.plan.program
         tick, circuit, leaves = trial.spikes()
-        inside = (tick >= 0) & (tick < program.duration)
-        tick, circuit, leaves = tick[inside], circuit[inside], leaves[inside]
         result.counted[:] = trial.counted(program.duration)
         self._write("after", config, self.writes)
         result.cells = self.cells
@@ -626,17 +625,12 @@ class EntryRun:
         at_host, spike, result.loops = fabric.to_host(tick, circuit, leaves, config)
         result.drivers = trial.drivers
         result.reads.update(self._read("after", config, result.counted, fabric.output_counts, trial.drivers, trial.sensors, program.duration))
-        wanted = self._recorded(tick[spike], circuit[spike])
-        result.unrecorded = int(len(spike) - wanted.sum())
-        result.spikes = in_order(at_host[wanted] // STAMP_TICKS * STAMP_TICKS, circuit[spike[wanted]])
+        recorded = record_kernel()(tick, circuit, at_host, spike, self.plan.snippet_starts, self.plan.wanted, STAMP_TICKS)
+        result.unrecorded = len(spike) - recorded
+        result.spikes = at_host[:recorded], spike[:recorded]
         result.events = fabric.counts
         result.probes = [probe.values for probe in probes]
         result.codes = result.cadc.codes((self.substrate.specimen.seed, *self.key))
-
-    def _recorded(self, tick: Ticks, circuit: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which spikes the record of their snippet asks for."""
-        snippet = np.searchsorted(self.plan.snippet_starts, tick, side="right") - 1
-        return np.asarray(self.plan.wanted[snippet, circuit])
 
 
 def _voltages(drivers: Sequence[Drivers], tick: int) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ Not modelled: round-robin arbitration between inputs (waiting events leave in th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -24,7 +25,7 @@ from neckar.chip.coordinates import ROWS_PER_DRIVER, event_output_of
 from neckar.chip.drivers import label_masks
 from neckar.chip.routing import BUSES, HEMISPHERES, OUTPUTS, Ways, neuron_labels, ways_of
 from neckar.chip.substrate import Substrate
-from neckar.dynamics import FINE, LOST, SILENT, Hits, OutsideEvents, RowEvents, Tables, idle, serve_all
+from neckar.dynamics import FINE, LOST, SILENT, Exits, Hits, Link, OutsideEvents, RowEvents, Tables, exit_kernel, idle, serve_all
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 from neckar.facts.labels import CROSSBAR_BACKGROUND_INPUT, CROSSBAR_FPGA_INPUT, LABEL_CHANNEL_SHIFT, LABEL_CROSSBAR_MASK
@@ -35,7 +36,6 @@ CHANNELS = OUTPUTS - BUSES  # from the FPGA, and to it
 NEURON_OUTPUT, HOST, FPGA, FPGA_CHANNEL = OUTPUTS, OUTPUTS + 8, OUTPUTS + 9, OUTPUTS + 10  # servers behind the crossbar's outputs
 SERVERS = FPGA_CHANNEL + CHANNELS
 UNLIMITED = 1 << 40
-UNKNOWN = -3  # a spike that the engine has not sent through its event output
 
 Ints = NDArray[np.int64]
 
@@ -116,6 +116,11 @@ class Stretch:
     service: Ints
     depth: Ints
 
+    @cached_property
+    def first_server(self) -> Ints:
+        """The event output of each circuit, shape (circuit,); `SILENT` if its spikes do not enter it."""
+        return np.where(self.emits, NEURON_OUTPUT + event_output_of(np.arange(CIRCUITS)), SILENT).astype(np.int64)
+
     @property
     def to_bus(self) -> NDArray[np.bool_]:
         """Which ways lead to a bus, shape (way,)."""
@@ -150,7 +155,7 @@ class Stretch:
             np.concatenate([ways.row_ptr[:-1][bus], ways.row_ptr[-1:]]),
             ways.row,
             ways.row_label,
-            np.where(self.emits, NEURON_OUTPUT + event_output_of(np.arange(CIRCUITS)), SILENT).astype(np.int64),
+            self.first_server,
             self.service,
             self.depth,
             np.array([_BUS_LATENCY]),
@@ -330,7 +335,7 @@ class Fabric:
         Parameters
         ----------
         tick, circuit : ndarray of int64, shape (spike,)
-            Ticks from 0 on.
+            Only spikes from tick 0 to the end of the trial leave the chip.
         leaves : ndarray of int64, shape (spike,)
             When a spike leaves its event output if the engine says so, else `UNKNOWN`.
         config : ChipConfig
@@ -343,58 +348,26 @@ class Fabric:
         loops : (ndarray, ndarray)
             Ticks and labels of the outside events that arrive during the trial: the 14 bits that the crossbar sees, above them its output, 0 to 3.
         """
-        stretch = np.searchsorted(self._starts, tick, side="right") - 1
+        exits = _exits(self._starts, self._stretches)
         service, depth = self._services(config)
-        time = self._event_outputs(tick, circuit, leaves, stretch, service, depth)
-        found = [(loop[0], loop[1], np.full(len(loop[0]), -1), loop[2]) for loop in self._loops]
-        for k, part in enumerate(self._stretches):
-            mine = np.flatnonzero((stretch == k) & (time >= 0))
-            event, way = _expand(part.ways.ptr, circuit[mine])
-            host = part.ways.output[way] >= BUSES
-            spike = mine[event[host]]
-            found.append((time[spike], part.ways.output[way[host]], spike, np.full(len(spike), -1)))
-        time, output, spike, label = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        order = np.lexsort((spike, time)) if len(found) > 1 else np.argsort(time, kind="stable")
-        time, output, spike, label = time[order], output[order], spike[order], label[order]
-        return self._host_link(time, output, spike, label, (tick, circuit), service, depth)
-
-    def _event_outputs(self, tick: Ints, circuit: Ints, leaves: Ints, stretch: Ints, service: Ints, depth: Ints) -> Ints:
-        """Return when each spike leaves its neuron event output (1/1024 tick), negative if it does not; count."""
-        emits = np.stack([part.emits for part in self._stretches])[stretch, circuit]
-        output = event_output_of(circuit)
-        time = np.where(emits, leaves, SILENT)
-        todo = np.flatnonzero(time == UNKNOWN)
-        time[todo] = self._serve(tick[todo] << FINE, NEURON_OUTPUT + output[todo], service, depth, idle(SERVERS))
-        sent, lost = np.bincount(output[emits], minlength=8), np.bincount(output[emits & (time == LOST)], minlength=8)
-        for k in np.flatnonzero(sent):
-            self.counts.add(f"neuron_output.{k}", sent=sent[k], delivered=sent[k] - lost[k], fifo_overflow=lost[k])
-        return time
-
-    def _host_link(
-        self, time: Ints, output: Ints, spike: Ints, label: Ints, spikes: tuple[Ints, Ints], service: Ints, depth: Ints
-    ) -> tuple[Ints, Ints, tuple[Ints, Ints]]:
-        tick, circuit = spikes
-        left = self._serve(time, output, service, depth)
-        sent, lost = np.bincount(output, minlength=OUTPUTS), np.bincount(output[left == LOST], minlength=OUTPUTS)
-        self.output_counts[BUSES:] += (sent - lost)[BUSES:]
-        for k in np.flatnonzero(sent):
-            self.counts.add(f"crossbar.{k}", sent=sent[k], delivered=sent[k] - lost[k], fifo_overflow=lost[k])
-        order = np.argsort(left, kind="stable")
-        order = order[left[order] != LOST]
-        left, spike, label, output = left[order], spike[order], label[order], output[order]
-        out = self._serve(left, np.full(len(left), HOST), service, depth)
-        at_host, fired = out >> FINE, spike >= 0
-        number, since = CIRCUITS + label, at_host.copy()
-        number[fired], since[fired] = circuit[spike[fired]], tick[spike[fired]]
-        kept = self._substrate.keep(since, number, "out", *self._key) & (out != LOST)
-        full, late = out == LOST, kept & ~fired & (at_host >= self._duration)
-        n_lost = int(len(out) - full.sum() - kept.sum())
-        kept &= ~late
-        self.counts.add(
-            "chip_to_fpga", sent=len(out), delivered=int(kept.sum()), fifo_overflow=int(full.sum()), link_loss=n_lost, after_end=int(late.sum())
+        seed, loss = self._substrate.link("out", *self._key)
+        link = Link(self.free, idle(SERVERS), service if self._limited else np.zeros(SERVERS, np.int64), depth, HOST, np.uint64(seed), loss)
+        loop_time, output, label = (np.concatenate([_NOTHING, *(loop[k] for loop in self._loops)]) for k in range(3))
+        room = len(loop_time) + len(tick) * int(np.diff(exits.ptr).max(initial=0))
+        time, event, loop = np.empty(room, np.int64), np.empty(room, np.int64), np.empty((2, len(loop_time)), np.int64)
+        sent, lost = np.zeros(SERVERS, np.int64), np.zeros(SERVERS, np.int64)
+        spikes, loops, gone, late = exit_kernel()(
+            tick, circuit, leaves, self._duration, exits, loop_time, output, CIRCUITS + label, link, sent, lost, time, event, loop
         )
-        mine, loop = kept & fired, kept & ~fired
-        return at_host[mine], spike[mine], (at_host[loop], label[loop] | (output[loop] - BUSES) << LABEL_CHANNEL_SHIFT)
+        for k in np.flatnonzero(sent):
+            name = f"neuron_output.{k - NEURON_OUTPUT}" if NEURON_OUTPUT <= k < HOST else f"crossbar.{k}"
+            if k != HOST:
+                self.counts.add(name, sent=sent[k], delivered=sent[k] - lost[k], fifo_overflow=lost[k])
+        self.output_counts[BUSES:] += (sent - lost)[BUSES:OUTPUTS]
+        full = lost[HOST]
+        self.counts.add("chip_to_fpga", sent=sent[HOST], delivered=sent[HOST] - full - gone - late, fifo_overflow=full, link_loss=gone, after_end=late)
+        at_host, looped = loop[:, :loops]
+        return time[:spikes], event[:spikes], (at_host, label[looped] | (output[looped] - BUSES) << LABEL_CHANNEL_SHIFT)
 
     def _services(self, config: ChipConfig) -> tuple[Ints, Ints]:
         return service_times(config, self._madc_rate_hz) if self._constant is None else self._constant
@@ -402,6 +375,18 @@ class Fabric:
     def _serve(self, time: Ints, server: Ints, service: Ints, depth: Ints, free: Ints | None = None) -> Ints:
         """Return when events, ascending in time, leave their servers, `LOST` if they find the queue full."""
         return serve_all(time, server, self.free if free is None else free, service, depth) if self._limited else time
+
+
+def _exits(starts: Sequence[int], stretches: Sequence[Stretch]) -> Exits:
+    """Return the ways of all circuits to the host."""
+    ptr, server, n = np.zeros((len(stretches), CIRCUITS + 1), np.int64), [_NOTHING], 0
+    for k, stretch in enumerate(stretches):
+        ways = stretch.ways
+        ptr[k] = n + np.concatenate([[0], np.cumsum(~stretch.to_bus)])[ways.ptr[: CIRCUITS + 1]]
+        server.append(ways.output[: ways.ptr[CIRCUITS]][~stretch.to_bus[: ways.ptr[CIRCUITS]]])
+        n = int(ptr[k, -1])
+    first = np.array([stretch.first_server for stretch in stretches], np.int64).reshape(-1, CIRCUITS)
+    return Exits(np.array(starts, np.int64), first, ptr, np.concatenate(server))
 
 
 def _merge(*streams: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, Ints]:

@@ -28,7 +28,7 @@ from neckar.chip.transfer import (
     refuse_unsupported,
     synapse_factors_of,
 )
-from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, lane_rows, largest_steps, reference_taus
+from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, lane_rows, largest_steps, reference_taus, survivors
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 from neckar.program import MachineState
@@ -144,12 +144,11 @@ class Substrate:
 
     def keep(self, tick: NDArray[np.int64], number: NDArray[np.int64], *key: str | int) -> NDArray[np.bool_]:
         """Return which events a link does not lose. The fate of an event depends on its tick, its label or circuit and the key alone, not on other events."""
-        if not self.effects.event_loss:
-            return np.ones(len(tick), bool)
-        x = (tick.astype(np.uint64) << np.uint64(16)) ^ number.astype(np.uint64) ^ np.uint64(self.seed("link", *key))
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):  # splitmix64
-            x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
-        return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53 >= facts.LINK_LOSS.value
+        return survivors(tick, number, *self.link(*key))
+
+    def link(self, *key: str | int) -> tuple[int, float]:
+        """Return the seed of a link's losses, and the probability that it loses an event."""
+        return self.seed("link", *key), facts.LINK_LOSS.value if self.effects.event_loss else 0.0
 
 
 @dataclass(frozen=True, eq=False)

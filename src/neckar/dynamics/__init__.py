@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, new_drivers, reconfigured
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Hits, Relays, Tables, idle, serve_all
     from neckar.dynamics._group import NO_OUTSIDE, NO_RELAYS, Firing, LaneGroup, OutsideEvents, gather_relays
+    from neckar.dynamics._host import UNKNOWN, Exits, Link, exit_kernel, record_kernel, survivors
     from neckar.dynamics._lane import NO_EVENTS, Lane, RowEvents, Segment, Synapses, Trace
 
 __all__ = [
@@ -34,14 +35,17 @@ __all__ = [
     "PLASTIC",
     "SILENT",
     "STATE_NAMES",
+    "UNKNOWN",
     "CircuitParameters",
     "Coupling",
     "DriverParameters",
     "Drivers",
+    "Exits",
     "Firing",
     "Hits",
     "Lane",
     "LaneGroup",
+    "Link",
     "Membranes",
     "OutsideEvents",
     "Relays",
@@ -55,6 +59,7 @@ __all__ = [
     "Trace",
     "aligned",
     "driver_voltages",
+    "exit_kernel",
     "gather_relays",
     "idle",
     "joined",
@@ -63,17 +68,19 @@ __all__ = [
     "largest_steps",
     "new_drivers",
     "reconfigured",
+    "record_kernel",
     "reference_tau",
     "reference_taus",
     "serve_all",
     "settled",
     "shared_charge",
+    "survivors",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from neckar.dynamics import _correlation, _coupling, _drivers, _exchange, _group, _lane
+        from neckar.dynamics import _correlation, _coupling, _drivers, _exchange, _group, _host, _lane
 
-        return next(getattr(module, name) for module in (_lane, _group, _exchange, _drivers, _correlation, _coupling) if hasattr(module, name))
+        return next(getattr(module, name) for module in (_lane, _group, _exchange, _host, _drivers, _correlation, _coupling) if hasattr(module, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -75,10 +75,13 @@ class Hits(NamedTuple):
     dense : ndarray of bool, shape (lane, row)
         The row has been written since: look at all of its synapses.
     sparse : ndarray of bool, shape (way,)
-        Few synapses answer on all rows of a way, none of which has been written: they are listed way by way, too.
+        Few synapses answer on all rows of a way, none of which has been written: they are listed way by way, too, once for each line.
     way_ptr : ndarray of int64, shape (way + 1,)
-    way_synapse, way_row : ndarray of int32, shape (listed,)
-        Position and row of these synapses.
+    way_lines : ndarray of uint8, shape (way,)
+        Lines of these synapses; bits as in a row's receptor.
+    way_at, way_row : ndarray of int32, shape (listed,)
+        Where their circuit's line is behind the first of all excitatory lines in a lane's block, and their row.
+    way_weight : ndarray of float32, shape (listed,)
     """
 
     pair: Ints
@@ -87,8 +90,10 @@ class Hits(NamedTuple):
     dense: NDArray[np.bool_]
     sparse: NDArray[np.bool_]
     way_ptr: Ints
-    way_synapse: NDArray[np.int32]
+    way_lines: NDArray[np.uint8]
+    way_at: NDArray[np.int32]
     way_row: NDArray[np.int32]
+    way_weight: NDArray[np.float32]
 
 
 class Queue(NamedTuple):

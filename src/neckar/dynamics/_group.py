@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neckar.dynamics._advance import BOTH
 from neckar.dynamics._coupling import Coupling
 from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._exchange import HEAD, OUTSIDE, TAIL, Hits, Queue, Relays, Tables, new_queue
 from neckar.dynamics._jit import kernel
 from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
+from neckar.dynamics._layout import STRIDE
 from neckar.dynamics._propagators import late_shares
 from neckar.dynamics._together import DONE, together_kernel
 
@@ -99,7 +101,8 @@ class LaneGroup:
             self.queue.tick[:n_carried], self.queue.way[:n_carried] = tick[order], n_ways + order
             self.queue.cursor[TAIL] = n_carried
         self._n_ways = n_ways
-        self.hits = _hits(self.tables, self.lanes) if known is None or n_carried else _known_hits(self.tables, self.lanes, known)
+        hits = _hits(self.tables, self.lanes) if known is None or n_carried else _known_hits(self.tables, self.lanes, known)
+        self.hits = hits._replace(way_weight=_listed_weights(self.tables, self.lanes, hits))
         self._widest = int(np.diff(tables.way_ptr).max(initial=0))
         self._spread = int(np.diff(self.tables.row_ptr).max(initial=0))
         self._room = 1 << 16
@@ -210,7 +213,7 @@ class LaneGroup:
             *_each(lanes, "drivers", "heard", "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays,
             self.tables, self.queue, self.hits, events.time, events.origin, self._widest, self._spread,
             coupling.nodes if coupling else (), *out, np.empty(self._room, np.int16),
-            scratch(), np.ones(len(lanes), np.bool_), *arrivals, n_arrived,
+            scratch(), np.full(len(lanes), BOTH, np.uint8), *arrivals, n_arrived,
         )  # fmt: skip
         steps = count if done == DONE else done
         traces: list[tuple[int, Trace]] = []
@@ -270,9 +273,28 @@ def _hits(tables: Tables, lanes: Sequence[Lane]) -> Hits:
     sparse = np.bincount(way, weights=hits, minlength=n_ways) <= LISTED_PER_ROW * np.diff(tables.row_ptr)
     entry = np.flatnonzero(sparse[way])
     owner, listed = _expand(ptr, pair[entry])
-    way_ptr = np.searchsorted(way[entry][owner], np.arange(n_ways + 1)).astype(np.int64)
+    row, of = tables.row[entry][owner], way[entry][owner]
+    receptor = np.stack([lane.receptor for lane in lanes])[tables.way_lane[of], row]
+    chosen, column = np.nonzero(receptor[:, None] >> _LINES & 1)  # of a row on both lines the inhibitory one first, as whole rows
+    line, of = _LINES[column], of[chosen]
+    way_ptr = np.searchsorted(of, np.arange(n_ways + 1)).astype(np.int64)
+    lines = np.bitwise_or.reduce([np.bincount(of[line == k], minlength=n_ways).astype(bool) << k for k in _LINES])
     dense = np.zeros((len(lanes), 256), np.bool_)
-    return Hits(pair.astype(np.int64), ptr, synapse, dense, sparse, way_ptr, synapse[listed], tables.row[entry][owner])
+    at = (synapse[listed][chosen] + line * STRIDE).astype(np.int32)
+    return Hits(pair.astype(np.int64), ptr, synapse, dense, sparse, way_ptr, lines.astype(np.uint8), at, row[chosen], np.empty(0, np.float32))
+
+
+_LINES = np.array([1, 0])
+
+
+def _listed_weights(tables: Tables, lanes: Sequence[Lane], hits: Hits) -> NDArray[np.float32]:
+    """Return the weights of the listed synapses."""
+    weight, column = np.empty(len(hits.way_at), np.float32), hits.way_at % STRIDE
+    lane_of = np.repeat(tables.way_lane, np.diff(hits.way_ptr))
+    for k, lane in enumerate(lanes):
+        mine = np.flatnonzero(lane_of == k)
+        weight[mine] = lane.weights[hits.way_row[mine], column[mine]]
+    return weight
 
 
 @cache

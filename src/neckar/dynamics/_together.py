@@ -31,6 +31,11 @@ STRIDE = L.STRIDE
 WIDTH = 256
 U = np.uint32
 DONE = -1
+P = np.uint64
+ROW = P(STRIDE)
+FIRST_LINE, FIRST_KICK, FIRST_GM, OWN_RATE, REFRACTORY, HOLDOFF = (
+    P(row * STRIDE) for row in (L.S_EXC, L.KICK_EXC, L.GM_EXC, L.OWN_EXC, L.REFRACTORY, L.T_HOLDOFF)
+)
 MOST_HITS = 48  # more synapses than that are faster as a whole row
 
 
@@ -85,42 +90,65 @@ def row_delivery(fine: bool) -> Callable[..., Any]:
     return row_event
 
 
-@inline
-def one_synapse(B, line, c, w, pulse, offset, delay, share, late):  # type: ignore[no-untyped-def]
-    """Deliver one event to one line of the circuit at position `c`, `offset` ticks into the step, or `delay` ticks late: the sums of :func:`row_event`."""
-    s, q, v = (L.S_EXC + line) * STRIDE + c, (L.KICK_EXC + line) * STRIDE + c, L.V * STRIDE + c
-    if delay <= 0:
-        own = B[(L.OWN_EXC + line) * STRIDE + c]  # zero but in fine steps
-        B[s] = multiply_add(multiply_add(pulse * share[line, 2, offset], own, pulse * share[line, 0, offset]), w, B[s])
-        B[q] = multiply_add(multiply_add(pulse * share[line, 3, offset], own, pulse * share[line, 1, offset]), w, B[q])
-    else:
-        kick = F(1 - 2 * line) * w * B[(L.GM_EXC + line) * STRIDE + c]
-        charge = select(B[L.REFRACTORY * STRIDE + c] <= B[L.T_HOLDOFF * STRIDE + c], pulse * late[line, 1, delay], F(0))
-        B[s] = multiply_add(pulse * late[line, 0, delay], w, B[s])
-        B[v] = multiply_add(charge, kick, B[v])
+@cache
+def synapse_delivery(fine: bool) -> Callable[..., Any]:
+    """Return how an event acts on one synapse."""
+
+    @inline
+    def one_synapse(B, at, w, pulse, offset, delay, share, late):  # type: ignore[no-untyped-def]
+        """Deliver one event to the line `at` places behind the first excitatory one, `offset` ticks into the step, or `delay` ticks late.
+
+        The sums are those of :func:`row_delivery`.
+        """
+        line = P(at >= ROW)  # unsigned places: from the end is nothing counted here, and the compiler need not ask
+        s, c = FIRST_LINE + at, at - line * ROW
+        if delay <= 0:
+            at_start, at_end = pulse * share[line, 0, offset], pulse * share[line, 1, offset]
+            if fine:
+                own = B[OWN_RATE + at]
+                at_start = multiply_add(pulse * share[line, 2, offset], own, at_start)
+                at_end = multiply_add(pulse * share[line, 3, offset], own, at_end)
+            B[s] = multiply_add(at_start, w, B[s])
+            B[FIRST_KICK + at] = multiply_add(at_end, w, B[FIRST_KICK + at])
+        else:
+            kick = select(at >= ROW, -w, w) * B[FIRST_GM + at]
+            charge = select(B[REFRACTORY + c] <= B[HOLDOFF + c], pulse * late[line, 1, delay], F(0))
+            B[s] = multiply_add(pulse * late[line, 0, delay], w, B[s])
+            B[c] = multiply_add(charge, kick, B[c])
+
+    return one_synapse
 
 
-@kernel_part
-def listed_synapses(B, tick, begin, weights, receptor, share, late, synapse, row, first, last):  # type: ignore[no-untyped-def]
-    """Deliver one event to the listed synapses `first` to `last` of a way."""
-    offset, delay = max(tick - begin, 0), min(begin - tick, late.shape[2] - 1)
-    for p in range(first, last):
-        c, r = synapse[p], row[p]
-        w = weights[r, c]
-        if receptor[r] & 2:
-            one_synapse(B, 1, c, w, F(1), offset, delay, share, late)
-        if receptor[r] & 1:
-            one_synapse(B, 0, c, w, F(1), offset, delay, share, late)
+@cache
+def listed_delivery(fine: bool) -> Callable[..., Any]:
+    """Return how an event acts on the listed synapses of a way."""
+    one_synapse = synapse_delivery(fine)
+
+    @kernel_part
+    def listed_synapses(B, tick, begin, share, late, place, weight, first, last):  # type: ignore[no-untyped-def]
+        """Deliver one event to the listed synapses `first` to `last`."""
+        offset, delay = max(tick - begin, 0), min(begin - tick, late.shape[2] - 1)
+        for p in range(P(first), P(last)):
+            one_synapse(B, P(place[p]), weight[p], F(1), offset, delay, share, late)
+
+    return listed_synapses
 
 
-@kernel_part
-def few_synapses(B, row, pulse, tick, begin, weights, receptor, share, late, hit, first, last):  # type: ignore[no-untyped-def]
-    """Deliver one event to the synapses `hit[first:last]` of one row, the only ones that answer."""
-    offset, delay = max(tick - begin, 0), min(begin - tick, late.shape[2] - 1)
-    for line in range(1, -1, -1):
-        if receptor[row] & (1 << line):
-            for p in range(first, last):
-                one_synapse(B, line, hit[p], weights[row, hit[p]], pulse, offset, delay, share, late)
+@cache
+def sparse_delivery(fine: bool) -> Callable[..., Any]:
+    """Return how an event acts on a row on which few synapses answer."""
+    one_synapse = synapse_delivery(fine)
+
+    @kernel_part
+    def few_synapses(B, row, pulse, tick, begin, weights, receptor, share, late, hit, first, last):  # type: ignore[no-untyped-def]
+        """Deliver one event to the synapses `hit[first:last]` of one row, the only ones that answer."""
+        offset, delay = max(tick - begin, 0), min(begin - tick, late.shape[2] - 1)
+        for line in range(1, -1, -1):
+            if receptor[row] & (1 << line):
+                for p in range(first, last):
+                    one_synapse(B, P(hit[p] + line * STRIDE), weights[row, hit[p]], pulse, offset, delay, share, late)
+
+    return few_synapses
 
 
 @kernel_part
@@ -170,7 +198,7 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
     """Return the compiled kernel for these features; `coupled` if membranes are shared or connected."""
     step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
     sensed, carry, collect = features.sensed, carry_nodes(features.of_circuits._replace(fine=False)), collection(features.of_circuits)
-    fine, row_event = features.fine, row_delivery(features.fine)
+    fine, row_event, listed_synapses, few_synapses = features.fine, row_delivery(features.fine), listed_delivery(features.fine), sparse_delivery(features.fine)
 
     @kernel_part
     def collect_lane(  # type: ignore[no-untyped-def]
@@ -232,11 +260,11 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                     arrival_tick[n_arrived[0]], arrival_way[n_arrived[0]] = tick, way
                     n_arrived[0] += 1
                 lane = tables.way_lane[way]
-                kicked[lane] = True
                 B, W, M, R, seen, n = blocks[lane], weights[lane], labels[lane], receptor[lane], observed[lane], sizes[lane]
                 listed = not plastic and hits.sparse[way]
                 if listed:
-                    listed_synapses(B, tick, begin, W, R, share, late, hits.way_synapse, hits.way_row, hits.way_ptr[way], hits.way_ptr[way + 1])
+                    kicked[lane] |= hits.way_lines[way]
+                    listed_synapses(B, tick, begin, share, late, hits.way_at, hits.way_weight, hits.way_ptr[way], hits.way_ptr[way + 1])
                     if relays[lane].column.size == 0 and seen.size == 0:
                         for q in range(tables.row_ptr[way], tables.row_ptr[way + 1] if fine and tick >= begin else 0):
                             note_event(heard[lane], tick - begin, tables.row[q], tables.row_label[q], F(1))
@@ -247,6 +275,7 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                         pulse = pulse_length(drivers[lane], row, label, tick, R)
                         label &= drivers[lane].parameters.mask[row >> 1]
                     if not listed:
+                        kicked[lane] |= R[row]
                         pair = hits.pair[q]
                         first, last = hits.ptr[pair], hits.ptr[pair + 1]
                         if hits.dense[lane, row] or last - first > MOST_HITS:
@@ -280,9 +309,8 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                 B, n = blocks[lane], sizes[lane]
                 if n:
                     step(B, flags[lane], n, h, inv_h, constants, noise_key[lane], salt, F(0) if heard[lane].number[0] else F(np.inf))
-                    if kicked[lane]:
-                        settle(B, BOTH, n)
-                        kicked[lane] = False
+                    settle(B, kicked[lane], n)
+                    kicked[lane] = 0
                     n_out = collect_lane(
                         B, lane, flags[lane], found, h, inv_h, heard[lane], weights[lane], labels[lane], receptor[lane], begin, ticks_per_us, column_of[lane],
                         out_tick, out_circuit, columns, n_out,

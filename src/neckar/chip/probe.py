@@ -31,12 +31,16 @@ UNITS = {
     "i_exc": "A",
     "i_inh": "A",
     "i_offset": "A",
+    "i_icc": "A",
     "e_leak": "V",
     "v_threshold": "V",
     "refractory": "s",
 }
 """Signals and their units. A current into the membrane is positive, but ``i_adapt`` and ``i_inh`` are the circuit's own, which leave it; ``e_leak`` and
-``v_threshold`` are the potentials that the circuit's codes mean on this chip at its age, the latter infinite if the circuit cannot fire."""
+``v_threshold`` are the potentials that the circuit's codes mean on this chip at its age, the latter infinite if the circuit cannot fire. ``i_icc`` is what
+other circuits deliver to the membrane."""
+OWN_CURRENTS = ("i_leak", "i_reset", "i_exp", "i_exc", "i_offset", "i_adapt", "i_inh")
+LEAVES = ("i_adapt", "i_inh")
 SHARE_OF_MEMORY = 0.5
 ALWAYS_FITS = 1 << 26  # bytes; not worth asking the system
 MADC_SAMPLE_BYTES = 40  # tick, stamp, potential, noise and code of a sample while it is converted
@@ -45,7 +49,7 @@ CADC_SAMPLE_BYTES = 40  # potential, noise, reading and code of a sample while i
 
 
 def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return one signal of circuits `i` of `p`, shape (circuit, sample).
+    """Return one signal of circuits `i` of `p`, shape (circuit, sample), as it is if nothing connects them (else :mod:`neckar.chip.shared_currents`).
 
     `dense` is the engine's dense output, shape (circuit, sample, 5): v, w, s_exc, s_inh (V) and refractory time left (us).
     """
@@ -62,7 +66,7 @@ def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: NDArr
     def gain(sign: str) -> NDArray[np.float64]:
         return eq.conductance_gain(v, of(getattr(p, f"coba_{sign}")), of(getattr(p, f"e_coba_{sign}")))
 
-    resetting = refractory > of(p.t_holdoff) * 1e6
+    resetting = resets(dense, p, i)
     cut_off = resetting & of(p.pause)  # the synaptic inputs
     values = {
         "v": lambda: v,
@@ -77,10 +81,16 @@ def signal(name: str, dense: NDArray[np.float32], p: CircuitParameters, i: NDArr
         "i_exc": lambda: np.where(cut_off, 0.0, of(p.gm_exc) * gain("exc") * s_e),
         "i_inh": lambda: np.where(cut_off, 0.0, of(p.gm_inh) * gain("inh") * s_i * gate()),
         "i_offset": lambda: of(p.i_source + p.i_syn_rest) + of(p.i_coba_exc) * gain("exc") + of(p.i_coba_inh) * gain("inh") - of(p.i_sink) * gate(),
+        "i_icc": lambda: 0.0 * v,
         "e_leak": lambda: of(p.e_leak) + 0.0 * v,
         "v_threshold": lambda: of(p.v_threshold) + 0.0 * v,
     }
     return values[name]().astype(np.float32)
+
+
+def resets(dense: NDArray[np.float32], p: CircuitParameters, i: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return whether circuits `i` of `p` are in their reset phase, shape (circuit, sample)."""
+    return np.asarray(dense[..., 4].astype(np.float64) > p.t_holdoff[i][:, np.newaxis] * 1e6)
 
 
 def _below(v: NDArray[np.float64], threshold: NDArray[np.float64], p: CircuitParameters) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from neckar.chip.coordinates import COLUMNS
 from neckar.chip.madc import BurstGrid
 from neckar.chip.probe import signal
 from neckar.chip.readout import Readout
+from neckar.chip.shared_currents import SIGNALS, shared_currents
 from neckar.dynamics import CircuitParameters, Lane, Segment, Trace
 
 
@@ -48,6 +49,7 @@ class Sampler:
             if a < b:
                 dense = lane.sample(trace, columns, self.ticks[a:b])
                 self.values[:, a:b, places] = self.read(dense, segment.parameters, columns, places)
+                self.read_shared(trace, columns, places, slice(a, b))
 
     def read(self, dense: NDArray[np.float32], p: CircuitParameters, columns: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return values, shape (value, sample, circuit), from the dense output, shape (circuit, sample, 5).
@@ -55,6 +57,9 @@ class Sampler:
         `p` are the parameters of the hemisphere, `columns` the circuits' columns in it, `places` their positions in the sampler.
         """
         raise NotImplementedError
+
+    def read_shared(self, trace: Trace, columns: NDArray[np.int64], places: NDArray[np.int64], samples: slice) -> None:
+        """Replace those values of connected circuits that depend on other circuits; by default there are none."""
 
 
 class ProbeSampler(Sampler):
@@ -75,6 +80,17 @@ class ProbeSampler(Sampler):
     def read(self, dense: NDArray[np.float32], p: CircuitParameters, columns: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the signals."""
         return np.stack([signal(name, dense, p, columns).T for name in self.signals])
+
+    def read_shared(self, trace: Trace, columns: NDArray[np.int64], places: NDArray[np.int64], samples: slice) -> None:
+        """Replace what depends on the other circuits of a neuron, in the other hemisphere too."""
+        names = [name for name in self.signals if name in SIGNALS]
+        if not names or trace.shared is None:
+            return
+        lane, traces = trace.shared
+        for neuron in traces.neurons(lane, columns):
+            dense = traces.dense(neuron, np.arange(len(neuron.circuits)), self.ticks[samples])
+            for name, values in zip(names, shared_currents(names, dense, neuron), strict=True):
+                self.values[self.signals.index(name)][samples, places[neuron.places]] = values[neuron.members].T
 
 
 class LineSampler(Sampler):

@@ -16,6 +16,7 @@ from neckar.dynamics._propagators import lane_rows, largest_step, largest_steps,
 if TYPE_CHECKING:
     from neckar.dynamics._correlation import SensorParameters, Sensors, SensorState
     from neckar.dynamics._coupling import Coupling
+    from neckar.dynamics._dense_nodes import Neuron
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, new_drivers, reconfigured
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Hits, Relays, Tables, idle, serve_all
     from neckar.dynamics._group import NO_OUTSIDE, NO_RELAYS, Firing, LaneGroup, OutsideEvents, gather_relays
@@ -47,6 +48,7 @@ __all__ = [
     "LaneGroup",
     "Link",
     "Membranes",
+    "Neuron",
     "OutsideEvents",
     "Relays",
     "RowEvents",
@@ -80,7 +82,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from neckar.dynamics import _correlation, _coupling, _drivers, _exchange, _group, _host, _lane
+        from neckar.dynamics import _correlation, _coupling, _dense_nodes, _drivers, _exchange, _group, _host, _lane
 
-        return next(getattr(module, name) for module in (_lane, _group, _exchange, _host, _drivers, _correlation, _coupling) if hasattr(module, name))
+        modules = _lane, _group, _exchange, _host, _drivers, _correlation, _coupling, _dense_nodes
+        return next(getattr(module, name) for module in modules if hasattr(module, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,10 +5,10 @@ What :mod:`neckar.dynamics._dense` does with one circuit, with the steps of :mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,7 @@ from neckar.dynamics._dense import N_SIGNALS
 from neckar.dynamics._elementary import approach32
 from neckar.dynamics._jit import kernel, kernel_part
 from neckar.dynamics._membranes import Membranes, relaxation_rates
-from neckar.dynamics._parameters import Features
+from neckar.dynamics._parameters import CircuitParameters, Features
 from neckar.errors import ConfigurationError
 
 F = np.float32
@@ -142,6 +142,35 @@ class _Alone:
     configured: None = None
 
 
+class Neuron(NamedTuple):
+    """Circuits that share or connect their membranes.
+
+    Attributes
+    ----------
+    circuits : ndarray of int64, shape (member,)
+        They count over the lanes, 256 each; membrane by membrane.
+    members, places : ndarray of int64, shape (column,)
+        Which members the columns are that were asked for, and where these stood.
+    membranes : Membranes
+        Of this neuron; its circuits are the members.
+    parameters : CircuitParameters
+        Of the members.
+    """
+
+    circuits: NDArray[np.int64]
+    members: NDArray[np.int64]
+    places: NDArray[np.int64]
+    membranes: Membranes
+    parameters: CircuitParameters
+
+
+def _alone(whole: Membranes, cluster: NDArray[np.int64]) -> Membranes:
+    """Return the membranes of a cluster as if there were no others; their circuits are numbered anew."""
+    ptr = np.concatenate([[0], np.cumsum(np.diff(whole.ptr)[cluster])])
+    inside = np.isin(whole.pair, cluster).all(axis=1)
+    return Membranes(np.arange(ptr[-1]), ptr, np.searchsorted(cluster, whole.pair[inside]), whole.siemens[inside])
+
+
 @dataclass(frozen=True, eq=False)
 class SharedTraces:
     """The traces of one call of the kernel, by lane, and what connects them.
@@ -162,27 +191,28 @@ class SharedTraces:
 
     def fill(self, lane: int, columns: ArrayLike, ticks: NDArray[np.int64], out: NDArray[np.float32]) -> None:
         """Write the signals of those columns of a lane that share or connect their membranes into `out`, shape (column, sample, signal)."""
+        for neuron in self.neurons(lane, columns):
+            out[neuron.places] = self.dense(neuron, neuron.members, ticks)
+
+    def neurons(self, lane: int, columns: ArrayLike) -> Iterator[Neuron]:
+        """Yield the neurons to which some columns of a lane belong; columns that neither share nor connect their membranes belong to none."""
         wanted = np.asarray(columns, np.int64) + K.WIDTH * lane
         m = self.coupling.membranes
         for cluster in m.clusters:
             circuits = np.concatenate([m.circuit[m.ptr[node] : m.ptr[node + 1]] for node in cluster])
-            mine = np.flatnonzero(np.isin(wanted, circuits))
-            if len(mine):
-                out[mine] = self._dense(cluster, circuits, np.array([np.flatnonzero(circuits == c)[0] for c in wanted[mine]]), ticks)
+            places = np.flatnonzero(np.isin(wanted, circuits))
+            if len(places):
+                members = np.array([np.flatnonzero(circuits == c)[0] for c in wanted[places]])
+                yield Neuron(circuits, members, places, _alone(m, cluster), self.coupling.parameters.take(circuits))
 
-    def _dense(self, cluster: NDArray[np.int64], circuits: NDArray[np.int64], wanted: NDArray[np.int64], ticks: NDArray[np.int64]) -> NDArray[np.float32]:
+    def dense(self, neuron: Neuron, wanted: NDArray[np.int64], ticks: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the dense output of some members of a neuron, shape (member, sample, signal)."""
+        circuits, alone, p = neuron.circuits, neuron.membranes, neuron.parameters
         lane, column = np.divmod(circuits, K.WIDTH)
         slot = np.array([self._slot(int(k), int(c)) for k, c in zip(lane, column, strict=True)])
         trace = next(iter(self.traces.values()))
         states = np.stack([self.traces[int(k)].states[:, :, s] for k, s in zip(lane, slot, strict=True)], axis=2)
         kicks = self._kicks(lane, slot)
-        whole = self.coupling.membranes
-        sizes = np.diff(whole.ptr)[cluster]
-        inside = np.isin(whole.pair, cluster).all(axis=1)
-        alone = Membranes(
-            np.arange(len(circuits)), np.concatenate([[0], np.cumsum(sizes)]), np.searchsorted(cluster, whole.pair[inside]), whole.siemens[inside]
-        )
-        p = self.coupling.parameters.take(circuits)
         coupling = K.Coupling(alone, p)
         place = _Alone(np.arange(len(circuits)), np.zeros((L.N_ROWS, L.STRIDE), np.float32), np.zeros(L.STRIDE, np.uint32))
         coupling.configure(self.features, trace.h_ticks, [place])

@@ -25,7 +25,7 @@ MEMORIES: tuple[str, ...] = get_args(Memory)
 """Memories at the FPGA in which samples of the CADC are kept during a run."""
 
 Signal = Literal[
-    "v", "w", "s_exc", "s_inh", "i_leak", "i_reset", "i_exp", "i_adapt", "i_exc", "i_inh", "i_offset", "e_leak", "v_threshold", "refractory"
+    "v", "w", "s_exc", "s_inh", "i_leak", "i_reset", "i_exp", "i_adapt", "i_exc", "i_inh", "i_offset", "i_icc", "e_leak", "v_threshold", "refractory"
 ]  # fmt: skip
 PROBE_SIGNALS: tuple[str, ...] = get_args(Signal)
 """Signals that the open probe can read."""

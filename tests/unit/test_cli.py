@@ -14,12 +14,14 @@ import fake_machine
 import numpy as np
 import pytest
 from fake_machine import program
+from matplotlib.figure import Figure
 from typer.testing import CliRunner, Result
 
 import neckar
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
 from neckar.cli import app, demo, doctor, main, replay
+from neckar.cli._options import PICTURES, check_picture
 from neckar.cli._tally import Tally
 from neckar.cli.cost import quantity
 from neckar.errors import ConfigurationError, KernelCompileError, UnsupportedFeatureError
@@ -390,6 +392,22 @@ def test_demo_into_nowhere_is_refused_before_it_runs() -> None:
     result = invoke("demo", "--output", "missing/figure.png")
     assert isinstance(result.exception, ConfigurationError)
     assert str(result.exception).startswith("option --output is missing/figure.png, but there is no folder missing")
+
+
+def test_a_figure_that_cannot_be_drawn_is_refused_before_the_demo_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "SCRIPT", script("print('started')"))
+    result = invoke("demo", "--output", "figure.xyz")
+    assert isinstance(result.exception, ConfigurationError)
+    assert str(result.exception).startswith("option --output is figure.xyz; allowed is a name that ends in .png, .pdf, ")
+    assert str(result.exception).endswith("Call it figure.png.")
+    assert "started" not in result.output
+
+
+@pytest.mark.parametrize("suffix", PICTURES)
+def test_pictures_that_are_allowed_can_be_drawn(suffix: str) -> None:
+    check_picture("option --output", Path(f"a{suffix}"))
+    Figure().savefig(f"a{suffix}")
+    assert Path(f"a{suffix}").stat().st_size > 100
 
 
 def test_demo_stops_with_the_script(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from neckar.chip.named import NAMED
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import kick_volts, madc_to_volt
 from neckar.cli import app, main
+from neckar.errors import ConfigurationError
 from neckar.facts import brainscales2 as facts
 from neckar.facts import registers
 from neckar.lab import Lab
@@ -147,6 +148,15 @@ def test_pictures_are_drawn(arguments, tmp_path):
     pixels = imread(path)
     assert min(pixels.shape[:2]) > 400
     assert len(np.unique(pixels.reshape(-1, 4), axis=0)) > 50
+
+
+@pytest.mark.parametrize("arguments", [("show", "7"), ("compare", "3", "4")])
+@pytest.mark.parametrize("name", ["c.xyz", "c"])
+def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_computed(arguments, name, monkeypatch, tmp_path):
+    monkeypatch.setattr("neckar.cli.chip._portrait", lambda *_: pytest.fail("a chip was drawn"))
+    result = invoke(*arguments, "-o", tmp_path / name)
+    assert isinstance(result.exception, ConfigurationError)
+    assert str(result.exception).startswith(f"option --output is {tmp_path / name}; allowed is a name that ends in .png, ")
 
 
 def test_without_matplotlib_a_picture_is_refused_before_anything_is_computed(monkeypatch, tmp_path, capsys):

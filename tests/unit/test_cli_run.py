@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import py_compile
 import random
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import zipfile
 from collections.abc import Iterator
 from importlib import util
 from pathlib import Path
@@ -476,6 +478,25 @@ def test_a_file_that_is_no_notebook_is_named(content: str) -> None:
     result = run("broken.ipynb")
     assert isinstance(result.exception, FileFormatError)
     assert "broken.ipynb is no notebook" in str(result.exception)
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("d.png", "Name the file that is to run."), ("d.h5", "Repeat a recorded run with neckar replay.")])
+def test_a_file_that_is_no_script_is_named(name: str, remedy: str) -> None:
+    Path(name).write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    result = run(name)
+    assert isinstance(result.exception, FileFormatError)
+    assert str(result.exception).startswith(f"{name} is no Python script and no notebook")
+    assert str(result.exception).endswith(remedy)
+
+
+def test_compiled_code_and_archives_run_as_with_python(tmp_path: Path) -> None:
+    source = tmp_path / "__main__.py"
+    source.write_text("print('started')")
+    py_compile.compile(str(source), "compiled.pyc")
+    with zipfile.ZipFile("archive.pyz", "w") as archive:
+        archive.write(source, "__main__.py")
+    for name in ("compiled.pyc", "archive.pyz"):
+        assert run(name).stdout == "started\n"
 
 
 def test_a_notebook_takes_no_arguments() -> None:

@@ -22,6 +22,10 @@ Executor = Annotated[str | None, typer.Option(help="Where maps run: inline, proc
 StepUs = Annotated[str | None, typer.Option(help="Upper bound of the integration step, in microseconds.", rich_help_panel=_PANEL)]
 
 
+PICTURES = (".png", ".pdf", ".svg", ".eps", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+"""How names of pictures end: what matplotlib writes without further programs."""
+
+
 def check_writable(asked: str, path: Path | None) -> None:
     """Check that a file that a command is to write can be written, before anything is computed. It is written beside its final place, so the folder decides.
 
@@ -39,3 +43,16 @@ def check_writable(asked: str, path: Path | None) -> None:
         raise ConfigurationError(f"{what}, which is a folder; allowed is the name of a file. Name a file in it.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{what}, but the folder {folder} cannot be written; allowed is a writable folder. Choose another one.")
+
+
+def check_picture(asked: str, path: Path | None) -> None:
+    """Check that a picture that a command is to draw can be written, before anything is computed.
+
+    Raises
+    ------
+    ConfigurationError
+        As :func:`check_writable`, or if its name does not end as that of a picture.
+    """
+    check_writable(asked, path)
+    if path is not None and path.suffix.lower() not in PICTURES:
+        raise ConfigurationError(f"{asked} is {path}; allowed is a name that ends in {', '.join(PICTURES)}. Call it {path.with_suffix('.png')}.")

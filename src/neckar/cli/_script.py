@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import runpy
 import sys
 import traceback
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ import typer
 
 from neckar.cli._report import Failure
 from neckar.cli._tally import Tally
+from neckar.errors import FileFormatError
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""
@@ -99,6 +102,20 @@ class ScriptEnd(NamedTuple):
     names: dict[str, Any]
     status: int
     failure: Failure | None = None
+
+
+def check_script(path: Path) -> None:
+    """Check that Python can read a file as a script: text, compiled code or an archive of them.
+
+    Raises
+    ------
+    FileFormatError
+        If it is something else, such as a picture or a recording.
+    """
+    content = path.read_bytes()
+    if b"\0" in content and not content.startswith(importlib.util.MAGIC_NUMBER) and not zipfile.is_zipfile(path):
+        remedy = "Repeat a recorded run with neckar replay." if path.suffix == ".h5" else "Name the file that is to run."
+        raise FileFormatError(f"{path} is no Python script and no notebook, for it is not text; allowed are .py, .ipynb and .rst files. {remedy}")
 
 
 def run_script(path: Path, arguments: list[str]) -> ScriptEnd:

@@ -60,7 +60,7 @@ def calibrate(
     An interrupted calibration goes on with the next call.
     """
     draw = drawing("_calibration_figure").draw if output is not None else None
-    _options.check_writable("option --output", output)
+    _options.check_picture("option --output", output)
     _options.check_writable("option --report", report)
     with virtual_chip(chip=chip, effects=effects):
         from neckar.lab import current_lab

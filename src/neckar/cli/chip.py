@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neckar.cli._options import check_writable
+from neckar.cli._options import check_picture
 from neckar.cli._plots import drawing
 from neckar.cli._tables import print_table, table_of
 from neckar.cli._tally import chip_name
@@ -89,7 +89,7 @@ def show(
 ) -> None:
     """Show what a virtual chip is like: how it deviates as a whole, and what equal codes mean on its 512 neuron circuits, beside the population."""
     draw = drawing("_chip_figure").portrait if output is not None else None
-    check_writable("option --output", output)
+    check_picture("option --output", output)
     portrait, population = _portrait(chip, age_h), _population()
     if draw is not None:
         draw(portrait, population, output)
@@ -110,7 +110,7 @@ def compare(
 ) -> None:
     """Compare virtual chips side by side, and with the population."""
     draw = drawing("_chip_figure").comparison if output is not None else None
-    check_writable("option --output", output)
+    check_picture("option --output", output)
     portraits, population = [_portrait(chip, age_h) for chip in chips], _population()
     if draw is not None:
         draw(portraits, population, output)

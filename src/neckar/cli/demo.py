@@ -76,7 +76,7 @@ def demo(
 ) -> None:
     """Run the first experiment, a neuron that fires on its own, and draw it."""
     draw = drawing("_figure").draw
-    _options.check_writable("option --output", output)
+    _options.check_picture("option --output", output)
     with virtual_chip(chip=chip, effects=effects, instruments=instruments, seed=seed, executor=executor, step_us=step_us) as tally:
         names, status, _ = run_script(SCRIPT, [])
     if status or tally.last is None:

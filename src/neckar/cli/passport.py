@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neckar.cli._options import check_writable
+from neckar.cli._options import check_picture, check_writable
 from neckar.cli._plots import drawing
 from neckar.cli._tables import print_table, table_of
 from neckar.cli.chip import AsJson
@@ -47,7 +47,7 @@ def fit(
     if out.suffix != ".npz":
         raise ConfigurationError(f"option --out is {out}; allowed is a name that ends in .npz, by which --chip knows the file of a chip.")
     check_writable("option --out", out)
-    check_writable("option --output", output)
+    check_picture("option --output", output)
     passport = _fitted(file, draws)
     from neckar.chip.specimen_file import save_specimen
 

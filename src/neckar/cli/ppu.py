@@ -47,7 +47,7 @@ def profile(
     from neckar.lab import observe
     from neckar.ppu import tracing
 
-    _options.check_writable("option --output", output)
+    _options.check_picture("option --output", output)
     check_arguments(file, arguments)
     draw, found, output = drawing("_weights_figure").draw, Profile(), output.resolve()
     options = {"chip": chip, "effects": effects, "instruments": instruments, "seed": seed, "executor": executor, "step_us": step_us}

@@ -12,7 +12,7 @@ from neckar.cli import _options
 from neckar.cli._figures import Figures, saved
 from neckar.cli._notebook import SUFFIXES
 from neckar.cli._report import Part, Report
-from neckar.cli._script import INTERRUPTED, run_script, virtual_chip
+from neckar.cli._script import INTERRUPTED, check_script, run_script, virtual_chip
 from neckar.cli._tally import Tally, chip_name
 from neckar.errors import ConfigurationError
 
@@ -48,7 +48,7 @@ def run(
     if report is not None:
         report.unlink(missing_ok=True)  # nobody shall take the report of an earlier run for this one's
     check_arguments(file, arguments)
-    cells = _cells(file, solution, tests) if file.suffix in SUFFIXES else ()
+    cells = _cells(file, solution, tests)
     record, report, figures = (path and path.resolve() for path in (record, report, figures))
     with virtual_chip(chip=chip, effects=effects, instruments=instruments, seed=seed, executor=executor, step_us=step_us) as tally:
         written = Report(report, file, len(cells), tally, figures)
@@ -69,12 +69,16 @@ def check_arguments(file: Path, arguments: list[str] | None) -> None:
 
 def run_file(file: Path, arguments: list[str], tally: Tally) -> int:
     """Run a script or a notebook, for a command that looks at what runs, and return its exit status."""
-    cells = _cells(file, solution=True, tests=False) if file.suffix in SUFFIXES else ()
+    cells = _cells(file, solution=True, tests=False)
     report = Report(None, file, len(cells), tally, None)
     return _run_notebook(file, cells, False, report) if file.suffix in SUFFIXES else _run_script(file, arguments, report)
 
 
 def _cells(file: Path, solution: bool, tests: bool) -> tuple[Cell, ...]:
+    """Return the cells of a notebook, or none of what can be run as a script."""
+    if file.suffix not in SUFFIXES:
+        check_script(file)
+        return ()
     from neckar.cli._notebook import read
 
     return read(file, solution, tests)

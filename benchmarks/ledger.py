@@ -108,6 +108,7 @@ def _coverage(known: Sequence[Observation], quantiles: Mapping[str, Sequence[flo
     return {
         "counted": len(counted),
         "counted_inside": sum(inside[o.row] for o in counted),
+        "outside": ", ".join(o.row for o in known if not (o.counts or inside[o.row])),
         "all": len(known),
         "all_inside": sum(inside.values()),
         "votes": f"{np.mean([np.mean(v) for v in votes.values()]):.2f}",
@@ -141,8 +142,10 @@ virtual chips give (model version {model}, seeds 1 to {chips}, all effects on). 
 
 - **Published**: value, and in brackets how well it can be read. Potentials in LSB of the MADC, codes in LSB of the CapMem.
 - **Use**: *yes*: the model's means and spreads were fitted to it. *no*: derived, only predicted. *circuit sigma*: its spread defines the spread
-  between circuits. *defines the centre*: the only source of its law, so that the median is this value by construction. *digital*: has no spread.
-  *inferred*: our reading of what a notebook expects. The last four cannot fail and are not counted.
+  between circuits. *defines the centre*: the only source of its law in the specification, whose median is this value by construction; the twin's is
+  another where the twin follows another law, and then the row may lie outside ({outside}: see below). *digital*: has no spread. *inferred*: our reading
+  of what a notebook expects. The last four are not counted, because what was put into a population, has no spread or is our own inference
+  proves nothing by lying inside.
 - **Specification**: 5 / 50 / 95 % of the population that was written down before the twin was built.
 - **Twin**: the same from the delivered code, one recorded circuit per chip unless the row says otherwise, reading error included.
 - **Distance**: the largest difference between the three quantiles, as a share of the specification's interval.

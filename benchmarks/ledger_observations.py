@@ -32,7 +32,7 @@ class Observation:
     expected : tuple of str
         5, 50 and 95 % of the specification's population.
     counts : bool
-        Whether the row can fail: the model without its source predicts it.
+        Whether the row is a prediction: the model without its source says it, and it could come out otherwise.
     """
 
     row: str

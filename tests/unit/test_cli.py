@@ -24,7 +24,7 @@ from neckar.cli import app, demo, doctor, main, replay
 from neckar.cli._options import PICTURES, check_picture
 from neckar.cli._tally import Tally
 from neckar.cli.cost import quantity
-from neckar.errors import ConfigurationError, KernelCompileError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, FileFormatError, KernelCompileError, UnsupportedFeatureError
 from neckar.lab import Lab
 from neckar.ppu import try_kernel
 from neckar.program import Contents, Spikes, load, save
@@ -324,6 +324,28 @@ def test_cost_prints_totals_with_ranges() -> None:
     assert "2 uJ to 7 uJ" in output
     save("program.h5", program=program())
     assert isinstance(invoke("cost", "program.h5").exception, ConfigurationError)
+
+
+def test_the_cost_of_a_recording_is_that_of_its_run_alone_and_says_so() -> None:
+    done = invoke("run", "--seed", "6", "--record", "run.h5", "--report", "report.json", script("\n".join([ONE_RUN] * 5)))
+    assert "the last of 5 runs is in " in done.stderr
+    one, all_runs = invoke("cost", "run.h5").output, invoke("cost", "report.json").output.replace("\n   ", "")
+    assert "cost of one run on silicon" in one
+    assert "the run with number 4 (from 0) of lab seed 6 alone" in one
+    assert "cost of all runs on" in all_runs
+    assert "5 runs of experiment.py" in all_runs
+    assert ("100 ms" in one, "2 uJ to 7 uJ" in one) == ("500 ms" in all_runs, "10 uJ to 35 uJ" in all_runs) == (True, True)
+
+
+def test_the_cost_of_a_run_that_failed_says_so() -> None:
+    invoke("run", "--report", "report.json", script(f"{ONE_RUN}\n1 / 0"))
+    assert "1 run of experiment.py, whose status is failed" in " ".join(invoke("cost", "report.json").output.split())
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"runs": 1, "status": "complete", "file": "x.py", "cost": {"hardware_s": "long"}}'])
+def test_a_cost_without_a_report_is_refused(content: str) -> None:
+    Path("report.json").write_text(content)
+    assert isinstance(invoke("cost", "report.json").exception, FileFormatError)
 
 
 @pytest.mark.parametrize(

@@ -1,48 +1,76 @@
-"""``neckar cost``: what a recorded experiment takes on silicon."""
+"""``neckar cost``: what a recorded run, or all runs of a reported experiment, take on silicon."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neckar.errors import ConfigurationError
+from neckar.cli._tables import print_table, table_of
+from neckar.errors import ConfigurationError, FileFormatError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from neckar.program import Cost
 
+_TIMES = (("hardware time", "hardware_s"), ("configuration", "configuration_s"), ("transfer", "transfer_s"))
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))
 
 
-def cost(file: Annotated[Path, typer.Argument(metavar="FILE.h5", exists=True, dir_okay=False, help="A file with a recording.")]) -> None:
-    """Print time and energy that a recorded experiment takes on silicon, with ranges and sources."""
-    from rich.console import Console
-
+def cost(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A recording (.h5), or a report of all runs (.json).")],
+) -> None:
+    """Print time and energy on silicon: of one recorded run with ranges and sources, or, from the report of neckar run, of all runs of an experiment."""
+    if file.suffix == ".json":
+        print_table(_of_all_runs(file))
+        return
     from neckar.program import load
 
     recording = load(file).recording
     if recording is None:
         raise ConfigurationError(f"{file} holds no recording; allowed is a file with one. Write it with neckar run --record {file} script.py.")
-    Console().print(_table(recording.cost, f"{file.name}: cost on silicon, estimated"))
+    print_table(_of_one_run(recording.cost, f"{file.name}: cost of one run on silicon, estimated"))
+    seed, number = recording.provenance.run_seed
+    typer.echo(f"This is the run with number {number} (from 0) of lab seed {seed} alone; other runs of its experiment are not in the file.")
+    typer.echo("For all runs: neckar run --report report.json SCRIPT, then neckar cost report.json")
 
 
-def _table(cost: Cost, title: str) -> Table:
+def _of_one_run(cost: Cost, title: str) -> Table:
     """Return items and totals as a table."""
-    from rich.table import Table
-
-    table = Table(title=title)
-    for name, how in (("item", "left"), ("value", "right"), ("source", "left")):
-        table.add_column(name, justify=how, overflow="fold")  # type: ignore[arg-type]
+    table = table_of(title, ("item", "left"), ("value", "right"), ("source", "left"))
     for item in cost.items:
         table.add_row(item.name, quantity(item.value, item.unit), item.source)
     table.add_section()
-    for name, value in (("hardware time", cost.hardware_s), ("configuration", cost.configuration_s), ("transfer", cost.transfer_s)):
-        table.add_row(f"total: {name}", quantity(value, "s"), "sum of the items above")
-    low, high = quantity(cost.energy_j.low, "J"), quantity(cost.energy_j.high, "J")
-    table.add_row("total: energy of the chip", f"{low} to {high}", "least and greatest of the estimates above, during the hardware time")
+    for name, field in _TIMES:
+        table.add_row(f"total: {name}", quantity(getattr(cost, field), "s"), "sum of the items above")
+    how = "least and greatest of the estimates above, during the hardware time"
+    table.add_row("total: energy of the chip", f"{quantity(cost.energy_j.low, 'J')} to {quantity(cost.energy_j.high, 'J')}", how)
+    return table
+
+
+def _of_all_runs(file: Path) -> Table:
+    """Return the sums of a report as a table.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is no report.
+    """
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        runs, status, name, times = report["runs"], report["status"], Path(report["file"]).name, report["cost"]
+        rows = [(what, quantity(times[key], "s")) for what, key in _TIMES]
+        rows.append(("energy of the chip", f"{quantity(times['energy_low_j'], 'J')} to {quantity(times['energy_high_j'], 'J')}"))
+    except (ValueError, KeyError, TypeError):
+        raise FileFormatError(f"{file} is no report; allowed is what neckar run --report writes. Write it with neckar run --report {file} SCRIPT.") from None
+    ended = "" if status == "complete" else f", whose status is {status}"
+    table = table_of(f"{file.name}: cost of all runs on silicon, estimated", ("total", "left"), ("value", "right"))
+    table.caption = f"{runs} run{'s' if runs != 1 else ''} of {name}{ended}"
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

@@ -174,5 +174,5 @@ def _save(record: Path, tally: Tally) -> int:
 
     program, recording, state = tally.last
     save(record, program=program, recording=recording, state=state)
-    typer.echo(f"neckar: the last run is in {record}", err=True)
+    typer.echo(f"neckar: the {f'last of {tally.runs} runs' if tally.runs > 1 else 'run'} is in {record}", err=True)
     return 0

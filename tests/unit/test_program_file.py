@@ -327,6 +327,11 @@ def test_other_files_are_no_neckar_files(text: bytes, tmp_path: Path) -> None:
         load(tmp_path / "other")
 
 
+def test_a_folder_is_no_neckar_file(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match="is a folder; allowed is a file"):
+        load(tmp_path)
+
+
 def test_a_change_through_other_tools_is_recognised(program: Program, tmp_path: Path) -> None:
     save(tmp_path / "a.h5", program=program)
     with h5py.File(tmp_path / "a.h5", "r+") as file:

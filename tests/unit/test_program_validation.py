@@ -97,6 +97,7 @@ CASES: list[tuple[Callable[[], object], type[ConfigurationError], list[str]]] = 
     (lambda: program(entries=Events.empty(0)), ProgramError, ["Program.entries", "no entry", "at least one", "Events.empty(1)"]),
     (lambda: program(entries=Events.from_lists([[], [(5, 0), (1500, 0)]])), ProgramError, ["event 1 of entry 1", "tick 1500", "0 to 1499", "Lengthen"]),
     (lambda: program(run_seed=(1,)), ProgramError, ["Program.run_seed", "(1,)", "(lab_seed, run_number)", "Give two"]),
+    (lambda: program(run_seed=5), ProgramError, ["Program.run_seed", "is 5", "(lab_seed, run_number)", "Give two"]),
     (lambda: program(run_seed=(1, -1)), ParameterRangeError, ["run_seed", "-1", "0 to 18446744073709551615", "Choose"]),
     (lambda: program(labels={"a": 1}), ProgramError, ["labels['a']", "is 1", "allowed is a string", "str()"]),
     # writes

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import neckar
 import pynn_brainscales.brainscales2 as pynn
 from dlens_vx_v3 import halco
 from neckar import Effects, Lab
+from neckar.chip.machine import MODEL_VERSION
 from neckar.errors import ConfigurationError
 from pynn_brainscales.brainscales2.examples import (
     calibhxneuron,
@@ -106,3 +108,26 @@ def test_changes_of_a_calibration_make_neurons_fire(monkeypatch: pytest.MonkeyPa
     spikes = [len(spiketrain) for spiketrain in calibhxneuron.main()]
     assert min(spikes[0], spikes[2]) > 2 * max(spikes[1], spikes[3])
 
+
+def test_data_say_which_virtual_chip_with_which_effects_model_and_seed_they_come_from() -> None:
+    with Lab(chip="7", effects="-noise", seed=5):
+        pynn.setup()
+        population = pynn.Population(1, pynn.cells.HXNeuron(), label="mine")
+        population.record("v")
+        for _ in range(2):
+            pynn.run(0.01)
+            pynn.reset()
+        block = population.get_data()
+        pynn.end()
+    expected = {
+        "neckar_version": neckar.__version__,
+        "neckar_model_version": MODEL_VERSION,
+        "neckar_virtual_chip": "chip-7",
+        "neckar_effects": "mismatch, quantisation, saturation, event_loss, drift",
+        "neckar_instruments": "silicon",
+        "neckar_lab_seed": 5,
+        "neckar_run_numbers": [0, 1],
+    }
+    assert {name: value for name, value in block.annotations.items() if name.startswith("neckar_")} == expected
+    assert block.segments[0].annotations == {}
+    assert (block.annotations["label"], block.annotations["simulator"]) == ("mine", pynn.simulator.name)

@@ -285,6 +285,19 @@ def test_the_sign_of_a_weight_counts_before_it_is_rounded() -> None:
         projection.set(weight=-0.3)
 
 
+@pytest.mark.parametrize(("receptor", "sign"), [("excitatory", "at least 0"), ("inhibitory", "at most 0")])
+def test_a_weight_that_is_no_number_has_no_wrong_sign(receptor: str, sign: str) -> None:
+    with pytest.raises(pynn.projections.WeightSignError, match=f"weight nan was asked for; {receptor} weights are {sign} and finite. Give a finite number."):
+        pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=float("nan")), receptor_type=receptor)
+
+
+def test_weights_are_rounded_to_the_nearest_whole_number_and_halves_to_the_even_one() -> None:
+    projection = pynn.Projection(sources(1), neurons(1), pynn.OneToOneConnector(), StaticSynapse(weight=5.4))
+    for asked, used in ((5.4, 5), (5.5, 6), (42.5, 42)):
+        projection.set(weight=asked)
+        assert projection.get("weight", format="list", with_address=False) == [used]
+
+
 def test_a_file_of_connections_that_does_not_exist_is_named() -> None:
     with pytest.raises(FileNotFoundError, match="missing"):
         pynn.FromFileConnector("missing.txt")

@@ -173,7 +173,8 @@ def test_a_spike_time_that_is_no_number_is_refused(neuron: pynn.Population) -> N
 
 def test_negative_and_infinite_spike_times_are_never_played(lab: FakeLab, neuron: pynn.Population) -> None:
     source(neuron, [-0.05, 0.02, float("inf")])
-    pynn.run(0.1)
+    with pytest.warns(UserWarning, match="1 of 3 spike times are negative and are never played"):
+        pynn.run(0.1)
     assert lab.sessions[0].programs[0].entries.tick.tolist() == [10_000]
 
 

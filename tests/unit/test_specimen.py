@@ -240,6 +240,12 @@ def test_the_temperature_is_zero_at_first_and_wanders_by_a_kelvin():
     assert np.abs(np.diff(hour)).max() < 0.2
 
 
+@pytest.mark.parametrize("value", [3, 0, None, "off"])
+def test_effects_are_on_or_off(value):
+    with pytest.raises(ConfigurationError, match=r"Effects\(noise=.*allowed are True and False"):
+        Effects(noise=value)
+
+
 def test_effects_parse():
     assert Effects.parse("default") == Effects() == Effects.parse("")
     assert Effects.parse("ideal") == Effects.ideal()

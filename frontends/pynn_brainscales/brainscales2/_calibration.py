@@ -45,7 +45,7 @@ def checked_start(target: Any, options: Any) -> None:
 
     for keyword, given, kind in (("injected_calib_target", target, SpikingCalibTarget), ("injected_calib_options", options, SpikingCalibOptions)):
         if given is not None and not isinstance(given, kind):
-            raise ConfigurationError(f"setup({keyword}={given!r}) was asked for; allowed is a calix.spiking.{kind.__name__}.")
+            raise ConfigurationError(f"setup({keyword}={given!r}) was asked for; allowed is a calix.spiking.{kind.__name__}. Create one, or leave it out.")
 
 
 class Calibrator:
@@ -198,9 +198,7 @@ def _whole(population: Any, name: str, highest: int) -> np.ndarray[Any, Any]:
     values = np.trunc(population.celltype.parameter_space._parameters[name])
     for cell in np.flatnonzero(~((values >= 0) & (values <= highest)))[:1]:
         wrong = CoordinateOverflowError if values[cell] > highest else ParameterRangeError
-        raise wrong(
-            f"{name} of cell {cell} of population {population.label!r} is {values[cell]:g}; allowed: 0 to {highest}. Choose a value in this range."
-        )
+        raise wrong(f"{name} of cell {cell} of population {population.label!r} is {values[cell]:g}; allowed: 0 to {highest}. Choose a value in this range.")
     return values
 
 
@@ -229,9 +227,7 @@ def _hand_out(populations: Sequence[Any], chip: Any) -> None:
         population.celltype.take(found, live)
 
 
-def _hand_out_instances(
-    populations: Sequence[Any], cells: Mapping[int, Sequence[_Cells]], chips: Mapping[int, Any], archives: Mapping[int, Any]
-) -> None:
+def _hand_out_instances(populations: Sequence[Any], cells: Mapping[int, Sequence[_Cells]], chips: Mapping[int, Any], archives: Mapping[int, Any]) -> None:
     """Give populations the circuits of the calibrated execution instances, live, and as they were found."""
     from dlens_vx_v3 import halco
 

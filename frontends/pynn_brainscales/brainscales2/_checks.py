@@ -53,7 +53,9 @@ def checked_size(size: Any) -> Any:
     """Return a population's size, a whole number or a tuple of up to three, after checking that there is at least one cell."""
     numbers = size if isinstance(size, tuple) else (size,)
     if not 1 <= len(numbers) <= 3 or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in numbers):
-        raise ConfigurationError(f"a population of size {size!r} was asked for; allowed is a whole number from 1, or a tuple of up to three of them.")
+        raise ConfigurationError(
+            f"a population of size {size!r} was asked for; allowed is a whole number from 1, or a tuple of up to three of them. Give such a number."
+        )
     return size
 
 
@@ -67,7 +69,7 @@ def checked_index(index: Any, n: int, label: str) -> int:
     """
     number = int(index)
     if not -n <= number < n:
-        raise CellIndexError(f"cell {number} of {label!r} was asked for; allowed are 0 to {n - 1}.")
+        raise CellIndexError(f"cell {number} of {label!r} was asked for; allowed are 0 to {n - 1}. Choose one of them.")
     return number
 
 
@@ -85,17 +87,20 @@ def checked_selector(selector: Any, n: int, label: str) -> slice | NDArray[np.in
         with explained(lambda: f"the slice {selector} of {label!r}"):
             numbers = np.arange(n)[selector]
         if not len(numbers):
-            raise CellIndexError(f"the slice {selector} of {label!r} selects none of its {n} cells; allowed is at least one.")
+            raise CellIndexError(f"the slice {selector} of {label!r} selects none of its {n} cells; allowed is at least one. Choose others.")
         return selector
     if isinstance(selector, str) or not isinstance(selector, Iterable):
-        raise ArgumentTypeError(f"a view of {label!r} with {reprlib.repr(selector)} was asked for; allowed are slices, masks, and lists or arrays of numbers.")
+        raise ArgumentTypeError(
+            f"a view of {label!r} with {reprlib.repr(selector)} was asked for; allowed are slices, masks, and lists or arrays of numbers. Give one of them."
+        )
     with explained(lambda: f"a view of {label!r} with {reprlib.repr(selector)}"):
         array = np.asarray(list(selector))
     if array.dtype.kind == "b" and array.shape == (n,):
         array = np.flatnonzero(array)
     if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu" or array.min() < -n or array.max() >= n:
         raise CellIndexError(
-            f"a view of {label!r} with {reprlib.repr(selector)} was asked for; allowed are a mask of length {n}, or numbers from 0 to {n - 1}."
+            f"a view of {label!r} with {reprlib.repr(selector)} was asked for; allowed are a mask of length {n}, or numbers from "
+            f"0 to {n - 1}. Choose among them."
         )
     return np.asarray(array % n, np.int64)
 
@@ -105,7 +110,7 @@ def checked_names(names: Any) -> list[str]:
     listed = [names] if isinstance(names, str) else list(names) if isinstance(names, Iterable) else [names]
     wrong = [name for name in listed if not isinstance(name, str)]
     if wrong:
-        raise ArgumentTypeError(f"the name {wrong[0]!r} was asked for; allowed is a str, or a list of them.")
+        raise ArgumentTypeError(f"the name {wrong[0]!r} was asked for; allowed is a str, or a list of them. Write it in quotes.")
     return listed
 
 
@@ -116,5 +121,5 @@ def checked_count(n: Any) -> int:
     except TypeError:
         number = 0
     if number < 1:
-        raise ConfigurationError(f"{n!r} cells were asked for; allowed is a whole number from 1.")
+        raise ConfigurationError(f"{n!r} cells were asked for; allowed is a whole number from 1. Give such a number.")
     return number

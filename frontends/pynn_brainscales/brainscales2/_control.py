@@ -86,7 +86,7 @@ def setup(timestep: float = simulator.State.dt, min_delay: Any = DEFAULT_MIN_DEL
     max_delay = extra_params.get("max_delay", DEFAULT_MAX_DELAY)
     for name, value in (("timestep", timestep), ("min_delay", min_delay), ("max_delay", max_delay)):
         if not isinstance(value, int | float | np.number) and not (isinstance(value, str) and value == "auto"):
-            raise ConfigurationError(f"setup({name}={value!r}) was asked for; allowed are milliseconds, or 'auto'.")
+            raise ConfigurationError(f"setup({name}={value!r}) was asked for; allowed are milliseconds, or 'auto'. Give one of them, or leave it out.")
     common.setup(timestep, min_delay, max_delay=max_delay)
     permutation, background = extra_params.get("neuronPermutation"), extra_params.get("backgroundPermutation")
     injected_config, injected_readout = extra_params.get("injected_config"), extra_params.get("injected_readout")
@@ -116,7 +116,9 @@ def _initial_chip(initial_config: Any, bypass: bool) -> Any:
     from dlens_vx_v3 import lola
 
     if initial_config is not None and not isinstance(initial_config, lola.Chip):
-        raise ConfigurationError(f"setup(initial_config=...) is {initial_config!r}; allowed is a lola.Chip, for instance pynn.helper.chip_from_nightly().")
+        raise ConfigurationError(
+            f"setup(initial_config=...) is {initial_config!r}; allowed is a lola.Chip. Give one, for instance pynn.helper.chip_from_nightly()."
+        )
     if not bypass:
         return None if initial_config is None else lola.Chip(initial_config)
     if initial_config is not None:
@@ -178,7 +180,7 @@ def run(runtime: float | None, command: RunCommand = RunCommand.EXECUTE) -> None
         for recorder in state.recorders:
             recorder.clear_flag = False
     else:
-        raise ConfigurationError(f"command is {command!r}; allowed are {', '.join(str(one) for one in RunCommand)}.")
+        raise ConfigurationError(f"command is {command!r}; allowed are {', '.join(str(one) for one in RunCommand)}. Choose one of them.")
 
 
 run_for = run
@@ -219,7 +221,7 @@ def run_until(time_point: float, callbacks: Any = None) -> float:
     if callbacks:
         raise UnsupportedFeatureError("run_until() with callbacks was asked for; an experiment is executed as a whole. Schedule it with RunCommand.APPEND.")
     if not isinstance(time_point, int | float | np.number):
-        raise ConfigurationError(f"run_until({time_point!r}) was asked for; allowed is a time in milliseconds, now is {now}.")
+        raise ConfigurationError(f"run_until({time_point!r}) was asked for; allowed is a time in milliseconds, now is {now}. Give a later one.")
     end: float = _run_until(time_point)
     return end
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -170,3 +170,26 @@ class SectionReadout:
 
     def _ms(self, tick: NDArray[np.int64]) -> NDArray[np.float64]:
         return self._begin_ms + (tick - self._begin).astype(np.float64) * MS_PER_TICK
+
+
+def origin_of(recordings: Iterable[Recording]) -> dict[str, Any]:
+    """Return how recordings of one run came about, as annotations of neo objects: texts, numbers and lists of numbers."""
+    made = [recording.provenance for recording in recordings]
+    first = made[0]
+    named = {
+        "neckar_version": first.neckar,
+        "neckar_model_version": first.model_version,
+        "neckar_virtual_chip": first.chip["id"],
+        "neckar_effects": ", ".join(name for name, on in first.effects.items() if on) or "none (ideal)",
+        "neckar_instruments": first.instruments,
+        "neckar_lab_seed": first.run_seed[0],
+        "neckar_run_numbers": [provenance.run_seed[1] for provenance in made],
+    }
+    calibrations = dict.fromkeys(provenance.calibration for provenance in made if provenance.calibration is not None)
+    return {**named, "neckar_calibration": "; ".join(calibrations)} if calibrations else named
+
+
+def merged_origin(origins: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the annotations of several runs: all their numbers, and of the others what the runs have in common."""
+    merged = {key: value for key, value in origins[-1].items() if all(origin.get(key) == value for origin in origins)}
+    return {**merged, "neckar_run_numbers": [number for origin in origins for number in origin.get("neckar_run_numbers", ())]}

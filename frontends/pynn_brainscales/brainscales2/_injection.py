@@ -190,7 +190,7 @@ def commands_of(phase: str, given: Any) -> list[Command]:
         return [("write", coordinate, container) for coordinate, container in given.items()]
     if isinstance(given, PlaybackProgramBuilder):
         return [(kind, coordinate, what) for _, kind, coordinate, what in given.accesses()]
-    allowed = "allowed is a dict from coordinate to container, or a sta.PlaybackProgramBuilder."
+    allowed = "allowed is a dict from coordinate to container, or a sta.PlaybackProgramBuilder. Give one of them."
     raise ConfigurationError(f"injected_config.{phase} is {reprlib.repr(given)}; {allowed}")
 
 
@@ -198,7 +198,7 @@ def timed_commands_of(given: Any) -> Iterable[tuple[int, str, Any, Any]]:
     """Return the commands inside the run with their times in FPGA cycles, ascending."""
     if isinstance(given, AbsoluteTimePlaybackProgramBuilder):
         return given.accesses()
-    raise ConfigurationError(f"injected_config.inside_realtime is {reprlib.repr(given)}; allowed is a sta.AbsoluteTimePlaybackProgramBuilder.")
+    raise ConfigurationError(f"injected_config.inside_realtime is {reprlib.repr(given)}; allowed is a sta.AbsoluteTimePlaybackProgramBuilder. Give one.")
 
 
 class _Hooks:

@@ -93,8 +93,8 @@ class NeuronPlacement:
         """Return the circuits of a neuron."""
         if int(neuron_id) not in self._circuits:
             raise UnknownNameError(
-                f"the circuits of cell {int(neuron_id)} were asked for; it is no neuron, or one for which there was no room besides the others. Circuits of "
-                "neurons that use the chip later are known after a run."
+                f"the circuits of cell {int(neuron_id)} were asked for; it is no neuron, or one for which there was no room besides the others. Call run() "
+                "first: circuits of neurons that use the chip later are known after a run."
             )
         return self._circuits[int(neuron_id)]
 
@@ -162,7 +162,7 @@ def checked_background_permutation(buses: Sequence[Any] | None) -> tuple[int, ..
     """
     if buses is None:
         return None
-    where = f"allowed are whole numbers from 0 to {_BUSES[-1]}, each at most once."
+    where = f"allowed are whole numbers from 0 to {_BUSES[-1]}, each at most once. Correct it, or leave it out."
     try:
         numbers = tuple(operator.index(bus) for bus in buses)
     except TypeError:
@@ -185,8 +185,10 @@ def checked_permutation(circuits: Sequence[Any] | None) -> NDArray[np.int64]:
     try:
         numbers = [operator.index(circuit) for circuit in circuits]
     except TypeError:
-        raise CircuitTypeError(f"neuronPermutation is {circuits!r}; allowed is a sequence of whole numbers from 0 to {AXES['circuit'] - 1}.") from None
-    where = f"allowed are whole numbers from 0 to {AXES['circuit'] - 1}, each at most once."
+        raise CircuitTypeError(
+            f"neuronPermutation is {circuits!r}; allowed is a sequence of whole numbers from 0 to {AXES['circuit'] - 1}. Give one, or leave it out."
+        ) from None
+    where = f"allowed are whole numbers from 0 to {AXES['circuit'] - 1}, each at most once. Correct it, or leave it out."
     if numbers and min(numbers) < 0:
         raise CircuitTypeError(f"neuronPermutation holds {min(numbers)}; {where}")
     if numbers and max(numbers) >= AXES["circuit"]:

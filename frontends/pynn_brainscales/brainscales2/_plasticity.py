@@ -147,7 +147,9 @@ def tasks_of(
     used = {name for tasks in found.values() for task in tasks for name in (*task.symbols, *task.read_symbols)}
     missing = sorted({*symbols, *read_symbols} - used)
     if missing:
-        raise ConfigurationError(f"the PPU symbols {', '.join(missing)} were named; no plasticity rule of the experiment has a variable of that name.")
+        raise ConfigurationError(
+            f"the PPU symbols {', '.join(missing)} were named; no plasticity rule of the experiment has a variable of that name. Correct the names."
+        )
     return {instance: tuple(tasks) for instance, tasks in found.items()}
 
 
@@ -181,7 +183,7 @@ def _owner(kernels: Mapping[int, str], symbol: str) -> int | None:
     if len(own) > 1:
         raise ConfigurationError(
             f"the PPU symbol {symbol} was named; the plasticity rules of same_id {', '.join(map(str, own))} all use that name, so it is not clear which "
-            "variable is meant. Give the variables different names; a variable that rules share is declared extern in all rules but one."
+            "variable is meant. Give the variables different names, or declare one that rules share extern in all rules but one."
         )
     return own[0] if own else None
 

@@ -100,7 +100,9 @@ class FromFileConnector(_Located, pyNN.connectors.FromFileConnector):
         if isinstance(file, str | os.PathLike):
             file = os.fspath(file)
             if not os.path.isfile(file):
-                raise MissingFileError(f"FromFileConnector was given the file {file!r}, which does not exist; allowed is a list of connections as text.")
+                raise MissingFileError(
+                    f"FromFileConnector was given the file {file!r}, which does not exist; allowed is a list of connections as text. Correct the path."
+                )
         super().__init__(file, *args, **kwargs)
 
 

@@ -100,7 +100,7 @@ class _Cells:
 
     def __add__(self: Any, other: Any) -> Assembly:
         if not isinstance(other, pyNN.common.BasePopulation | Assembly):
-            raise ArgumentTypeError(f"{self.label!r} + {other!r} was asked for; allowed are populations, views and assemblies.")
+            raise ArgumentTypeError(f"{self.label!r} + {other!r} was asked for; allowed are populations, views and assemblies. Add one of them.")
         return Assembly(self, *(other.populations if isinstance(other, Assembly) else (other,)))
 
     def nearest(self: Any, position: Any) -> Any:
@@ -205,10 +205,14 @@ class _Cells:
         """
         if not isinstance(self.celltype, PlasticityRuleHandle):
             kind = type(self.celltype).__name__
-            raise UnknownObservableError(f"observable {observable!r} of population {self.label!r} was asked for; cells of type {kind} have none.")
+            raise UnknownObservableError(
+                f"observable {observable!r} of population {self.label!r} was asked for; cells of type {kind} have none. Use a plastic cell type."
+            )
         rule = self.celltype.observed_rule(observable)
         if not isinstance(rule.observables[observable], ObservablePerNeuron):
-            raise ObservableTypeError(f"observable {observable!r} of population {self.label!r} was asked for; it is none per neuron.")
+            raise ObservableTypeError(
+                f"observable {observable!r} of population {self.label!r} was asked for; it is none per neuron. Ask its projection or its rule."
+            )
         whole = self if isinstance(self, Population) else self.grandparent
         number = [one is whole for one in self._simulator.state.populations].index(True)
         samples = [recorded.population(number, observable) for recorded in rule.executed(observable)]
@@ -290,7 +294,7 @@ class Population(_Cells, pyNN.common.Population):
             with explained(lambda: f"{cellclass.__name__} with the parameters {shown(cellparams or {})}"):
                 cellclass = cellclass(**(cellparams or {}))
         if not isinstance(label, str | None):
-            raise ArgumentTypeError(f"the label {label!r} was asked for; allowed is a str, or None.")
+            raise ArgumentTypeError(f"the label {label!r} was asked for; allowed is a str, or None. Convert it with str().")
         super().__init__(checked_size(size), cellclass, None, structure, dict(initial_values or {}), label)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -388,7 +392,7 @@ class PopulationView(_Cells, pyNN.common.PopulationView):
 
     def __init__(self, parent: Any, selector: Any, label: str | None = None) -> None:
         if not isinstance(parent, pyNN.common.BasePopulation):
-            raise ArgumentTypeError(f"a view of {parent!r} was asked for; allowed is one of a population, or of another view.")
+            raise ArgumentTypeError(f"a view of {parent!r} was asked for; allowed is one of a population, or of another view. Take it of each population.")
         super().__init__(parent, checked_selector(selector, parent.size, parent.label), label)
 
     @property
@@ -412,15 +416,18 @@ def _mean(counts: dict[int, int]) -> float:
 
 def _check_celltype(cellclass: Any, cellparams: Any) -> None:
     if not isinstance(cellclass, StandardCellType) and not (isinstance(cellclass, type) and issubclass(cellclass, StandardCellType)):
-        raise ArgumentTypeError(f"a population of {cellclass!r} was asked for; allowed are the cell types of this front end, such as HXNeuron().")
+        raise ArgumentTypeError(f"a population of {cellclass!r} was asked for; allowed are the cell types of this front end. Give for instance HXNeuron().")
     if cellparams is not None and not (isinstance(cellclass, type) and isinstance(cellparams, Mapping)):
-        raise ArgumentTypeError(f"cellparams={cellparams!r} was asked for besides {cellclass!r}; allowed is a dict of parameters besides a class.")
+        raise ArgumentTypeError(
+            f"cellparams={cellparams!r} was asked for besides {cellclass!r}; allowed is a dict of parameters besides a class. Give the "
+            "parameters to the cell type itself."
+        )
 
 
 def _checked_file(to_file: Any, variables: Any) -> str:
     """Return the name of a file that ``end`` can write."""
     if not isinstance(to_file, (str, os.PathLike)):
-        raise ConfigurationError(f"to_file is {to_file!r}; allowed is the name of a file. For other targets take the data from get_data().")
+        raise ConfigurationError(f"to_file is {to_file!r}; allowed is the name of a file. Take the data from get_data() for other targets.")
     file = os.fspath(to_file)
     if variables is None:
         raise ConfigurationError(f"to_file={file!r} was asked for with nothing to record. Name the variables.")

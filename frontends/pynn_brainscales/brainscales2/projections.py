@@ -98,7 +98,7 @@ class Projection(pyNN.common.Projection):
     presynaptic_neurons, postsynaptic_neurons : Population or PopulationView
     connector : Connector
     synapse_type : StaticSynapse, optional
-        Default weight 0.
+        Default weight 0. Weights are whole numbers on the chip; others are rounded to the nearest, halves to the even one, as upstream.
     source, receptor_type, space, label
         As in PyNN; receptors are ``"excitatory"`` and ``"inhibitory"``.
 
@@ -128,7 +128,9 @@ class Projection(pyNN.common.Projection):
             raise RunStateError("a projection was created without an experiment; call setup() first.")
         for cells in (presynaptic_neurons, postsynaptic_neurons):
             if not isinstance(cells, pyNN.common.BasePopulation | pyNN.common.Assembly) or not cells.size:
-                raise ArgumentTypeError(f"projection {label!r} with {cells!r} was asked for; allowed are populations, views and assemblies with cells.")
+                raise ArgumentTypeError(
+                    f"projection {label!r} with {cells!r} was asked for; allowed are populations, views and assemblies with cells. Give one of them."
+                )
         if isinstance(postsynaptic_neurons, pyNN.common.BasePopulation) and not postsynaptic_neurons.celltype.receptor_types:
             text = "ends in spike sources, which have no synapses. Exchange its two ends."
             raise ConfigurationError(f"projection {label!r} {text}")
@@ -159,7 +161,9 @@ class Projection(pyNN.common.Projection):
         try:
             return self.connections[i]
         except (IndexError, TypeError):
-            raise CellIndexError(f"connection {i!r} of projection {self.label!r} was asked for; it has {len(self)}.") from None
+            raise CellIndexError(
+                f"connection {i!r} of projection {self.label!r} was asked for; it has {len(self)}. Choose one of them, counted from 0."
+            ) from None
 
     @property
     def connections(self) -> list[Connection]:
@@ -212,7 +216,9 @@ class Projection(pyNN.common.Projection):
             )
         rule = self.synapse_type.observed_rule(observable)
         if not isinstance(rule.observables[observable], ObservablePerSynapse):
-            raise ObservableTypeError(f"observable {observable!r} of projection {self.label!r} was asked for; it is none per synapse.")
+            raise ObservableTypeError(
+                f"observable {observable!r} of projection {self.label!r} was asked for; it is none per synapse. Ask its population or its rule."
+            )
         number = [one is self for one in self._simulator.state.projections].index(True)
         return [recorded.projection(number, observable) for recorded in rule.executed(observable)]
 
@@ -326,7 +332,7 @@ class Projection(pyNN.common.Projection):
         if format not in ("list", "array") or multiple_synapses not in ("sum", "min", "max", "first", "last"):
             raise ConfigurationError(
                 f"get() with format={format!r}, multiple_synapses={multiple_synapses!r} was asked for; allowed are 'list' and 'array', and sum, min, max, "
-                "first and last."
+                "first and last. Choose among them."
             )
         if self._simulator.state is None:
             raise RunStateError(f"get({attribute_names!r}) of projection {self.label!r} was called after end(); its connections are gone. Ask before end().")
@@ -347,18 +353,21 @@ class Projection(pyNN.common.Projection):
 
     def _check_sign(self, weights: NDArray[Any]) -> None:
         inhibitory = self.receptor_type == "inhibitory"
-        if inhibitory and self.post.conductance_based and np.isfinite(weights).all():
+        if inhibitory and self.post.conductance_based:
             weights = -np.abs(weights)  # the reversal potential makes them inhibitory, whatever their sign
-        if not np.isfinite(weights).all() or (weights.max(initial=0) > 0 if inhibitory else weights.min(initial=0) < 0):
-            bad = weights[~np.isfinite(weights) | (weights > 0 if inhibitory else weights < 0)].flat[0]
-            allowed = "at most 0" if inhibitory else "at least 0"
-            raise WeightSignError(f"projection {self.label!r}: weight {bad} was asked for; {self.receptor_type} weights are {allowed}. Change its sign.")
+        allowed = f"{self.receptor_type} weights are {'at most' if inhibitory else 'at least'} 0"
+        if not np.isfinite(weights).all():
+            bad = weights[~np.isfinite(weights)].flat[0]
+            raise WeightSignError(f"projection {self.label!r}: weight {bad} was asked for; {allowed} and finite. Give a finite number.")
+        if weights.max(initial=0) > 0 if inhibitory else weights.min(initial=0) < 0:
+            bad = weights[weights > 0 if inhibitory else weights < 0].flat[0]
+            raise WeightSignError(f"projection {self.label!r}: weight {bad} was asked for; {allowed}. Change its sign.")
         if np.abs(weights).max(initial=0) > _MAX_WEIGHT:
             text = f"weight {weights.flat[np.abs(weights).argmax()]} was asked for; allowed are magnitudes up to {_MAX_WEIGHT}. Give a smaller one."
             raise ConfigurationError(f"projection {self.label!r}: {text}")
 
     def _set_initial_value_array(self, variable: str, initial_value: Any) -> None:
-        raise UnsupportedFeatureError(f"initial values of synapses ({variable}) were asked for; static synapses have none.")
+        raise UnsupportedFeatureError(f"initial values of synapses ({variable}) were asked for; static synapses have none. Leave them out.")
 
     def _column(self, name: str) -> Numbers:
         """Return an attribute of all connections."""

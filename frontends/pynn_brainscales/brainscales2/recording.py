@@ -25,7 +25,7 @@ from neckar.errors import ConfigurationError, UnsupportedFeatureError, nearest
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._checks import checked_names
 from pynn_brainscales.brainscales2._errors import LocationError, NoDataError, UnknownVariableError
-from pynn_brainscales.brainscales2._execution import SectionReadout
+from pynn_brainscales.brainscales2._execution import SectionReadout, merged_origin
 from pynn_brainscales.brainscales2._layout import Layout
 from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES, RecordingConfiguration, RecordingSite, SnippetData
 
@@ -46,6 +46,7 @@ class _Run:
     name: str
     snippets: list[SnippetData]
     executed_at: datetime
+    origin: dict[str, Any]
     annotations: dict[str, Any]
     _segments: dict[Any, neo.Segment] = field(default_factory=dict)
 
@@ -87,6 +88,7 @@ class Recorder(pyNN.recording.Recorder):
         self.pads: dict[str, tuple[RecordingSite, bool]] = {}  # what each pad shows, and whether buffered
         self.configuration = RecordingConfiguration()
         self._executed_at = datetime.now()
+        self._origin: dict[str, Any] = {}
         self._snippets: list[SnippetData] = []
         self.cache: list[_Run] = []
 
@@ -211,7 +213,7 @@ class Recorder(pyNN.recording.Recorder):
 
     def _new_snippet(self, begin: float, end: float) -> SnippetData:
         data = SnippetData(begin, end)
-        self._executed_at = datetime.now()
+        self._executed_at, self._origin = datetime.now(), self._simulator.state.origin
         self._snippets.append(data)
         return data
 
@@ -264,6 +266,8 @@ class Recorder(pyNN.recording.Recorder):
     ) -> neo.Block:
         """Return a block with one segment per run: those before the last reset, then the current one.
 
+        The block is annotated with how its segments came about (``neckar_...``).
+
         Raises
         ------
         NoDataError
@@ -272,16 +276,17 @@ class Recorder(pyNN.recording.Recorder):
         compartments = None if locations is None else self._compartments(locations)
         names = variables if isinstance(variables, str) and variables == "all" else checked_names(variables)
         block = neo.Block(name=self.population.label, description=self.population.describe())
-        segments = [run.segment(filter_ids, names, compartments) for run in self.cache]
+        segments, origins = [run.segment(filter_ids, names, compartments) for run in self.cache], [run.origin for run in self.cache]
         if self._simulator.state.running:
             segments.append(self._current_run().build(filter_ids, names, compartments))
+            origins.append(self._origin)
         block.segments.extend(segments)
         for segment in segments:
             segment.block = block
         if not segments:
             raise NoDataError(f"the data of population {self.population.label!r} was asked for before a run; there is none. Call run() first.")
         block.rec_datetime = segments[0].rec_datetime
-        block.annotate(**self.metadata, **(annotations or {}))
+        block.annotate(**{**merged_origin(origins), **self.metadata, **(annotations or {})})
         if clear:
             self.clear()
         return block
@@ -325,7 +330,7 @@ class Recorder(pyNN.recording.Recorder):
         self.clear_flag = False
 
     def _current_run(self, annotations: dict[str, Any] | None = None) -> _Run:
-        return _Run(self, f"segment{self._simulator.state.segment_counter:03d}", self._snippets, self._executed_at, dict(annotations or {}))
+        return _Run(self, f"segment{self._simulator.state.segment_counter:03d}", self._snippets, self._executed_at, self._origin, dict(annotations or {}))
 
     def _drop_data(self) -> None:
         self._snippets = [SnippetData(snippet.begin, snippet.end) for snippet in self._snippets]

@@ -26,7 +26,7 @@ from neckar.network import DEFAULT_PERMUTATION, MappedNetwork, Network, NeuronPo
 from neckar.program import PlasticityTask, Record, Recording
 from pynn_brainscales.brainscales2._calibration import Calibrator, calibrating
 from pynn_brainscales.brainscales2._errors import RunStateError
-from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout
+from pynn_brainscales.brainscales2._execution import ChipSession, SectionReadout, origin_of
 from pynn_brainscales.brainscales2._injection import READ_PHASES, Accesses, InjectedConfiguration, InjectedReadout, accesses
 from pynn_brainscales.brainscales2._layout import Layout
 from pynn_brainscales.brainscales2._placement import BackgroundPlacement, NeuronPlacement
@@ -159,6 +159,7 @@ class State(pyNN.common.control.BaseState):
         self.injected_calib_options: Any = None
         self.chip = ChipSession(lab, session)
         self.recordings: dict[int, list[Recording]] = {}  # of the last run, by execution instance: one for each time it was executed
+        self.origin: dict[str, Any] = {}  # how they came about, as annotations
         self.wall_network_s = 0.0  # what the last construction of the network took on this computer
         self.wall_s = 0.0  # what the last run took on this computer
         self._calibrator = Calibrator(lab, session)
@@ -278,7 +279,9 @@ class State(pyNN.common.control.BaseState):
         cycles = int(runtime * FPGA_CYCLES_PER_MS)
         begin, end = self.t, self.t + runtime
         if cycles < 1:
-            raise ConfigurationError(f"a runtime of {runtime} ms was asked for; allowed is at least one cycle of the FPGA, {1 / FPGA_CYCLES_PER_MS} ms.")
+            raise ConfigurationError(
+                f"a runtime of {runtime} ms was asked for; allowed is at least one cycle of the FPGA, {1 / FPGA_CYCLES_PER_MS} ms. Give a longer one."
+            )
         if int(end * FPGA_CYCLES_PER_MS) > MAX_FPGA_CYCLES:
             raise ConfigurationError(
                 f"the total runtime is {end} ms; allowed is {limit:.0f} ms, 2**32 - 1 cycles of the FPGA. Divide the experiment by reset()."
@@ -315,6 +318,7 @@ class State(pyNN.common.control.BaseState):
             raise
         self.running = True
         self.recordings = recordings
+        self.origin = origin_of(recording for found in recordings.values() for recording in found)
         for instance, times in ((instance, len(found)) for instance, found in recordings.items() if len(found) > 1):
             self.log.INFO(f"instance {instance} was executed {times} times, because the MADC reads one or two neurons at a time")
         self.wall_s = time.perf_counter() - began

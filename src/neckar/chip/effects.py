@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Self
 
-from neckar.errors import UnknownNameError, nearest
+from neckar.errors import ConfigurationError, UnknownNameError, nearest
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Effects:
         Potentials, and by the temperature time constants, change slowly with the age of the chip. On by default; a chip of age zero, the default age, has
         not drifted yet.
 
+    Raises
+    ------
+    ConfigurationError
+        If a switch is neither True nor False.
+
     Examples
     --------
     >>> Effects.parse("-noise,-mismatch").noise
@@ -53,6 +58,11 @@ class Effects:
     event_loss: bool = True
     crosstalk: bool = False
     drift: bool = True
+
+    def __post_init__(self) -> None:
+        for name in _NAMES:
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"Effects({name}={getattr(self, name)!r}) was asked for; allowed are True and False. Switch it on or off.")
 
     @classmethod
     def ideal(cls) -> Self:

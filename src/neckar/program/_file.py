@@ -82,6 +82,8 @@ def load(path: str | os.PathLike[str]) -> Contents:
     SchemaVersionError
         If it was written with a newer schema.
     """
+    if Path(path).is_dir():
+        raise FileFormatError(f"{str(path)!r} is a folder; allowed is a file. Name one that neckar.program.save or neckar run --record wrote.")
     with Path(path).open("rb") as stream:
         return _read(stream, f"file {str(path)!r}")
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from neckar.errors import ProgramError
 from neckar.facts import registers
 from neckar.program import _validate
 from neckar.program._events import Events
-from neckar.program._plain import FrozenDict, Plain, frozen, integer, mapping_of, string, tuple_of
+from neckar.program._plain import FrozenDict, Plain, frozen, integer, mapping_of, string, summary, tuple_of
 from neckar.program._plasticity import PlasticityTask
 from neckar.program._record import MadcBursts, Record, check_name
 
@@ -211,16 +212,15 @@ class Program(Plain):
             reads=tuple_of(TimedRead, self.reads, "reads"),
             record=tuple_of(Record, (self.record,), "record")[0],
             plasticity=tuple_of(PlasticityTask, self.plasticity, "plasticity"),
-            run_seed=None if self.run_seed is None else tuple(integer(seed, "run_seed", low=0, high=2**64 - 1) for seed in self.run_seed),
+            run_seed=None if self.run_seed is None else _run_seed(self.run_seed),
             labels=mapping_of(self.labels, "labels", string),
         )
         _validate.validate(self)
 
     def seeded(self, lab_seed: int, run_number: int) -> Program:
         """Return the same program with another run seed; the rest, which was checked already, is shared."""
-        seed = integer(lab_seed, "run_seed", low=0, high=2**64 - 1), integer(run_number, "run_seed", low=0, high=2**64 - 1)
         twin = object.__new__(type(self))
-        twin._set(**{**vars(self), "run_seed": seed})
+        twin._set(**{**vars(self), "run_seed": _run_seed((lab_seed, run_number))})
         return twin
 
     @cached_property
@@ -242,6 +242,14 @@ class Program(Plain):
     def whole(self) -> bool:
         """Whether `config` holds every field of the register table."""
         return all(register.counter or name in self.config for name, register in registers(self.machine).items())
+
+
+def _run_seed(seed: object) -> tuple[int, ...]:
+    """Return a run seed after checking that it is a pair of whole numbers."""
+    pair = tuple(seed) if isinstance(seed, Iterable) and not isinstance(seed, str) else ()
+    if len(pair) != 2:
+        raise ProgramError(f"Program.run_seed is {summary(seed)}; allowed is (lab_seed, run_number) or None. Give two integers.")
+    return tuple(integer(number, "run_seed", low=0, high=2**64 - 1) for number in pair)
 
 
 def _moment(at: object, where: str) -> int | str:

@@ -41,8 +41,6 @@ def validate(program: Program) -> None:
     axes = AXES if table else {}  # a machine without a table has no coordinates to check either
     if not program.snippets:
         raise ProgramError("Program.snippets is empty; allowed is at least one snippet. Add Snippet(duration).")
-    if program.run_seed is not None and len(program.run_seed) != 2:
-        raise ProgramError(f"Program.run_seed is {program.run_seed}; allowed is (lab_seed, run_number) or None. Give two integers.")
     duration = program.duration
     if duration > MAX_TICKS:
         raise ProgramError(

@@ -33,7 +33,7 @@ def make_morphology(compartments: Any, connections: Any) -> tuple[Morphology, lo
     """
     parts = _checked(compartments, Compartment, "compartments")
     if not parts:
-        raise CompartmentError("a neuron without compartments was asked for; allowed is at least one.")
+        raise CompartmentError("a neuron without compartments was asked for; allowed is at least one. Add a Compartment.")
     builder = lola.Morphology()
     for part in parts:
         try:
@@ -77,9 +77,9 @@ def _circuit(position: int) -> halco.AtomicNeuronOnLogicalNeuron:
 def _checked(parts: Any, kind: type, name: str) -> list[Any]:
     """Return parts as a list of one type."""
     if isinstance(parts, str | SharedLineConnection) or not isinstance(parts, Iterable):
-        raise ShapeTypeError(f"{name} is {parts!r}; allowed is a sequence of {kind.__name__}.")
+        raise ShapeTypeError(f"{name} is {parts!r}; allowed is a sequence of {kind.__name__}. Write [{kind.__name__}(...)].")
     listed = list(parts)
     for part in listed:
         if not isinstance(part, kind):
-            raise ShapeTypeError(f"{name} holds {part!r}; allowed are objects of type {kind.__name__}.")
+            raise ShapeTypeError(f"{name} holds {part!r}; allowed are objects of type {kind.__name__}. Write {kind.__name__}(...).")
     return listed

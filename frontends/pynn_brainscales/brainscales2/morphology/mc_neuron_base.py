@@ -102,7 +102,7 @@ class McNeuronBase(NeuronCellType):
         """
         labels = cls.get_labels()
         if not 0 <= int(compartment_id) < len(labels):
-            raise UnknownCompartmentError(f"compartment {int(compartment_id)} was asked for; allowed are 0 to {len(labels) - 1}.")
+            raise UnknownCompartmentError(f"compartment {int(compartment_id)} was asked for; allowed are 0 to {len(labels) - 1}. Choose one of them.")
         return labels[int(compartment_id)]
 
     @classmethod
@@ -117,7 +117,7 @@ class McNeuronBase(NeuronCellType):
         known, labels = cls.get_labels(), checked_names(labels)
         for label in labels:
             if label not in known:
-                raise ConfigurationError(f"compartment {label!r} of {cls.__name__} was asked for; allowed are {', '.join(known)}.")
+                raise ConfigurationError(f"compartment {label!r} of {cls.__name__} was asked for; allowed are {', '.join(known)}. Choose among them.")
         return [halco.CompartmentOnLogicalNeuron(i) for label in labels for i, one in enumerate(known) if one == label]
 
     @classmethod
@@ -167,7 +167,7 @@ class McNeuronBase(NeuronCellType):
         stored = np.empty(len(listed), dtype=object)
         for i, value in enumerate(listed):
             if not isinstance(value, McCircuitParameters | int | float | np.number | np.bool_):
-                raise ConfigurationError(f"{name} of neuron {i} is {value!r}; allowed are McCircuitParameters, or a number for all circuits.")
+                raise ConfigurationError(f"{name} of neuron {i} is {value!r}; allowed are McCircuitParameters, or a number for all circuits. Give one of them.")
             whole = value if isinstance(value, McCircuitParameters) else McCircuitParameters([[value] * size for size in self.sizes()])
             if list(whole.sizes) != self.sizes():
                 raise ConfigurationError(
@@ -237,6 +237,7 @@ def _expanded(compartment: Compartment, name: str, value: Any) -> list[Any]:
         return [value] * compartment.size
     if len(value) != compartment.size:
         raise CompartmentError(
-            f"compartment {compartment.label!r} has {compartment.size} circuits and {len(value)} values of {name}; allowed is one value each, or a number."
+            f"compartment {compartment.label!r} has {compartment.size} circuits and {len(value)} values of {name}; allowed is one value each, "
+            "or a number. Give as many."
         )
     return list(value)

@@ -37,7 +37,9 @@ class McCircuitParameters(ArrayParameter):
         except (TypeError, ValueError):
             rows = []
         if not rows or any(row.ndim != 1 or row.dtype.kind not in "biuf" for row in rows):
-            raise ShapeTypeError(f"McCircuitParameters of {value!r} were asked for; allowed is one sequence of values per compartment, such as [[1], [2, 3]].")
+            raise ShapeTypeError(
+                f"McCircuitParameters of {value!r} were asked for; allowed is one sequence of values per compartment. Write for instance [[1], [2, 3]]."
+            )
         self.value = np.empty(len(rows), dtype=object)
         self.value[:] = rows
 

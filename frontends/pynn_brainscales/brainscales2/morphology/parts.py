@@ -112,11 +112,11 @@ class Compartment:
 def _numbers(name: str, positions: Any) -> list[int]:
     """Return positions after checking that they are whole numbers, each once."""
     if isinstance(positions, str) or not isinstance(positions, Iterable):
-        raise ShapeTypeError(f"{name} is {positions!r}; allowed is a sequence of circuits' positions, such as [0, 1].")
+        raise ShapeTypeError(f"{name} is {positions!r}; allowed is a sequence of circuits' positions. Write for instance [0, 1].")
     try:
         numbers = [operator.index(position) for position in positions]
     except TypeError:
-        raise ShapeTypeError(f"{name} is {positions!r}; allowed are whole numbers, row * 128 + column.") from None
+        raise ShapeTypeError(f"{name} is {positions!r}; allowed are whole numbers, row * 128 + column. Convert them with int().") from None
     _check_unique(name, numbers)
     return numbers
 
@@ -124,15 +124,17 @@ def _numbers(name: str, positions: Any) -> list[int]:
 def _pairs(pairs: Any) -> list[tuple[int, int]]:
     """Return pairs of position and conductance after checking their shape."""
     if isinstance(pairs, str) or not isinstance(pairs, Iterable):
-        raise ShapeTypeError(f"connect_conductance is {pairs!r}; allowed is a sequence of (position, conductance).")
+        raise ShapeTypeError(f"connect_conductance is {pairs!r}; allowed is a sequence of (position, conductance). Write for instance [(0, 100)].")
     pairs = list(pairs)
     for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2:
-            raise ShapeTypeError(f"connect_conductance holds {pair!r}; allowed are tuples (position, conductance).")
+            raise ShapeTypeError(f"connect_conductance holds {pair!r}; allowed are tuples (position, conductance). Write for instance (0, 100).")
     try:
         checked = [(operator.index(position), operator.index(conductance)) for position, conductance in pairs]
     except TypeError:
-        raise ShapeTypeError(f"connect_conductance is {pairs!r}; allowed are whole numbers, a position and the code of a conductance.") from None
+        raise ShapeTypeError(
+            f"connect_conductance is {pairs!r}; allowed are whole numbers, a position and the code of a conductance. Convert them with int()."
+        ) from None
     _check_unique("connect_conductance", [position for position, _ in checked])
     return checked
 

@@ -83,7 +83,9 @@ def codes_of(owner: str, register: Register, values: Any) -> NDArray[Any]:
     if numbers.dtype.kind not in "bui":
         numbers = np.trunc(numbers.astype(np.float64))
         if not np.isfinite(numbers).all():
-            raise ConfigurationError(f"{owner}: {register.name} is {numbers[~np.isfinite(numbers)].flat[0]}; allowed: {register.allowed()}.")
+            raise ConfigurationError(
+                f"{owner}: {register.name} is {numbers[~np.isfinite(numbers)].flat[0]}; allowed: {register.allowed()}. Give a finite number."
+            )
         numbers = numbers.clip(-(2.0**53), 2.0**53).astype(np.int64)
     try:
         return check_codes(register, numbers)

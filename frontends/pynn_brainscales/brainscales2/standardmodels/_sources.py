@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from warnings import warn
 
 import numpy as np
 import pyNN.standardmodels.cells
@@ -27,8 +28,9 @@ class SpikeSourceArray(ExternalNeuron, pyNN.standardmodels.cells.SpikeSourceArra
     Parameters
     ----------
     spike_times : sequence of float, or one sequence per source
-        Milliseconds of hardware time, in any order, no NaN. A snippet plays those within it, ``begin <= time < end``: negative times are never played, nor are
-        times beyond the end of the experiment. Quantities, such as spike trains of neo, are taken in their unit.
+        Milliseconds of hardware time, in any order, no NaN. A snippet plays those within it, ``begin <= time < end``: negative times are never played, with
+        a warning, nor are times beyond the end of the experiment, without one, since a longer experiment plays them. Quantities, such as spike trains of
+        neo, are taken in their unit.
     """
 
     default_parameters: ClassVar = {"spike_times": ArrayParameter([])}
@@ -47,7 +49,7 @@ class SpikeSourceArray(ExternalNeuron, pyNN.standardmodels.cells.SpikeSourceArra
         for i, value in enumerate(listed):
             times = np.asarray(value.value if isinstance(value, ArrayParameter) else value)
             if times.ndim != 1 or times.dtype.kind not in "biuf":
-                raise ConfigurationError(f"{name} of source {i} is {value!r}; allowed is a sequence of times in ms.")
+                raise ConfigurationError(f"{name} of source {i} is {value!r}; allowed is a sequence of times in ms. Write for instance [0.1, 0.2].")
             stored[i] = ArrayParameter(np.array(times, np.float64))
         return stored
 
@@ -215,6 +217,10 @@ class OffChipSource(SpikeIOCell):
 
 def played(label: str, trains: list[NDArray[np.float64]], begin: float, end: float) -> SourcePopulation:
     """Return the spikes from `begin` to before `end` (milliseconds) in ticks from `begin`, on the grid of the FPGA clock."""
+    early, n = sum(int(np.count_nonzero(times < 0)) for times in trains), sum(map(len, trains))
+    if early and begin == 0 < end:
+        text = f"population {label!r}: {early} of {n} spike times are negative and are never played; an experiment begins at 0. Shift them."
+        warn(text, stacklevel=2)
     ticks = []
     for times in trains:
         ms = times[(times >= begin) & (times < end)] - begin
@@ -244,7 +250,9 @@ def _common(label: str, name: str, values: Any) -> Any:
     """Return the value that all sources share."""
     different = np.unique(np.asarray(values))
     if len(different) > 1:
-        raise ConfigurationError(f"population {label!r}: {name} is {different[0]} and {different[1]}; allowed is one value for all sources.")
+        raise ConfigurationError(
+            f"population {label!r}: {name} is {different[0]} and {different[1]}; allowed is one value for all sources. Make one population for each value."
+        )
     return different[0].item()
 
 

@@ -61,7 +61,7 @@ class StandardCellType(pyNN.standardmodels.StandardCellType, ABC):
         """
         stored = np.atleast_1d(np.array(values))  # lazyarray makes a number of an array of one
         if stored.dtype.kind not in "biuf":
-            raise ConfigurationError(f"{name} is {values!r}; allowed are numbers.")
+            raise ConfigurationError(f"{name} is {values!r}; allowed are numbers. Give one, or one for each cell.")
         return stored
 
     @abstractmethod

@@ -74,7 +74,7 @@ class RecordingRule(PlasticityRule):
 
     @observables.setter
     def observables(self, observables: Any) -> None:
-        raise FixedRuleError("the observables of a StaticRecordingSynapse's rule were to be set; set those of the synapse type.")
+        raise FixedRuleError("the observables of a StaticRecordingSynapse's rule were to be set; they are those of the synapse type. Set them there.")
 
 
 _RECORDING_KERNEL = """\
@@ -176,5 +176,5 @@ class StaticRecordingSynapse(StaticSynapse, PlasticityRuleHandle):
         checked = set(names)
         unknown = sorted(checked - set(self.POSSIBLE_OBSERVABLES), key=str)
         if unknown:
-            raise ConfigurationError(f"the observable {unknown[0]!r} was asked for; allowed are {', '.join(self.POSSIBLE_OBSERVABLES)}.")
+            raise ConfigurationError(f"the observable {unknown[0]!r} was asked for; allowed are {', '.join(self.POSSIBLE_OBSERVABLES)}. Choose among them.")
         return checked

@@ -29,27 +29,29 @@ STRIDE = L.STRIDE
 U = np.uint32
 MIXED = -1  # instead of the one label that all synapses of a row hold
 BOTH = 3  # receptor of a row, the synaptic lines it drives: 0 none, 1 excitatory, 2 inhibitory, 3 both
-LAST_LINE = np.array([0, 0, 1, 1], np.int64)
+LAST_LINE = np.array([0, 0, 1, 1], np.uint64)
+P = np.uint64  # of places in a block: the compiler need not ask whether they count from its end
+ROW, FIRST_LINE, FIRST_KICK, OWN_RATE = P(STRIDE), P(L.S_EXC * STRIDE), P(L.KICK_EXC * STRIDE), P(L.OWN_EXC * STRIDE)
 
 
 @cache
-def _adder(line: int, fine: bool, mixed: bool) -> Callable[..., Any]:
+def _adder(fine: bool, mixed: bool) -> Callable[..., Any]:
     """Return the loop that adds a row of one label or of mixed ones to a synaptic line.
 
-    The rows of the block have fixed places in one array, so the compiler need not check for overlaps.
+    The line is a number and not a branch: that of the next row is hard to predict.
     """
-    start, end, own = ((row + line) * STRIDE for row in (L.S_EXC, L.KICK_EXC, L.OWN_EXC))
 
     @kernel_part
-    def add_row(B, w, m, label, pulse, share, offset, n):  # type: ignore[no-untyped-def]
+    def add_row(B, line, w, m, label, pulse, share, offset, n):  # type: ignore[no-untyped-def]
         """Add the synapses of one row whose label matches to the kicks at the start and at the end of the step."""
+        start, end, own = FIRST_LINE + line * ROW, FIRST_KICK + line * ROW, OWN_RATE + line * ROW
         at_start, at_end, more_start, more_end = (
             pulse * share[line, 0, offset], pulse * share[line, 1, offset], pulse * share[line, 2, offset], pulse * share[line, 3, offset]
         )  # fmt: skip
-        for c in range(n):
-            hit = w[c]
+        for k in range(n):
+            hit, c = w[k], P(k)
             if mixed:
-                hit = select(m[c] == label, hit, F(0))
+                hit = select(m[k] == label, hit, F(0))
             if fine:
                 B[start + c] = multiply_add(multiply_add(more_start, B[own + c], at_start), hit, B[start + c])
                 B[end + c] = multiply_add(multiply_add(more_end, B[own + c], at_end), hit, B[end + c])
@@ -89,22 +91,15 @@ def settle(B, lines, n):  # type: ignore[no-untyped-def]
 @cache
 def line_delivery(fine: bool) -> Callable[..., Any]:
     """Return how events act on a synaptic line."""
-    add_exc, add_inh = _adder(0, fine, True), _adder(1, fine, True)
-    add_all_exc, add_all_inh = _adder(0, fine, False), _adder(1, fine, False)
+    add_all, add_answering = _adder(fine, False), _adder(fine, True)
 
     @inline
     def kick_line(B, line, row, label, pulse, offset, n, weights, labels, uniform, share):  # type: ignore[no-untyped-def]
         """Deliver one event with a pulse of some length to one synaptic line; `offset` in ticks is its place in the step."""
         if uniform[row] == label:
-            if line == 0:
-                add_all_exc(B, weights[row], labels[row], label, pulse, share, offset, n)
-            else:
-                add_all_inh(B, weights[row], labels[row], label, pulse, share, offset, n)
+            add_all(B, line, weights[row], labels[row], label, pulse, share, offset, n)
         elif uniform[row] == MIXED:
-            if line == 0:
-                add_exc(B, weights[row], labels[row], label, pulse, share, offset, n)
-            else:
-                add_inh(B, weights[row], labels[row], label, pulse, share, offset, n)
+            add_answering(B, line, weights[row], labels[row], label, pulse, share, offset, n)
 
     return kick_line
 
@@ -126,10 +121,10 @@ def _delivery(plastic: bool, fine: bool) -> Callable[..., Any]:
                 pulse = pulse_length(drivers, row, label, ev_tick[e], receptor)
                 label &= drivers.parameters.mask[row >> 1]
                 ev_pulse[e] = pulse
-            line = LAST_LINE[receptor[row]]  # a table instead of a branch: the sign of the next row is hard to predict
+            line = LAST_LINE[receptor[row]]
             kick_line(B, line, row, label, pulse, offset, n, weights, labels, uniform, share)
             if receptor[row] == BOTH:
-                kick_line(B, 0, row, label, pulse, offset, n, weights, labels, uniform, share)
+                kick_line(B, P(0), row, label, pulse, offset, n, weights, labels, uniform, share)
             lines |= receptor[row]
             if fine:
                 note_event(heard, offset, row, label, pulse)

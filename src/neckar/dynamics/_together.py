@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
-from neckar.dynamics._advance import BOTH, LAST_LINE, line_delivery, log_kicks, settle
+from neckar.dynamics._advance import BOTH, FIRST_KICK, FIRST_LINE, LAST_LINE, OWN_RATE, ROW, P, line_delivery, log_kicks, settle
 from neckar.dynamics._coupling import carry_nodes, give_back
 from neckar.dynamics._crossing import collection
 from neckar.dynamics._drivers import pulse_length
@@ -31,42 +31,21 @@ STRIDE = L.STRIDE
 WIDTH = 256
 U = np.uint32
 DONE = -1
-P = np.uint64
-ROW = P(STRIDE)
-FIRST_LINE, FIRST_KICK, FIRST_GM, OWN_RATE, REFRACTORY, HOLDOFF = (
-    P(row * STRIDE) for row in (L.S_EXC, L.KICK_EXC, L.GM_EXC, L.OWN_EXC, L.REFRACTORY, L.T_HOLDOFF)
-)
-MOST_HITS = 48  # more synapses than that are faster as a whole row
+FIRST_GM, REFRACTORY, HOLDOFF = (P(row * STRIDE) for row in (L.GM_EXC, L.REFRACTORY, L.T_HOLDOFF))
+MOST_HITS = 6  # more synapses than that are faster as a whole row
 
 
-def _late_adder(line: int) -> Callable[..., Any]:
-    """Return the loop that adds a row to one synaptic line, late."""
-    lines, gm, sign = (L.S_EXC + line) * STRIDE, (L.GM_EXC + line) * STRIDE, F(1 - 2 * line)
-
-    @kernel_part
-    def add_late(B, w, m, label, at_start, charge, n):  # type: ignore[no-untyped-def]
-        """Add the synapses of one row whose label matches to one synaptic line, and what they have brought to the membranes so far."""
-        for c in range(n):
-            hit = select(m[c] == label, w[c], F(0))
-            refractory, holdoff, v = B[L.REFRACTORY * STRIDE + c], B[L.T_HOLDOFF * STRIDE + c], B[L.V * STRIDE + c]
-            B[lines + c] = multiply_add(at_start, hit, B[lines + c])
-            B[L.V * STRIDE + c] = multiply_add(select(refractory <= holdoff, charge, F(0)), sign * hit * B[gm + c], v)
-
-    return add_late
-
-
-_late_exc, _late_inh = _late_adder(0), _late_adder(1)
-
-
-@inline
-def kick_late(B, line, row, label, pulse, delay, n, weights, labels, late):  # type: ignore[no-untyped-def]
-    """Deliver one event that came `delay` ticks before the step's start to one synaptic line."""
+@kernel_part
+def kick_late(B, line, w, m, label, pulse, delay, n, late):  # type: ignore[no-untyped-def]
+    """Deliver one event that came `delay` ticks before the step's start to one line of a row, and what it has brought to the membranes so far."""
+    lines, gm = FIRST_LINE + line * ROW, FIRST_GM + line * ROW
     delay = min(delay, late.shape[2] - 1)
-    at_start, charge = pulse * late[line, 0, delay], pulse * late[line, 1, delay]
-    if line == 0:
-        _late_exc(B, weights[row], labels[row], label, at_start, charge, n)
-    else:
-        _late_inh(B, weights[row], labels[row], label, at_start, charge, n)
+    at_start, charge, sign = pulse * late[line, 0, delay], pulse * late[line, 1, delay], select(line == 0, F(1), F(-1))
+    for k in range(n):
+        c, hit = P(k), select(m[k] == label, w[k], F(0))
+        refractory, holdoff, v = B[REFRACTORY + c], B[HOLDOFF + c], B[L.V * STRIDE + k]
+        B[lines + c] = multiply_add(at_start, hit, B[lines + c])
+        B[L.V * STRIDE + k] = multiply_add(select(refractory <= holdoff, charge, F(0)), sign * hit * B[gm + c], v)
 
 
 @cache
@@ -81,11 +60,11 @@ def row_delivery(fine: bool) -> Callable[..., Any]:
         if tick >= begin:
             kick_line(B, line, row, label, pulse, tick - begin, n, weights, labels, uniform, share)
             if both:
-                kick_line(B, 0, row, label, pulse, tick - begin, n, weights, labels, uniform, share)
+                kick_line(B, P(0), row, label, pulse, tick - begin, n, weights, labels, uniform, share)
         else:
-            kick_late(B, line, row, label, pulse, begin - tick, n, weights, labels, late)
+            kick_late(B, line, weights[row], labels[row], label, pulse, begin - tick, n, late)
             if both:
-                kick_late(B, 0, row, label, pulse, begin - tick, n, weights, labels, late)
+                kick_late(B, P(0), weights[row], labels[row], label, pulse, begin - tick, n, late)
 
     return row_event
 
@@ -100,7 +79,7 @@ def synapse_delivery(fine: bool) -> Callable[..., Any]:
 
         The sums are those of :func:`row_delivery`.
         """
-        line = P(at >= ROW)  # unsigned places: from the end is nothing counted here, and the compiler need not ask
+        line = P(at >= ROW)
         s, c = FIRST_LINE + at, at - line * ROW
         if delay <= 0:
             at_start, at_end = pulse * share[line, 0, offset], pulse * share[line, 1, offset]

@@ -116,8 +116,9 @@ def test_a14_time_scale_of_the_adaptation():
 
 
 @cache
-def adapting(chip):
-    """Return spikes, first and last interval (us), and jump, lower and upper end of the adaptation state above rest at the last spikes; medians."""
+def adaptation(chip):
+    """Return spikes, first and last interval (us), jump, lower and upper end of the adaptation state above rest at the last spikes, and the second to
+    fifth interval (us); medians over circuits."""
     potentials = {"reset_v_reset": 400, "exponential_v_exp": 455, "threshold_v_threshold": 721}
 
     def measure(current):
@@ -125,20 +126,33 @@ def adapting(chip):
         rows = []
         for state, times in zip(w.T, spikes, strict=True):
             last = state[10 * STEP - 1500 : 10 * STEP]
-            rows.append((len(times), times[1] - times[0], times[-1] - times[-2], np.diff(state).max(), last.min(), last.max()))
+            gaps = np.diff(times)
+            rows.append((len(times), gaps[0], gaps[-1], np.diff(state).max(), last.min(), last.max(), *gaps[1:5]))
         return np.median(rows, axis=0)
 
     return at_current(measure, 2, 55)
 
 
+def adapting(chip):
+    """Return spikes, first and last interval (us), and jump, lower and upper end of the adaptation state."""
+    return adaptation(chip)[:6]
+
+
 def test_a15_spike_frequency_adaptation():
-    n, first, last, jump, low, high = adapting(SPECIMEN)
+    """The last interval is not asked: the current is the one at which it is 55 us."""
+    n, first, _, jump, low, high = adapting(SPECIMEN)
     assert 12 <= n <= 13
     assert 23 < first < 31
-    assert last == pytest.approx(55, abs=1)
     np.testing.assert_allclose([jump, low, high], [54, 100, 156], rtol=0.1)
-    figure = np.array([55, 54, 100, 156])
-    assert_four_of_five(adapting, [12, 23, *(0.9 * figure)], [13, 31, *(1.1 * figure)])
+    figure = np.array([54, 100, 156])
+    assert_four_of_five(lambda chip: np.delete(adapting(chip), 2), [12, 23, *(0.9 * figure)], [13, 31, *(1.1 * figure)])
+
+
+def test_a15_intervals_between_the_first_and_the_last():
+    """[30, 42, 50, 52 us] Within 15 %, as much as the row leaves to the first one; the specimen's are 34, 44, 51 and 54 us."""
+    figure = np.array([30, 42, 50, 52])
+    np.testing.assert_allclose(adaptation(SPECIMEN)[6:], figure, rtol=0.15)
+    assert_four_of_five(lambda chip: adaptation(chip)[6:], 0.85 * figure, 1.15 * figure)
 
 
 # ---- A16: bursting [rest 347, reset 492 to 500, w rests at 327; onset of 3 spikes, intervals 9 and 13; then doublets, 14 us apart, every 136 us]
@@ -153,7 +167,8 @@ def burst_sizes(times):
 
 @cache
 def bursting(chip):
-    """Return size of the onset burst and of the later ones, period of the later ones (us) and the interval within them (us); medians over circuits."""
+    """Return size of the onset burst and of the later ones, period of the later ones, the interval within them, and the two in the onset burst (us);
+    medians over circuits."""
     potentials = {"reset_v_reset": 500, "exponential_v_exp": 474, "threshold_v_threshold": 721}
 
     def measure(current):
@@ -163,17 +178,19 @@ def bursting(chip):
             sizes, gaps = burst_sizes(times), np.diff(times)
             starts = times[np.cumsum([0, *sizes[:-1]])]
             within = gaps[sizes[0] :][gaps[sizes[0] :] < BURST_GAP]
-            rows.append((sizes[0], np.median(sizes[1:-1]), np.median(np.diff(starts)[1:]), np.median(within) if len(within) else np.nan))
+            rows.append((sizes[0], np.median(sizes[1:-1]), np.median(np.diff(starts)[1:]), np.median(within) if len(within) else np.nan, *gaps[:2]))
         return np.nanmedian(rows, axis=0)
 
     return at_current(measure, 2, 136)
 
 
 def test_a16_bursts():
-    onset, later, period, within = bursting(SPECIMEN)
+    """The period of the later bursts is not asked: the current is the one at which it is 136 us."""
+    onset, later, _, within, *first = bursting(SPECIMEN)
     assert (onset, later) == (3, 2)
-    assert period == pytest.approx(136, abs=3)
     assert within == pytest.approx(14, rel=0.1)
+    np.testing.assert_allclose(first, [9, 13], rtol=0.1)
+    assert_four_of_five(lambda chip: bursting(chip)[4:], [8.1, 11.7], [9.9, 14.3])
     assert_four_of_five(lambda chip: bursting(chip)[:2], [2.75, 1.75], [3.25, 2.25])
 
 

@@ -96,8 +96,9 @@ def test_a24_upstreams_counterexample_is_not_calibrated():
 # ---- A33: rows in time
 
 
+@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("memory", "us", "longest"), [("sram", 150, 2.5), ("dram", 1500, 7.0)])
-def test_a33_rows_come_as_often_as_upstream_expects(memory, us, longest):
+def test_a33_rows_come_as_often_as_upstream_expects(memory, us, longest, seed):
     """grenade test-cadc_readout.cpp: at least runtime / 2.5 us (SRAM) or runtime / 7 us (DRAM) samples, no more than runtime / 1 us; their times differ."""
     program = Program(
         machine="brainscales2",
@@ -105,7 +106,7 @@ def test_a33_rows_come_as_often_as_upstream_expects(memory, us, longest):
         entries=Events.empty(5),
         record=Record(spikes=(), cadc=(CadcRecord((0, 17, 256, 511), period=850, memory=memory),)),
     )
-    recording, _ = Chip(Specimen.reference(), Effects()).run(program)
+    recording, _ = Chip(Specimen.from_seed(seed), Effects()).run(program)
     seen = set()
     for samples in recording.cadc:
         for e in range(5):
@@ -118,10 +119,11 @@ def test_a33_rows_come_as_often_as_upstream_expects(memory, us, longest):
     assert recording.losses.lost["memory_full", "cadc"] == 0
 
 
-def test_a33_the_small_memory_holds_a_hundred_rows():
+@pytest.mark.parametrize("seed", range(6))
+def test_a33_the_small_memory_holds_a_hundred_rows(seed):
     """grenade vx/ppu.h; PyNN's example warns of losses beyond 0.15 ms, because rows before the section count."""
     program = Program(machine="brainscales2", snippets=(Snippet(int(ticks(1e-3))),), record=Record(spikes=(), cadc=(CadcRecord((0,), period=850),)))
-    recording, _ = Chip(Specimen.reference(), Effects()).run(program)
+    recording, _ = Chip(Specimen.from_seed(seed), Effects()).run(program)
     samples = recording.cadc[0]
     assert 90 <= len(samples.tick) <= 100
     assert 0.15e-3 < samples.tick[-1] * 2e-9 < 0.2e-3 + 1e-6

@@ -129,17 +129,27 @@ def inhibition(chip, gain=1.0):
 DROP_OF_FIGURE = INHIBITION_FIGURE[0] - INHIBITION_FIGURE
 
 
-def test_a10_inhibition_saturates():
-    """Depth and bend: the drop at weight 288 over that at 96 is 1.98 in the figure. A calibrated twin is deeper on the way, because its gain is higher."""
+GAIN_OF_FIGURE = 0.785 / 0.87 * 0.85
+"""What an inhibitory event moves on the figure's chip, 0.85 of its 0.785 LSB per weight unit, over what it moves on the calibrated specimen, 0.87."""
+
+
+def test_a10_inhibition_saturates_at_the_depth_of_the_figure():
+    """Depth and bend: the drop at weight 288 over that at 96 is 1.98 in the figure.
+
+    The row asks for each drop within 20 %. At the specimen's own gain this holds from weight 160 on (114 to 134 against 98 to 129 LSB) and is missed below:
+    25, 54, 78 and 100 against 15, 41, 65 and 82 LSB at weights 32 to 128, that is 68, 30, 21 and 22 %, because its events are 1 / 0.77 times as strong.
+    They may not be further off than that, but at weight 32, where the figure's reading is a few LSB.
+    """
     drop = inhibition(SPECIMEN)
-    assert drop[-1] == pytest.approx(DROP_OF_FIGURE[-1], rel=0.2)
+    np.testing.assert_allclose(drop[5:], DROP_OF_FIGURE[5:], rtol=0.2)
+    assert (drop[2:5] < 1.05 / GAIN_OF_FIGURE * DROP_OF_FIGURE[2:5]).all()
     assert 1.5 < drop[9] / drop[3] < 2.6
     assert_four_of_five(lambda chip: inhibition(chip)[-1], 0.8 * DROP_OF_FIGURE[-1], 1.2 * DROP_OF_FIGURE[-1])
 
 
 def test_a10_inhibition_follows_the_curve_of_the_figure_at_its_gain():
-    """The figure's chip moves 0.785 per excitatory and 0.85 of that per inhibitory weight unit, the specimen 0.87 for both."""
-    drop = inhibition(SPECIMEN, 0.785 / 0.87 * 0.85)
+    """Within 8 LSB everywhere, and within 20 % but at weight 32, where 19 against 15 LSB are 26 %."""
+    drop = inhibition(SPECIMEN, GAIN_OF_FIGURE)
     np.testing.assert_allclose(drop, DROP_OF_FIGURE, atol=8)
     np.testing.assert_allclose(drop[2:], DROP_OF_FIGURE[2:], rtol=0.2)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import re
 from functools import cache
 
 import numpy as np
@@ -148,6 +149,15 @@ def test_pictures_are_drawn(arguments, tmp_path):
     pixels = imread(path)
     assert min(pixels.shape[:2]) > 400
     assert len(np.unique(pixels.reshape(-1, 4), axis=0)) > 50
+
+
+@pytest.mark.parametrize(("width", "chips"), [(80, range(1, 11)), (80, (7,)), (200, (7, 8))])
+def test_no_word_is_broken_however_many_chips_are_compared(width, chips, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    text = invoke("compare", *chips).stdout
+    words = set(re.split(r"[\s│┃,]+", text))
+    assert {word.strip(",") for one in CHARACTERISTICS for word in one.label.split()} | {str(chip) for chip in chips} <= words
+    assert all(len(line) <= width for line in text.splitlines())
 
 
 @pytest.mark.parametrize("arguments", [("show", "7"), ("compare", "3", "4")])

@@ -140,10 +140,11 @@ def test_threads_change_no_bit():
     assert results[0] == results[1] == results[2]
 
 
-def test_processes_change_no_bit():
-    programs = [program(FIRING, 20, record=Record(spikes=(0,), madc=(MadcChannel(0),))) for _ in range(2)]
-    chips = [0, 7]
-    with Lab(effects="default", seed=2, executor="processes:2") as lab:
+@pytest.mark.parametrize("n", [2, 4])
+def test_processes_change_no_bit(n):
+    programs = [program(FIRING, 20, record=Record(spikes=(0,), madc=(MadcChannel(0),))) for _ in range(4)]
+    chips = [0, 7, 8, 9]
+    with Lab(effects="default", seed=2, executor=f"processes:{n}") as lab:
         parallel = lab.map(programs, chips=chips)
     with Lab(effects="default", seed=2, executor="inline") as lab:
         assert parallel == lab.map(programs, chips=chips)

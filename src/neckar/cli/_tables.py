@@ -23,3 +23,10 @@ def print_table(table: Table) -> None:
     from rich.console import Console
 
     Console().print(table)
+
+
+def fits(table: Table) -> bool:
+    """Return whether a table has room on the terminal without a word being broken."""
+    from rich.console import Console
+
+    return Console(width=10_000).measure(table).maximum <= Console().width

@@ -13,7 +13,7 @@ import typer
 
 from neckar.cli._options import check_picture
 from neckar.cli._plots import drawing
-from neckar.cli._tables import print_table, table_of
+from neckar.cli._tables import fits, print_table, table_of
 from neckar.cli._tally import chip_name
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ def compare(
     if as_json:
         typer.echo(json.dumps({"chips": [_described(p) for p in portraits], "characteristics": _compared(portraits, population)}, indent=2))
         return
-    print_table(_circuits_table(portraits, population))
+    beside = _circuits_table(portraits, population)
+    print_table(beside if fits(beside) else _listed_table(portraits, population))
     _told(output)
 
 
@@ -213,6 +214,20 @@ def _circuits_table(portraits: Sequence[Portrait], population: Mapping[str, NDAr
         columns = [*(p.quantiles(c.name) for p in portraits), _quantiles(population[c.name])]
         digits = _digits(columns[-1])
         table.add_row(c.label, *(" / ".join(f"{q:z.{digits}f}" for q in column) for column in columns), c.unit, *[c.codes][:one])
+    return table
+
+
+def _listed_table(portraits: Sequence[Portrait], population: Mapping[str, NDArray[np.float64]]) -> Table:
+    """Return the table for more chips than have room side by side: a line for each."""
+    names = [p.title for p in portraits] + [f"medians of {POPULATION} chips"]
+    quantiles = [(f"{q} %", "right") for q in PERCENTILES]
+    table = table_of("virtual chips: what equal codes mean, over 512 circuits", ("characteristic", "left"), ("chip", "right"), *quantiles)
+    for c in _characteristics():
+        rows = [*(p.quantiles(c.name) for p in portraits), _quantiles(population[c.name])]
+        digits, label = _digits(rows[-1]), f"{c.label}, {c.unit}" if c.unit else c.label
+        for number, (name, row) in enumerate(zip(names, rows, strict=True)):
+            table.add_row("" if number else label, name, *(f"{q:z.{digits}f}" for q in row))
+        table.add_section()
     return table
 
 

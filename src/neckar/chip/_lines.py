@@ -5,11 +5,11 @@ Both are drawn once per chip and kept. Numbers: :mod:`neckar.facts.brainscales2`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,9 @@ from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen, deviations_of, mismatch_parameters
 from neckar.facts import brainscales2 as facts
 from neckar.facts._fact import Fact, Line
+
+if TYPE_CHECKING:
+    from neckar.chip.config import ChipConfig
 
 Values = NDArray[np.float64]
 
@@ -109,13 +112,15 @@ def _potentials(specimen: Specimen, effects: Effects) -> Mapping[str, Potential]
     return MappingProxyType({field: Potential(float(line.slope[0, 0]), _read_only(line.intercept[0])) for field, line in lines.items()})
 
 
-def potentials_of(specimens: Sequence[Specimen], effects: Effects, pieces: NDArray[np.int64] | None = None) -> dict[str, Potential]:
+def potentials_of(
+    specimens: Sequence[Specimen], effects: Effects, pieces: NDArray[np.int64] | None = None, idle: Collection[str] = ()
+) -> dict[str, Potential]:
     """Return the lines of several chips: those of :func:`potentials`, slopes of shape (chip, 1), intercepts of shape (chip, circuit).
 
-    With `pieces`, only these pieces of circuits have offsets of their own.
+    With `pieces`, only these pieces of circuits have offsets of their own. Offsets among the `idle` deviations are left out.
     """
     names = {name for law in _LAWS.values() for name in (law.slope, *law.chip_offsets, law.circuit_offset)}
-    deviation = {name: _beside_circuits(values) for name, values in _deviations(specimens, sorted(names), effects.mismatch, pieces).items()}
+    deviation = {name: _beside_circuits(values) for name, values in _deviations(specimens, sorted(names), effects.mismatch, pieces, idle).items()}
     return {field: _potential(specimens, field, law, deviation, effects.drift) for field, law in _LAWS.items()}
 
 
@@ -142,15 +147,18 @@ def _circuit_factors(specimen: Specimen, effects: Effects) -> Mapping[str, Value
     return MappingProxyType({name: _read_only(values[0]) for name, values in circuit_factors_of([specimen], effects).items()})
 
 
-def circuit_factors_of(specimens: Sequence[Specimen], effects: Effects, pieces: NDArray[np.int64] | None = None) -> dict[str, Values]:
+def circuit_factors_of(
+    specimens: Sequence[Specimen], effects: Effects, pieces: NDArray[np.int64] | None = None, idle: Collection[str] = ()
+) -> dict[str, Values]:
     """Return the factors of several chips: those of :func:`circuit_factors`, shape (chip, circuit).
 
-    With `pieces`, only these pieces of circuits have factors of their own, but for the synaptic time constants.
+    With `pieces`, only these pieces of circuits have factors of their own, but for the synaptic time constants. The `idle` deviations are left out.
     """
     known = mismatch_parameters()
     of_chip = {name: next((key for key in (f"chip_{name}", f"chip_{name.rpartition('_')[0]}") if key in known), None) for name in _QUANTITIES}
     names = [*(name for name in _QUANTITIES if name not in _EVERYWHERE), *sorted({name for name in of_chip.values() if name is not None})]
-    drawn = {**_deviations(specimens, names, effects.mismatch, pieces), **_deviations(specimens, _EVERYWHERE, effects.mismatch)}
+    at_rest = {*idle, *(chip for chip in of_chip.values() if chip and all(name in idle for name in _QUANTITIES if of_chip[name] == chip))}
+    drawn = {**_deviations(specimens, names, effects.mismatch, pieces, at_rest), **_deviations(specimens, _EVERYWHERE, effects.mismatch)}
     deviation = {name: _beside_circuits(values) for name, values in drawn.items()}
     combined = {name: deviation[name] if chip is None else deviation[name] * deviation[chip] for name, chip in of_chip.items()}
     for k, specimen in enumerate(specimens):
@@ -176,12 +184,32 @@ _EVERYWHERE = ("synaptic_time_exc", "synaptic_time_inh")
 _TIMES = tuple(name for name in _QUANTITIES if "time" in name.split("_"))
 
 
-def _deviations(specimens: Sequence[Specimen], names: Sequence[str], mismatch: bool, pieces: NDArray[np.int64] | None = None) -> dict[str, Values]:
-    """Return deviations, or none (0, or factor 1) without mismatch, the chips' axis first."""
-    if mismatch:
-        return deviations_of(specimens, names, pieces)
-    parameters = {name: mismatch_parameters()[name] for name in names}
-    return {name: np.full((len(specimens), *parameter.shape), 1.0 if parameter.is_factor else 0.0) for name, parameter in parameters.items()}
+_PARTS = {
+    "constant_current_enable": ("offset_current",),
+    "exponential_enable": ("exponential_offset",),
+    "adaptation_enable": (*(f"adaptation_{name}" for name in ("time", "jump", "conductance", "ref_offset", "leak_offset")),),
+    "multicompartment_enable_conductance": ("compartment_time",),
+    "excitatory_input_enable": ("synaptic_gm_exc", "synaptic_shift_exc"),
+    "inhibitory_input_enable": ("synaptic_gm_inh", "synaptic_shift_inh"),
+    "excitatory_input_enable_coba_mode": ("coba_slope_exc", "coba_offset_exc"),
+    "inhibitory_input_enable_coba_mode": ("coba_slope_inh", "coba_offset_inh"),
+}
+"""The switch of each part that a circuit may do without, and the deviations that its membrane feels through this part alone."""
+
+
+def idle_deviations(config: ChipConfig) -> frozenset[str]:
+    """Return the deviations that no membrane feels under a configuration, because all circuits have switched their part off."""
+    return frozenset(name for switch, names in _PARTS.items() if not np.any(config[switch]) for name in names)
+
+
+def _deviations(
+    specimens: Sequence[Specimen], names: Sequence[str], mismatch: bool, pieces: NDArray[np.int64] | None = None, idle: Collection[str] = ()
+) -> dict[str, Values]:
+    """Return deviations, the chips' axis first; those that are idle, or all without mismatch, are none (0, or factor 1)."""
+    drawn = [name for name in names if mismatch and name not in idle]
+    none = {name: mismatch_parameters()[name] for name in names if name not in drawn}
+    absent = {name: np.full((len(specimens), *parameter.shape), 1.0 if parameter.is_factor else 0.0) for name, parameter in none.items()}
+    return {**deviations_of(specimens, drawn, pieces), **absent}
 
 
 def _beside_circuits(values: Values) -> Values:

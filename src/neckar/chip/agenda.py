@@ -151,7 +151,7 @@ class Trial:
     def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return ticks, circuits and times at their event output of all spikes so far, by tick, then circuit."""
         tick, circuit, leaves = (
-            np.concatenate([np.empty(0, np.int64), *(getattr(part, name) for part in self._found)]) for name in ("tick", "circuit", "leaves")
+            np.concatenate([getattr(part, name) for part in self._found] or [NOTHING[0]]) for name in ("tick", "circuit", "leaves")
         )
         if (leaves == UNKNOWN).all():
             return *in_order(tick, circuit), leaves

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from neckar.facts import AXES, brainscales2, registers
@@ -34,7 +34,7 @@ def estimate(
     n_cadc_rows: int,
     synaptic_events: int,
     n_resets: int,
-    configuration: Sequence[CostItem] | None = None,
+    fixed: FixedCost | None = None,
 ) -> Cost:
     """Return time and energy that a program takes on silicon.
 
@@ -51,8 +51,8 @@ def estimate(
         Events that reached a synapse with a matching label, summed over synapses and entries.
     n_resets : int
         Neuron resets: none, or one before each entry, or before the first of a sequential program.
-    configuration : sequence of CostItem, optional
-        What :func:`configuration_items` has found for this program.
+    fixed : FixedCost, optional
+        Of this program with as many resets.
 
     Returns
     -------
@@ -63,10 +63,53 @@ def estimate(
     -----
     Not modelled: the host and its network, packing of several events or codes into one instruction, overlap of transfer and real-time section.
     """
-    configuration = configuration_items(program) if configuration is None else configuration
-    items = [*_hardware(program, n_resets), *configuration, *_transfer(program, n_spikes_in, n_spikes_out, n_madc_samples, n_cadc_rows)]
-    time_s, transfer_s = _sum(items, "hardware"), _sum(items, "transfer")
-    return totals([*items, *_energy(program, time_s, transfer_s, synaptic_events)])
+    fixed = FixedCost(program, n_resets) if fixed is None else fixed
+    transfer = [
+        _item("transfer: events to the chip", n_spikes_in, facts.FPGA_TO_CHIP_EVENT),
+        _item("transfer: spikes from the chip", n_spikes_out, facts.CHIP_TO_FPGA_EVENT),
+        _item("transfer: MADC samples", n_madc_samples, facts.CHIP_TO_FPGA_EVENT),
+        _item("transfer: CADC samples", n_cadc_rows * brainscales2.CADC_ROW_WORDS.value, facts.REGISTER_ACCESS),
+        fixed.reads,
+    ]
+    streaming_s = min(fixed.time_s, math.fsum(item.value for item in transfer))
+    streaming = _item(f"{_MODEL}: streaming links", streaming_s, brainscales2.POWER_LINKS_STREAMING, "J")
+    events = _item(f"{_MODEL}: synaptic events", synaptic_events, brainscales2.ENERGY_SYNAPTIC_EVENT, "J")
+    static, ppus, idle, madc = fixed.model
+    return totals([*fixed.time, *transfer, static, ppus, idle, streaming, madc, events, *fixed.published])
+
+
+class FixedCost:
+    """The items of the cost that are alike in all runs of a program.
+
+    Parameters
+    ----------
+    program : Program
+    n_resets : int
+        As in :func:`estimate`.
+
+    Attributes
+    ----------
+    time : tuple of CostItem
+        The chip's running and its configuration.
+    time_s : float
+        Seconds for which the chip runs.
+    reads : CostItem
+    model, published : tuple of CostItem
+        Of the energy by our power model, and by published powers.
+    """
+
+    def __init__(self, program: Program, n_resets: int) -> None:
+        hardware = _hardware(program, n_resets)
+        self.time = (*hardware, *_configuration(program))
+        self.time_s = time_s = math.fsum(item.value for item in hardware)
+        self.reads = _item("transfer: register reads", program.n_entries * sum(_codes(program, read) for read in program.reads), facts.REGISTER_ACCESS)
+        self.model = (
+            _item(f"{_MODEL}: static", time_s, brainscales2.POWER_STATIC, "J"),
+            _item(f"{_MODEL}: plasticity processors", time_s * len(_active_ppus(program)), brainscales2.POWER_PPU, "J"),
+            _item(f"{_MODEL}: idle links", time_s, brainscales2.POWER_LINKS_IDLE, "J"),
+            _item(f"{_MODEL}: MADC", time_s if _uses_madc(program) else 0.0, brainscales2.POWER_MADC, "J"),
+        )
+        self.published = tuple(_item(f"energy by {power.source}: {name}", time_s, power, "J") for name, power in brainscales2.POWER_PUBLISHED.items())
 
 
 def totals(items: Iterable[CostItem]) -> Cost:
@@ -95,10 +138,6 @@ def groups(items: Iterable[CostItem]) -> Mapping[str, tuple[CostItem, ...]]:
     for item in items:
         found[item.name.partition(":")[0]].append(item)
     return {group: tuple(members) for group, members in found.items()}
-
-
-def _sum(items: Iterable[CostItem], group: str) -> float:
-    return math.fsum(item.value for item in items if item.name.startswith(f"{group}:"))
 
 
 @lru_cache(maxsize=256)
@@ -136,7 +175,7 @@ def _hardware(program: Program, n_resets: int) -> list[CostItem]:
     ]
 
 
-def configuration_items(program: Program) -> list[CostItem]:
+def _configuration(program: Program) -> list[CostItem]:
     """Return the time for writing registers and waiting for the analog parameter cells. A program that sets all of them waits longest."""
     table = registers(program.machine)
     capmem = {name for name, register in table.items() if register.kind in ("capmem_voltage", "capmem_current")}
@@ -151,31 +190,6 @@ def configuration_items(program: Program) -> list[CostItem]:
     timed = sum(_codes(program, write) * (program.n_entries if write.entry is None else 1) for write in program.writes)
     repeated = n_repetitions(program) * (per_entry * program.n_entries + timed)
     return [*settling, *armed, _item("configuration: register writes", codes + repeated, facts.REGISTER_ACCESS)]
-
-
-def _transfer(program: Program, n_spikes_in: int, n_spikes_out: int, n_madc_samples: int, n_cadc_rows: int) -> list[CostItem]:
-    """Return the time in which the links are busy."""
-    reads = program.n_entries * sum(_codes(program, read) for read in program.reads)
-    return [
-        _item("transfer: events to the chip", n_spikes_in, facts.FPGA_TO_CHIP_EVENT),
-        _item("transfer: spikes from the chip", n_spikes_out, facts.CHIP_TO_FPGA_EVENT),
-        _item("transfer: MADC samples", n_madc_samples, facts.CHIP_TO_FPGA_EVENT),
-        _item("transfer: CADC samples", n_cadc_rows * brainscales2.CADC_ROW_WORDS.value, facts.REGISTER_ACCESS),
-        _item("transfer: register reads", reads, facts.REGISTER_ACCESS),
-    ]
-
-
-def _energy(program: Program, time_s: float, transfer_s: float, synaptic_events: int) -> list[CostItem]:
-    """Return the items of our power model and, beside them, what the published powers give."""
-    model = [
-        _item(f"{_MODEL}: static", time_s, brainscales2.POWER_STATIC, "J"),
-        _item(f"{_MODEL}: plasticity processors", time_s * len(_active_ppus(program)), brainscales2.POWER_PPU, "J"),
-        _item(f"{_MODEL}: idle links", time_s, brainscales2.POWER_LINKS_IDLE, "J"),
-        _item(f"{_MODEL}: streaming links", min(time_s, transfer_s), brainscales2.POWER_LINKS_STREAMING, "J"),
-        _item(f"{_MODEL}: MADC", time_s if _uses_madc(program) else 0.0, brainscales2.POWER_MADC, "J"),
-        _item(f"{_MODEL}: synaptic events", synaptic_events, brainscales2.ENERGY_SYNAPTIC_EVENT, "J"),
-    ]
-    return [*model, *(_item(f"energy by {power.source}: {name}", time_s, power, "J") for name, power in brainscales2.POWER_PUBLISHED.items())]
 
 
 def records_of(program: Program) -> list[Record]:

@@ -21,8 +21,8 @@ from neckar.chip.carrier import Apart, Carrier, Together
 from neckar.chip.compartments import NO_MEMBRANES, SWITCHES, Wiring
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
-from neckar.chip.cost import configuration_items
-from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch, answering, circulation
+from neckar.chip.cost import FixedCost
+from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch, answering, circulation, reached_rows
 from neckar.chip.madc import STAMP_TICKS, Sequencer, burst_grids, channel_grids, sample_rate
 from neckar.chip.plasticity import Observables, Plasticity
 from neckar.chip.probe import n_samples
@@ -33,7 +33,7 @@ from neckar.chip.sampling import BurstSamplers, LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
 from neckar.chip.specimen import PIECE, keyed_reads, keyed_uniforms
 from neckar.chip.substrate import Ready, Substrate
-from neckar.chip.transfer import Config, refuse_unsupported, relay_dead_time
+from neckar.chip.transfer import Config, idle_deviations, refuse_unsupported, relay_dead_time
 from neckar.dynamics import (
     CONSTANT,
     NO_EVENTS,
@@ -51,7 +51,6 @@ from neckar.dynamics import (
     Sensors,
     SensorState,
     Synapses,
-    aligned,
     driver_voltages,
     gather_relays,
     joined,
@@ -63,7 +62,7 @@ from neckar.dynamics import (
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import CROSSBAR_COUNTER_STATES, registers
 from neckar.facts import cost_brainscales2 as timing
-from neckar.program import TICK_S, CostItem, Probe, Program, Record, TimedRead, TimedWrite, ticks
+from neckar.program import TICK_S, Probe, Program, Record, TimedRead, TimedWrite, ticks
 
 if TYPE_CHECKING:
     from neckar.ppu import Tracer
@@ -119,11 +118,40 @@ class Plan:
         self.is_active = np.zeros(CIRCUITS, bool)
         self.is_active[self.active] = True
         self.observed = _whole_neurons(np.array(self._observed(), np.int64), neurons)
+        self._cost: dict[int, FixedCost] = {}
 
     @cached_property
     def inside(self) -> Stretch:
         """Where the circuits' own events go under the registers at the start."""
         return circulation(self.base, self.madc_rate_hz, self.limited_links)
+
+    @cached_property
+    def rows(self) -> tuple[NDArray[np.int32], ...]:
+        """Rows of each hemisphere that events of circuits or from the FPGA may reach under the registers at the start."""
+        return reached_rows(self.base, self.program.entries.label, self.inside)
+
+    @cached_property
+    def is_row(self) -> NDArray[np.bool_]:
+        """Which rows are among `rows`, shape (hemisphere, row)."""
+        found = np.zeros((HEMISPHERES, COLUMNS), bool)
+        for h, rows in enumerate(self.rows):
+            found[h, rows] = True
+        return found
+
+    def columns(self, hemisphere: int) -> NDArray[np.int64]:
+        """Return the columns of a hemisphere whose circuits are integrated."""
+        return self.active[self.active // COLUMNS == hemisphere] % COLUMNS
+
+    @cached_property
+    def lanes(self) -> tuple[Lane, ...]:
+        """Lanes of both hemispheres under the registers at the start, without weights: trials take siblings of them."""
+        return tuple(self.lane(self.base, h) for h in range(HEMISPHERES))
+
+    def lane(self, config: ChipConfig, hemisphere: int) -> Lane:
+        """Return the lane of a hemisphere under some registers, without weights."""
+        observed = self.observed[self.observed // COLUMNS == hemisphere] % COLUMNS
+        synapses = Synapses(_NO_WEIGHTS, np.ascontiguousarray(config.synapse_label[hemisphere]), config.synapse_row_mode[hemisphere].astype(np.uint8))
+        return Lane(self.columns(hemisphere), observed, synapses, _noise_keys(hemisphere), 0)
 
     @cached_property
     def pieces(self) -> NDArray[np.int64] | None:
@@ -134,10 +162,20 @@ class Plan:
         neurons = Wiring.of(self.base).neurons
         return np.unique(_whole_neurons(np.flatnonzero(needed), neurons) // PIECE)
 
+    @cached_property
+    def idle(self) -> frozenset[str]:
+        """Deviations without influence on a recording: of parts that no circuit uses, if no instrument looks at a circuit and nobody goes on from its state."""
+        return frozenset() if self.pieces is None or len(self.observed) else idle_deviations(self.base)
+
     @property
     def prepared(self) -> bool:
         """Whether a :class:`neckar.chip.substrate.Ready` holds for the trial."""
         return not (self.rewrites or self.program.sequential or self.connected) and self.program.n_entries == 1
+
+    @property
+    def extent(self) -> int:
+        """Ticks from the start of a trial after a reset to its end."""
+        return self.lead_ticks + self.program.duration
 
     @cached_property
     def wanted(self) -> NDArray[np.bool_]:
@@ -153,10 +191,11 @@ class Plan:
         """The circuits of `active`."""
         return tuple(self.active.tolist())
 
-    @cached_property
-    def configuration(self) -> list[CostItem]:
-        """What configuring the chip costs."""
-        return configuration_items(self.program)
+    def cost(self, n_resets: int) -> FixedCost:
+        """Return what all runs with so many neuron resets cost."""
+        if n_resets not in self._cost:
+            self._cost[n_resets] = FixedCost(self.program, n_resets)
+        return self._cost[n_resets]
 
     def _observed(self) -> list[int]:
         """Return the circuits that an instrument looks at."""
@@ -435,16 +474,17 @@ class EntryRun:
             carrier = self._carrier(trial, fabric, stretch, carried, b, parameters, membranes, result)
             for h, lane in carrier.lanes.items():
                 lane.load(state[:, COLUMNS * h : COLUMNS * (h + 1)])
-            halves = [parameters.take(slice(COLUMNS * h, COLUMNS * (h + 1))) for h in range(HEMISPHERES)]
             if trial.sensors is not None:
                 refractory = np.round(np.minimum(parameters.t_reset + parameters.t_holdoff, 1e6) / TICK_S).astype(np.int64)
                 trial.sensors.reconfigure(self.substrate.sensors(config, self.cells), config, refractory, a)
                 if RESET in plan.deltas.get(a, ()):
                     trial.sensors.reset(config[RESET].astype(bool), a)
-            features = parameters.features._replace(plastic=_plastic(trial.drivers), sensed=trial.sensors is not None and plan.senses)
+            features = parameters.features if ready is None else ready.features
+            features = features._replace(plastic=_plastic(trial.drivers), sensed=trial.sensors is not None and plan.senses)
             trial.analog = partial(self._analog, state)  # does not hold the trial, so that its memory is free when it ends
-            rows = [None] * HEMISPHERES if ready is None else ready.rows
-            trial.run([Segment(half, a, b, step, tau, features, known) for half, known in zip(halves, rows, strict=True)], carrier, actors)
+            halves = [parameters.take(slice(COLUMNS * h, COLUMNS * (h + 1))) for h in range(HEMISPHERES)]
+            prepared = ({},) * HEMISPHERES if ready is None else ready.lanes
+            trial.run([Segment(half, a, b, step, tau, features, known) for half, known in zip(halves, prepared, strict=True)], carrier, actors)
             for h, lane in carrier.lanes.items():
                 lane.store(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             if isinstance(carrier, Together):
@@ -452,7 +492,7 @@ class EntryRun:
                 result.synaptic_events += int(carrier.group.queue.arrived[: len(stretch.answers)] @ stretch.answers)
                 for h, (row, label, number) in enumerate(carrier.group.carried_arrivals()):
                     result.synaptic_events += int(answering(config, h, row, label) @ number)
-            carried = carrier.leftover(b)
+            carried = carrier.leftover(b) if b < end else carried
         self._write(end, config, writes)
         trial.finish(actors)
 
@@ -581,10 +621,10 @@ class EntryRun:
 
     def _relays(self, trial: Trial, h: int, lane: Lane, relayed: NDArray[np.bool_]) -> Relays:
         """Return the circuits of a hemisphere that fire past their membrane."""
-        mine = slice(COLUMNS * h, COLUMNS * (h + 1))
-        columns, config = np.flatnonzero(relayed[mine]), trial.config
-        if not len(columns):
+        mine, config = slice(COLUMNS * h, COLUMNS * (h + 1)), trial.config
+        if not relayed[mine].any():
             return NO_RELAYS._replace(ready=trial.relays_ready[h])
+        columns = np.flatnonzero(relayed[mine])
         lines = np.stack([config[f"event_routing_enable_bypass_{kind}"][mine][columns] for kind in ("excitatory", "inhibitory")]).astype(bool)
         refractory = np.round(relay_dead_time(config)[mine][columns] / TICK_S).astype(np.int64)
         return gather_relays(columns, lane.columns, lines, config.synapse_label[h], config.synapse_weight[h], refractory, trial.relays_ready[h])
@@ -601,15 +641,13 @@ class EntryRun:
 
     def _lane(self, trial: Trial, h: int, rows: NDArray[np.int32]) -> Lane:
         """Return the lane of a hemisphere; `rows` may receive events."""
-        plan, config = self.plan, trial.config
-        mine = slice(COLUMNS * h, COLUMNS * (h + 1))
-        columns = plan.active[(plan.active >= mine.start) & (plan.active < mine.stop)] - mine.start
-        weights = aligned(COLUMNS * len(columns)).reshape(COLUMNS, -1) if len(columns) else _NO_WEIGHTS
-        if len(rows) and len(columns):
-            weights[rows] = self.substrate.kick_volts(config, self.cells, h, rows.astype(np.int64), columns)
-        observed = plan.observed[(plan.observed >= mine.start) & (plan.observed < mine.stop)] - mine.start
-        synapses = Synapses(weights, np.ascontiguousarray(config.synapse_label[h]), config.synapse_row_mode[h].astype(np.uint8))
-        return Lane(columns, observed, synapses, _noise_keys(h), self.substrate.seed("membrane", *self.key), trial.drivers[h])
+        plan, config, ready = self.plan, trial.config, self.ready
+        lane = plan.lanes[h] if config is plan.base else plan.lane(config, h)
+        if ready is not None and plan.is_row[h, rows].all():
+            rows, kicks = plan.rows[h], ready.kicks[h]
+        else:
+            kicks = self.substrate.kick_volts(config, self.cells, h, rows.astype(np.int64), lane.columns)
+        return lane.sibling(rows, kicks, self.substrate.seed("membrane", *self.key), trial.drivers[h])
 
     def _finish(self, trial: Trial, fabric: Fabric, result: EntryResult, probes: Sequence[ProbeSampler]) -> None:
         config, program = trial.config, self.plan.program

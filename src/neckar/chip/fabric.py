@@ -81,6 +81,11 @@ class Counts:
         for reason, number in lost.items():
             self.lost[reason, link] = self.lost.get((reason, link), 0) + int(number)
 
+    def add_servers(self, place: str, sent: Ints, lost: Ints, first: int = 0) -> None:
+        """Count events at the servers of a place, numbered from `first`, and those that found a queue full; servers without events are not mentioned."""
+        for k, (came, full) in enumerate(zip(sent.tolist(), lost.tolist(), strict=True), first):
+            if came:
+                self.add(f"{place}.{k}", sent=came, delivered=came - full, fifo_overflow=full)
 
     def include(self, other: Counts, times: int = 1) -> None:
         """Count what another has counted, so many times."""
@@ -120,6 +125,13 @@ class Stretch:
     def first_server(self) -> Ints:
         """The event output of each circuit, shape (circuit,); `SILENT` if its spikes do not enter it."""
         return np.where(self.emits, NEURON_OUTPUT + event_output_of(np.arange(CIRCUITS)), SILENT).astype(np.int64)
+
+    @cached_property
+    def exits(self) -> tuple[Ints, Ints]:
+        """Where the circuits' ways to the host begin, shape (circuit + 1,), and their outputs of the crossbar, shape (way,)."""
+        to_host = ~self.to_bus[: self.ways.ptr[CIRCUITS]]
+        ptr = np.concatenate([[0], np.cumsum(to_host)])[self.ways.ptr[: CIRCUITS + 1]]
+        return ptr.astype(np.int64), self.ways.output[: len(to_host)][to_host]
 
     @property
     def to_bus(self) -> NDArray[np.bool_]:
@@ -196,6 +208,15 @@ def circulation(config: ChipConfig, madc_rate_hz: float, limited: bool) -> Stret
     return _stretch(config, madc_rate_hz, limited, _NOTHING, _NOTHING, (_NOTHING, _NOTHING))
 
 
+def reached_rows(config: ChipConfig, labels: NDArray[np.uint16], inside: Stretch) -> tuple[NDArray[np.int32], ...]:
+    """Return the rows of each hemisphere that events of the FPGA with some labels may reach, or those on the ways of `inside`."""
+    label = np.unique(labels).astype(np.int64)
+    if not len(label):
+        return inside.rows
+    outside = CROSSBAR_FPGA_INPUT + (label >> LABEL_CHANNEL_SHIFT), label & LABEL_CROSSBAR_MASK
+    return _stretch(config, 0.0, False, _NOTHING, _NOTHING, outside).rows
+
+
 def _stretch(config: ChipConfig, madc_rate_hz: float, limited: bool, time: Ints, origin: Ints, outside: tuple[Ints, Ints]) -> Stretch:
     """Return a stretch with outside origins, input and label each."""
     inputs, labels = neuron_labels(config)
@@ -207,6 +228,7 @@ def _stretch(config: ChipConfig, madc_rate_hz: float, limited: bool, time: Ints,
 
 _NOTHING = np.empty(0, np.int64)
 _BUS_LATENCY = int(ticks(facts.BUS_LATENCY.value))
+_LINK_LATENCY = int(ticks(facts.INPUT_LATENCY.value)) - _BUS_LATENCY
 
 
 class Fabric:
@@ -227,13 +249,11 @@ class Fabric:
 
     def __init__(self, substrate: Substrate, key: tuple[int, ...], duration: int, madc_rate_hz: float, inside: Stretch | None = None) -> None:
         self._inside = inside
-        self._constant = None if inside is None else service_times(inside.config, madc_rate_hz)
         self._substrate, self._key, self._duration, self._madc_rate_hz = substrate, key, duration, madc_rate_hz
         self._limited = substrate.effects.event_loss
-        self._link_latency = int(ticks(facts.INPUT_LATENCY.value)) - _BUS_LATENCY
         self.free = idle(SERVERS)
         self._generators = Generators()
-        self._fpga = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._fpga = _NOTHING, _NOTHING
         self._loops: list[tuple[Ints, Ints, Ints]] = []  # time, output and label of outside events to the host
         self._starts: list[int] = []
         self._stretches: list[Stretch] = []
@@ -250,7 +270,7 @@ class Fabric:
         service, depth = self._services(config)
         time, channel = tick[kept] << FINE, number[kept] >> LABEL_CHANNEL_SHIFT
         time = self._serve(time, np.full(len(time), FPGA), service, depth)
-        time = self._serve(time, FPGA_CHANNEL + channel, service, depth) + (self._link_latency << FINE)
+        time = self._serve(time, FPGA_CHANNEL + channel, service, depth) + (_LINK_LATENCY << FINE)
         order = np.argsort(time, kind="stable")
         self._fpga = time[order], number[kept][order]
         late = arrival_ticks(self._fpga[0]) + _BUS_LATENCY >= self._duration
@@ -326,8 +346,7 @@ class Fabric:
 
     def _count_buses(self, sent: Ints, lost: Ints) -> None:
         self.output_counts[:BUSES] += sent - lost
-        for bus in np.flatnonzero(sent):
-            self.counts.add(f"crossbar.{bus}", sent=sent[bus], delivered=sent[bus] - lost[bus], fifo_overflow=lost[bus])
+        self.counts.add_servers("crossbar", sent, lost)
 
     def to_host(self, tick: Ints, circuit: Ints, leaves: Ints, config: ChipConfig) -> tuple[Ints, Ints, tuple[Ints, Ints]]:
         """Carry the spikes of the trial, by tick and circuit, and the outside events that loop back, to the host.
@@ -359,10 +378,8 @@ class Fabric:
         spikes, loops, gone, late = exit_kernel()(
             tick, circuit, leaves, self._duration, exits, loop_time, output, CIRCUITS + label, link, sent, lost, time, event, loop
         )
-        for k in np.flatnonzero(sent):
-            name = f"neuron_output.{k - NEURON_OUTPUT}" if NEURON_OUTPUT <= k < HOST else f"crossbar.{k}"
-            if k != HOST:
-                self.counts.add(name, sent=sent[k], delivered=sent[k] - lost[k], fifo_overflow=lost[k])
+        self.counts.add_servers("neuron_output", sent[NEURON_OUTPUT:HOST], lost[NEURON_OUTPUT:HOST])
+        self.counts.add_servers("crossbar", sent[BUSES:OUTPUTS], lost[BUSES:OUTPUTS], BUSES)
         self.output_counts[BUSES:] += (sent - lost)[BUSES:OUTPUTS]
         full = lost[HOST]
         self.counts.add("chip_to_fpga", sent=sent[HOST], delivered=sent[HOST] - full - gone - late, fifo_overflow=full, link_loss=gone, after_end=late)
@@ -370,7 +387,7 @@ class Fabric:
         return time[:spikes], event[:spikes], (at_host, label[looped] | (output[looped] - BUSES) << LABEL_CHANNEL_SHIFT)
 
     def _services(self, config: ChipConfig) -> tuple[Ints, Ints]:
-        return service_times(config, self._madc_rate_hz) if self._constant is None else self._constant
+        return service_times(config, self._madc_rate_hz) if self._inside is None else (self._inside.service, self._inside.depth)
 
     def _serve(self, time: Ints, server: Ints, service: Ints, depth: Ints, free: Ints | None = None) -> Ints:
         """Return when events, ascending in time, leave their servers, `LOST` if they find the queue full."""
@@ -379,14 +396,11 @@ class Fabric:
 
 def _exits(starts: Sequence[int], stretches: Sequence[Stretch]) -> Exits:
     """Return the ways of all circuits to the host."""
-    ptr, server, n = np.zeros((len(stretches), CIRCUITS + 1), np.int64), [_NOTHING], 0
-    for k, stretch in enumerate(stretches):
-        ways = stretch.ways
-        ptr[k] = n + np.concatenate([[0], np.cumsum(~stretch.to_bus)])[ways.ptr[: CIRCUITS + 1]]
-        server.append(ways.output[: ways.ptr[CIRCUITS]][~stretch.to_bus[: ways.ptr[CIRCUITS]]])
-        n = int(ptr[k, -1])
-    first = np.array([stretch.first_server for stretch in stretches], np.int64).reshape(-1, CIRCUITS)
-    return Exits(np.array(starts, np.int64), first, ptr, np.concatenate(server))
+    parts = [stretch.exits for stretch in stretches]
+    before = np.cumsum([0, *(len(server) for _, server in parts)])
+    ptr = np.stack([own + n for (own, _), n in zip(parts, before, strict=False)])
+    first = np.stack([stretch.first_server for stretch in stretches])
+    return Exits(np.array(starts, np.int64), first, ptr, np.concatenate([server for _, server in parts]))
 
 
 def _merge(*streams: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, Ints]:

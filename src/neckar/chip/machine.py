@@ -231,7 +231,7 @@ class Chip:
             n_cadc_rows=losses.delivered["cadc"],
             synaptic_events=sum(r.synaptic_events for r in results) * repetitions,
             n_resets=resets * repetitions,
-            configuration=plan.configuration,
+            fixed=plan.cost(resets * repetitions),
         )
         return Recording(
             machine=program.machine,

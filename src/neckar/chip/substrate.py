@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,17 +18,21 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.rest import reset_neurons, resting_state
 from neckar.chip.specimen import Specimen, keyed_uniforms_of
-from neckar.chip.transfer import (
-    SynapseFactors,
-    compartment_siemens,
-    draw_synapses,
-    kick_volts_of,
-    physical,
-    physical_of,
-    refuse_unsupported,
-    synapse_factors_of,
+from neckar.chip.transfer import Config, compartment_siemens, kick_volts_of, physical, physical_of, refuse_unsupported
+from neckar.dynamics import (
+    CircuitParameters,
+    DriverParameters,
+    Membranes,
+    Prepared,
+    SensorParameters,
+    kick_shares_of,
+    lane_rows,
+    largest_steps,
+    late_shares_of,
+    reference_taus,
+    survivors,
 )
-from neckar.dynamics import CircuitParameters, DriverParameters, Membranes, SensorParameters, lane_rows, largest_steps, reference_taus, survivors
+from neckar.dynamics._parameters import Features
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 from neckar.program import MachineState
@@ -56,12 +60,10 @@ class Substrate:
         self._cadc: tuple[ChipConfig, CapMem, CadcTransfer] | None = None
         self._sensors: tuple[ChipConfig, CapMem, tuple[SensorParameters, ...]] | None = None
         self._drivers: tuple[ChipConfig, CapMem, tuple[DriverParameters, ...]] | None = None
-        self._synapses: SynapseFactors | None = None
 
     def begin(self, start: Start) -> None:
         """Remember what the chip starts with."""
         self._known, self._drivers = (start.config, start.cells, start.parameters), (start.config, start.cells, start.drivers)
-        self._synapses = start.synapses
 
     def capmem(self, state: MachineState | None) -> CapMem:
         """Return the analog parameter cells as a state left them; a chip after a reset has them written by ``CapMem.written``."""
@@ -77,9 +79,7 @@ class Substrate:
 
     def kick_volts(self, config: ChipConfig, cells: CapMem, hemisphere: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return by how much one event moves the synaptic lines under a configuration and what its cells really hold, V, shape (row, column)."""
-        if self._synapses is None and self.effects.mismatch:
-            self._synapses = synapse_factors_of([self.specimen])[0]
-        return kick_volts_of(self._synapses, cells.values(config), hemisphere, rows, columns)
+        return kick_volts_of([self.specimen], self.effects, cells.values(config), hemisphere, rows, columns)[0]
 
     def membranes(self, config: ChipConfig, cells: CapMem) -> Membranes:
         """Return which circuits share membranes or are connected under a configuration and what its cells really hold."""
@@ -159,7 +159,6 @@ class Start:
     cells: CapMem
     parameters: CircuitParameters
     drivers: tuple[DriverParameters, ...]
-    synapses: SynapseFactors | None
     ready: Ready | None
 
 
@@ -171,54 +170,75 @@ class Ready:
     ----------
     step, tau
         As of :meth:`Substrate.step`.
+    features : Features
+        Of the circuits.
     state : ndarray, shape (field, circuit), float32
-    rows : tuple of ndarray, shape (row, active circuit)
-        For each hemisphere what :func:`neckar.dynamics.lane_rows` returns for the active circuits and the step.
+    lanes : tuple of mapping of int to Prepared
+        For the active circuits of each hemisphere, by the length of the step.
+    kicks : tuple of ndarray, shape (row, active circuit), float32
+        For each hemisphere what :meth:`Substrate.kick_volts` returns for the plan's `rows`.
     """
 
     step: int
     tau: tuple[float, float, float]
+    features: Features
     state: NDArray[np.float32]
-    rows: tuple[NDArray[np.float64], ...]
+    lanes: tuple[Mapping[int, Prepared], ...]
+    kicks: tuple[NDArray[np.float32], ...]
 
 
 def starts(substrates: Sequence[Substrate], seeds: Sequence[tuple[int, int]], plan: Plan) -> list[Start]:
     """Return what several chips of equal effects start with when a planned program with a run seed configures each: the bits of each alone, computed together.
 
-    Circuits that have no influence on a recording (``plan.pieces``) are as they would be with less mismatch and jitter.
+    Circuits and their parts that have no influence on a recording (``plan.pieces``, ``plan.idle``) are as they would be with less mismatch and jitter.
     """
     specimens, effects, config = [substrate.specimen for substrate in substrates], substrates[0].effects, plan.base
     refuse_unsupported(config)
     cells, held = cells_of([chip.seed for chip in specimens], effects, config, [(*seed, "config") for seed in seeds], plan.pieces)
-    whole, driving = physical_of(specimens, effects, held, plan.pieces), drivers.driver_parameters_of(specimens, effects, held)
+    whole, driving = physical_of(specimens, effects, held, plan.pieces, plan.idle), drivers.driver_parameters_of(specimens, effects, held)
     parameters = [whole.take(slice(CIRCUITS * k, CIRCUITS * (k + 1))) for k in range(len(specimens))]
-    synapses = synapse_factors_of(specimens) if effects.mismatch else [None] * len(specimens)
-    if plan.prepared and effects.mismatch and (plan.inside.reaches_rows & plan.is_active).any():
-        for hemisphere, rows in enumerate(plan.inside.rows):
-            columns = plan.active[plan.active // COLUMNS == hemisphere] % COLUMNS
-            draw_synapses([one for one in synapses if one is not None], hemisphere, rows.astype(np.int64), columns)
-    ready = _ready(substrates, whole, seeds, plan) if plan.prepared else [None] * len(specimens)
-    return [Start(config, *parts) for parts in zip(cells, parameters, driving, synapses, ready, strict=True)]
+    ready = _ready(substrates, held, whole, seeds, plan) if plan.prepared else [None] * len(specimens)
+    return [Start(config, *parts) for parts in zip(cells, parameters, driving, ready, strict=True)]
 
 
-def _ready(substrates: Sequence[Substrate], whole: CircuitParameters, seeds: Sequence[tuple[int, int]], plan: Plan) -> list[Ready]:
-    """Return what the circuits of several chips start with; `whole` are those of all chips."""
+def _ready(substrates: Sequence[Substrate], held: Config, whole: CircuitParameters, seeds: Sequence[tuple[int, int]], plan: Plan) -> list[Ready]:
+    """Return what the circuits of several chips start with; `held` is what the cells of all chips hold, and `whole` are the circuits of all."""
+    n, specimens, effects = len(substrates), [substrate.specimen for substrate in substrates], substrates[0].effects
     phase = None
-    if substrates[0].effects.noise:
-        phase = keyed_uniforms_of(CIRCUITS, [("phase", chip.specimen.seed, *seed, 0) for chip, seed in zip(substrates, seeds, strict=True)]).reshape(-1)
+    if effects.noise:
+        phase = keyed_uniforms_of(CIRCUITS, [("phase", chip.seed, *seed, 0) for chip, seed in zip(specimens, seeds, strict=True)]).reshape(-1)
     state = resting_state(whole, NO_MEMBRANES, phase)
     if plan.program.neuron_reset:
         reset_neurons(state, whole)
-    steps = substrates[0].steps(whole, len(substrates))
-    rows: dict[int, NDArray[np.float64]] = {}
-    for step in {step for step, _ in steps}:
-        alike = [k for k, (own, _) in enumerate(steps) if own == step]
-        found = lane_rows(whole.take((np.array(alike)[:, None] * CIRCUITS + plan.active).reshape(-1)), step)
-        rows |= dict(zip(alike, found.reshape(len(found), len(alike), -1).transpose(1, 0, 2), strict=True))
-    border = np.searchsorted(plan.active, CIRCUITS // HEMISPHERES)
+    steps = substrates[0].steps(whole, n)
+    lanes = _lanes(whole, steps, plan)
+    kicks = []
+    for h in range(HEMISPHERES):
+        found = kick_volts_of(specimens, effects, held, h, plan.rows[h].astype(np.int64), plan.columns(h))
+        kicks.append(np.broadcast_to(found, (n, *found.shape[1:])))
     return [
-        Ready(*steps[k], state[:, CIRCUITS * k : CIRCUITS * (k + 1)].copy(), (rows[k][:, :border], rows[k][:, border:])) for k in range(len(substrates))
+        Ready(*steps[k], features, state[:, CIRCUITS * k : CIRCUITS * (k + 1)].copy(), lanes[k], tuple(half[k] for half in kicks))
+        for k, features in enumerate(whole.features_of(n))
     ]
+
+
+def _lanes(whole: CircuitParameters, steps: Sequence[tuple[int, tuple[float, float, float]]], plan: Plan) -> list[tuple[dict[int, Prepared], ...]]:
+    """Return what the lanes of several chips need for whole steps, and for the shorter last one."""
+    border = len(plan.columns(0))
+    found: list[tuple[dict[int, Prepared], ...]] = [tuple({} for _ in range(HEMISPHERES)) for _ in steps]
+    last = [plan.extent % step for step, _ in steps]
+    for lengths in ([step for step, _ in steps], last):
+        chips = [k for k, ticks in enumerate(lengths) if ticks]
+        if not chips:
+            continue
+        circuits = (np.array(chips)[:, np.newaxis] * CIRCUITS + plan.active).reshape(-1)
+        own, taus = [lengths[k] for k in chips], [steps[k][1] for k in chips]
+        rows = lane_rows(whole.take(circuits), np.repeat(own, len(plan.active)).astype(np.float64))
+        shares, late = kick_shares_of(taus, own), late_shares_of(taus, own)
+        for k, ticks, mine, *parts in zip(chips, own, np.split(rows, len(chips), axis=1), shares, late, strict=True):
+            for half, part in zip(found[k], (mine[:, :border], mine[:, border:]), strict=True):
+                half[ticks] = Prepared(part, *parts)
+    return found
 
 
 def _differ(one: ChipConfig, other: ChipConfig, names: Iterable[str]) -> bool:

@@ -31,7 +31,7 @@ numbers here.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -40,7 +40,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neckar.chip._lines import Potential, circuit_factors, circuit_factors_of, madc_to_volt, potentials, potentials_of, volt_to_madc
+from neckar.chip._lines import Potential, circuit_factors, circuit_factors_of, idle_deviations, madc_to_volt, potentials, potentials_of, volt_to_madc
 from neckar.chip.compartments import Wiring, any_compartments, refuse_walls
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import BUSES_PER_HEMISPHERE, COLUMNS_PER_BACKEND, ROWS_PER_DRIVER, backend_of, padi_bus_at, quadrant_of
@@ -51,7 +51,19 @@ from neckar.errors import UnsupportedFeatureError
 from neckar.facts import AXES, CAPMEM_REFRESH_DISABLED, registers
 from neckar.facts import brainscales2 as facts
 
-__all__ = ["Config", "MadcTransfer", "Potential", "kick_volts", "madc_to_volt", "physical", "physical_of", "potentials", "refuse_unsupported", "volt_to_madc"]
+__all__ = [
+    "Config",
+    "MadcTransfer",
+    "Potential",
+    "idle_deviations",
+    "kick_volts",
+    "madc_to_volt",
+    "physical",
+    "physical_of",
+    "potentials",
+    "refuse_unsupported",
+    "volt_to_madc",
+]
 
 Values = NDArray[np.float64]
 Config = ChipConfig | Mapping[str, NDArray[Any]]
@@ -174,7 +186,9 @@ def physical(specimen: Specimen, effects: Effects, config: Config, circuits: Arr
     return _parameters({name: np.broadcast_to(value, index.shape) for name, value in values.items()}, effects)
 
 
-def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config, pieces: NDArray[np.int64] | None = None) -> CircuitParameters:
+def physical_of(
+    specimens: Sequence[Specimen], effects: Effects, config: Config, pieces: NDArray[np.int64] | None = None, idle: Collection[str] = ()
+) -> CircuitParameters:
     """Return what a configuration that :func:`physical` accepts means on several chips: its bits, for all circuits of one chip after the other.
 
     Parameters
@@ -186,11 +200,13 @@ def physical_of(specimens: Sequence[Specimen], effects: Effects, config: Config,
     pieces : ndarray of int64, optional
         Pieces of :data:`neckar.chip.specimen.PIECE` circuits that the caller is interested in. Others may lack their mismatch, but not that of their synaptic
         time constants, on which the engine's :func:`neckar.dynamics.reference_tau` may depend.
+    idle : collection of str
+        Deviations that the caller can do without.
     """
     if len(set(specimens)) == 1:  # one chip many times: its draws are kept
         drawn = circuit_factors(specimens[0], effects), potentials(specimens[0], effects)
     else:
-        drawn = circuit_factors_of(specimens, effects, pieces), potentials_of(specimens, effects, pieces)
+        drawn = circuit_factors_of(specimens, effects, pieces, idle), potentials_of(specimens, effects, pieces, idle)
     values = _physical(_Codes(config, None), *drawn, effects, config)
     shape = len(specimens), AXES["circuit"]
     return _parameters({name: np.broadcast_to(value, shape).reshape(-1) for name, value in values.items()}, effects)
@@ -404,88 +420,87 @@ def kick_volts(
     row = np.arange(AXES["row"]) if rows is None else np.asarray(rows, dtype=np.int64)
     column = np.arange(AXES["column"]) if columns is None else np.asarray(columns, dtype=np.int64)
     refuse_unsupported({"syn_i_bias_dac": _field(config, "syn_i_bias_dac")})
-    return kick_volts_of(_synapse_factors(specimen) if effects.mismatch else None, config, hemisphere, row, column)
+    return kick_volts_of([specimen], effects, config, hemisphere, row, column)[0]
 
 
-def kick_volts_of(factors: SynapseFactors | None, config: Config, hemisphere: int, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return :func:`kick_volts` of a chip whose factors are at hand, None without mismatch, under a configuration that it accepts."""
-    quadrants = _field(config, "syn_i_bias_dac")
-    bias = quadrants[hemisphere * (AXES["column"] // COLUMNS_PER_BACKEND) + column // COLUMNS_PER_BACKEND]
+def kick_volts_of(
+    specimens: Sequence[Specimen], effects: Effects, config: Config, hemisphere: int, row: NDArray[np.int64], column: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return :func:`kick_volts` of several chips under a configuration that it accepts, shape (chip, row, column), or 1 for the chips if they do not differ.
+
+    What cells hold may have the chips' axis before its own.
+    """
+    quadrants = np.atleast_2d(_field(config, "syn_i_bias_dac"))
+    bias = quadrants[:, np.newaxis, hemisphere * (AXES["column"] // COLUMNS_PER_BACKEND) + column // COLUMNS_PER_BACKEND]
     unit = np.float32(facts.SYNAPTIC_KICK.value) * (bias / facts.SYNAPTIC_KICK_BIAS.value).astype(np.float32)
     step = _field(config, "synapse_weight")[hemisphere][row][:, column].astype(np.float32) * unit
     extension = _field(config, "padi_dacen_pulse_extension")
     if extension.any():
         bus = padi_bus_at(hemisphere, row // ROWS_PER_DRIVER % BUSES_PER_HEMISPHERE)
         step *= (1.0 + facts.PULSE_EXTENSION.value * extension[bus]).astype(np.float32)[:, np.newaxis]
-    return step if factors is None else step * factors.at(hemisphere, row, column)
+    if not (effects.mismatch and step.size):
+        return step
+    factors = _synapse_factors(specimens, hemisphere, row, column)
+    return np.multiply(step, factors, out=factors if len(factors) >= len(step) else None)
 
 
-class SynapseFactors:
-    """Factor of each synapse's pulse on one chip, drawn piece by piece when first asked for.
+def _synapse_factors(specimens: Sequence[Specimen], hemisphere: int, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the factor of each synapse's pulse on several chips, shape (chip, row, column); one chip many times counts once, and keeps what it has drawn."""
+    parts = np.flatnonzero(np.bincount(column // PIECE))
+    pieces = ((hemisphere * AXES["row"] + row[:, None]) * (AXES["column"] // PIECE) + parts).reshape(-1)
+    place = np.searchsorted(parts, column // PIECE) * PIECE + column % PIECE
+    in_a_row = slice(int(place[0]), int(place[0]) + len(place)) if (np.diff(place) == 1).all() else place  # much faster
+    n, at_once = len(specimens) if len(set(specimens)) > 1 else 1, max(1, _DRAWN_AT_ONCE // (pieces.size * PIECE))
+    factors = np.empty((n, len(row), len(column)), np.float32)
+    for k in range(0, n, at_once):
+        drawn = _kept_synapses(specimens[0]).pieces(pieces) if n == 1 else _Synapses(specimens[k : k + at_once]).drawn(pieces)
+        factors[k : k + at_once] = drawn.reshape(-1, len(row), len(parts) * PIECE)[:, :, in_a_row]
+    return factors
 
-    Parameters
-    ----------
-    specimen : Specimen
-    deviation : mapping of str to ndarray
-        What the chip has of :data:`SYNAPSE_DEVIATIONS`.
-    """
 
-    def __init__(self, specimen: Specimen, deviation: Mapping[str, Values]) -> None:
-        hemispheres, rows, columns = AXES["hemisphere"], AXES["row"], AXES["column"]
-        self.specimen = specimen
-        across, along = deviation["synapse_gradient"]
-        self._across = (1 + across * np.linspace(-1, 1, columns)).reshape(-1, PIECE)
+_DRAWN_AT_ONCE = 1 << 16  # synapses; so few that their numbers stay in the second-level cache
+
+
+class _Synapses:
+    """The factors of synapses on some chips, which lie in pieces of a row; each piece is drawn when it is asked for."""
+
+    def __init__(self, specimens: Sequence[Specimen]) -> None:
+        n, hemispheres, rows, columns = len(specimens), AXES["hemisphere"], AXES["row"], AXES["column"]
+        deviation = deviations_of(specimens, ("synapse_gradient", "driver_pulse", "dac_bias"))
+        across, along = deviation["synapse_gradient"].T[..., np.newaxis]
+        self._specimens = specimens
+        self._across = (1 + across * np.linspace(-1, 1, columns)).reshape(n, -1, PIECE)
         self._along = 1 + along * np.linspace(1, -1, hemispheres * rows)
-        self._pulse = np.repeat(deviation["driver_pulse"], ROWS_PER_DRIVER, axis=1).reshape(-1)
-        self._bias = np.repeat(deviation["dac_bias"].reshape(hemispheres, -1), COLUMNS_PER_BACKEND, axis=1).reshape(hemispheres, -1, PIECE)
-        self._values = np.empty((hemispheres * rows, columns), np.float32)
-        self._drawn = np.zeros(hemispheres * rows * columns // PIECE, bool)
-        self._lock = Lock()
+        self._pulse = np.repeat(deviation["driver_pulse"], ROWS_PER_DRIVER, axis=2).reshape(n, -1)
+        self._bias = np.repeat(deviation["dac_bias"].reshape(n, hemispheres, -1), COLUMNS_PER_BACKEND, axis=2).reshape(n, hemispheres, -1, PIECE)
 
-    def at(self, hemisphere: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the factors of some rows and columns of a hemisphere, shape (row, column)."""
-        draw_synapses([self], hemisphere, rows, columns)
-        return self._values[hemisphere * AXES["row"] + rows][:, columns]
-
-    def missing(self, pieces: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the pieces that have not been drawn."""
-        return pieces[~self._drawn[pieces]]
-
-    def take(self, pieces: NDArray[np.int64], deviation: Values) -> None:
-        """Take over what has been drawn for some pieces, shape (piece, PIECE)."""
+    def drawn(self, pieces: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Draw some pieces, shape (chip, piece, PIECE)."""
         row, part = np.divmod(pieces, AXES["column"] // PIECE)
-        factors = deviation * self._across[part] * self._along[row, None]
-        with self._lock:
-            self._values.reshape(-1, PIECE)[pieces] = factors * self._pulse[row, None] * self._bias[row // AXES["row"], part]
-            self._drawn[pieces] = True
+        factors = pieces_of(self._specimens, "synapse", pieces) * self._across[:, part] * self._along[:, row, np.newaxis]
+        return (factors * self._pulse[:, row, np.newaxis] * self._bias[:, row // AXES["row"], part]).astype(np.float32)
 
 
-def draw_synapses(chips: Sequence[SynapseFactors], hemisphere: int, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
-    """Draw the factors of some rows and columns of a hemisphere on several chips together, if they have not been drawn."""
-    rows, per_row = hemisphere * AXES["row"] + rows, AXES["column"] // PIECE
-    pieces = (rows[:, None] * per_row + np.flatnonzero(np.bincount(columns // PIECE))).reshape(-1)
-    missing = [(chip, chip.missing(pieces)) for chip in dict.fromkeys(chips)]
-    new = [chip for chip, some in missing if len(some) == len(pieces)]
-    for some, todo in [(new, pieces), *(([chip], some) for chip, some in missing if 0 < len(some) < len(pieces))]:
-        if len(some) and len(todo):
-            for chip, deviation in zip(some, pieces_of([chip.specimen for chip in some], "synapse", todo), strict=True):
-                chip.take(todo, deviation)
+class _KeptSynapses:
+    """The factors of synapses on one chip, which keeps what it has drawn."""
 
+    def __init__(self, specimen: Specimen) -> None:
+        n = AXES["hemisphere"] * AXES["row"] * AXES["column"] // PIECE
+        self._synapses, self._values, self._is_drawn, self._lock = _Synapses([specimen]), np.empty((n, PIECE), np.float32), np.zeros(n, bool), Lock()
 
-SYNAPSE_DEVIATIONS = ("synapse_gradient", "driver_pulse", "dac_bias")
-
-
-def synapse_factors_of(specimens: Sequence[Specimen]) -> list[SynapseFactors]:
-    """Return the factors of synapses on several chips."""
-    if len(set(specimens)) == 1:
-        return [_synapse_factors(specimens[0])] * len(specimens)
-    drawn = deviations_of(specimens, SYNAPSE_DEVIATIONS)
-    return [SynapseFactors(specimen, {name: values[k] for name, values in drawn.items()}) for k, specimen in enumerate(specimens)]
+    def pieces(self, pieces: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return some pieces, shape (piece, PIECE)."""
+        missing = pieces[~self._is_drawn[pieces]]
+        if len(missing):
+            drawn = self._synapses.drawn(missing)[0]
+            with self._lock:
+                self._values[missing], self._is_drawn[missing] = drawn, True
+        return self._values[pieces]
 
 
 @lru_cache(maxsize=8)
-def _synapse_factors(specimen: Specimen) -> SynapseFactors:
-    return SynapseFactors(specimen, {name: specimen.deviation(name) for name in SYNAPSE_DEVIATIONS})
+def _kept_synapses(specimen: Specimen) -> _KeptSynapses:
+    return _KeptSynapses(specimen)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from neckar.dynamics._layout import N_DYNAMIC, STATE_NAMES, aligned
 from neckar.dynamics._membranes import Membranes, joined, settled, shared_charge
 from neckar.dynamics._parameters import CONSTANT, MODULATED, PLASTIC, CircuitParameters, DriverParameters
-from neckar.dynamics._propagators import lane_rows, largest_step, largest_steps, reference_tau, reference_taus
+from neckar.dynamics._propagators import kick_shares_of, lane_rows, largest_step, largest_steps, late_shares_of, reference_tau, reference_taus
 
 if TYPE_CHECKING:
     from neckar.dynamics._correlation import SensorParameters, Sensors, SensorState
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Hits, Relays, Tables, idle, serve_all
     from neckar.dynamics._group import NO_OUTSIDE, NO_RELAYS, Firing, LaneGroup, OutsideEvents, gather_relays
     from neckar.dynamics._host import UNKNOWN, Exits, Link, exit_kernel, record_kernel, survivors
-    from neckar.dynamics._lane import NO_EVENTS, Lane, RowEvents, Segment, Synapses, Trace
+    from neckar.dynamics._lane import NO_EVENTS, Lane, Prepared, RowEvents, Segment, Synapses, Trace
 
 __all__ = [
     "CONSTANT",
@@ -50,6 +50,7 @@ __all__ = [
     "Membranes",
     "Neuron",
     "OutsideEvents",
+    "Prepared",
     "Relays",
     "RowEvents",
     "Segment",
@@ -65,9 +66,11 @@ __all__ = [
     "gather_relays",
     "idle",
     "joined",
+    "kick_shares_of",
     "lane_rows",
     "largest_step",
     "largest_steps",
+    "late_shares_of",
     "new_drivers",
     "reconfigured",
     "record_kernel",

@@ -18,7 +18,6 @@ from neckar.dynamics._exchange import HEAD, OUTSIDE, TAIL, Hits, Queue, Relays, 
 from neckar.dynamics._jit import kernel
 from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
 from neckar.dynamics._layout import STRIDE
-from neckar.dynamics._propagators import late_shares
 from neckar.dynamics._together import DONE, together_kernel
 
 Ticks = NDArray[np.int64]
@@ -103,8 +102,7 @@ class LaneGroup:
         self._n_ways = n_ways
         hits = _hits(self.tables, self.lanes) if known is None or n_carried else _known_hits(self.tables, self.lanes, known)
         self.hits = hits._replace(way_weight=_listed_weights(self.tables, self.lanes, hits))
-        self._widest = int(np.diff(tables.way_ptr).max(initial=0))
-        self._spread = int(np.diff(self.tables.row_ptr).max(initial=0))
+        self._widest, self._spread = _longest(tables.way_ptr), _longest(self.tables.row_ptr)
         self._room = 1 << 16
 
     def _under_way(self) -> tuple[Ticks, Ticks]:
@@ -209,7 +207,7 @@ class LaneGroup:
         coupling = self._coupling
         n_spikes, done = together_kernel(segment.features, coupling is not None)(
             *_each(lanes, "block", "flags"), tuple(lane.n for lane in lanes), np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed,
-            lanes[0].constants, *_each(lanes, "weights", "labels", "uniform", "receptor"), lanes[0].share, late_shares(segment.tau, h_ticks),
+            lanes[0].constants, *_each(lanes, "weights", "labels", "uniform", "receptor"), lanes[0].share, lanes[0].late,
             *_each(lanes, "drivers", "heard", "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays,
             self.tables, self.queue, self.hits, events.time, events.origin, self._widest, self._spread,
             coupling.nodes if coupling else (), *out, np.empty(self._room, np.int16),
@@ -309,6 +307,11 @@ def _answers_kernel() -> Callable[..., Any]:
             count[k] = n - first
 
     return kernel(list_answers, "")
+
+
+def _longest(ptr: Ticks) -> int:
+    """Return the length of the longest range of a CSR pointer."""
+    return int((ptr[1:] - ptr[:-1]).max(initial=0))
 
 
 def _expand(ptr: Ticks, index: Ticks) -> tuple[Ticks, Ticks]:

@@ -6,10 +6,10 @@ alone, so the choice of active circuits and their order do not change a bit of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,7 @@ from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._drivers import NO_DRIVERS, Drivers, forked
 from neckar.dynamics._heard import copied, forget_row, nothing_heard
 from neckar.dynamics._parameters import CircuitParameters, Features
-from neckar.dynamics._propagators import constants, kick_shares, lane_rows, own_rates
+from neckar.dynamics._propagators import constants, kick_shares, lane_rows, late_shares, own_rates
 
 WIDTH = 256
 VECTOR = 16
@@ -41,7 +41,7 @@ class Synapses:
     Attributes
     ----------
     weights : ndarray, shape (row, column), float32
-        Step of the synaptic line per event, V; mismatch included.
+        Step of the synaptic line per event, V; mismatch included. Without columns: none has a weight.
     labels : ndarray, shape (row, column), uint8
         An event acts on the synapses that hold its label.
     receptor : ndarray, shape (row,), uint8
@@ -70,6 +70,22 @@ class RowEvents:
 NO_EVENTS = RowEvents(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.uint8))
 
 
+class Prepared(NamedTuple):
+    """What a lane needs for steps of one length, if that has been computed for several chips together.
+
+    Attributes
+    ----------
+    rows : ndarray of float64
+        What :func:`neckar.dynamics.lane_rows` returns for the active columns.
+    shares, late : ndarray of float32
+        What :func:`neckar.dynamics._propagators.kick_shares` and :func:`neckar.dynamics._propagators.late_shares` return.
+    """
+
+    rows: NDArray[np.float64]
+    shares: NDArray[np.float32]
+    late: NDArray[np.float32]
+
+
 @dataclass(frozen=True, eq=False)
 class Segment:
     """A stretch of constant circuit parameters, from tick `start` to tick `end`.
@@ -84,8 +100,8 @@ class Segment:
         Reference time constants of synaptic lines and membranes, s (see :func:`neckar.dynamics.reference_tau`).
     features : Features
         Which kernel the circuits need. By default what these circuits need; lanes that exchange events need one kernel.
-    rows : ndarray, optional
-        What :func:`neckar.dynamics.lane_rows` returns for the active columns and whole steps, if that has been computed.
+    prepared : mapping of int to Prepared
+        For some lengths of steps, ticks.
     """
 
     parameters: CircuitParameters
@@ -94,7 +110,7 @@ class Segment:
     step_ticks: int
     tau: tuple[float, float, float]
     features: Features = field(default=None)  # type: ignore[assignment]
-    rows: NDArray[np.float64] | None = None
+    prepared: Mapping[int, Prepared] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         features = self.parameters.features if self.features is None else self.features
@@ -157,6 +173,10 @@ def uniform_labels(labels: NDArray[np.uint8]) -> NDArray[np.int16]:
     return np.where((labels == labels[:, :1]).all(axis=1), labels[:, 0], np.int16(MIXED)).astype(np.int16)
 
 
+def _word(seed: int) -> np.uint64:
+    return np.uint64(seed & (2**64 - 1))
+
+
 class _SpikeBuffer:
     """Spikes of one call of :meth:`Lane.advance`, and room for more. The kernel returns when it is full."""
 
@@ -210,32 +230,58 @@ class Lane:
         seed: int,
         drivers: Drivers = NO_DRIVERS,
     ) -> None:
-        self.columns, self.drivers, self.heard = columns, drivers, nothing_heard()
+        self.columns, self.drivers = columns, drivers
         self.n = -(-len(columns) // VECTOR) * VECTOR
         self.observed = np.searchsorted(columns, observed).astype(np.int32)
-        self.block = L.aligned(L.N_ROWS * L.STRIDE)
-        self.rows = self.block.reshape(L.N_ROWS, L.STRIDE)
-        self.flags = L.aligned(WIDTH, np.uint8)
         self.keys = np.zeros(L.STRIDE, np.uint32)
         self.keys[: len(columns)] = keys[columns]
-        self.seed = np.uint64(seed & (2**64 - 1))
+        self.seed = _word(seed)
         self.receptor = synapses.receptor
         self.weights = self._gather(synapses.weights, np.float32)
         self.labels = self._gather(synapses.labels, np.uint8)
         self.uniform = uniform_labels(self.labels[:, : len(columns)])
         self._owned = len(columns) < WIDTH
-        self.configured: tuple[Segment, int] | None = None
-        self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet, and its kicks so far
-        self._open_kicks: list[NDArray[Any]] = []
+        self._begin()
         self.chunk = max(16, TRACE_VALUES // (L.N_STATE * len(observed))) if len(observed) else CHUNK
         self.column_of = np.zeros(self.n, np.int16)
         self.column_of[: len(columns)] = columns
 
+    def _begin(self) -> None:
+        """Take over nothing of any run."""
+        self.block = L.aligned(L.N_ROWS * L.STRIDE)
+        self.rows = self.block.reshape(L.N_ROWS, L.STRIDE)
+        self.flags, self.heard = L.aligned(WIDTH, np.uint8), nothing_heard()
+        self.configured: tuple[Segment, int] | None = None
+        self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet, and its kicks so far
+        self._open_kicks: list[NDArray[Any]] = []
+
+    def sibling(self, rows: NDArray[np.integer[Any]], weights: NDArray[np.float32], seed: int, drivers: Drivers) -> Lane:
+        """Return a new lane of the same circuits and labels, for another trial or chip.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (row,)
+            Those that may receive events.
+        weights : ndarray, shape (row, active column), float32
+            V.
+        seed, drivers
+            As for a lane.
+        """
+        twin = object.__new__(Lane)
+        twin.__dict__.update(self.__dict__)
+        twin.weights = L.aligned(self.weights.size).reshape(self.weights.shape)
+        twin.weights[rows, : len(self.columns)] = weights
+        twin.seed, twin.drivers, twin._owned = _word(seed), drivers, False
+        twin._begin()
+        return twin
+
     def _gather(self, plane: NDArray[Any], dtype: Any) -> NDArray[Any]:
-        if len(self.columns) == WIDTH:
+        if len(self.columns) == WIDTH == plane.shape[1]:
             return np.require(plane, dtype, ["C", "W"])  # of one type for all lanes of a kernel, which includes that it can be written
         out = L.aligned(plane.shape[0] * self.n, dtype).reshape(plane.shape[0], self.n)
         n, first = len(self.columns), int(self.columns[0]) if len(self.columns) else 0
+        if not plane.shape[1]:
+            return out
         if plane.shape[1] > n:
             plane = plane[:, first : first + n] if n and self.columns[-1] == first + n - 1 else plane[:, self.columns]
         out[:, :n] = plane
@@ -284,13 +330,16 @@ class Lane:
     def configure(self, segment: Segment, h_ticks: int) -> None:
         if self.configured == (segment, h_ticks):
             return
-        known = segment.rows if h_ticks == segment.step_ticks else None
-        rows = lane_rows(segment.parameters.take(self.columns), h_ticks) if known is None else known
+        prepared = segment.prepared.get(h_ticks)
+        if prepared is None:
+            rows = lane_rows(segment.parameters.take(self.columns), h_ticks)
+            self.share, self.late = kick_shares(segment.tau, h_ticks), late_shares(segment.tau, h_ticks)
+        else:
+            rows, self.share, self.late = prepared
         self.rows[L.E_LEAK :, : len(self.columns)] = rows
         if segment.features.fine:
             self.rows[[L.OWN_EXC, L.OWN_INH], : len(self.columns)] = own_rates(segment.parameters.take(self.columns), segment.tau, h_ticks)
         self.constants = constants(segment.parameters)
-        self.share = kick_shares(segment.tau, h_ticks)
         if len(self.observed):
             seen = segment.parameters.take(self.columns[self.observed])
             self._seen = lane_rows(seen, 1)  # for the short steps between samples

@@ -157,13 +157,18 @@ class CircuitParameters:
     @property
     def features(self) -> Features:
         """Which kernel these circuits need."""
-        return Features(
-            saturating=bool(self.saturating),
-            exponential=bool((self.i_exp > 0).any() or (self.g_adapt > 0).any()),
-            noisy=bool((self.noise > 0).any()),
-            conductance=bool((self.coba_exc != 0).any() or (self.coba_inh != 0).any()),
-            pausing=bool(self.pause.any()),
-        )
+        return self.features_of(1)[0]
+
+    def features_of(self, chips: int) -> list[Features]:
+        """Return the features of each of several chips, whose circuits follow each other."""
+
+        def anywhere(used: NDArray[np.bool_]) -> list[bool]:
+            return np.asarray(used.reshape(chips, -1).any(axis=1)).tolist()
+
+        exponential = anywhere((self.i_exp > 0) | (self.g_adapt > 0))
+        conductance = anywhere((self.coba_exc != 0) | (self.coba_inh != 0))
+        found = zip(exponential, anywhere(self.noise > 0), conductance, anywhere(self.pause), strict=True)
+        return [Features(bool(self.saturating), e, n, c, pausing=p) for e, n, c, p in found]
 
     def take(self, circuits: ArrayLike | slice) -> Self:
         """Return the parameters of some circuits, by position (integers, in that order; repeats allowed), by a mask of booleans or by a slice."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -24,7 +25,7 @@ def constants(parameters: CircuitParameters) -> NDArray[np.float32]:
     return np.array([p.v_sat, p.v_width, p.v_supply], np.float32)
 
 
-def _mean_drive(k: Values, rate: Values, h: float) -> Values:
+def _mean_drive(k: Values, rate: Values, h: float | Values) -> Values:
     """Return the factor that makes the mean of a decaying current's two ends act like the current itself over one full step (1 for short steps)."""
     decay = np.exp(-rate * h)
     gap = k - rate
@@ -33,14 +34,14 @@ def _mean_drive(k: Values, rate: Values, h: float) -> Values:
     return exact / (-np.expm1(-k * h) / k * 0.5 * (1.0 + decay))
 
 
-def lane_rows(parameters: CircuitParameters, step_ticks: float) -> NDArray[np.float64]:
+def lane_rows(parameters: CircuitParameters, step_ticks: float | Values) -> NDArray[np.float64]:
     """Return the parameter rows of a lane.
 
     Parameters
     ----------
     parameters : CircuitParameters
         SI units, one value per circuit.
-    step_ticks : float
+    step_ticks : float or ndarray, shape (circuit,)
         Length of the step in ticks of 2 ns.
 
     Returns
@@ -131,16 +132,31 @@ def kick_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.
     ndarray, shape (line, 4, tick), float32
         Shares at start and end, and how they change with the rates of line and membrane if both grow alike, us; see :func:`own_rates`.
     """
-    rate, membrane = 1.0 / (np.asarray(tau[:2])[:, None] * US), 1.0 / (tau[2] * US)
+    return kick_shares_of([tau], [step_ticks])[0]
+
+
+def kick_shares_of(taus: Sequence[tuple[float, float, float]], steps: Sequence[int]) -> list[NDArray[np.float32]]:
+    """Return :func:`kick_shares` of several chips, each with a step of its own, ticks."""
+    rate, membrane = _rates(taus)
     nudge = 0.01 * (rate + membrane)
     nudges = np.stack([np.zeros_like(nudge), nudge, -nudge])
-    shares, more, less = _shares(rate + nudges, membrane + nudges, step_ticks)
-    return np.ascontiguousarray(np.concatenate([shares, (more - less) / (2.0 * nudge[:, None])], axis=1), np.float32)
+    shares, more, less = _shares(rate + nudges, membrane + nudges, np.array(steps)[:, None, None])
+    both = np.concatenate([shares, (more - less) / (2.0 * nudge[..., None])], axis=-2).astype(np.float32)
+    return [np.ascontiguousarray(own[..., :step]) for own, step in zip(both, steps, strict=True)]
 
 
-def _shares(rate: Values, membrane: Values, step_ticks: int) -> Values:
-    """Return the shares at start and end, shape (..., line, 2, tick), for lines and membranes of these rates (1/us), shape (..., line, 1)."""
-    left, h = (step_ticks - np.arange(step_ticks)) * TICK_US, step_ticks * TICK_US
+def _rates(taus: Sequence[tuple[float, float, float]]) -> tuple[Values, Values]:
+    """Return the rates (1/us) of lines, shape (chip, line, 1), and membranes, shape (chip, 1, 1)."""
+    tau = np.array(taus)[:, :, None]
+    return 1.0 / (tau[:, :2] * US), 1.0 / (tau[:, 2:] * US)
+
+
+def _shares(rate: Values, membrane: Values, steps: NDArray[np.int64]) -> Values:
+    """Return the shares at start and end for lines and membranes of these rates (1/us) and steps (ticks), shapes (..., chip, line or 1, 1).
+
+    Their shape is (..., chip, line, 2, tick), with ticks up to the longest step.
+    """
+    left, h = (steps - np.arange(steps.max())) * TICK_US, steps * TICK_US
     k = np.where(np.abs(membrane - rate) < 1e-4 * rate, rate * (1 + 1e-4), membrane)  # the limit of equal rates
     line, whole = np.exp(-rate * left), np.exp(-rate * h)
     start = (line - np.exp(-k * left)) / (whole - np.exp(-k * h))
@@ -216,8 +232,14 @@ def late_shares(tau: tuple[float, float, float], step_ticks: int) -> NDArray[np.
     ndarray, shape (line, 2, delay), float32
         For delays of 0 to two steps, in ticks.
     """
-    delay = np.arange(2 * step_ticks + 1) * TICK_US
-    rate, membrane = 1.0 / (np.asarray(tau[:2])[:, None] * US), 1.0 / (tau[2] * US)
+    return late_shares_of([tau], [step_ticks])[0]
+
+
+def late_shares_of(taus: Sequence[tuple[float, float, float]], steps: Sequence[int]) -> list[NDArray[np.float32]]:
+    """Return :func:`late_shares` of several chips, each with a step of its own, ticks."""
+    delay = np.arange(2 * max(steps) + 1) * TICK_US
+    rate, membrane = _rates(taus)
     k = np.where(np.abs(membrane - rate) < 1e-4 * rate, rate * (1 + 1e-4), membrane)
     line = np.exp(-rate * delay)
-    return np.ascontiguousarray(np.stack([line, (line - np.exp(-k * delay)) / (k - rate)], axis=1), np.float32)
+    both = np.stack([line, (line - np.exp(-k * delay)) / (k - rate)], axis=-2).astype(np.float32)
+    return [np.ascontiguousarray(own[..., : 2 * step + 1]) for own, step in zip(both, steps, strict=True)]

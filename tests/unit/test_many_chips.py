@@ -12,12 +12,15 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip, run_each
 from neckar.chip.specimen import Specimen
+from neckar.chip.transfer import idle_deviations
 from neckar.errors import UnsupportedFeatureError
 from neckar.lab import Lab
 from neckar.network import Network, NeuronPopulation, Projection, Section, build_program, map_network
 from neckar.program import CadcRecord, Events, MadcChannel, Probe, Program, Record, Snippet, TimedRead, TimedWrite
 
 EVENTS = Events.from_lists([[(100 + 40 * i, (i * 7) % 64) for i in range(100)], [(900 + 31 * i, i % 64) for i in range(50)]])
+LIST = [(100 + 40 * i, (i * 7) % 64 | (i % 4) << 14) for i in range(300)]
+DRIVEN = {**STIMULATED, "threshold_enable": True, "threshold_v_threshold": 420, "reset_v_reset": 400, "reset_i_bias": 1022}
 CHIPS = [
     Specimen.reference(),
     Specimen.from_seed(3),
@@ -55,6 +58,8 @@ PROGRAMS = {
         writes=(TimedWrite(at=4000, field="synapse_weight", index=(0, 0), value=50), TimedWrite(at="before", field="leak_v_leak", index=(5,), value=650)),
         reads=(TimedRead(name="weights", at="after", field="synapse_weight", index=(0, 0)),),
     ),
+    "one trial of inputs": lambda: program(DRIVEN, 30, entries=EVENTS.from_lists([LIST]), neuron_reset=True),
+    "background": lambda: program({**DRIVEN, "background_enable": True, "background_rate": 200}, 30, entries=EVENTS.from_lists([LIST])),
     "compartments": lambda: program(compartments(), 30),
     "sequential": lambda: program(FIRING, 10, entries=Events.empty(2), sequential=True),
 }
@@ -68,6 +73,33 @@ def test_chips_together_have_the_bits_of_each_alone(name: str, effects: str) -> 
     for chip, seed, recording in zip(CHIPS, SEEDS, together, strict=True):
         assert recording == Chip(chip, kind).run(one.seeded(*seed))[0]
         assert recording.provenance.chip["id"] == chip.id
+
+
+PARTS = {
+    "constant_current_enable": {"constant_current_i_offset": 500},
+    "exponential_enable": {"exponential_i_bias": 500, "exponential_v_exp": 400},
+    "adaptation_enable": {name: code for name, code in ADAPTIVE.items() if name.startswith("adaptation")},
+    "excitatory_input_enable": {"excitatory_input_i_bias_gm": 700, "excitatory_input_i_bias_tau": 100, "excitatory_input_i_shift_reference": 250},
+    "inhibitory_input_enable": {"inhibitory_input_i_bias_gm": 700, "inhibitory_input_i_bias_tau": 100, "inhibitory_input_i_shift_reference": 250},
+    "excitatory_input_enable_coba_mode": {
+        "excitatory_input_enable": True,
+        "excitatory_input_i_bias_gm": 700,
+        "excitatory_input_i_bias_tau": 100,
+        "excitatory_input_i_shift_reference": 250,
+        "excitatory_input_i_bias_coba": 300,
+        "excitatory_input_v_rev_coba": 700,
+    },
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_the_circuits_is_drawn_if_it_is_switched_on(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, chips = program({**FIRING, **PARTS[part], part: True}, 60), [Chip(chip, Effects()) for chip in CHIPS[:2]]
+    alone = [chip.run(one.seeded(*seed))[0] for chip, seed in zip(chips, SEEDS, strict=False)]
+    assert list(run_each(chips, one, SEEDS[:2])) == alone
+    monkeypatch.setattr("neckar.chip.entry.idle_deviations", lambda config: idle_deviations(ChipConfig({**config.as_mapping(), part: False})))
+    other = program({**FIRING, **PARTS[part], part: True}, 60)  # of which nothing is remembered
+    assert [len(recording.spikes) for recording in run_each(chips, other, SEEDS[:2])] != [len(recording.spikes) for recording in alone]
 
 
 @pytest.mark.parametrize("executor", ["inline", "processes:2"])

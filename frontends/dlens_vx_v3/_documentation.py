@@ -54,14 +54,8 @@ IN_PLAYBACK: Mapping[str, str] = {
 }
 """Containers without registers to which a playback program gives a meaning."""
 
-CHOOSES_WHAT_IS_SEEN = frozenset(
-    {
-        *("readout_source", "readout_enable_amplifier", "readout_enable_buffered_access", "readout_mux_neuron_even", "readout_mux_neuron_odd"),
-        *("cadc_connect_correlation", "cadc_connect_neuron"),
-        *("debug_plus", "debug_to_pad", "select_analog_readout_mux_1_input"),
-    }
-)
-"""Passive registers and stored members from which a playback program takes what its converters see."""
+CHOOSES_WHAT_IS_SEEN = frozenset({"debug_plus", "debug_to_pad", "select_analog_readout_mux_1_input"})
+"""Stored members from which a playback program takes what its converters see, besides the registers that select it."""
 
 WITH_OWN_CODES = frozenset({"CapMemCell", "Container", "LogicalNeuron"})
 """Containers that say themselves which registers they are."""
@@ -119,7 +113,7 @@ def _members(kind: type[Part], prefix: str = "") -> Iterator[tuple[str, bool]]:
     for name, entry in declared(kind).items():
         if isinstance(entry, Member):
             acts = bool(entry.field) and not REGISTERS[entry.field].passive
-            yield prefix + name, acts or not {name, entry.field}.isdisjoint(CHOOSES_WHAT_IS_SEEN)
+            yield prefix + name, acts or name in CHOOSES_WHAT_IS_SEEN
         else:
             yield from _members(entry.kind, f"{prefix}{name}{'' if isinstance(entry, Sub) else '[]'}.")
 

@@ -5,9 +5,9 @@ The table :data:`KNOBS` is grouped as the register table is. A new field needs o
     "leak_v_leak": Knob(RESTING, 800, LEVEL, RISES),
 
 which reads: in the set-up RESTING, the code 800 instead of the set-up's own makes the level rise, by more than the observable's resolution. A field that
-no circuit reads is marked passive in the register table and gets a line in :data:`PASSIVE`; a field that only selects a feature without a model is refused
-there and needs none. Everything runs on the reference chip without noise, and without link loss unless the set-up is about it, so nothing but the change can
-move an observable.
+no circuit reads is marked passive in the register table and gets a line in :data:`PASSIVE`; a field that tells a playback program what its instruments see
+is marked so and gets a line in :data:`SELECTING`; a field that only selects a feature without a model is refused there and needs none. Everything runs on
+the reference chip without noise, and without link loss unless the set-up is about it, so nothing but the change can move an observable.
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ import numpy as np
 import pytest
 from chip_programs import TABLE, arriving, chip, program, whole
 
+from dlens_vx_v3 import hal, halco, hxcomm, lola, sta
+from dlens_vx_v3._container import config_of
 from neckar.chip.transfer import volt_to_madc
+from neckar.facts import brainscales2 as facts
 from neckar.facts import register_groups
+from neckar.lab import Lab
 from neckar.program import TICKS_PER_US, CadcRecord, Events, MadcChannel, Probe, Record, Recording, Snippet, TimedRead
 
 # ---- Set-ups: what circuit 0 does before a field is changed
@@ -490,37 +494,84 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
     }
 )
 
-_RECORD = "which signal an instrument sees is said by a program's record; the machine sets the amplifier and its switches"
+# ---- What a playback program's instruments see
+
+
+EVEN, ODD, BOTH = (4,), (5,), (4, 5)
+
+
+FIRST_INPUT, SECOND_INPUT = ((1, 0), (0, 0)), ((0, 0), (1, 0))
+"""The upper hemisphere's line on an input of the converter."""
+
+
+def columns(*chosen: int) -> tuple[Any, ...]:
+    """Return the code of a switch of the parallel converter: on for the causal channels of some upper columns."""
+    off = (0,) * 256
+    return ((tuple(int(column in chosen) for column in range(256)), off), (off, off))
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What comes back from a playback program that samples 10 us with the MADC and then reads a row with the CADC."""
+
+    recording: Recording
+    row: Any
+
+    def samples(self, circuit: int) -> int:
+        return sum(len(one.tick) for one in self.recording.madc if one.circuit == circuit)
+
+
+def _watched(name: str, **codes: Any) -> Setup:
+    """Return a set-up: two membranes, of which the second is on both converters; codes of its own replace its own."""
+    readout = {"readout_enable_amplifier": only(*ODD), "readout_enable_buffered_access": only(*ODD)}
+    inputs = {"readout_mux_neuron_even": SECOND_INPUT, "readout_mux_neuron_odd": FIRST_INPUT, "cadc_connect_neuron": columns(*ODD)}
+    return Setup(name, {**MEMBRANE, "syn_i_bias_store": 70, "syn_i_bias_ramp": 80, **readout, **inputs, **codes})
+
+
+WATCHED = _watched("the second of two neurons on both converters of a playback program")
+AMPLIFIED = _watched("the same, both amplified", readout_enable_amplifier=only(*BOTH))
+CONNECTED = _watched("the same, both with access to their lines", readout_enable_buffered_access=only(*BOTH))
+_BOTH = dict.fromkeys(("readout_enable_amplifier", "readout_enable_buffered_access"), only(*BOTH))
+WITHOUT_EVEN = _watched("the same, both amplified and with access, the even line off", **_BOTH, readout_mux_neuron_even=0)
+WITHOUT_ODD = _watched("the same, both amplified and with access, the odd line off", **_BOTH, readout_mux_neuron_odd=0)
+
+FIRST_SEEN = Observable("samples of the first neuron", "samples", 0.5, lambda seen: seen.samples(*EVEN))
+SECOND_SEEN = Observable("samples of the second neuron", "samples", 0.5, lambda seen: seen.samples(*ODD))
+SEEN = Observable("reading of the converter", "LSB", 3, lambda seen: np.mean([one.value.mean() for one in seen.recording.madc]))
+FIRST_READ = Observable("reading of the first neuron in the row", "LSB", 2, lambda seen: int(seen.row.causal.to_numpy()[4]))
+SENSOR_READ = Observable("reading of a causal sensor in the row", "LSB", 2, lambda seen: int(seen.row.acausal.to_numpy()[4]))
+
+SELECTING: Mapping[str, Knob] = MappingProxyType(
+    {
+        "readout_source": Knob(WATCHED, 1, SEEN, RISES),
+        "readout_enable_amplifier": Knob(CONNECTED, only(*BOTH), FIRST_SEEN, RISES),
+        "readout_enable_buffered_access": Knob(AMPLIFIED, only(*BOTH), FIRST_SEEN, RISES),
+        "readout_mux_neuron_even": Knob(WITHOUT_EVEN, SECOND_INPUT, FIRST_SEEN, RISES),
+        "readout_mux_neuron_odd": Knob(WITHOUT_ODD, FIRST_INPUT, SECOND_SEEN, RISES),
+        "cadc_connect_correlation": Knob(WATCHED, 1, SENSOR_READ, RISES),
+        "cadc_connect_neuron": Knob(AMPLIFIED, columns(*BOTH), FIRST_READ, RISES),
+    }
+)
+"""Fields that tell a playback program what its instruments see; a Program says that in its record."""
+
 _BIAS = "how an amplifier leaves its operating range has no public number; users keep the default"
 PASSIVE: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(
-            (
-                *("readout_source", "readout_enable_amplifier", "readout_enable_buffered_access", "readout_enable_unbuffered_access"),
-                *("cadc_enable", "cadc_connect_correlation", "cadc_connect_neuron", "cadc_connect_debug"),
-            ),
-            _RECORD,
-        ),
-        **dict.fromkeys(
-            (
-                *("readout_mux_neuron_even", "readout_mux_neuron_odd", "readout_enable_buffer_to_pad"),
-                *("pad_buffer_to_pad", "pad_neuron_i_stim_mux", "pad_neuron_i_stim_mux_to_pad"),
-            ),
+            ("readout_enable_unbuffered_access", "readout_enable_buffer_to_pad", "pad_buffer_to_pad", "pad_neuron_i_stim_mux", "pad_neuron_i_stim_mux_to_pad"),
             "what a pad shows is measured outside the chip; the virtual board has no instrument there",
         ),
+        "cadc_enable": "the converter runs whenever something is read",
+        "cadc_connect_debug": "a read of cadc_debug connects the line itself",
+        "backend_clock_scale_post_pulse": "the length of post pulses has no model",
         "bayesian_connect_fire_from_right": "without function on silicon, upstream says",
         **dict.fromkeys(("neuron_v_bias_casc_n", "neuron_i_bias_leak_source_follower"), _BIAS),
     }
 )
 """Fields without an effect on any observable, and why."""
 
-_LATER = {
-    "the length of post pulses": ["backend_clock_scale_post_pulse"],
-}
-"""Fields without effect until their circuit has a model, by circuit. A field that is no longer passive leaves this list and gets an entry."""
-
 _KNOB = {name: knob for group in KNOBS.values() for name, knob in group.items()}
-_ACTIVE = [name for name, register in TABLE.items() if not (register.passive or register.refused or register.counter)]
+_ACTIVE = [name for name, register in TABLE.items() if not (register.passive or register.selects or register.refused or register.counter)]
 
 
 @cache
@@ -562,14 +613,49 @@ def test_the_table_has_the_groups_and_fields_of_the_register_table():
     assert set(_KNOB) == set(_ACTIVE)
 
 
+@cache
+def seen(setup: Setup, name: str | None = None, code: Any = None) -> Seen:
+    """Return what the instruments of a playback program see, with a code in the whole of one field of its chip."""
+    chip = lola.Chip()
+    config_of(chip).apply(whole(**{**setup.codes, **({} if name is None else {name: code})}))
+    builder, control = sta.PlaybackProgramBuilder(), hal.MADCControl(wake_up=True, enable_continuous_sampling=True)
+    builder.write(halco.ChipOnDLS(), chip)
+    builder.write(halco.MADCControlOnDLS(), control)
+    control.start_recording = True
+    builder.write(halco.MADCControlOnDLS(), control)
+    builder.write(halco.TimerOnDLS(), hal.Timer())
+    builder.block_until(halco.TimerOnDLS(), hal.Timer.Value(10 * TICKS_PER_US // facts.FPGA_CLOCK_TICKS))
+    row = builder.read(halco.CADCSampleRowOnDLS(halco.SynapseRowOnSynram(3), halco.SynramOnDLS(0)))
+    done = builder.done()
+    with Lab(effects=setup.effects), hxcomm.ManagedConnection() as connection:
+        sta.run(connection, done)
+    assert done.recording is not None
+    return Seen(done.recording, row.get())
+
+
+@pytest.mark.parametrize("name", SELECTING)
+def test_a_selecting_field_moves_what_a_playback_program_sees(name):
+    setup, code, observable, direction = SELECTING[name]
+    before, after = (observable.measure(found) for found in (seen(setup), seen(setup, name, code)))
+    change = f"{setup.name}: {observable.name} is {before:.4g} {observable.unit}, with {name} = {code} it is {after:.4g}"
+    assert direction * (after - before) > observable.resolution, change
+
+
+def test_all_selecting_fields_have_an_entry():
+    assert {name for name, register in TABLE.items() if register.selects} == set(SELECTING)
+    assert not any(register.selects and (register.passive or register.refused) for register in TABLE.values())
+
+
 def test_passive_fields_are_listed():
-    waiting = {name for names in _LATER.values() for name in names}
-    assert {name for name, register in TABLE.items() if register.passive} == set(PASSIVE) | waiting
+    assert {name for name, register in TABLE.items() if register.passive} == set(PASSIVE)
 
 
 def test_few_fields_of_neurons_drivers_and_instruments_are_passive():
-    """Fewer than a tenth. The pads lead off the chip, where the twin has no instrument; they are passive altogether and not counted."""
-    elsewhere = ("Crossbar", "Background sources", "Pads", "Counters")
-    fields = [register.name for group, rows in register_groups("brainscales2").items() for register in rows if group not in elsewhere]
-    assert len(set(PASSIVE) & set(fields)) < 0.1 * len(fields)
-    assert all(register.passive for register in register_groups("brainscales2")["Pads"])
+    """Fewer than a tenth: every passive field counts, among the fields of the neurons, the drivers and the instruments with sources and pads."""
+    elsewhere = ("Synapses", "Correlation sensors", "Crossbar", "Background sources", "Counters")
+    groups = register_groups("brainscales2")
+    assert set(elsewhere) <= set(groups)
+    fields = [register for group, rows in groups.items() if group not in elsewhere for register in rows]
+    passive = [register.name for register in fields if register.passive]
+    assert set(passive) == set(PASSIVE)
+    assert len(passive) < 0.1 * len(fields)

@@ -75,6 +75,8 @@ class Register:
         Where name, range and default come from.
     passive : bool
         No model reads the field; it is stored and returned only, without effect.
+    selects : bool
+        The field tells a playback program what an instrument sees, as on the chip; a Program says that in its record, and no model reads the field.
     refused : str
         The feature that the field controls, if that has no model: machines refuse every code but the default. Empty for all others.
     counter : bool
@@ -96,6 +98,7 @@ class Register:
     description: str
     source: str
     passive: bool = False
+    selects: bool = False
     refused: str = ""
     counter: bool = False
     hxneuron: bool = False

@@ -22,7 +22,8 @@ Generated from the register table in `neckar.facts`; to change this page, change
 
 Every field is one array of digital codes. *Default* is the code after a reset. Fields marked **HX** are parameters of PyNN's cell type
 `HXNeuron` under the same name. *Passive* fields are stored and returned, and no model reads them: changing
-one has no effect. *Refused* fields control something that has no model yet: changing one raises `UnsupportedFeatureError`. Counters can be read, not
+one has no effect. *Selecting* fields tell a playback program what its instruments see, as on the chip; in a Program the record says it, and nothing
+reads them. *Refused* fields control something that has no model yet: changing one raises `UnsupportedFeatureError`. Counters can be read, not
 written.
 """
 
@@ -66,7 +67,8 @@ def _refused(table: Iterable[Register]) -> list[str]:
 def _line(register: Register) -> str:
     """Return one row of a table."""
     default = "see meaning" if isinstance(register.default, np.ndarray) else str(int(register.default))
-    states = {"**HX**": register.hxneuron, "*passive*": register.passive, "*refused*": bool(register.refused), "*counter*": register.counter}
+    states = {"**HX**": register.hxneuron, "*passive*": register.passive, "*selecting*": register.selects}
+    states |= {"*refused*": bool(register.refused), "*counter*": register.counter}
     marks = "".join(f" {mark}" for mark, holds in states.items() if holds)
     cells = [
         f"`{register.name}`{marks}",

@@ -58,6 +58,11 @@ def _passive(*rows: Register) -> tuple[Register, ...]:
     return tuple(replace(row, passive=True) for row in rows)
 
 
+def _selects(*rows: Register) -> tuple[Register, ...]:
+    """Mark fields from which a playback program takes what its instruments see."""
+    return tuple(replace(row, selects=True) for row in rows)
+
+
 def _refused(feature: str, *rows: Register) -> tuple[Register, ...]:
     """Mark fields that must keep their default, because the feature has no model."""
     return tuple(replace(row, refused=feature) for row in rows)
@@ -167,15 +172,17 @@ _BAYESIAN = (
     *_refused("a neuron that fires with another one", _LOLA.switch("bayesian_enable_slave", "Takes the refractory state from the fire line.")),
 )
 
-_READOUT = _passive(
-    _HIDDEN.choice(
-        "readout_source",
-        ("membrane", "exc_synin", "inh_synin", "adaptation"),
-        "Signal on the neuron's readout line; a program's record says which signal an instrument sees.",
+_READOUT = (
+    *_selects(
+        _HIDDEN.choice(
+            "readout_source",
+            ("membrane", "exc_synin", "inh_synin", "adaptation"),
+            "Signal on the neuron's readout line; a program's record says which signal an instrument sees.",
+        ),
+        _HIDDEN.switch("readout_enable_amplifier", "Powers the neuron's readout amplifier."),
+        _HIDDEN.switch("readout_enable_buffered_access", "Connects the amplifier to the shared readout line of even or odd columns."),
     ),
-    _HIDDEN.switch("readout_enable_amplifier", "Powers the neuron's readout amplifier."),
-    _HIDDEN.switch("readout_enable_buffered_access", "Connects the amplifier to the shared readout line of even or odd columns."),
-    _LOLA.switch("readout_enable_unbuffered_access", "Connects the readout multiplexer directly to the shared unbuffered line (pads)."),
+    *_passive(_LOLA.switch("readout_enable_unbuffered_access", "Connects the readout multiplexer directly to the shared unbuffered line (pads).")),
 )
 
 _BLOCK = _At(("quadrant",), "lola vx/v3/neuron.h (NeuronBlock)")
@@ -352,13 +359,17 @@ _MADC = (
 _SELECTION = "haldls vx/readout.h (ReadoutSourceSelection)"
 _PAD_SWITCH = "haldls vx/readout.h (PadMultiplexerConfig)"
 
-_PADS = _passive(  # what a pad shows is measured outside the chip; the virtual board has no instrument there
-    _At(("readout_buffer", "hemisphere"), _SELECTION).switch("readout_mux_neuron_even", "Connects the readout line of even columns to the multiplexer."),
-    _At(("readout_buffer", "hemisphere"), _SELECTION).switch("readout_mux_neuron_odd", "Connects the readout line of odd columns to the multiplexer."),
-    _At(("readout_buffer",), _SELECTION).switch("readout_enable_buffer_to_pad", "Powers the buffer between the multiplexer and the pads."),
-    _At(("pad", "readout_buffer"), _PAD_SWITCH).switch("pad_buffer_to_pad", "Connects a buffer to the pad: buffered readout."),
-    _At(("pad", "hemisphere"), _PAD_SWITCH).switch("pad_neuron_i_stim_mux", "Selects the unbuffered readout line of a hemisphere for the pad."),
-    _At(("pad",), _PAD_SWITCH).switch("pad_neuron_i_stim_mux_to_pad", "Connects that line to the pad: unbuffered readout."),
+_PADS = (
+    *_selects(
+        _At(("readout_buffer", "hemisphere"), _SELECTION).switch("readout_mux_neuron_even", "Connects the readout line of even columns to the multiplexer."),
+        _At(("readout_buffer", "hemisphere"), _SELECTION).switch("readout_mux_neuron_odd", "Connects the readout line of odd columns to the multiplexer."),
+    ),
+    *_passive(  # what a pad shows is measured outside the chip; the virtual board has no instrument there
+        _At(("readout_buffer",), _SELECTION).switch("readout_enable_buffer_to_pad", "Powers the buffer between the multiplexer and the pads."),
+        _At(("pad", "readout_buffer"), _PAD_SWITCH).switch("pad_buffer_to_pad", "Connects a buffer to the pad: buffered readout."),
+        _At(("pad", "hemisphere"), _PAD_SWITCH).switch("pad_neuron_i_stim_mux", "Selects the unbuffered readout line of a hemisphere for the pad."),
+        _At(("pad",), _PAD_SWITCH).switch("pad_neuron_i_stim_mux_to_pad", "Connects that line to the pad: unbuffered readout."),
+    ),
 )
 
 _RAMP = _At(("quadrant",), "lola vx/cadc.h (Ramp); default: our estimate of a nominal calibration by calix (upstream's container: 0)")
@@ -375,12 +386,12 @@ _CADC = (
     _HALF.code("cadc_reset_wait", 255, "Time in which the ramp is taken back to its start, before it rises.", 100, "PPU cycles"),
     _HALF.code("cadc_dead_time", 255, "Wait after the ramp has risen, before the samples are read.", 20, "PPU cycles"),
     _CHANNEL.signed("cadc_channel_offset", -128, 127, "Added to the result of the channel.", "CADC LSB"),
-    *_passive(
-        _HALF.switch("cadc_enable", "Runs the converter; a record switches it on."),
+    *_passive(_HALF.switch("cadc_enable", "Runs the converter; a record switches it on.")),
+    *_selects(
         _SWITCH.switch("cadc_connect_correlation", "Connects the channel to the column's line through the synapse array; a record connects what it asks for."),
         _SWITCH.switch("cadc_connect_neuron", "Connects that line to the neuron's readout; a record connects what it asks for."),
-        _SWITCH.switch("cadc_connect_debug", "Connects the channel to the debug line that all channels share."),
     ),
+    *_passive(_SWITCH.switch("cadc_connect_debug", "Connects the channel to the debug line that all channels share.")),
 )
 
 _COUNTERS = (

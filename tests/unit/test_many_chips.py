@@ -60,6 +60,7 @@ PROGRAMS = {
     ),
     "one trial of inputs": lambda: program(DRIVEN, 30, entries=EVENTS.from_lists([LIST]), neuron_reset=True),
     "background": lambda: program({**DRIVEN, "background_enable": True, "background_rate": 200}, 30, entries=EVENTS.from_lists([LIST])),
+    "nothing integrated": lambda: program({**STIMULATED, "threshold_enable": False}, 30, entries=EVENTS.from_lists([LIST])),
     "compartments": lambda: program(compartments(), 30),
     "sequential": lambda: program(FIRING, 10, entries=Events.empty(2), sequential=True),
 }

@@ -406,7 +406,8 @@ def keyed_normals_of(n: int, keys: Sequence[tuple[str | int, ...]], pieces: NDAr
     """
     if pieces is not None:
         drawn = np.zeros((len(keys), n // PIECE, PIECE))
-        drawn[:, pieces] = _pieces(keys, pieces)
+        if len(pieces):
+            drawn[:, pieces] = _pieces(keys, pieces)
         return drawn.reshape(len(keys), n)
     return _normals(_keyed_words(n + n % 2, keys))[:, :n]
 

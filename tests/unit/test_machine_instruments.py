@@ -19,10 +19,12 @@ from neckar.errors import ConfigurationError, MemoryLimitError
 from neckar.facts import brainscales2 as facts
 from neckar.program import (
     PROBE_SIGNALS,
+    DriverProbe,
     Events,
     MadcChannel,
     Probe,
     Record,
+    SensorProbe,
     Snippet,
 )
 
@@ -292,6 +294,18 @@ def test_two_channels_that_share_the_converter_need_the_memory_of_one(monkeypatc
     check_memory(two, conversion_ticks({}), share=True)
     with pytest.raises(MemoryLimitError):
         check_memory(two, conversion_ticks({}))
+
+
+def test_probes_of_drivers_and_sensors_are_counted_in_the_memory(monkeypatch):
+    """Four bytes for each sample of u and pulse of a driver, and of each signal of a synapse."""
+    monkeypatch.setattr(probe, "_available", lambda: 2**30)
+    samples = 100_000
+    drivers, sensors = DriverProbe("u", 0, range(100), 5), SensorProbe(("causal", "v_causal"), 1, range(20), range(10), 5)
+    needed = 4 * samples * (2 * 100 + 2 * 200)
+    twice = Record(spikes=(), driver_probe=(drivers, DriverProbe("pulse", 0, range(100), 5)), sensor_probe=(sensors,) * 8)
+    check_memory(program({}, 1000, record=Record(spikes=(), driver_probe=(drivers,), sensor_probe=(sensors,))), 17)
+    with pytest.raises(MemoryLimitError, match=f"take {8 * needed - 6 * 4 * samples * 200} bytes"):
+        check_memory(program({}, 1000, record=twice), 17)
 
 
 def test_an_instrument_in_one_snippet_samples_there_only():

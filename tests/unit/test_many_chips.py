@@ -16,7 +16,7 @@ from neckar.chip.transfer import idle_deviations
 from neckar.errors import UnsupportedFeatureError
 from neckar.lab import Lab
 from neckar.network import Network, NeuronPopulation, Projection, Section, build_program, map_network
-from neckar.program import CadcRecord, Events, MadcChannel, Probe, Program, Record, Snippet, TimedRead, TimedWrite
+from neckar.program import CadcRecord, DriverProbe, Events, MadcChannel, Probe, Program, Record, SensorProbe, Snippet, TimedRead, TimedWrite
 
 EVENTS = Events.from_lists([[(100 + 40 * i, (i * 7) % 64) for i in range(100)], [(900 + 31 * i, i % 64) for i in range(50)]])
 LIST = [(100 + 40 * i, (i * 7) % 64 | (i % 4) << 14) for i in range(300)]
@@ -62,6 +62,12 @@ PROGRAMS = {
     "background": lambda: program({**DRIVEN, "background_enable": True, "background_rate": 200}, 30, entries=EVENTS.from_lists([LIST])),
     "nothing integrated": lambda: program({**STIMULATED, "threshold_enable": False}, 30, entries=EVENTS.from_lists([LIST])),
     "compartments": lambda: program(compartments(), 30),
+    "probes of drivers and sensors": lambda: program(
+        {**DRIVEN, "driver_enable_stp": True, "driver_utilization": 3, "syn_i_bias_store": 70, "syn_i_bias_ramp": 80, "synapse_weight": 20},
+        30,
+        entries=EVENTS,
+        record=Record(driver_probe=(DriverProbe("pulse", 1, (0, 9), 99),), sensor_probe=(SensorProbe(("causal", "v_acausal"), 0, (0, 1), (7, 2), 500),)),
+    ),
     "sequential": lambda: program(FIRING, 10, entries=Events.empty(2), sequential=True),
 }
 

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from neckar.errors import ConfigurationError, CorruptFileError, FileFormatError, SchemaVersionError
 from neckar.facts import registers
 from neckar.program import (
+    DRIVER_SIGNALS,
     LOSS_REASONS,
     PROBE_SIGNALS,
     SCHEMA_VERSION,
+    SENSOR_SIGNALS,
     SOURCES,
     BurstSamples,
     CadcRecord,
@@ -24,6 +26,8 @@ from neckar.program import (
     Contents,
     Cost,
     CostItem,
+    DriverProbe,
+    DriverProbeSamples,
     EnergyRange,
     Events,
     Losses,
@@ -41,6 +45,8 @@ from neckar.program import (
     Record,
     Recording,
     Samples,
+    SensorProbe,
+    SensorProbeSamples,
     Snippet,
     Spikes,
     TimedRead,
@@ -78,6 +84,19 @@ def configs(draw: st.DrawFn) -> dict[str, np.ndarray]:
     return {f.name: draw(generators).integers(f.low, f.high, f.shape, endpoint=True).astype(f.dtype) for f in fields}
 
 
+some_rows = st.lists(st.integers(0, 255), max_size=3, unique=True)
+driver_probes = st.builds(
+    DriverProbe,
+    st.lists(st.sampled_from(DRIVER_SIGNALS), unique=True),
+    st.integers(0, 1),
+    st.lists(st.integers(0, 127), max_size=3, unique=True),
+    st.integers(1, 2**40),
+)
+sensor_probes = st.builds(
+    SensorProbe, st.lists(st.sampled_from(SENSOR_SIGNALS), unique=True), st.integers(0, 1), some_rows, some_rows, st.integers(1, 2**40)
+)  # fmt: skip
+
+
 @st.composite
 def records(draw: st.DrawFn) -> Record:
     source = st.sampled_from(SOURCES)
@@ -91,6 +110,8 @@ def records(draw: st.DrawFn) -> Record:
         madc=draw(st.lists(st.builds(MadcChannel, st.integers(0, 511), source), max_size=2, unique=True)),
         cadc=draw(st.lists(cadc, max_size=2, unique_by=repr)),
         probe=draw(st.lists(probe, max_size=2)),
+        driver_probe=draw(st.lists(driver_probes, max_size=2)),
+        sensor_probe=draw(st.lists(sensor_probes, max_size=2)),
     )
 
 
@@ -152,6 +173,8 @@ def recordings(draw: st.DrawFn) -> Recording:
     n = draw(st.integers(1, 3))
     spikes = Spikes.from_lists(draw(pairs(n, 511)), draw(st.sampled_from(["i2", "i4"])))
     some, probe = Events.from_lists(draw(pairs(n, 255))), draw(arrays((n, 2, 3, 2)))
+    probe = probe.astype(np.float32) if probe.dtype != "f4" else probe
+    inside = np.repeat(probe[..., np.newaxis], 3, axis=-1)
     source, counts = draw(st.sampled_from(SOURCES)), st.integers(0, 2**40)
     places, items = st.tuples(st.sampled_from(LOSS_REASONS), names), st.builds(CostItem, names, floats, st.just("s"), names)
     reads = {name: draw(arrays((n,)) | arrays((n, 600))) for name in draw(st.lists(names, max_size=3, unique=True))}
@@ -162,7 +185,9 @@ def recordings(draw: st.DrawFn) -> Recording:
         madc=(Samples(source, 3, some.entry_ptr, some.tick, some.label),),
         bursts=(BurstSamples(source, (4, 2), some.entry_ptr, some.tick, np.stack([some.label, some.label], axis=1)),),
         cadc=(CadcSamples(source, (4, 2), some.entry_ptr, some.tick, np.stack([some.label, some.label], axis=1).astype(np.uint8)),),
-        probe=(ProbeSamples(("v", "w"), ("V", draw(names)), (1, 7), np.arange(3), probe.astype(np.float32) if probe.dtype != "f4" else probe),),
+        probe=(ProbeSamples(("v", "w"), ("V", draw(names)), (1, 7), np.arange(3), probe),),
+        driver_probe=(DriverProbeSamples(("pulse", "u"), (draw(names), "V"), 1, (127, 0), np.arange(3), probe),) * draw(st.integers(0, 2)),
+        sensor_probe=(SensorProbeSamples(("causal", "v_acausal"), ("LSB", "V"), 0, (5, 255), (0, 9, 1), np.arange(3), inside),),
         reads=reads,
         observables=draw(st.dictionaries(names, st.dictionaries(names, arrays(), max_size=2), max_size=2)),
         losses=Losses({"madc": draw(counts)}, draw(st.dictionaries(names, counts, max_size=2)), draw(st.dictionaries(places, counts))),

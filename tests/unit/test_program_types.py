@@ -23,6 +23,7 @@ from neckar.program import (
     TICKS_PER_US,
     CadcRecord,
     Cost,
+    DriverProbeSamples,
     EnergyRange,
     Events,
     Losses,
@@ -35,6 +36,7 @@ from neckar.program import (
     Record,
     Recording,
     Samples,
+    SensorProbeSamples,
     Snippet,
     Spikes,
     TimedRead,
@@ -408,6 +410,12 @@ def test_samples_have_the_shape_that_their_axes_say() -> None:
         ProbeSamples(("v",), ("V",), (0,), [0, 1], np.zeros((1, 1, 3, 1), np.float32))  # type: ignore[arg-type]
     with pytest.raises(ProgramError, match="one unit per signal"):
         ProbeSamples(("v",), (), (0,), [0], np.zeros((1, 1, 1, 1), np.float32))  # type: ignore[arg-type]
+    with pytest.raises(ProgramError, match=r"DriverProbeSamples.value has shape \(1, 1, 1, 2\); allowed is \(1, 1, 1, 1\)"):
+        DriverProbeSamples(("u",), ("V",), 0, (0,), [0], np.zeros((1, 1, 1, 2), np.float32))  # type: ignore[arg-type]
+    with pytest.raises(ProgramError, match=r"SensorProbeSamples.value has shape \(1, 1, 1, 2\); allowed is \(1, 1, 1, 2, 3\)"):
+        SensorProbeSamples(("causal",), ("LSB",), 0, (0, 1), (4, 5, 6), [0], np.zeros((1, 1, 1, 2), np.float32))  # type: ignore[arg-type]
+    with pytest.raises(ProgramError, match=r"SensorProbeSamples.value has dtype float64; allowed is float32"):
+        SensorProbeSamples(("causal",), ("LSB",), 0, (0,), (4,), [0], np.zeros((1, 1, 1, 1, 1)))  # type: ignore[arg-type]
 
 
 def test_an_entry_of_samples_is_its_part_of_the_columns() -> None:

@@ -12,6 +12,7 @@ from neckar.errors import ConfigurationError, ParameterRangeError, ProgramError,
 from neckar.facts import registers
 from neckar.program import (
     CadcRecord,
+    DriverProbe,
     Events,
     MadcBursts,
     MadcChannel,
@@ -22,6 +23,7 @@ from neckar.program import (
     Probe,
     Program,
     Record,
+    SensorProbe,
     Snippet,
     TimedRead,
     TimedWrite,
@@ -63,6 +65,11 @@ def view(*args: object) -> Program:
 
 
 # (what is asked, error, [where, what was asked, what is allowed, remedy])
+def looks(probe: DriverProbe | SensorProbe) -> Program:
+    """Return a program with one probe of drivers or sensors."""
+    return program(record=Record(**{"driver_probe" if isinstance(probe, DriverProbe) else "sensor_probe": (probe,)}))  # type: ignore[arg-type]
+
+
 CASES: list[tuple[Callable[[], object], type[ConfigurationError], list[str]]] = [
     # machine and names
     (lambda: program(machine="brainscales3"), UnknownNameError, ["Program.machine", "'brainscales3'", "did you mean brainscales2", "Choose"]),
@@ -141,6 +148,20 @@ CASES: list[tuple[Callable[[], object], type[ConfigurationError], list[str]]] = 
         ParameterRangeError,
         ["snippets[0].record.probe[0].circuits[1]", "999", "0 to 511", "Choose"],
     ),
+    (lambda: DriverProbe("v", 0, (0,), 1), UnknownNameError, ["DriverProbe.signals[0]", "'v'", "u, pulse", "Choose"]),  # type: ignore[arg-type]
+    (lambda: DriverProbe("u", -1, (0,), 1), ParameterRangeError, ["DriverProbe.hemisphere", "-1", "at least 0", "Choose"]),
+    (lambda: DriverProbe("u", 0, (0, 0), 1), ProgramError, ["DriverProbe.drivers", "0 more than once", "Remove"]),
+    (lambda: DriverProbe("u", 0, (0,), 0), ParameterRangeError, ["DriverProbe.interval", "is 0", "at least 1 ticks", "Choose"]),
+    (lambda: looks(DriverProbe("u", 2, (0,), 9)), ParameterRangeError, ["record.driver_probe[0].hemisphere[0]", "2", "0 to 1", "Choose"]),
+    (lambda: looks(DriverProbe("u", 0, (1, 128), 9)), ParameterRangeError, ["record.driver_probe[0].drivers[1]", "128", "0 to 127", "Choose a driver"]),
+    (lambda: SensorProbe(("causal", "caus"), 0, (0,), (0,), 1), UnknownNameError, ["SensorProbe.signals[1]", "'caus'", "did you mean causal", "Choose"]),
+    (lambda: SensorProbe(("causal", "causal"), 0, (0,), (0,), 1), ProgramError, ["SensorProbe.signals", "may occur once", "Remove"]),
+    (lambda: SensorProbe("causal", 0, (0,), (0,), 0), ParameterRangeError, ["SensorProbe.interval", "is 0", "at least 1 ticks"]),
+    (lambda: looks(SensorProbe("causal", 0, (256,), (0,), 9)), ParameterRangeError, ["record.sensor_probe[0].rows[0]", "256", "0 to 255", "Choose a row"]),
+    (lambda: looks(SensorProbe("causal", 0, (0,), (0, 300), 9)), ParameterRangeError, ["record.sensor_probe[0].columns[1]", "300", "Choose a column"]),
+    (lambda: Record(driver_probe=(Probe(("v",), (0,), 9),)), ProgramError, ["Record.driver_probe[0]", "allowed are DriverProbe objects", "Build"]),  # type: ignore[arg-type]
+    (lambda: bursts((0,), driver_probe=(DriverProbe("u", 0, (0,), 9),)), ProgramError, ["record.driver_probe", "allowed are bursts alone"]),
+    (lambda: bursts((0,), sensor_probe=(SensorProbe("causal", 0, (0,), (0,), 9),)), ProgramError, ["record.sensor_probe", "allowed are bursts alone"]),
     # bursts
     (lambda: MadcBursts(()), ProgramError, ["MadcBursts.circuits is empty", "at least one", "Name"]),
     (lambda: MadcBursts((0, 0)), ProgramError, ["MadcBursts.circuits", "0 more than once", "Remove"]),

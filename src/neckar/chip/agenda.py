@@ -20,6 +20,7 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.correlation import READS
 from neckar.chip.sensing import SensorBank
+from neckar.chip.synapse_probes import DriverSampler
 from neckar.dynamics import UNKNOWN, Drivers, Lane, Segment, Trace, driver_voltages
 from neckar.errors import UnsupportedFeatureError
 
@@ -73,6 +74,8 @@ class Trial:
         Of each hemisphere; their state runs on.
     sensors : SensorBank, optional
         Correlation sensors, if anybody looks at them.
+    driver_samplers : sequence of DriverSampler
+        They look at the drivers.
     """
 
     def __init__(
@@ -83,9 +86,10 @@ class Trial:
         counted: NDArray[np.int64],
         drivers: Sequence[Drivers],
         sensors: SensorBank | None = None,
+        driver_samplers: Sequence[DriverSampler] = (),
     ) -> None:
         self.config, self.instruments, self.kick_volts, self._counted, self.drivers = config, instruments, kick_volts, counted, drivers
-        self.sensors = sensors
+        self.sensors, self.driver_samplers = sensors, driver_samplers
         self._ahead: tuple[int, Carried | None] = (LONG_AGO, None)
         self.relays_ready = np.full((len(counted) // COLUMNS, COLUMNS), -(2**62), np.int64)
         self.carrier: Carrier | None = None
@@ -125,10 +129,12 @@ class Trial:
                 for instrument in self.instruments:
                     instrument.take(hemisphere, lane, traces, self.segments[hemisphere])
             carried.traces = []
+            complete = s.start + ((stop - s.start) // s.step_ticks - 1) * s.step_ticks  # a step reports when it is over
+            for sampler in self.driver_samplers:
+                sampler.take(carried.events[sampler.hemisphere], complete)
             if self.sensors is not None:
-                grid = s.start + (stop - s.start) // s.step_ticks * s.step_ticks
-                self.sensors.take(carried, self.drivers, grid - s.step_ticks)
-                carried.events = ()
+                self.sensors.take(carried, self.drivers, complete)
+            carried.events = ()
             self._found.append(carried)
             self._at = stop
 

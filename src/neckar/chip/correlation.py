@@ -17,6 +17,7 @@ influence of the sensors on readings of the neurons, leakage of the charge, the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -59,6 +60,33 @@ def sensor_parameters(specimen: Specimen, effects: Effects, config: Config) -> t
     return tuple(found)
 
 
+@dataclass(frozen=True, eq=False)
+class SensorOutputs:
+    """The outputs of some rows of sensors, as the CADC sees them.
+
+    Attributes
+    ----------
+    baseline : ndarray, shape (2, row, column), or 0
+        Deviation of the level without charge from the nominal one, LSB.
+    driven : ndarray of bool, shape (column,)
+        Whether the columns' outputs have a bias.
+    """
+
+    baseline: NDArray[np.float64] | float
+    driven: NDArray[np.bool_]
+
+    def volts(self, charge: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the voltages for a charge (LSB), shape (2, row, column), V."""
+        level = facts.CORRELATION_BASELINE.value - charge.astype(np.float64) + self.baseline
+        return np.asarray(np.clip(facts.CADC_ZERO.value + facts.CADC_STEP.value * level, 0.0, facts.SUPPLY.value) * self.driven)
+
+
+def sensor_outputs(specimen: Specimen, effects: Effects, config: Config, hemisphere: int, rows: NDArray[np.int64]) -> SensorOutputs:
+    """Return the outputs of some rows of sensors of a hemisphere under a configuration. Of the effects mismatch acts."""
+    baseline = _deviations(specimen, True)["baseline"][hemisphere][:, rows] if effects.mismatch else 0.0
+    return SensorOutputs(baseline, _of_columns(_field(config, "syn_i_bias_corout"))[hemisphere] > 0)
+
+
 def readings(
     specimen: Specimen,
     effects: Effects,
@@ -87,11 +115,7 @@ def readings(
     -------
     ndarray, shape (2, row, column), uint8
     """
-    level = facts.CORRELATION_BASELINE.value - charge.astype(np.float64)
-    if effects.mismatch:
-        level += _deviations(specimen, True)["baseline"][hemisphere][:, rows]
-    volts = np.clip(facts.CADC_ZERO.value + facts.CADC_STEP.value * level, 0.0, facts.SUPPLY.value)
-    volts = volts * (_of_columns(_field(config, "syn_i_bias_corout"))[hemisphere] > 0)
+    volts = sensor_outputs(specimen, effects, config, hemisphere, rows).volts(charge)
     codes = np.empty(volts.shape, np.uint8)
     for channel in (CAUSAL, ACAUSAL):
         channels = (hemisphere * AXES["cadc_channel"] + channel) * COLUMNS + np.arange(COLUMNS)

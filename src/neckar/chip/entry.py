@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from neckar.chip.cost import FixedCost
 from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch, answering, circulation, reached_rows
 from neckar.chip.madc import STAMP_TICKS, Sequencer, burst_grids, channel_grids, sample_rate
 from neckar.chip.plasticity import Observables, Plasticity
-from neckar.chip.probe import n_samples
+from neckar.chip.probe import OpenProbe, n_samples
 from neckar.chip.readout import Readout
 from neckar.chip.rest import reset_neurons, resting_state
 from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
@@ -33,6 +33,7 @@ from neckar.chip.sampling import BurstSamplers, LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
 from neckar.chip.specimen import PIECE, keyed_reads, keyed_uniforms
 from neckar.chip.substrate import Ready, Substrate
+from neckar.chip.synapse_probes import DriverSampler, SensorSampler
 from neckar.chip.transfer import Config, idle_deviations, refuse_unsupported, relay_dead_time
 from neckar.dynamics import (
     CONSTANT,
@@ -62,7 +63,7 @@ from neckar.dynamics import (
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import CROSSBAR_COUNTER_STATES, registers
 from neckar.facts import cost_brainscales2 as timing
-from neckar.program import TICK_S, Probe, Program, Record, TimedRead, TimedWrite, ticks
+from neckar.program import TICK_S, Program, Record, TimedRead, TimedWrite, ticks
 
 if TYPE_CHECKING:
     from neckar.ppu import Tracer
@@ -72,6 +73,7 @@ _NO_WEIGHTS = np.empty((COLUMNS, 0), np.float32)
 LINE_FIELDS = tuple(STATE_NAMES.index(name) for name in ("v", "w", "s_exc", "s_inh"))
 
 Ticks = NDArray[np.int64]
+AnyProbe = TypeVar("AnyProbe", bound=OpenProbe)
 
 
 class Plan:
@@ -85,6 +87,8 @@ class Plan:
     bursts : list of BurstGrid
     cadc : list of Target
     probes : list of (Probe, ticks)
+    driver_probes : list of (DriverProbe, ticks)
+    sensor_probes : list of (SensorProbe, ticks)
     active : ndarray of int
         Circuits that are integrated.
     """
@@ -104,10 +108,12 @@ class Plan:
         self.bursts = burst_grids(sequencer if self.limited else sequencer.unlimited(), windows)
         self.cadc = targets_of(windows)
         self.madc_rate_hz = max(sample_rate(base, record) for record, _, _ in windows)
-        self.probes = _probes(windows)
+        self.probes = _probes([(record.probe, a, b) for record, a, b in windows])
+        self.driver_probes = _probes([(record.driver_probe, a, b) for record, a, b in windows])
+        self.sensor_probes = _probes([(record.sensor_probe, a, b) for record, a, b in windows])
         self.rewrites = bool(self.deltas or program.writes or program.plasticity)  # otherwise all entries share the registers
         self.senses = self._senses()
-        self.watches_sensors = self.senses or watched or any(read.field in correlation.READS for read in program.reads)
+        self.watches_sensors = self.senses or watched or bool(self.sensor_probes) or any(read.field in correlation.READS for read in program.reads)
         self.recorded = np.zeros(CIRCUITS, bool)
         for record, _, _ in windows:
             self.recorded[np.arange(CIRCUITS) if record.spikes == "all" else list(record.spikes)] = True
@@ -300,10 +306,11 @@ def refuse_changes(program: Program) -> None:
             refuse_unsupported({write.field: codes}, where=f"writes[{k}]: ")
 
 
-def _probes(windows: Sequence[tuple[Record, int, int]]) -> list[tuple[Probe, Ticks]]:
-    found: dict[Probe, list[Ticks]] = {}
-    for record, a, b in windows:
-        for probe in record.probe:
+def _probes(windows: Sequence[tuple[Sequence[AnyProbe], int, int]]) -> list[tuple[AnyProbe, Ticks]]:
+    """Return the distinct probes and the ticks of their samples, which lie in windows from tick to tick."""
+    found: dict[AnyProbe, list[Ticks]] = {}
+    for probes, a, b in windows:
+        for probe in probes:
             found.setdefault(probe, []).append(np.arange(n_samples(probe, a), n_samples(probe, b), dtype=np.int64) * probe.interval)
     return [(probe, np.concatenate(grids)) for probe, grids in found.items()]
 
@@ -323,6 +330,8 @@ class EntryResult:
     madc: list[LineSampler]
     cadc: CadcRecorder
     probes: list[NDArray[np.float32]]
+    driver_probes: list[DriverSampler]
+    sensor_probes: list[SensorSampler]
     bursts: BurstSamplers
     reads: dict[str, NDArray]
     steps: list[int]
@@ -426,12 +435,16 @@ class EntryRun:
         cadc = CadcRecorder(plan.cadc, self._rows())
         probes = [ProbeSampler(p.circuits, grid, p.signals) for p, grid in plan.probes]
         nothing = np.zeros(CIRCUITS, np.int64), (np.empty(0, np.int64),) * 2, 0
-        result = EntryResult(config, self.cells, state, at_rest, program.duration, *nothing, samplers, cadc, [], bursts, reads, [])
+        of_drivers = [DriverSampler(p, grid, at_rest[p.hemisphere]) for p, grid in plan.driver_probes]
+        of_sensors = [] if bank is None else [bank.watch(p, grid) for p, grid in plan.sensor_probes]
+        result = EntryResult(
+            config, self.cells, state, at_rest, program.duration, *nothing, samplers, cadc, [], of_drivers, of_sensors, bursts, reads, []
+        )  # fmt: skip
         fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz, plan.inside if stays else None)
         fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
-        trial = Trial(config, [*samplers, *bursts.samplers, *cadc.samplers, *probes], self._kicks, counted, at_rest, bank)
+        trial = Trial(config, [*samplers, *bursts.samplers, *cadc.samplers, *probes], self._kicks, counted, at_rest, bank, of_drivers)
         plasticity = Plasticity(program.plasticity, program.duration, (self.substrate.specimen.seed, *self.key), self.tracer)
         actors: list[Actor] = [playback, *plasticity.actors, *self.actors]
         try:
@@ -472,15 +485,18 @@ class EntryRun:
             self._configure(config, a, result)
             stretch = fabric.stretch(config, a, b)
             carrier = self._carrier(trial, fabric, stretch, carried, b, parameters, membranes, result)
+            for sampler in trial.driver_samplers:
+                h = sampler.hemisphere
+                sampler.reconfigure(trial.drivers[h].parameters, config.synapse_row_mode[h], a)
             for h, lane in carrier.lanes.items():
                 lane.load(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             if trial.sensors is not None:
                 refractory = np.round(np.minimum(parameters.t_reset + parameters.t_holdoff, 1e6) / TICK_S).astype(np.int64)
-                trial.sensors.reconfigure(self.substrate.sensors(config, self.cells), config, refractory, a)
+                trial.sensors.reconfigure(self.substrate.sensors(config, self.cells), config, self.substrate.sensor_outputs(config, self.cells), refractory, a)
                 if RESET in plan.deltas.get(a, ()):
                     trial.sensors.reset(config[RESET].astype(bool), a)
             features = parameters.features if ready is None else ready.features
-            features = features._replace(plastic=_plastic(trial.drivers), sensed=trial.sensors is not None and plan.senses)
+            features = features._replace(plastic=_plastic(trial.drivers), sensed=plan.senses or bool(plan.driver_probes))
             trial.analog = partial(self._analog, state)  # does not hold the trial, so that its memory is free when it ends
             halves = [parameters.take(slice(COLUMNS * h, COLUMNS * (h + 1))) for h in range(HEMISPHERES)]
             prepared = ({},) * HEMISPHERES if ready is None else ready.lanes
@@ -660,6 +676,8 @@ class EntryRun:
                 trial.sensors.reset(config[RESET].astype(bool), program.duration)
             trial.sensors.advance(program.duration)
             result.sensors = tuple(state.later(program.duration) for state in trial.sensors.states())
+        for sampler in trial.driver_samplers:
+            sampler.take(NO_EVENTS, program.duration)
         at_host, spike, result.loops = fabric.to_host(tick, circuit, leaves, config)
         result.drivers = trial.drivers
         result.reads.update(self._read("after", config, result.counted, fabric.output_counts, trial.drivers, trial.sensors, program.duration))

@@ -35,6 +35,7 @@ from neckar.chip.plasticity import check_plasticity
 from neckar.chip.probe import UNITS, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals, keyed_normals_of
 from neckar.chip.substrate import Ready, Substrate, starts
+from neckar.chip.synapse_probes import DRIVER_UNITS, SENSOR_UNITS
 from neckar.chip.transfer import MadcTransfer
 from neckar.dynamics import SensorState
 from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
@@ -42,6 +43,7 @@ from neckar.program import (
     CALIBRATION_LABEL,
     BurstSamples,
     CadcSamples,
+    DriverProbeSamples,
     Events,
     Losses,
     MachineState,
@@ -50,6 +52,7 @@ from neckar.program import (
     Provenance,
     Recording,
     Samples,
+    SensorProbeSamples,
     Spikes,
 )
 from neckar.program._provenance import FrozenJson
@@ -240,6 +243,8 @@ class Chip:
             madc=madc,
             cadc=cadc,
             probe=probe,
+            driver_probe=_driver_samples(plan, results),
+            sensor_probe=_sensor_samples(plan, results),
             bursts=bursts,
             loopback=_loopback(results),
             reads=reads,
@@ -380,6 +385,24 @@ def _loopback(results: Sequence[EntryResult]) -> Events:
     orders = [np.lexsort((label, tick // STAMP_TICKS)) for tick, label in loops]
     tick, label = (np.concatenate([part[k][order] for part, order in zip(loops, orders, strict=True)]) for k in (0, 1))
     return Events(ptr, tick // STAMP_TICKS * STAMP_TICKS, label.astype(np.uint16))
+
+
+def _driver_samples(plan: Plan, results: Sequence[EntryResult]) -> tuple[DriverProbeSamples, ...]:
+    """Return what the probes of drivers saw."""
+    found = []
+    for k, (p, ticks) in enumerate(plan.driver_probes):
+        value = np.stack([r.driver_probes[k].values for r in results])
+        found.append(DriverProbeSamples(p.signals, tuple(DRIVER_UNITS[name] for name in p.signals), p.hemisphere, p.drivers, ticks, value))
+    return tuple(found)
+
+
+def _sensor_samples(plan: Plan, results: Sequence[EntryResult]) -> tuple[SensorProbeSamples, ...]:
+    """Return what the probes of correlation sensors saw."""
+    found = []
+    for k, (p, ticks) in enumerate(plan.sensor_probes):
+        value = np.stack([r.sensor_probes[k].values for r in results])
+        found.append(SensorProbeSamples(p.signals, tuple(SENSOR_UNITS[name] for name in p.signals), p.hemisphere, p.rows, p.columns, ticks, value))
+    return tuple(found)
 
 
 def _as_arrays(sensors: Sequence[SensorState] | None) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,7 @@ from neckar.dynamics import CircuitParameters
 from neckar.equations import numpy_equations
 from neckar.errors import MemoryLimitError
 from neckar.facts import brainscales2 as facts
-from neckar.program import Probe, Program, seconds
+from neckar.program import DRIVER_SIGNALS, DriverProbe, Probe, Program, SensorProbe, seconds
 
 UNITS = {
     "v": "V",
@@ -41,6 +41,7 @@ UNITS = {
 other circuits deliver to the membrane."""
 OWN_CURRENTS = ("i_leak", "i_reset", "i_exp", "i_exc", "i_offset", "i_adapt", "i_inh")
 LEAVES = ("i_adapt", "i_inh")
+OpenProbe = Probe | DriverProbe | SensorProbe
 SHARE_OF_MEMORY = 0.5
 ALWAYS_FITS = 1 << 26  # bytes; not worth asking the system
 MADC_SAMPLE_BYTES = 40  # tick, stamp, potential, noise and code of a sample while it is converted
@@ -98,7 +99,7 @@ def _below(v: NDArray[np.float64], threshold: NDArray[np.float64], p: CircuitPar
     return np.minimum(v, np.minimum(threshold, p.v_supply))
 
 
-def n_samples(probe: Probe, duration: int) -> int:
+def n_samples(probe: OpenProbe, duration: int) -> int:
     """Return how many samples a probe takes in `duration` ticks."""
     return -(-duration // probe.interval)
 
@@ -132,11 +133,16 @@ def check_memory(program: Program, conversion_ticks: int, *, share: bool = False
             needed += program.n_entries * len(bursts.circuits) * (snippet.duration // conversion_ticks) * BURST_SAMPLE_BYTES
         for probe in record.probe:
             needed += 4 * program.n_entries * len(probe.signals) * len(probe.circuits) * n_samples(probe, snippet.duration)
+        for of_drivers in record.driver_probe:
+            needed += 4 * program.n_entries * len(DRIVER_SIGNALS) * len(of_drivers.drivers) * n_samples(of_drivers, snippet.duration)
+        for of_sensors in record.sensor_probe:
+            synapses = len(of_sensors.rows) * len(of_sensors.columns)
+            needed += 4 * program.n_entries * len(of_sensors.signals) * synapses * n_samples(of_sensors, snippet.duration)
     if (allowed := allowed_bytes(needed)) < needed:
         raise MemoryLimitError(
             f"the samples of probes, MADC and CADC in this program take {needed} bytes ({program.n_entries} entries of {seconds(program.duration):g} s); "
             f"{allowed} bytes, half of the available memory, are allowed. "
-            "Record fewer circuits or signals, raise the interval of a probe, or record in a short snippet."
+            "Record fewer circuits, drivers, synapses or signals, raise the interval of a probe, or record in a short snippet."
         )
 
 

@@ -6,7 +6,7 @@ step, because a step reports its spikes when it is over. A read in between works
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.correlation import HEMISPHERES, READS, ROWS
 from neckar.chip.fire_logic import NOTHING, FireLogic
-from neckar.dynamics import NO_EVENTS, Drivers, SensorParameters, Sensors, SensorState
+from neckar.chip.synapse_probes import Outputs, SensorSampler
+from neckar.dynamics import NO_EVENTS, Drivers, RowEvents, SensorParameters, Sensors, SensorState
+from neckar.program import SensorProbe
 
 Codes = Callable[[ChipConfig, int, NDArray[np.int64], NDArray[np.float32], int], NDArray[np.uint8]]
 
@@ -36,43 +38,62 @@ class SensorBank:
     def __init__(self, sensors: Sequence[Sensors], codes: Codes, hears: bool) -> None:
         self._sensors, self._codes, self.hears = sensors, codes, hears
         self._logic = FireLogic()
+        self._samplers: list[SensorSampler] = []
+
+    def watch(self, probe: SensorProbe, ticks: NDArray[np.int64]) -> SensorSampler:
+        """Return an instrument that follows the sensors of a probe from now on."""
+        self._samplers.append(SensorSampler(probe, ticks, self._sensors[probe.hemisphere]))
+        return self._samplers[-1]
 
     def take(self, carried: Carried, drivers: Sequence[Drivers], until: int) -> None:
         """Take in what happened. All pulses and spikes before tick `until` are in."""
-        if not self.hears:
-            return
-        tick, circuit = self._logic.pulses(carried.tick, carried.circuit, until)
-        for h, sensors in enumerate(self._sensors):
-            mine = circuit // COLUMNS == h
-            events = carried.events[h] if carried.events else NO_EVENTS
-            sensors.note(events, drivers[h].parameters.mask, tick[mine], circuit[mine] % COLUMNS)
-            sensors.advance(until)
+        if self.hears:
+            masks = [half.parameters.mask for half in drivers]
+            self._note(carried.events or (NO_EVENTS,) * len(self._sensors), masks, *self._logic.pulses(carried.tick, carried.circuit, until))
+            for sensors in self._sensors:
+                sensors.advance(until)
+        for sampler in self._samplers:
+            sampler.sample(until)
 
     def advance(self, until: int) -> None:
         """Work off everything before tick `until`; all spikes before it are in."""
-        self._note_posts(self._sensors, *self._logic.pulses(NOTHING, NOTHING, until))
+        self._note_posts(*self._logic.pulses(NOTHING, NOTHING, until))
         for sensors in self._sensors:
             sensors.advance(until)
+        for sampler in self._samplers:
+            sampler.sample(until)
 
-    def reconfigure(self, parameters: Sequence[SensorParameters], config: ChipConfig, refractory_ticks: NDArray[np.int64], tick: int) -> None:
+    def reconfigure(self, parameters: Sequence[SensorParameters], config: ChipConfig, outputs: Outputs, refractory_ticks: NDArray[np.int64], tick: int) -> None:
         """Take over a configuration, and how long each circuit is refractory, shape (circuit,), from a tick on; all spikes before are in."""
-        self._note_posts(self._sensors, *self._logic.pulses(NOTHING, NOTHING, tick))
+        self._note_posts(*self._logic.pulses(NOTHING, NOTHING, tick))
         self._logic.configure(config, refractory_ticks)
+        for sampler in self._samplers:
+            h = sampler.hemisphere
+            new = parameters[h] if self._sensors[h].takes(parameters[h]) else None
+            sampler.reconfigure(new, config.synapse_label[h], outputs(h, sampler.rows), tick)
         for h, sensors in enumerate(self._sensors):
             sensors.reconfigure(parameters[h], config.synapse_label[h], tick)
 
     def reset(self, rows: NDArray[np.bool_], tick: int) -> None:
         """Empty the sensors of some rows, shape (hemisphere, row)."""
         for h, row in np.argwhere(rows):
-            self._sensors[h].reset(int(row), tick)
+            for half in self._of(h):
+                half.reset(int(row), tick)
 
     def reset_columns(self, hemisphere: int, row: int, columns: NDArray[np.bool_], tick: int) -> None:
         """Empty the sensors of some columns of a row, shape (column,)."""
-        self._sensors[hemisphere].reset(row, tick, columns)
+        for half in self._of(hemisphere):
+            half.reset(row, tick, columns)
 
     def relabel(self, hemisphere: int, row: int, labels: NDArray[np.uint8], tick: int) -> None:
         """Give the synapses of a row other labels, shape (column,)."""
-        self._sensors[hemisphere].relabel(row, labels, tick)
+        for half in self._of(hemisphere):
+            half.relabel(row, labels, tick)
+
+    def _of(self, hemisphere: int) -> Iterator[Sensors | SensorSampler]:
+        """Yield the sensors of a hemisphere and who follows them."""
+        yield self._sensors[hemisphere]
+        yield from (sampler for sampler in self._samplers if sampler.hemisphere == hemisphere)
 
     def read(
         self, config: ChipConfig, field: str, key: tuple[int | slice, ...], tick: int, ahead: tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -92,11 +113,15 @@ class SensorBank:
                 plane[h, rows] = self._codes(config, h, rows, part.state().charge, tick)[READS.index(field)]
         return np.array(plane[key])
 
-    @staticmethod
-    def _note_posts(sensors: Sequence[Sensors], tick: NDArray[np.int64], circuit: NDArray[np.int64]) -> None:
-        for h, half in enumerate(sensors):
+    def _note_posts(self, tick: NDArray[np.int64], circuit: NDArray[np.int64]) -> None:
+        n = len(self._sensors)
+        self._note((NO_EVENTS,) * n, (np.zeros(0, np.uint8),) * n, tick, circuit)
+
+    def _note(self, events: Sequence[RowEvents], masks: Sequence[NDArray[np.uint8]], tick: NDArray[np.int64], circuit: NDArray[np.int64]) -> None:
+        for h in range(len(self._sensors)):
             mine = circuit // COLUMNS == h
-            half.note(NO_EVENTS, np.zeros(0, np.uint8), tick[mine], circuit[mine] % COLUMNS)
+            for half in self._of(h):
+                half.note(events[h], masks[h], tick[mine], circuit[mine] % COLUMNS)
 
     def states(self) -> tuple[SensorState, ...]:
         """Return what the sensors hold after the last advance."""

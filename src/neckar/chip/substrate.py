@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,6 +111,10 @@ class Substrate:
             known = (config.copy(), cells, correlation.sensor_parameters(self.specimen, self.effects, cells.values(config)))
             self._sensors = known
         return known[2]
+
+    def sensor_outputs(self, config: ChipConfig, cells: CapMem) -> Callable[[int, NDArray[np.int64]], correlation.SensorOutputs]:
+        """Return what gives the outputs of some rows of sensors of a hemisphere under a configuration and what its cells really hold."""
+        return partial(correlation.sensor_outputs, self.specimen, self.effects, cells.values(config))
 
     def sensor_readings(
         self,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from neckar.dynamics._correlation import SensorParameters, Sensors, SensorState
     from neckar.dynamics._coupling import Coupling
     from neckar.dynamics._dense_nodes import Neuron
-    from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, new_drivers, reconfigured
+    from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, follow_kernel, forked, new_drivers, reconfigured
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Hits, Relays, Tables, idle, serve_all
     from neckar.dynamics._group import NO_OUTSIDE, NO_RELAYS, Firing, LaneGroup, OutsideEvents, gather_relays
     from neckar.dynamics._host import UNKNOWN, Exits, Link, exit_kernel, record_kernel, survivors
@@ -63,6 +63,8 @@ __all__ = [
     "aligned",
     "driver_voltages",
     "exit_kernel",
+    "follow_kernel",
+    "forked",
     "gather_relays",
     "idle",
     "joined",

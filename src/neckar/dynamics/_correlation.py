@@ -322,11 +322,15 @@ class Sensors:
         """Give the synapses of a row other labels. A synapse takes over the last pulse that its row saw with its new label."""
         self._changes.append((tick, "relabel", (row, np.array(labels))))
 
-    def reconfigure(self, parameters: SensorParameters, labels: NDArray[np.uint8], tick: int) -> None:
-        """Take other parameters and labels."""
-        if parameters is not self.parameters or any(name == "parameters" for _, name, _ in self._changes):
+    def reconfigure(self, parameters: SensorParameters | None, labels: NDArray[np.uint8], tick: int) -> None:
+        """Take other parameters, unless there are none, and labels."""
+        if parameters is not None and self.takes(parameters):
             self._changes.append((tick, "parameters", parameters))
         self._changes.append((tick, "labels", np.array(labels)))
+
+    def takes(self, parameters: SensorParameters) -> bool:
+        """Return whether these parameters are others than the last ones."""
+        return parameters is not self.parameters or any(name == "parameters" for _, name, _ in self._changes)
 
     def advance(self, until: int) -> None:
         """Work off all pulses and changes before tick `until`; pulses that come later must not lie before it."""

@@ -8,12 +8,14 @@ carried from event to event by a closed form. The pulse, 0 to 1, scales the line
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.dynamics._jit import kernel_part
+from neckar.dynamics._jit import kernel, kernel_part
 from neckar.dynamics._parameters import CONSTANT, PLASTIC, DriverParameters
 
 F = np.float32
@@ -97,3 +99,41 @@ def pulse_length(drivers, row, label, tick, receptor):  # type: ignore[no-untype
     drivers.since[d] = max(drivers.since[d], tick)
     drivers.pulse[d] = F(min(max((p.top[d] - u) / p.span[d] - p.late[d], 0.0), 1.0))
     return drivers.pulse[d]
+
+
+@kernel_part
+def note_driver(drivers, d, tick, value, s, i):  # type: ignore[no-untyped-def]
+    """Write voltage and pulse of driver `d` at a tick at or after its last event into `value[:, s, i]`."""
+    p = drivers.parameters
+    gone = max(tick - drivers.since[d], 0) * 2e-9
+    u = p.recover[d] + (drivers.u[d] - p.recover[d]) * math.exp(-gone * p.rate[d])
+    value[0, s, i] = F(u)
+    value[1, s, i] = F(1) if p.kind[d] == CONSTANT else F(min(max((p.top[d] - u) / p.span[d] - p.late[d], 0.0), 1.0))
+
+
+@cache
+def follow_kernel() -> Callable[..., Any]:
+    """Return the compiled walk through the events of a hemisphere that notes what some drivers hold between them."""
+
+    def follow_drivers(drivers, receptor, ev_tick, ev_row, ev_label, wanted, place, ticks, done, until, value):  # type: ignore[no-untyped-def]
+        """Let events come to the drivers `wanted`, in the order in which the engine delivered them, and fill `value` (signal, sample, driver).
+
+        Samples lie at the ascending `ticks`, `done` (driver,) counts those that are filled; all up to tick `until` will be. Events at the tick of a sample
+        come after it. `place` says where each driver of the hemisphere is among the wanted ones, -1 if it is not.
+        """
+        for e in range(ev_tick.size):
+            d = ev_row[e] >> 1
+            i = place[d]
+            if i < 0:
+                continue
+            now = max(ev_tick[e], drivers.since[d])  # time does not run back for the driver
+            while done[i] < ticks.size and ticks[done[i]] <= now:
+                note_driver(drivers, d, ticks[done[i]], value, done[i], i)
+                done[i] += 1
+            pulse_length(drivers, ev_row[e], ev_label[e], ev_tick[e], receptor)
+        for i in range(wanted.size):
+            while done[i] < ticks.size and ticks[done[i]] <= until:
+                note_driver(drivers, wanted[i], ticks[done[i]], value, done[i], i)
+                done[i] += 1
+
+    return kernel(follow_drivers, "")

@@ -12,19 +12,34 @@ from neckar.program._machine import Machine, MachineState
 from neckar.program._plasticity import NeuronView, Observable, PlasticityTask, PlasticityView
 from neckar.program._program import CALIBRATION_LABEL, Program, Snippet, TimedRead, TimedWrite
 from neckar.program._provenance import Provenance
-from neckar.program._record import MADC_SOURCES, PROBE_SIGNALS, SOURCES, CadcRecord, MadcBursts, MadcChannel, Probe, Record
-from neckar.program._recording import BurstSamples, CadcSamples, ProbeSamples, Recording, Samples
+from neckar.program._record import (
+    DRIVER_SIGNALS,
+    MADC_SOURCES,
+    PROBE_SIGNALS,
+    SENSOR_SIGNALS,
+    SOURCES,
+    CadcRecord,
+    DriverProbe,
+    MadcBursts,
+    MadcChannel,
+    Probe,
+    Record,
+    SensorProbe,
+)
+from neckar.program._recording import BurstSamples, CadcSamples, DriverProbeSamples, ProbeSamples, Recording, Samples, SensorProbeSamples
 from neckar.program._schema import SCHEMA_VERSION
 from neckar.program._time import TICK_S, TICKS_PER_US, seconds, ticks
 from neckar.program._validate import MACHINES
 
 __all__ = [
     "CALIBRATION_LABEL",
+    "DRIVER_SIGNALS",
     "LOSS_REASONS",
     "MACHINES",
     "MADC_SOURCES",
     "PROBE_SIGNALS",
     "SCHEMA_VERSION",
+    "SENSOR_SIGNALS",
     "SOURCES",
     "TICKS_PER_US",
     "TICK_S",
@@ -34,6 +49,8 @@ __all__ = [
     "Contents",
     "Cost",
     "CostItem",
+    "DriverProbe",
+    "DriverProbeSamples",
     "EnergyRange",
     "Events",
     "Losses",
@@ -52,6 +69,8 @@ __all__ = [
     "Record",
     "Recording",
     "Samples",
+    "SensorProbe",
+    "SensorProbeSamples",
     "Snippet",
     "Spikes",
     "TimedRead",

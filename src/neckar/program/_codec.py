@@ -23,15 +23,16 @@ from neckar.program._plain import FrozenDict, Plain, summary
 from neckar.program._plasticity import NeuronView, Observable, PlasticityTask, PlasticityView
 from neckar.program._program import Program, Snippet, TimedRead, TimedWrite
 from neckar.program._provenance import Provenance
-from neckar.program._record import CadcRecord, MadcBursts, MadcChannel, Probe, Record
-from neckar.program._recording import BurstSamples, CadcSamples, ProbeSamples, Recording, Samples
+from neckar.program._record import CadcRecord, DriverProbe, MadcBursts, MadcChannel, Probe, Record, SensorProbe
+from neckar.program._recording import BurstSamples, CadcSamples, DriverProbeSamples, ProbeSamples, Recording, Samples, SensorProbeSamples
 
 if TYPE_CHECKING:
     import h5py
 
-_RECORD_TYPES = (Record, MadcChannel, MadcBursts, CadcRecord, Probe)
+_RECORD_TYPES = (Record, MadcChannel, MadcBursts, CadcRecord, Probe, DriverProbe, SensorProbe)
 _PROGRAM_TYPES = (Program, Snippet, Events, TimedWrite, TimedRead, *_RECORD_TYPES, PlasticityTask, PlasticityView, NeuronView, Observable)
-_RECORDING_TYPES = (Recording, Spikes, Samples, BurstSamples, CadcSamples, ProbeSamples, Losses, Cost, CostItem, EnergyRange, Provenance)
+_SAMPLE_TYPES = (Samples, BurstSamples, CadcSamples, ProbeSamples, DriverProbeSamples, SensorProbeSamples)
+_RECORDING_TYPES = (Recording, Spikes, *_SAMPLE_TYPES, Losses, Cost, CostItem, EnergyRange, Provenance)
 _TYPES: dict[str, type[Plain]] = {cls.__name__: cls for cls in (*_PROGRAM_TYPES, *_RECORDING_TYPES, MachineState)}
 
 _COMPRESS_ABOVE_BYTES = 4096

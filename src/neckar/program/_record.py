@@ -1,4 +1,4 @@
-"""What to record: spikes, MADC, CADC, and the open probe."""
+"""What to record: spikes, MADC, CADC, and the open probes."""
 
 from __future__ import annotations
 
@@ -29,6 +29,14 @@ Signal = Literal[
 ]  # fmt: skip
 PROBE_SIGNALS: tuple[str, ...] = get_args(Signal)
 """Signals that the open probe can read."""
+
+DriverSignal = Literal["u", "pulse"]
+DRIVER_SIGNALS: tuple[str, ...] = get_args(DriverSignal)
+"""Signals that the open probe of synapse drivers can read."""
+
+SensorSignal = Literal["causal", "acausal", "v_causal", "v_acausal"]
+SENSOR_SIGNALS: tuple[str, ...] = get_args(SensorSignal)
+"""Signals that the open probe of correlation sensors can read."""
 
 
 def check_name(name: object, known: Iterable[str], where: str, what: str) -> str:
@@ -185,13 +193,95 @@ class Probe(Plain):
     interval: int
 
     def __post_init__(self) -> None:
-        signals = (self.signals,) if isinstance(self.signals, str) else tuple(self.signals)
         self._set(
-            signals=tuple(check_name(name, PROBE_SIGNALS, f"Probe.signals[{i}]", "signal") for i, name in enumerate(signals)),
+            signals=_signals(self.signals, PROBE_SIGNALS, "Probe"),
             circuits=int_tuple(self.circuits, "Probe.circuits"),
             interval=integer(self.interval, "Probe.interval", low=1, unit="ticks"),
         )
-        check_distinct(self.signals, "Probe.signals")
+
+
+@dataclass(frozen=True, repr=False)
+class DriverProbe(Plain):
+    """The open instrument at synapse drivers: what short-term plasticity holds, without noise or quantisation.
+
+    Parameters
+    ----------
+    signals : sequence of str
+        From `DRIVER_SIGNALS`: the voltage ``"u"``, V, and ``"pulse"``, the length of the pulse that a ramp compared with this voltage gives, relative to the
+        pulse of a driver without plasticity.
+    hemisphere : int
+    drivers : sequence of int
+        Of that hemisphere.
+    interval : int
+        Ticks between samples, at least 1. Samples lie at ticks 0, interval, 2 interval, ... Writes at that tick show, events that come at it do not yet.
+
+    Raises
+    ------
+    UnknownNameError
+        If a signal does not exist.
+    ParameterRangeError
+        If the interval is below 1 or the hemisphere negative.
+    """
+
+    signals: tuple[DriverSignal, ...]
+    hemisphere: int
+    drivers: tuple[int, ...]
+    interval: int
+
+    def __post_init__(self) -> None:
+        self._set(
+            signals=_signals(self.signals, DRIVER_SIGNALS, "DriverProbe"),
+            hemisphere=integer(self.hemisphere, "DriverProbe.hemisphere", low=0),
+            drivers=int_tuple(self.drivers, "DriverProbe.drivers"),
+            interval=integer(self.interval, "DriverProbe.interval", low=1, unit="ticks"),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class SensorProbe(Plain):
+    """The open instrument at correlation sensors: a rectangle of synapses, without the converter's noise, offsets and quantisation.
+
+    Parameters
+    ----------
+    signals : sequence of str
+        From `SENSOR_SIGNALS`: the charges ``"causal"`` and ``"acausal"``, in LSB of the CADC, and ``"v_causal"`` and ``"v_acausal"``, the voltages in front of
+        its channels, V.
+    hemisphere : int
+    rows, columns : sequence of int
+        Physical rows and columns; every synapse where they cross is read.
+    interval : int
+        Ticks between samples, at least 1. Samples lie at ticks 0, interval, 2 interval, ... Writes and resets at that tick show, pulses at it do not yet.
+
+    Raises
+    ------
+    UnknownNameError
+        If a signal does not exist.
+    ParameterRangeError
+        If the interval is below 1 or the hemisphere negative.
+    """
+
+    signals: tuple[SensorSignal, ...]
+    hemisphere: int
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    interval: int
+
+    def __post_init__(self) -> None:
+        self._set(
+            signals=_signals(self.signals, SENSOR_SIGNALS, "SensorProbe"),
+            hemisphere=integer(self.hemisphere, "SensorProbe.hemisphere", low=0),
+            rows=int_tuple(self.rows, "SensorProbe.rows"),
+            columns=int_tuple(self.columns, "SensorProbe.columns"),
+            interval=integer(self.interval, "SensorProbe.interval", low=1, unit="ticks"),
+        )
+
+
+def _signals(names: str | Iterable[str], known: tuple[str, ...], probe: str) -> tuple[str, ...]:
+    """Return the signals of a probe as a tuple of known, distinct names."""
+    names = (names,) if isinstance(names, str) else tuple(names)
+    signals = tuple(check_name(name, known, f"{probe}.signals[{i}]", "signal") for i, name in enumerate(names))
+    check_distinct(signals, f"{probe}.signals")
+    return signals
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -206,6 +296,8 @@ class Record(Plain):
         On silicon at most two, one on an even and one on an odd column.
     cadc : sequence of CadcRecord
     probe : sequence of Probe
+    driver_probe : sequence of DriverProbe
+    sensor_probe : sequence of SensorProbe
     bursts : sequence of MadcBursts
         They need the chip for themselves: a program with bursts records nothing else.
 
@@ -220,6 +312,8 @@ class Record(Plain):
     cadc: tuple[CadcRecord, ...] = ()
     probe: tuple[Probe, ...] = ()
     bursts: tuple[MadcBursts, ...] = ()
+    driver_probe: tuple[DriverProbe, ...] = ()
+    sensor_probe: tuple[SensorProbe, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.spikes, str):
@@ -231,6 +325,8 @@ class Record(Plain):
             cadc=tuple_of(CadcRecord, self.cadc, "Record.cadc"),
             probe=tuple_of(Probe, self.probe, "Record.probe"),
             bursts=tuple_of(MadcBursts, self.bursts, "Record.bursts"),
+            driver_probe=tuple_of(DriverProbe, self.driver_probe, "Record.driver_probe"),
+            sensor_probe=tuple_of(SensorProbe, self.sensor_probe, "Record.sensor_probe"),
         )
         check_distinct(self.madc, "Record.madc")
         check_distinct(self.bursts, "Record.bursts")

@@ -15,7 +15,19 @@ from neckar.program._events import Events, Spikes, check_csr, entry_slice
 from neckar.program._losses import Losses
 from neckar.program._plain import FrozenDict, Plain, frozen, int_tuple, integer, integers, mapping_of, string, tuple_of
 from neckar.program._provenance import Provenance
-from neckar.program._record import MADC_SOURCES, PROBE_SIGNALS, SOURCES, MadcSource, Signal, Source, check_name
+from neckar.program._record import (
+    DRIVER_SIGNALS,
+    MADC_SOURCES,
+    PROBE_SIGNALS,
+    SENSOR_SIGNALS,
+    SOURCES,
+    DriverSignal,
+    MadcSource,
+    SensorSignal,
+    Signal,
+    Source,
+    check_name,
+)
 from neckar.program._schema import SCHEMA_VERSION
 from neckar.program._validate import MACHINES
 
@@ -153,8 +165,38 @@ class CadcSamples(_RowSamples):
     _codes = np.uint8
 
 
+class _OpenSamples(Plain):
+    """What an open probe saw; a subclass says of what."""
+
+    signals: tuple[Any, ...]
+    units: tuple[str, ...]
+    tick: NDArray[np.int64]
+    value: NDArray[np.float32]
+
+    def _check(self, known: tuple[str, ...], *places: int) -> None:
+        """Check and freeze the common fields; `places` are the sizes of the axes behind that of the samples."""
+        name = type(self).__name__
+        self._set(
+            signals=tuple(check_name(signal, known, f"{name}.signals[{i}]", "signal") for i, signal in enumerate(self.signals)),
+            units=tuple(string(unit, f"{name}.units[{i}]") for i, unit in enumerate(self.units)),
+            tick=integers(self.tick, np.int64, f"{name}.tick"),
+            value=frozen(self.value, f"{name}.value"),
+        )
+        if len(self.units) != len(self.signals):
+            raise ProgramError(f"{name} has {len(self.signals)} signals and {len(self.units)} units; allowed is one unit per signal. Name each unit.")
+        if self.value.dtype != np.float32:
+            raise ProgramError(f"{name}.value has dtype {self.value.dtype}; allowed is float32. Convert it with .astype('float32').")
+        _check_shape(f"{name}.tick", self.tick, (self.tick.size,))
+        _check_shape(f"{name}.value", self.value, (*self.value.shape[:1], len(self.signals), len(self.tick), *places))
+
+    @property
+    def n_entries(self) -> int:
+        """Number of entries E."""
+        return int(self.value.shape[0])
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class ProbeSamples(Plain):
+class ProbeSamples(_OpenSamples):
     """What an open probe saw, in SI units.
 
     Parameters
@@ -179,24 +221,78 @@ class ProbeSamples(Plain):
     value: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        self._set(
-            signals=tuple(check_name(name, PROBE_SIGNALS, f"ProbeSamples.signals[{i}]", "signal") for i, name in enumerate(self.signals)),
-            units=tuple(string(unit, f"ProbeSamples.units[{i}]") for i, unit in enumerate(self.units)),
-            circuits=int_tuple(self.circuits, "ProbeSamples.circuits"),
-            tick=integers(self.tick, np.int64, "ProbeSamples.tick"),
-            value=frozen(self.value, "ProbeSamples.value"),
-        )
-        if len(self.units) != len(self.signals):
-            raise ProgramError(f"ProbeSamples has {len(self.signals)} signals and {len(self.units)} units; allowed is one unit per signal. Name each unit.")
-        if self.value.dtype != np.float32:
-            raise ProgramError(f"ProbeSamples.value has dtype {self.value.dtype}; allowed is float32. Convert it with .astype('float32').")
-        _check_shape("ProbeSamples.tick", self.tick, (self.tick.size,))
-        _check_shape("ProbeSamples.value", self.value, (*self.value.shape[:1], len(self.signals), len(self.tick), len(self.circuits)))
+        self._set(circuits=int_tuple(self.circuits, "ProbeSamples.circuits"))
+        self._check(PROBE_SIGNALS, len(self.circuits))
 
-    @property
-    def n_entries(self) -> int:
-        """Number of entries E."""
-        return int(self.value.shape[0])
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DriverProbeSamples(_OpenSamples):
+    """What an open probe of synapse drivers saw.
+
+    Parameters
+    ----------
+    signals, units : sequence of str
+        Signal names and the unit of each.
+    hemisphere : int
+    drivers : sequence of int
+    tick : ndarray of int64, shape (sample,)
+        The same in every entry.
+    value : ndarray of float32, shape (entry, signal, sample, driver)
+
+    Raises
+    ------
+    ProgramError
+        If shapes or dtype disagree.
+    """
+
+    signals: tuple[DriverSignal, ...]
+    units: tuple[str, ...]
+    hemisphere: int
+    drivers: tuple[int, ...]
+    tick: NDArray[np.int64]
+    value: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        hemisphere = integer(self.hemisphere, "DriverProbeSamples.hemisphere", low=0)
+        self._set(hemisphere=hemisphere, drivers=int_tuple(self.drivers, "DriverProbeSamples.drivers"))
+        self._check(DRIVER_SIGNALS, len(self.drivers))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SensorProbeSamples(_OpenSamples):
+    """What an open probe of correlation sensors saw.
+
+    Parameters
+    ----------
+    signals, units : sequence of str
+        Signal names and the unit of each.
+    hemisphere : int
+    rows, columns : sequence of int
+    tick : ndarray of int64, shape (sample,)
+        The same in every entry.
+    value : ndarray of float32, shape (entry, signal, sample, row, column)
+
+    Raises
+    ------
+    ProgramError
+        If shapes or dtype disagree.
+    """
+
+    signals: tuple[SensorSignal, ...]
+    units: tuple[str, ...]
+    hemisphere: int
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    tick: NDArray[np.int64]
+    value: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        self._set(
+            hemisphere=integer(self.hemisphere, "SensorProbeSamples.hemisphere", low=0),
+            rows=int_tuple(self.rows, "SensorProbeSamples.rows"),
+            columns=int_tuple(self.columns, "SensorProbeSamples.columns"),
+        )
+        self._check(SENSOR_SIGNALS, len(self.rows), len(self.columns))
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -213,6 +309,8 @@ class Recording(Plain):
     madc : sequence of Samples
     cadc : sequence of CadcSamples
     probe : sequence of ProbeSamples
+    driver_probe : sequence of DriverProbeSamples
+    sensor_probe : sequence of SensorProbeSamples
     bursts : sequence of BurstSamples
     loopback : Events, optional
         Events from outside and from background generators that the crossbar passes to the host. Bits 0-13 of the label are those that the crossbar sees, bits
@@ -241,6 +339,8 @@ class Recording(Plain):
     cadc: tuple[CadcSamples, ...] = ()
     probe: tuple[ProbeSamples, ...] = ()
     bursts: tuple[BurstSamples, ...] = ()
+    driver_probe: tuple[DriverProbeSamples, ...] = ()
+    sensor_probe: tuple[SensorProbeSamples, ...] = ()
     loopback: Events = field(default_factory=lambda: Events.empty(0))
     reads: Mapping[str, NDArray[Any]] = field(default_factory=FrozenDict)
     observables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=FrozenDict)
@@ -261,6 +361,8 @@ class Recording(Plain):
             cadc=tuple_of(CadcSamples, self.cadc, "Recording.cadc"),
             probe=tuple_of(ProbeSamples, self.probe, "Recording.probe"),
             bursts=tuple_of(BurstSamples, self.bursts, "Recording.bursts"),
+            driver_probe=tuple_of(DriverProbeSamples, self.driver_probe, "Recording.driver_probe"),
+            sensor_probe=tuple_of(SensorProbeSamples, self.sensor_probe, "Recording.sensor_probe"),
             reads=mapping_of(self.reads, "Recording.reads", frozen),
             observables=mapping_of(self.observables, "Recording.observables", lambda arrays, where: mapping_of(arrays, where, frozen)),
             chip_ticks=integer(self.chip_ticks, "Recording.chip_ticks", low=0, unit="ticks"),
@@ -275,7 +377,8 @@ class Recording(Plain):
 
     def _check_entries(self) -> None:
         """Check that every part has the spikes' number of entries."""
-        found = {f"{kind}[{i}]": part.n_entries for kind in ("madc", "cadc", "probe", "bursts") for i, part in enumerate(getattr(self, kind))}
+        kinds = ("madc", "cadc", "probe", "driver_probe", "sensor_probe", "bursts")
+        found = {f"{kind}[{i}]": part.n_entries for kind in kinds for i, part in enumerate(getattr(self, kind))}
         if len(self.loopback):
             found["loopback"] = self.loopback.n_entries
         found |= {f"reads[{name!r}]": array.shape[0] if array.ndim else 0 for name, array in self.reads.items()}

@@ -138,12 +138,20 @@ def _check_record(where: str, record: Record, axes: Mapping[str, int], duration:
         _check_circuits(f"{where}.bursts[{i}].circuits", bursts.circuits, axes)
     for i, probe in enumerate(record.probe):
         _check_circuits(f"{where}.probe[{i}].circuits", probe.circuits, axes)
+    for i, drivers in enumerate(record.driver_probe):
+        _check_circuits(f"{where}.driver_probe[{i}].hemisphere", (drivers.hemisphere,), axes, "hemisphere")
+        _check_circuits(f"{where}.driver_probe[{i}].drivers", drivers.drivers, axes, "driver")
+    for i, sensors in enumerate(record.sensor_probe):
+        _check_circuits(f"{where}.sensor_probe[{i}].hemisphere", (sensors.hemisphere,), axes, "hemisphere")
+        _check_circuits(f"{where}.sensor_probe[{i}].rows", sensors.rows, axes, "row")
+        _check_circuits(f"{where}.sensor_probe[{i}].columns", sensors.columns, axes, "column")
 
 
 def _check_bursts(program: Program) -> None:
     """Check that bursts have the chip for themselves: every repetition of an entry would give other instruments something else to record."""
     records = {"record" if s.record is None else f"snippets[{i}].record": s.record or program.record for i, s in enumerate(program.snippets)}
-    others = [f"{where}.{name}" for where, record in records.items() for name in ("spikes", "madc", "cadc", "probe") if getattr(record, name)]
+    instruments = ("spikes", "madc", "cadc", "probe", "driver_probe", "sensor_probe")
+    others = [f"{where}.{name}" for where, record in records.items() for name in instruments if getattr(record, name)]
     others += [name for name in ("reads", "plasticity", "sequential") if getattr(program, name)]
     if others:
         raise ProgramError(

@@ -130,10 +130,10 @@ class SensorSampler:
         if stop == self._done:
             return
         events, posts = self._in_order()
-        ends = np.searchsorted(events.tick, self._ticks[:stop]), np.searchsorted(posts[0], self._ticks[:stop])
+        ticks = self._ticks[self._done : stop]
+        n_events, n_posts = np.searchsorted(events.tick, ticks).tolist(), np.searchsorted(posts[0], ticks).tolist()
         a, b = 0, 0
-        for s in range(self._done, stop):
-            tick, to_a, to_b = int(self._ticks[s]), int(ends[0][s]), int(ends[1][s])
+        for s, tick, to_a, to_b in zip(range(self._done, stop), ticks.tolist(), n_events, n_posts, strict=True):
             changed = bool(self._changes) and self._changes[0] <= tick
             if s == self._done or changed or to_a > a or to_b > b:
                 self._part.note(RowEvents(events.tick[a:to_a], events.row[a:to_a], events.label[a:to_a]), ALL_BITS, posts[0][b:to_b], posts[1][b:to_b])

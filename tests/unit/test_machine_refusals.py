@@ -11,7 +11,7 @@ from chip_programs import FIRING, TABLE, N, chip, program, run, whole
 from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.chip.specimen import Specimen
-from neckar.errors import ParameterRangeError, UnknownNameError, UnsupportedFeatureError
+from neckar.errors import ConfigurationError, ParameterRangeError, UnknownNameError, UnsupportedFeatureError
 from neckar.program import Program, Snippet, TimedWrite
 
 
@@ -71,3 +71,14 @@ def test_unknown_instruments_and_no_threads_are_refused():
         Chip(Specimen.reference(), Effects(), instruments="slicon")
     with pytest.raises(ParameterRangeError, match="threads is 0; allowed is at least 1"):
         Chip(Specimen.reference(), Effects(), threads=0)
+
+
+def test_a_trial_longer_than_the_time_stamps_of_the_fpga_is_refused(monkeypatch):
+    """As many cycles of 8 ns as 32 bits count, 34.36 s, with any instruments; upstream's software refuses longer runs."""
+    monkeypatch.setattr(Chip, "_execute", lambda *_: pytest.fail("the run has started"))
+    limit = 4 * (2**32 - 1)
+    chip()._plan(Program(machine="brainscales2", snippets=(Snippet(limit - 5), Snippet(5))), None)
+    texts = f"takes {limit + 1} ticks of 2 ns, 34.359738362 s, in 2 snippets; allowed are {limit} ticks, 34.359738360 s.*Shorten the snippets, or divide"
+    for instruments in ("silicon", "open"):
+        with pytest.raises(ConfigurationError, match=texts):
+            chip(instruments=instruments).run(Program(machine="brainscales2", snippets=(Snippet(limit), Snippet(1))))

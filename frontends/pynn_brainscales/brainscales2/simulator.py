@@ -38,7 +38,7 @@ name = "HX"  # for use in annotations of recorded data
 
 FPGA_CYCLES_PER_MS: Final = round(facts.FPGA_CLOCK.value * 1e-3)
 TICKS_PER_FPGA_CYCLE: Final = facts.FPGA_CLOCK_TICKS
-MAX_FPGA_CYCLES: Final = 2**32 - 1
+MAX_FPGA_CYCLES: Final = int(facts.RUN_CYCLES_MAX.value)
 
 
 def current_lab() -> Any:

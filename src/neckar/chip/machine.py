@@ -39,8 +39,10 @@ from neckar.chip.synapse_probes import DRIVER_UNITS, SENSOR_UNITS
 from neckar.chip.transfer import MadcTransfer
 from neckar.dynamics import SensorState
 from neckar.errors import ConfigurationError, ParameterRangeError, UnsupportedFeatureError
+from neckar.facts import brainscales2 as facts
 from neckar.program import (
     CALIBRATION_LABEL,
+    TICK_S,
     BurstSamples,
     CadcSamples,
     DriverProbeSamples,
@@ -170,6 +172,12 @@ class Chip:
     def _refuse(self, program: Program) -> None:
         if program.machine != "brainscales2":
             raise UnsupportedFeatureError(f"the program is for {program.machine!r}; this machine is a BrainScaleS-2 chip. Run it on a machine of its kind.")
+        if program.duration > facts.RUN_TICKS_MAX:
+            raise ConfigurationError(
+                f"each trial of the program takes {program.duration} ticks of 2 ns, {program.duration * TICK_S:.9f} s, in {len(program.snippets)} snippets; allowed "
+                f"are {facts.RUN_TICKS_MAX} ticks, {facts.RUN_TICKS_MAX * TICK_S:.9f} s, as many as the time stamps of the FPGA count. Shorten the snippets, "
+                "or divide them into several programs; sequential programs go on from each other."
+            )
         check_plasticity(program)
         if self.instruments == "silicon":
             check_channels(program.record.madc, "record")

@@ -171,6 +171,8 @@ LINK_CLOCK = Fact(500e6, "Hz", "haldls vx/pll.h")
 EVENT_CLOCK_TICKS = round(LINK_CLOCK.value / EVENT_CLOCK.value)
 FPGA_CLOCK_TICKS = round(LINK_CLOCK.value / FPGA_CLOCK.value)
 """Ticks in a period of the FPGA's clock, 4; a tick of 2 ns is a period of the link clock."""
+RUN_CYCLES_MAX = Fact(2**32 - 1, "clock cycles", "haldls vx/timer.h; pynn-brainscales simulator.py", "of the FPGA in one trial: its time stamps have 32 bits")
+RUN_TICKS_MAX = int(RUN_CYCLES_MAX.value) * FPGA_CLOCK_TICKS
 
 REFERENCE_CLOCK = Fact(50e6, "Hz", "haldls vx/pll.h")
 REFRACTORY_COUNTER = Fact(256, "clock cycles", "haldls vx/neuron.h", "states of the counter; it wraps if it starts below the hold-off")

@@ -40,7 +40,6 @@ _WALKED = (
     *("synapse_weight", "synapse_label", "synapse_row_mode", "driver_enable_receiver", "driver_row_address_compare_mask", "crossbar_mask", "crossbar_target"),
     *("event_routing_address", "event_routing_enable_digital", *(name for name in _TABLE if name.startswith("background_")), *_OPEN),
 )
-_MAX_FPGA_CYCLES = 2**32 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,12 +329,11 @@ def _check_one_instance(network: Network) -> None:
 
 def _check_sections(sections: Sequence[Section]) -> int:
     """Return the number of trials after checking that it is the same in all sections and the run not too long."""
-    cycles = sum(section.duration for section in sections) // brainscales2.FPGA_CLOCK_TICKS
-    if cycles > _MAX_FPGA_CYCLES:
-        cycle_s = brainscales2.FPGA_CLOCK_TICKS * TICK_S
+    duration, limit = sum(section.duration for section in sections), brainscales2.RUN_TICKS_MAX
+    if duration > limit:
         raise CapacityError(
-            f"runtime too long: the {len(sections)} sections take {cycles * cycle_s:.3f} s of hardware time together; allowed are {_MAX_FPGA_CYCLES} cycles of "
-            f"the FPGA clock, {_MAX_FPGA_CYCLES * cycle_s:.3f} s. Divide the experiment into several programs."
+            f"runtime too long: the {len(sections)} sections take {duration} ticks of 2 ns together, {duration * TICK_S:.9f} s of hardware time; allowed are "
+            f"{limit} ticks, {limit * TICK_S:.9f} s, as many as the time stamps of the FPGA count. Divide the experiment into several programs."
         )
     numbers = [section.mapped.network.n_entries for section in sections]
     for i, number in enumerate(numbers):

@@ -118,7 +118,7 @@ def test_every_field_lies_in_one_place_of_the_chip() -> None:
     for place in Container.places.__func__(lola.Chip, halco.ChipOnDLS()):  # type: ignore[attr-defined]
         covered[place.field][place.key] += 1
     for field, times in covered.items():
-        expected = CROSSBAR_NODE_EXISTS if field.startswith("crossbar_") else field not in ELSEWHERE
+        expected = CROSSBAR_NODE_EXISTS if times.shape == CROSSBAR_NODE_EXISTS.shape else field not in ELSEWHERE
         assert np.array_equal(times, np.broadcast_to(expected, times.shape)), field
 
 
@@ -232,13 +232,13 @@ def test_what_has_no_register_is_stored_in_the_chip() -> None:
     chip = lola.Chip()
     chip.readout_chain.madc_preamp.v_ref = 333
     chip.readout_chain.pad_mux[halco.PadMultiplexerConfigOnDLS(1)].debug_to_pad = True
-    chip.crossbar.outputs.enable_event_counter[halco.CrossbarOutputOnDLS(8)] = True
+    chip.crossbar.outputs.enable_slow[halco.CrossbarL2OutputOnDLS(2)] = True
     twin = copy.copy(chip)
     assert config_of(chip) == ChipConfig()
     assert (twin.readout_chain.madc_preamp.v_ref, twin.readout_chain.pad_mux[1].debug_to_pad) == (333, True)
-    assert list(twin.crossbar.outputs.enable_event_counter) == [number == 8 for number in range(12)]
-    twin.crossbar.outputs.enable_event_counter[8] = False
-    assert chip.crossbar.outputs.enable_event_counter[8]
+    assert list(twin.crossbar.outputs.enable_slow) == [number == 2 for number in range(4)]
+    twin.crossbar.outputs.enable_slow[2] = False
+    assert chip.crossbar.outputs.enable_slow[2]
     assert twin != chip != lola.Chip()
 
 
@@ -312,6 +312,8 @@ def test_counters_are_read_only_by_the_machine() -> None:
     assert (place.field, place.index) == ("crossbar_event_counter", (8,))
     assert counter.from_codes(halco.CrossbarOutputOnDLS(8), [200]).value == 200
     assert counter().codes(halco.CrossbarOutputOnDLS(8)) == ()
+    (place,) = hal.CrossbarInputDropCounter.places(halco.CrossbarInputOnDLS(19))
+    assert (place.field, place.index) == ("crossbar_drop_counter", (19,))
     spikes = hal.SpikeCounterRead.from_codes(halco.AtomicNeuronOnDLS(300).toSpikeCounterReadOnDLS(), [7, 1])
     assert (spikes.count, spikes.overflow) == (7, True)
     assert container_type_of(halco.CrossbarOutputOnDLS()) is counter

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neckar.dynamics import FINE, LOST, SILENT, UNKNOWN, Exits, Link, exit_kernel, idle, record_kernel, survivors
+from neckar.dynamics import FINE, LOST, SILENT, UNKNOWN, Exits, Link, exit_kernel, idle, new_tally, record_kernel, survivors
 
 CIRCUITS, FIRST, OUTS, LINK = 12, 4, 3, 8  # servers: 0-2 ways out, 4-7 before them, 8 the link
 DURATION = 3000
+SOURCES = 5
 
 
 class Server:
@@ -25,8 +26,8 @@ class Server:
         return time + wait
 
 
-def crowd(rng: np.random.Generator, limited: bool) -> tuple[np.ndarray, np.ndarray, Exits, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return spikes by tick and circuit, ways out in three stretches, loops, service times and depths."""
+def crowd(rng: np.random.Generator, limited: bool) -> tuple[np.ndarray, np.ndarray, Exits, np.ndarray, np.ndarray, np.ndarray]:
+    """Return spikes by tick and circuit, ways out in three stretches, loops (time, server and source), service times and depths."""
     tick = np.sort(rng.integers(-50, DURATION + 50, 600))
     circuit = rng.integers(0, CIRCUITS, len(tick))
     order = np.lexsort((circuit, tick))
@@ -36,8 +37,9 @@ def crowd(rng: np.random.Generator, limited: bool) -> tuple[np.ndarray, np.ndarr
     ptr = np.concatenate([ends[:, :1] - number[:, :1], ends], axis=1)
     server = np.concatenate([np.sort(way) for row in ways for way in row]).astype(np.int64)
     first = np.where(rng.random((3, CIRCUITS)) < 0.2, SILENT, FIRST + np.arange(CIRCUITS) % 4)
-    exits = Exits(np.array([-50, 1000, 1700]), first, ptr, server)
-    loops = np.stack([np.sort(rng.integers(0, DURATION << FINE, 80)), rng.integers(0, OUTS, 80)])
+    counts = rng.random((3, OUTS)) < 0.7, rng.random((3, SOURCES, OUTS)) < 0.7
+    exits = Exits(np.array([-50, 1000, 1700]), first, ptr, server, np.arange(CIRCUITS) % 4, *counts)
+    loops = np.stack([np.sort(rng.integers(0, DURATION << FINE, 80)), rng.integers(0, OUTS, 80), rng.integers(0, SOURCES, 80)])
     service = limited * (np.array([12, 12, 12, 0, 20, 20, 20, 20, 6], np.int64) << FINE) + limited * rng.integers(0, 50, 9)
     return tick[order], circuit[order], exits, loops, service, np.array([2, 2, 2, 0, 1, 1, 1, 1, 6])
 
@@ -45,10 +47,11 @@ def crowd(rng: np.random.Generator, limited: bool) -> tuple[np.ndarray, np.ndarr
 @pytest.mark.parametrize("limited", [True, False])
 @pytest.mark.parametrize("seed", range(30))
 def test_spikes_and_loops_reach_the_host_as_in_queues_one_by_one(seed, limited):
-    tick, circuit, exits, (loop_time, loop_server), service, depth = crowd(np.random.default_rng(seed), limited)
+    tick, circuit, exits, (loop_time, loop_server, loop_source), service, depth = crowd(np.random.default_rng(seed), limited)
     number, key, loss = 1000 + np.arange(len(loop_time)), np.uint64(seed), 0.1 * limited
     servers = [Server(*pair) for pair in zip(service.tolist(), depth.tolist(), strict=True)]
-    sent, lost = np.zeros(9, int), np.zeros(9, int)
+    sent, lost, delivered = np.zeros((3, 9), int)
+    passes, drops = np.zeros(9, int), np.zeros(SOURCES, int)
 
     def passed(server: int, time: int) -> int:
         left = servers[server](time)
@@ -56,12 +59,21 @@ def test_spikes_and_loops_reach_the_host_as_in_queues_one_by_one(seed, limited):
         lost[server] += left == LOST
         return left
 
+    def crossed(server: int, time: int, event: int) -> int:
+        left, k = passed(server, time), np.searchsorted(exits.start, time >> FINE, side="right") - 1
+        source = exits.source[circuit[event]] if event >= 0 else loop_source[event]
+        passes[server] += left != LOST and exits.counts_events[k, server]
+        drops[source] += left == LOST and exits.counts_drops[k, source, server]
+        return left
+
     coming = [(int(t), k - len(loop_time), int(server)) for k, (t, server) in enumerate(zip(loop_time, loop_server, strict=True))]
     for s, (t, c) in enumerate(zip(tick.tolist(), circuit.tolist(), strict=True)):
         k = np.searchsorted(exits.start, t, side="right") - 1
         if 0 <= t < DURATION and exits.first_server[k, c] != SILENT and (left := passed(exits.first_server[k, c], t << FINE)) != LOST:
+            delivered[exits.first_server[k, c]] += 1
             coming += [(left, s, int(server)) for server in exits.server[exits.ptr[k, c] : exits.ptr[k, c + 1]]]
-    leaving = [(left, n, event) for n, (t, event, server) in enumerate(sorted(coming)) if (left := passed(server, t)) != LOST]
+    leaving = [(left, n, event) for n, (t, event, server) in enumerate(sorted(coming)) if (left := crossed(server, t, event)) != LOST]
+    delivered[:OUTS] = sent[:OUTS] - lost[:OUTS]
     spikes, loops, gone, late = [], [], 0, 0
     for left, _, event in sorted(leaving):
         out = passed(LINK, left)
@@ -77,17 +89,19 @@ def test_spikes_and_loops_reach_the_host_as_in_queues_one_by_one(seed, limited):
             loops.append((at, event + len(loop_time)))
         else:
             late += 1
+    delivered[LINK] = len(spikes) + len(loops)
 
     (time, event), loop = np.empty((2, 3 * len(tick) + len(loop_time)), np.int64), np.empty((2, len(loop_time)), np.int64)
-    found_sent, found_lost = np.zeros(9, np.int64), np.zeros(9, np.int64)
+    tally = new_tally(9, SOURCES)
     link = Link(idle(9), idle(9), service, depth, LINK, key, loss)
     leaves = np.full(len(tick), UNKNOWN)
-    counts = exit_kernel()(tick, circuit, leaves, DURATION, exits, loop_time, loop_server, number, link, found_sent, found_lost, time, event, loop)
+    counts = exit_kernel()(tick, circuit, leaves, DURATION, exits, loop_time, loop_server, loop_source, number, link, tally, time, event, loop)
     assert counts == (len(spikes), len(loops), gone, late)
     assert list(zip(time[: len(spikes)], event[: len(spikes)], strict=True)) == spikes
     assert list(map(tuple, loop[:, : len(loops)].T)) == loops
-    np.testing.assert_array_equal(found_sent, sent)
-    np.testing.assert_array_equal(found_lost, lost)
+    for found, expected in zip(tally, (sent, lost, delivered, passes, drops), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert tally.delivered[:OUTS].sum() == tally.sent[LINK]
     assert lost.any() == limited
 
 

@@ -25,16 +25,16 @@ class CrossbarNode(Container, at=CrossbarNodeOnDLS):
 
     mask = code(NeuronLabel, "crossbar_mask")
     target = code(NeuronLabel, "crossbar_target")
-    enable_drop_counter = switch()
+    enable_drop_counter = switch("crossbar_enable_drop_counter", 0)
 
 
 CrossbarNode.drop_all = CrossbarNode(target=1)
 
 
 class CrossbarOutputConfig(Container, at=CrossbarOutputConfigOnDLS):
-    """The outputs of the crossbar. The event counters count whether they are enabled or not."""
+    """The outputs of the crossbar."""
 
-    enable_event_counter = switch("", 0, CrossbarOutputOnDLS)
+    enable_event_counter = switch("crossbar_enable_event_counter", 0, CrossbarOutputOnDLS)
     enable_slow = switch("", 0, CrossbarL2OutputOnDLS)
 
 
@@ -47,11 +47,11 @@ class CrossbarOutputEventCounter(Container, at=CrossbarOutputOnDLS):
 
 
 class CrossbarInputDropCounter(Container, at=CrossbarInputOnDLS):
-    """Events that an input of the crossbar dropped; the twin reports losses in the recording instead, so that this reads 0."""
+    """Events of an input that passed a node and found the queue of its output full, modulo 2^16, at all nodes that enable the counter."""
 
     Value = ranged("Value", 2**16 - 1)
 
-    value = code(Value)
+    value = code(Value, "crossbar_drop_counter")
 
 
 class BackgroundSpikeSource(Container, at=BackgroundSpikeSourceOnDLS):

@@ -22,13 +22,13 @@ from neckar.chip.compartments import NO_MEMBRANES, SWITCHES, Wiring
 from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.cost import FixedCost
-from neckar.chip.fabric import CIRCUITS, Counts, Fabric, Stretch, answering, circulation, reached_rows
+from neckar.chip.fabric import CIRCUITS, COUNTERS, Counts, Fabric, Stretch, answering, circulation, reached_rows
 from neckar.chip.madc import STAMP_TICKS, Sequencer, burst_grids, channel_grids, sample_rate
 from neckar.chip.plasticity import Observables, Plasticity
 from neckar.chip.probe import OpenProbe, n_samples
 from neckar.chip.readout import Readout
 from neckar.chip.rest import reset_neurons, resting_state
-from neckar.chip.routing import HEMISPHERES, OUTPUTS, neuron_labels, ways_of
+from neckar.chip.routing import HEMISPHERES, neuron_labels, ways_of
 from neckar.chip.sampling import BurstSamplers, LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
 from neckar.chip.specimen import PIECE, keyed_reads, keyed_uniforms
@@ -61,7 +61,7 @@ from neckar.dynamics import (
     shared_charge,
 )
 from neckar.errors import UnsupportedFeatureError
-from neckar.facts import CROSSBAR_COUNTER_STATES, registers
+from neckar.facts import registers
 from neckar.facts import cost_brainscales2 as timing
 from neckar.program import TICK_S, Program, Record, TimedRead, TimedWrite, ticks
 
@@ -95,7 +95,7 @@ class Plan:
 
     def __init__(self, program: Program, base: ChipConfig, instruments: str, *, limited_links: bool, watched: bool = False) -> None:
         self.program, self.base, self.limited, self.limited_links = program, base, instruments == "silicon", limited_links
-        self.counts_buses = limited_links or any(read.field == "crossbar_event_counter" for read in program.reads)
+        self.counts_buses = limited_links or any(read.field in COUNTERS for read in program.reads)
         self.lead_ticks = int(ticks(timing.RESET_LEAD.value))
         starts = np.cumsum([0, *(s.duration for s in program.snippets)])
         self.snippet_starts = starts[:-1]
@@ -219,7 +219,7 @@ class Plan:
             return np.ones(CIRCUITS, bool)
         fires = self._ever("threshold_enable")
         wanted = self.recorded | watched | self.senses | self._heard()
-        counted = any(read.field == "crossbar_event_counter" for read in program.reads)
+        counted = any(read.field in COUNTERS for read in program.reads)
         if counted or (limited_links and wanted.any()):
             wanted |= self._ever("event_routing_enable_digital")
         for read in program.reads:
@@ -270,7 +270,8 @@ class Plan:
 _SWITCHES = ("threshold_enable", "excitatory_input_enable", "inhibitory_input_enable", "exponential_enable", "adaptation_enable")
 """Without these, a circuit has no influence on the engine's step."""
 
-ROUTING = frozenset(name for name in registers("brainscales2") if name.startswith(("crossbar_", "driver_", "padi_", "event_routing_", "synapse_row_mode")))
+_WAYS = "crossbar_mask", "crossbar_target", "driver_", "padi_", "event_routing_", "synapse_row_mode"
+ROUTING = frozenset(name for name in registers("brainscales2") if name.startswith(_WAYS))
 
 
 def _whole_neurons(circuits: NDArray[np.int64], neurons: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -292,7 +293,7 @@ def refuse_changes(program: Program) -> None:
     """
     table = registers("brainscales2")
     for read in program.reads:
-        if read.field in ("crossbar_event_counter", "cadc_debug") and not isinstance(read.at, str):
+        if read.field in (*COUNTERS, "cadc_debug") and not isinstance(read.at, str):
             raise UnsupportedFeatureError(
                 f'read {read.name!r} looks at {read.field} at tick {read.at}; allowed are at="before" and at="after". Read it after the run.'
             )
@@ -429,7 +430,8 @@ class EntryRun:
         voltages: list[NDArray[np.float64] | None] = [None] * HEMISPHERES if drivers is None else list(drivers)
         at_rest = [new_drivers(p, start, u) for p, u in zip(self.substrate.drivers(config, self.cells), voltages, strict=True)]
         bank = self._bank(config, sensors, start, before is None and program.neuron_reset)
-        reads = self._read("before", config, counted, np.zeros(OUTPUTS, np.int64), at_rest, bank, start)
+        fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz, plan.inside if stays else None)
+        reads = self._read("before", config, counted, fabric, at_rest, bank, start)
         samplers = [LineSampler(grid.circuits, grid.ticks, grid.channel.source) for grid in plan.channels]
         bursts = BurstSamplers(plan.bursts)
         cadc = CadcRecorder(plan.cadc, self._rows())
@@ -440,7 +442,6 @@ class EntryRun:
         result = EntryResult(
             config, self.cells, state, at_rest, program.duration, *nothing, samplers, cadc, [], of_drivers, of_sensors, bursts, reads, []
         )  # fmt: skip
-        fabric = Fabric(self.substrate, self.key, program.duration, plan.madc_rate_hz, plan.inside if stays else None)
         fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
@@ -504,7 +505,7 @@ class EntryRun:
             for h, lane in carrier.lanes.items():
                 lane.store(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             if isinstance(carrier, Together):
-                fabric.count_exchange(carrier.group.queue.sent, carrier.group.queue.lost)
+                fabric.count_exchange(stretch, carrier.group)
                 result.synaptic_events += int(carrier.group.queue.arrived[: len(stretch.answers)] @ stretch.answers)
                 for h, (row, label, number) in enumerate(carrier.group.carried_arrivals()):
                     result.synaptic_events += int(answering(config, h, row, label) @ number)
@@ -560,7 +561,7 @@ class EntryRun:
         phase: str,
         config: ChipConfig,
         counted: NDArray[np.int64],
-        outputs: NDArray[np.int64],
+        fabric: Fabric,
         drivers: Sequence[Drivers],
         sensors: SensorBank | None,
         tick: int,
@@ -571,7 +572,7 @@ class EntryRun:
             return {}
         found: dict[str, NDArray[Any]] = {
             **spike_counters(counted),
-            "crossbar_event_counter": (outputs % CROSSBAR_COUNTER_STATES).astype(np.uint32),
+            **fabric.counters,
             "driver_voltage": _voltages(drivers, tick).astype(np.float32),
             **self._debug_line(phase, config, tick),
         }
@@ -680,7 +681,7 @@ class EntryRun:
             sampler.take(NO_EVENTS, program.duration)
         at_host, spike, result.loops = fabric.to_host(tick, circuit, leaves, config)
         result.drivers = trial.drivers
-        result.reads.update(self._read("after", config, result.counted, fabric.output_counts, trial.drivers, trial.sensors, program.duration))
+        result.reads.update(self._read("after", config, result.counted, fabric, trial.drivers, trial.sensors, program.duration))
         recorded = record_kernel()(tick, circuit, at_host, spike, self.plan.snippet_starts, self.plan.wanted, STAMP_TICKS)
         result.unrecorded = len(spike) - recorded
         result.spikes = at_host[:recorded], spike[:recorded]

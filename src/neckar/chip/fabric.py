@@ -7,7 +7,11 @@ queue full is lost. From a bus the event reaches synapse rows a fixed time later
 Without the effect `event_loss` all links are of unlimited bandwidth and lose nothing. Events that enter a queue at the same time do so by input, then label
 or circuit.
 
-Not modelled: round-robin arbitration between inputs (waiting events leave in the order in which they came), the drop counters.
+Sent and lost events are counted where they enter a link, delivered ones where they come out of it: behind a bus at the rows, behind the host's outputs at the
+link. The counters of the crossbar count what passes an output, or is dropped there, while the registers let them. Their values exist when a trial is over,
+since spikes to the host pass their outputs then: they are read before and after it, not at a tick.
+
+Not modelled: round-robin arbitration between inputs (waiting events leave in the order in which they came).
 """
 
 from __future__ import annotations
@@ -25,13 +29,14 @@ from neckar.chip.coordinates import ROWS_PER_DRIVER, event_output_of
 from neckar.chip.drivers import label_masks
 from neckar.chip.routing import BUSES, HEMISPHERES, OUTPUTS, Ways, neuron_labels, ways_of
 from neckar.chip.substrate import Substrate
-from neckar.dynamics import FINE, LOST, SILENT, Exits, Hits, Link, OutsideEvents, RowEvents, Tables, exit_kernel, idle, serve_all
-from neckar.facts import AXES
+from neckar.dynamics import FINE, LOST, SILENT, Exits, Hits, LaneGroup, Link, OutsideEvents, RowEvents, Tables, exit_kernel, idle, new_tally, serve_all
+from neckar.facts import AXES, CROSSBAR_COUNTER_STATES, CROSSBAR_DROP_COUNTER_STATES
 from neckar.facts import brainscales2 as facts
 from neckar.facts.labels import CROSSBAR_BACKGROUND_INPUT, CROSSBAR_FPGA_INPUT, LABEL_CHANNEL_SHIFT, LABEL_CROSSBAR_MASK
 from neckar.program import TICK_S, ticks
 
-CIRCUITS = AXES["circuit"]
+CIRCUITS, INPUTS = AXES["circuit"], AXES["crossbar_input"]
+COUNTERS = ("crossbar_event_counter", "crossbar_drop_counter")
 CHANNELS = OUTPUTS - BUSES  # from the FPGA, and to it
 NEURON_OUTPUT, HOST, FPGA, FPGA_CHANNEL = OUTPUTS, OUTPUTS + 8, OUTPUTS + 9, OUTPUTS + 10  # servers behind the crossbar's outputs
 SERVERS = FPGA_CHANNEL + CHANNELS
@@ -81,11 +86,11 @@ class Counts:
         for reason, number in lost.items():
             self.lost[reason, link] = self.lost.get((reason, link), 0) + int(number)
 
-    def add_servers(self, place: str, sent: Ints, lost: Ints, first: int = 0) -> None:
+    def add_servers(self, place: str, sent: Ints, delivered: Ints, lost: Ints, first: int = 0) -> None:
         """Count events at the servers of a place, numbered from `first`, and those that found a queue full; servers without events are not mentioned."""
-        for k, (came, full) in enumerate(zip(sent.tolist(), lost.tolist(), strict=True), first):
-            if came:
-                self.add(f"{place}.{k}", sent=came, delivered=came - full, fifo_overflow=full)
+        for k, (came, passed, full) in enumerate(zip(sent.tolist(), delivered.tolist(), lost.tolist(), strict=True), first):
+            if came or passed:
+                self.add(f"{place}.{k}", sent=came, delivered=passed, fifo_overflow=full)
 
     def include(self, other: Counts, times: int = 1) -> None:
         """Count what another has counted, so many times."""
@@ -111,6 +116,11 @@ class Stretch:
     config : ChipConfig
     service, depth : ndarray of int64, shape (server,)
         As :func:`service_times` returns them; without limits of bandwidth no service takes time.
+    source : ndarray of int64, shape (origin,)
+        Input of the crossbar at which events of each origin enter it.
+    counts_events : ndarray of bool, shape (crossbar_output,)
+    counts_drops : ndarray of bool, shape (crossbar_input, crossbar_output)
+        Which counters of the crossbar are on.
     """
 
     ways: Ways
@@ -120,6 +130,9 @@ class Stretch:
     config: ChipConfig
     service: Ints
     depth: Ints
+    source: Ints
+    counts_events: NDArray[np.bool_]
+    counts_drops: NDArray[np.bool_]
 
     @cached_property
     def first_server(self) -> Ints:
@@ -137,6 +150,11 @@ class Stretch:
     def to_bus(self) -> NDArray[np.bool_]:
         """Which ways lead to a bus, shape (way,)."""
         return self.ways.output < BUSES
+
+    @cached_property
+    def way_source(self) -> Ints:
+        """Input of the crossbar of each way of the tables, shape (way,)."""
+        return self.source[self.ways.origin[self.to_bus]]
 
     @cached_property
     def reaches_bus(self) -> NDArray[np.bool_]:
@@ -220,10 +238,12 @@ def reached_rows(config: ChipConfig, labels: NDArray[np.uint16], inside: Stretch
 def _stretch(config: ChipConfig, madc_rate_hz: float, limited: bool, time: Ints, origin: Ints, outside: tuple[Ints, Ints]) -> Stretch:
     """Return a stretch with outside origins, input and label each."""
     inputs, labels = neuron_labels(config)
-    ways = ways_of(config, np.concatenate([inputs, outside[0]]), np.concatenate([labels, outside[1]]))
+    source = np.concatenate([inputs, outside[0]])
+    ways = ways_of(config, source, np.concatenate([labels, outside[1]]))
     service, depth = service_times(config, madc_rate_hz)
     service = service if limited else np.zeros(SERVERS, np.int64)
-    return Stretch(ways, config.event_routing_enable_digital.astype(bool), time, origin, config, service, depth)
+    counts = config.crossbar_enable_event_counter.copy(), config.crossbar_enable_drop_counter.copy()
+    return Stretch(ways, config.event_routing_enable_digital.astype(bool), time, origin, config, service, depth, source, *counts)
 
 
 _NOTHING = np.empty(0, np.int64)
@@ -254,11 +274,17 @@ class Fabric:
         self.free = idle(SERVERS)
         self._generators = Generators()
         self._fpga = _NOTHING, _NOTHING
-        self._loops: list[tuple[Ints, Ints, Ints]] = []  # time, output and label of outside events to the host
+        self._loops: list[tuple[Ints, Ints, Ints, Ints]] = []  # time, output, label and input of outside events to the host
         self._starts: list[int] = []
         self._stretches: list[Stretch] = []
         self.counts = Counts()
-        self.output_counts = np.zeros(OUTPUTS, np.int64)
+        self._passed, self._dropped = np.zeros(OUTPUTS, np.int64), np.zeros(INPUTS, np.int64)
+
+    @property
+    def counters(self) -> dict[str, NDArray[np.unsignedinteger]]:
+        """What the counters of the crossbar read, (output,) and (input,)."""
+        passed, dropped = self._passed % CROSSBAR_COUNTER_STATES, self._dropped % CROSSBAR_DROP_COUNTER_STATES
+        return dict(zip(COUNTERS, (passed.astype(np.uint32), dropped.astype(np.uint16)), strict=True))
 
     def send(self, tick: Ints, label: NDArray[np.uint16], config: ChipConfig) -> None:
         """Let the FPGA send its events, ascending in tick."""
@@ -314,7 +340,8 @@ class Fabric:
         if (~stretch.to_bus)[stretch.ways.ptr[CIRCUITS] :].any():
             event, way = _expand(stretch.ways.ptr, stretch.origin)
             to_host = ~stretch.to_bus[way] & (stretch.time[event] >= 0)  # as spikes, those of the lead-in are not counted
-            self._loops.append((stretch.time[event[to_host]], stretch.ways.output[way[to_host]], label[stretch.origin[event[to_host]] - CIRCUITS]))
+            time, origin = stretch.time[event[to_host]], stretch.origin[event[to_host]]
+            self._loops.append((time, stretch.ways.output[way[to_host]], label[origin - CIRCUITS], stretch.source[origin]))
 
     def row_events(self, stretch: Stretch, config: ChipConfig) -> tuple[RowEvents, ...]:
         """Let the outside events pass the buses, if no circuit sends any there; return the events of each hemisphere's rows, ascending."""
@@ -325,28 +352,36 @@ class Fabric:
         bus = ways.output[way]
         left = self._serve(stretch.time[event], bus, *self._services(config))
         passes = left != LOST
-        self._count_buses(np.bincount(bus, minlength=BUSES), np.bincount(bus[~passes], minlength=BUSES))
+        sent, dropped = np.bincount(bus, minlength=BUSES), (stretch.source[stretch.origin[event[~passes]]], bus[~passes])
         way, arrival = way[passes], arrival_ticks(left[passes]) + _BUS_LATENCY
         k, entry = _expand(ways.row_ptr, way)
+        delivered = np.bincount(ways.output[way[~ways.answered[way]]], minlength=BUSES)  # that no row hears; the others count at their first row
         hemisphere, tick = ways.output[way[k]] // (BUSES // HEMISPHERES), arrival[k]
         halves = []
         for h in range(HEMISPHERES):
             here = np.flatnonzero(hemisphere == h)
             here = here[np.argsort(tick[here], kind="stable")]
             halves.append(RowEvents(tick[here], ways.row[entry[here]], ways.row_label[entry[here]]))
+            came = way[k[here]]
+            delivered += np.bincount(ways.output[came[ways.row_ptr[came] == entry[here]]], minlength=BUSES)
+        self._count_buses(stretch, sent, delivered, *dropped, np.ones(len(dropped[0]), np.int64))
         return tuple(halves)
 
     def outside(self, stretch: Stretch) -> OutsideEvents:
         """Return the outside events for the engine."""
         return OutsideEvents(stretch.time, stretch.origin)
 
-    def count_exchange(self, sent: Ints, lost: Ints) -> None:
-        """Count what came to the engine's servers and what found their queues full, shape (server,) each."""
-        self._count_buses(sent[:BUSES], lost[:BUSES])
+    def count_exchange(self, stretch: Stretch, group: LaneGroup) -> None:
+        """Count what happened to the events that the engine has sent to buses."""
+        bus = stretch.tables.way_server
+        delivered = np.bincount(bus, group.passed(), BUSES).astype(np.int64)
+        self._count_buses(stretch, group.queue.sent[:BUSES], delivered, stretch.way_source, bus, group.queue.dropped[: len(bus)])
 
-    def _count_buses(self, sent: Ints, lost: Ints) -> None:
-        self.output_counts[:BUSES] += sent - lost
-        self.counts.add_servers("crossbar", sent, lost)
+    def _count_buses(self, stretch: Stretch, sent: Ints, delivered: Ints, source: Ints, bus: Ints, dropped: Ints) -> None:
+        """Count events at buses: sent and delivered, shape (bus,), and how many of some inputs (`source`) were dropped at some buses, shape (kind,) each."""
+        self._passed[:BUSES] += delivered * stretch.counts_events[:BUSES]
+        self._dropped += np.bincount(source, dropped * stretch.counts_drops[source, bus], INPUTS).astype(np.int64)
+        self.counts.add_servers("crossbar", sent, delivered, np.bincount(bus, dropped, BUSES))
 
     def to_host(self, tick: Ints, circuit: Ints, leaves: Ints, config: ChipConfig) -> tuple[Ints, Ints, tuple[Ints, Ints]]:
         """Carry the spikes of the trial, by tick and circuit, and the outside events that loop back, to the host.
@@ -371,18 +406,19 @@ class Fabric:
         service, depth = self._services(config)
         seed, loss = self._substrate.link("out", *self._key)
         link = Link(self.free, idle(SERVERS), service if self._limited else np.zeros(SERVERS, np.int64), depth, HOST, np.uint64(seed), loss)
-        loop_time, output, label = (np.concatenate([_NOTHING, *(loop[k] for loop in self._loops)]) for k in range(3))
+        loop_time, output, label, source = (np.concatenate([_NOTHING, *(loop[k] for loop in self._loops)]) for k in range(4))
         room = len(loop_time) + len(tick) * int(np.diff(exits.ptr).max(initial=0))
         time, event, loop = np.empty(room, np.int64), np.empty(room, np.int64), np.empty((2, len(loop_time)), np.int64)
-        sent, lost = np.zeros(SERVERS, np.int64), np.zeros(SERVERS, np.int64)
+        tally = new_tally(SERVERS, INPUTS)
         spikes, loops, gone, late = exit_kernel()(
-            tick, circuit, leaves, self._duration, exits, loop_time, output, CIRCUITS + label, link, sent, lost, time, event, loop
+            tick, circuit, leaves, self._duration, exits, loop_time, output, source, CIRCUITS + label, link, tally, time, event, loop
         )
-        self.counts.add_servers("neuron_output", sent[NEURON_OUTPUT:HOST], lost[NEURON_OUTPUT:HOST])
-        self.counts.add_servers("crossbar", sent[BUSES:OUTPUTS], lost[BUSES:OUTPUTS], BUSES)
-        self.output_counts[BUSES:] += (sent - lost)[BUSES:OUTPUTS]
-        full = lost[HOST]
-        self.counts.add("chip_to_fpga", sent=sent[HOST], delivered=sent[HOST] - full - gone - late, fifo_overflow=full, link_loss=gone, after_end=late)
+        for place, first, a, b in (("neuron_output", 0, NEURON_OUTPUT, HOST), ("crossbar", BUSES, BUSES, OUTPUTS)):
+            self.counts.add_servers(place, tally.sent[a:b], tally.delivered[a:b], tally.lost[a:b], first)
+        self._passed += tally.events[:OUTPUTS]
+        self._dropped += tally.drops
+        full = tally.lost[HOST]
+        self.counts.add("chip_to_fpga", sent=tally.sent[HOST], delivered=tally.delivered[HOST], fifo_overflow=full, link_loss=gone, after_end=late)
         at_host, looped = loop[:, :loops]
         return time[:spikes], event[:spikes], (at_host, label[looped] | (output[looped] - BUSES) << LABEL_CHANNEL_SHIFT)
 
@@ -400,7 +436,8 @@ def _exits(starts: Sequence[int], stretches: Sequence[Stretch]) -> Exits:
     before = np.cumsum([0, *(len(server) for _, server in parts)])
     ptr = np.stack([own + n for (own, _), n in zip(parts, before, strict=False)])
     first = np.stack([stretch.first_server for stretch in stretches])
-    return Exits(np.array(starts, np.int64), first, ptr, np.concatenate([server for _, server in parts]))
+    counted = np.stack([stretch.counts_events for stretch in stretches]), np.stack([stretch.counts_drops for stretch in stretches])
+    return Exits(np.array(starts, np.int64), first, ptr, np.concatenate([server for _, server in parts]), stretches[0].source[:CIRCUITS], *counted)
 
 
 def _merge(*streams: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, Ints]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, follow_kernel, forked, new_drivers, reconfigured
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Hits, Relays, Tables, idle, serve_all
     from neckar.dynamics._group import NO_OUTSIDE, NO_RELAYS, Firing, LaneGroup, OutsideEvents, gather_relays
-    from neckar.dynamics._host import UNKNOWN, Exits, Link, exit_kernel, record_kernel, survivors
+    from neckar.dynamics._host import UNKNOWN, Exits, Link, Tally, exit_kernel, new_tally, record_kernel, survivors
     from neckar.dynamics._lane import NO_EVENTS, Lane, Prepared, RowEvents, Segment, Synapses, Trace
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "Sensors",
     "Synapses",
     "Tables",
+    "Tally",
     "Trace",
     "aligned",
     "driver_voltages",
@@ -74,6 +75,7 @@ __all__ = [
     "largest_steps",
     "late_shares_of",
     "new_drivers",
+    "new_tally",
     "reconfigured",
     "record_kernel",
     "reference_tau",

@@ -109,8 +109,8 @@ class Queue(NamedTuple):
         Arrival and way of the events under way, ascending in tick from HEAD to TAIL.
     sent, lost : ndarray of int64, shape (server,)
         Events that came to each server, and those that found its queue full.
-    arrived : ndarray of int64, shape (way,)
-        Events that came to the rows of each way.
+    arrived, dropped : ndarray of int64, shape (way,)
+        Events that came to the rows of each way, and those that found its server's queue full.
     """
 
     free: Ints
@@ -120,6 +120,7 @@ class Queue(NamedTuple):
     sent: Ints
     lost: Ints
     arrived: Ints
+    dropped: Ints
 
 
 def idle(n_servers: int) -> Ints:
@@ -133,7 +134,7 @@ def new_queue(n_servers: int, n_ways: int, room: int = 4096) -> Queue:
     def zeros(n: int) -> Ints:
         return np.zeros(n, np.int64)
 
-    return Queue(idle(n_servers), zeros(3), zeros(room), zeros(room), zeros(n_servers), zeros(n_servers), zeros(n_ways))
+    return Queue(idle(n_servers), zeros(3), zeros(room), zeros(room), zeros(n_servers), zeros(n_servers), zeros(n_ways), zeros(n_ways))
 
 
 @inline
@@ -198,6 +199,7 @@ def admit(tables, queue, origin, time):  # type: ignore[no-untyped-def]
         left = serve(queue.free, server, time, tables.service, tables.depth)
         if left == LOST:
             queue.lost[server] += 1
+            queue.dropped[way] += 1
         else:
             push(queue.tick, queue.way, queue.cursor, ((left + (1 << FINE) - 1) >> FINE) + tables.latency[0], way)
 

@@ -133,6 +133,10 @@ class LaneGroup:
             )
         return tuple(found)
 
+    def passed(self) -> Ticks:
+        """Return how many events the server of each way of the tables has passed on, shape (way,), counted behind it: at the rows, or on the way there."""
+        return (self.queue.arrived + np.bincount(self._under_way()[1], minlength=len(self.queue.arrived)))[: self._n_ways]
+
     def carried_arrivals(self) -> list[tuple[NDArray[np.int32], NDArray[np.uint8], Ticks]]:
         """Return for each lane rows, labels and how many of the events have come there that were under way before."""
         arrived, first = self.queue.arrived[self._n_ways :], self.tables.row_ptr[self._n_ways]

@@ -17,6 +17,7 @@ from neckar.dynamics._jit import inline, kernel, kernel_part
 
 UNKNOWN = -3  # a spike that the engine has not sent through its first server
 _SERVER_BITS = 8
+_SERVER = (1 << _SERVER_BITS) - 1
 
 Ints = NDArray[np.int64]
 
@@ -33,12 +34,46 @@ class Exits(NamedTuple):
     ptr : ndarray of int64, shape (stretch, circuit + 1)
         Circuit c owns the servers ``server[ptr[k, c]:ptr[k, c + 1]]`` in stretch k; each of them gets the spike.
     server : ndarray of int64, shape (way,)
+    source : ndarray of int64, shape (circuit,)
+        By which source each circuit's spikes count, if they find a queue full.
+    counts_events : ndarray of bool, shape (stretch, server)
+        Whether events that pass a server on a way out are counted.
+    counts_drops : ndarray of bool, shape (stretch, source, server)
+        Whether events of a source that find the queue of such a server full are counted.
     """
 
     start: Ints
     first_server: Ints
     ptr: Ints
     server: Ints
+    source: Ints
+    counts_events: NDArray[np.bool_]
+    counts_drops: NDArray[np.bool_]
+
+
+class Tally(NamedTuple):
+    """What is counted on the ways out, each number where it happens.
+
+    Attributes
+    ----------
+    sent, lost, delivered : ndarray of int64, shape (server,)
+        Events that came to each server, that found its queue full, and that came from it to what lies behind it: to the ways out, or to the link.
+    events : ndarray of int64, shape (server,)
+        Events that passed each server while they were counted.
+    drops : ndarray of int64, shape (source,)
+        Events of each source that found a queue on a way out full while they were counted.
+    """
+
+    sent: Ints
+    lost: Ints
+    delivered: Ints
+    events: Ints
+    drops: Ints
+
+
+def new_tally(n_servers: int, n_sources: int) -> Tally:
+    """Return a tally of nothing."""
+    return Tally(*np.zeros((4, n_servers), np.int64), np.zeros(n_sources, np.int64))
 
 
 class Link(NamedTuple):
@@ -112,7 +147,7 @@ def stretch_of(start, k, tick):  # type: ignore[no-untyped-def]
 
 
 @kernel_part
-def leave(tick, circuit, leaves, duration, exits, link, sent, lost, time, event, first):  # type: ignore[no-untyped-def]
+def leave(tick, circuit, leaves, duration, exits, link, tally, time, event, first):  # type: ignore[no-untyped-def]
     """List when the spikes from tick 0 to `duration` come to the servers on their ways out, from place `first` on; returns the list's end."""
     n, k = 0, 0
     listed_time, listed = time[first:], event[first:]
@@ -125,9 +160,10 @@ def leave(tick, circuit, leaves, duration, exits, link, sent, lost, time, event,
             continue
         if left == UNKNOWN:
             left = serve(link.unvisited, server, tick[s] << FINE, link.service, link.depth)
-        sent[server] += 1
-        lost[server] += left == LOST
+        tally.sent[server] += 1
+        tally.lost[server] += left == LOST
         if left >= 0:
+            tally.delivered[server] += 1
             for way in range(exits.ptr[k, c], exits.ptr[k, c + 1]):
                 insert(listed_time, listed, n, left, (s << _SERVER_BITS) | exits.server[way])
                 n += 1
@@ -135,21 +171,29 @@ def leave(tick, circuit, leaves, duration, exits, link, sent, lost, time, event,
 
 
 @kernel_part
-def cross(time, event, first, end, loop_time, loop_server, link, sent, lost):  # type: ignore[no-untyped-def]
-    """Let the listed spikes and other events (loops) pass their servers. Lists, from place 0 on, when they come to the link; returns the number of those."""
-    n, loop, spike = 0, 0, first
+def cross(time, event, first, end, circuit, exits, loop_time, loop_server, loop_source, link, tally):  # type: ignore[no-untyped-def]
+    """Let the listed spikes and other events (loops) pass their servers. Lists, from place 0 on, when they come to the link, and from which server.
+
+    Returns the number of those.
+    """
+    n, loop, spike, k = 0, 0, first, 0
     while spike < end or loop < loop_time.size:
         if loop < loop_time.size and (spike == end or loop_time[loop] <= time[spike]):
-            t, e, server = loop_time[loop], loop - loop_time.size, loop_server[loop]
+            t, server, source = loop_time[loop], loop_server[loop], loop_source[loop]
+            e = ((loop - loop_time.size) << _SERVER_BITS) | server
             loop += 1
         else:
-            t, e, server = time[spike], event[spike] >> _SERVER_BITS, event[spike] & ((1 << _SERVER_BITS) - 1)
+            t, e = time[spike], event[spike]
+            server, source = e & _SERVER, exits.source[circuit[e >> _SERVER_BITS]]
             spike += 1
+        k = stretch_of(exits.start, k, t >> FINE)
         left = serve(link.free, server, t, link.service, link.depth)
-        sent[server] += 1
+        tally.sent[server] += 1
         if left == LOST:
-            lost[server] += 1
+            tally.lost[server] += 1
+            tally.drops[source] += exits.counts_drops[k, source, server]
         else:
+            tally.events[server] += exits.counts_events[k, server]
             insert(time, event, n, left, e)
             n += 1
     return n
@@ -159,30 +203,35 @@ def cross(time, event, first, end, loop_time, loop_server, link, sent, lost):  #
 def exit_kernel() -> Callable[..., Any]:
     """Return the kernel that carries spikes, by tick and circuit, and loops, ascending in time, to the host."""
 
-    def exit_spikes(tick, circuit, leaves, duration, exits, loop_time, loop_server, loop_number, link, sent, lost, time, event, loop):  # type: ignore[no-untyped-def]
+    def exit_spikes(  # type: ignore[no-untyped-def]
+        tick, circuit, leaves, duration, exits, loop_time, loop_server, loop_source, loop_number, link, tally, time, event, loop
+    ):  # fmt: skip
         """Fill `time` with the ticks of arrival and `event` with the spikes that arrive, and both rows of `loop` likewise.
 
         Returns the numbers of spikes and loops, and of those that the link lost, and of loops that came too late.
         """
         first = loop_time.size  # a list may be overwritten as far as it has been read
-        end = leave(tick, circuit, leaves, duration, exits, link, sent, lost, time, event, first)
-        n = cross(time, event, first, end, loop_time, loop_server, link, sent, lost)
+        end = leave(tick, circuit, leaves, duration, exits, link, tally, time, event, first)
+        n = cross(time, event, first, end, circuit, exits, loop_time, loop_server, loop_source, link, tally)
         spikes, loops, gone, late = 0, 0, 0, 0
         for k in range(n):
-            out, e = serve(link.free, link.server, time[k], link.service, link.depth), event[k]
-            sent[link.server] += 1
+            out, e = serve(link.free, link.server, time[k], link.service, link.depth), event[k] >> _SERVER_BITS
+            tally.delivered[event[k] & _SERVER] += 1
+            tally.sent[link.server] += 1
             if out == LOST:
-                lost[link.server] += 1
+                tally.lost[link.server] += 1
                 continue
             at_host = out >> FINE
             if e >= 0:
                 if survives(tick[e], circuit[e], link.seed, link.loss):
+                    tally.delivered[link.server] += 1
                     time[spikes], event[spikes] = at_host, e
                     spikes += 1
                 else:
                     gone += 1
             elif survives(at_host, loop_number[e + loop_time.size], link.seed, link.loss):
                 if at_host < duration:
+                    tally.delivered[link.server] += 1
                     loop[0, loops], loop[1, loops] = at_host, e + loop_time.size
                     loops += 1
                 else:

@@ -12,13 +12,14 @@ from types import MappingProxyType
 from neckar.errors import UnknownNameError, nearest
 from neckar.facts import registers_brainscales2
 from neckar.facts._register import AXES, CAPMEM_MAX, CAPMEM_REFRESH_DISABLED, Register, check_codes, check_field
-from neckar.facts.registers_brainscales2 import CROSSBAR_COUNTER_STATES, CROSSBAR_NODE_EXISTS
+from neckar.facts.registers_brainscales2 import CROSSBAR_COUNTER_STATES, CROSSBAR_DROP_COUNTER_STATES, CROSSBAR_NODE_EXISTS
 
 __all__ = [
     "AXES",
     "CAPMEM_MAX",
     "CAPMEM_REFRESH_DISABLED",
     "CROSSBAR_COUNTER_STATES",
+    "CROSSBAR_DROP_COUNTER_STATES",
     "CROSSBAR_NODE_EXISTS",
     "Register",
     "check_codes",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neckar.facts._register import AXES, CAPMEM_REFRESH_DISABLED, Kind, Register
 
-CROSSBAR_COUNTER_STATES = 1 << 24
+CROSSBAR_COUNTER_STATES, CROSSBAR_DROP_COUNTER_STATES = 1 << 24, 1 << 16
 
 _BOOL, _U8, _I8, _U16, _U32 = (np.dtype(kind) for kind in (np.bool_, np.uint8, np.int8, np.uint16, np.uint32))
 
@@ -306,6 +306,8 @@ def _default_target() -> NDArray[np.uint16]:
 
 _NODE = _At(("crossbar_input", "crossbar_output"), "haldls vx/routing_crossbar.h (CrossbarNode)")
 
+_COUNTING = "Neckar's default is on, as upstream's software (grenade) sets it for all nodes of a network; upstream's container: off."
+
 _CROSSBAR = (
     _NODE.code("crossbar_mask", 16383, "A node passes an event if (label & mask) == target; absent nodes ignore their code.", unit="label"),
     _NODE.code(
@@ -315,6 +317,14 @@ _CROSSBAR = (
         "k and 4 + k and neuron events to the FPGA, and drops the rest (upstream's container: everything passes).",
         _default_target(),
         "label",
+    ),
+    _NODE.switch(
+        "crossbar_enable_drop_counter",
+        f"Lets the input's drop counter count the events that a node passes and that find its output's queue full. {_COUNTING}",
+        True,
+    ),
+    _At(("crossbar_output",), "haldls vx/routing_crossbar.h (CrossbarOutputConfig)").switch(
+        "crossbar_enable_event_counter", f"Lets the event counter of an output count. {_COUNTING}", True
     ),
 )
 
@@ -474,6 +484,19 @@ _COUNTERS = (
         "counter",
         "Events that left each output since the start of the entry, modulo 2^24; read before or after the real-time sections.",
         "haldls vx/routing_crossbar.h (CrossbarOutputEventCounter)",
+        counter=True,
+    ),
+    Register(
+        "crossbar_drop_counter",
+        ("crossbar_input",),
+        _U16,
+        0,
+        0,
+        CROSSBAR_DROP_COUNTER_STATES - 1,
+        "events",
+        "counter",
+        "Events of each input that found the queue of an output full since the start of the entry, modulo 2^16; read as the event counters.",
+        "haldls vx/routing_crossbar.h (CrossbarInputDropCounter); modulo: grenade execution_health_info.cpp",
         counter=True,
     ),
 )

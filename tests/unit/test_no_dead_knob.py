@@ -216,6 +216,7 @@ CROWDED = Setup(
     Events.from_lists([[(1000 + 4 * k, channel << 14) for k in range(200) for channel in (0, 1)]]),
     "-noise",
 )
+COUNTED = CROWDED.but("the same on a bus of half the bandwidth", padi_enable_extended_timing=True)
 
 # ---- Observables
 
@@ -293,6 +294,9 @@ FIRST = Observable("time of the first event that comes back", "us", 0.1, lambda 
 LABELS = Observable("different labels of events that come back", "labels", 0.5, lambda r: len(set(r.loopback.label.tolist())))
 LABEL = Observable("mean label of events that come back", "label", 0.5, lambda r: r.loopback.label.mean())
 OVERFLOW = Observable("events lost in a full queue", "events", 0.5, lambda r: sum(n for (reason, _), n in r.losses.lost.items() if reason == "fifo_overflow"))
+PASSED, DROPPED = (
+    Observable(f"sum of the crossbar's {kind} counters", "events", 0.5, lambda r, kind=kind: r.reads[kind].sum(dtype=int)) for kind in ("event", "drop")
+)
 
 
 # ---- The table
@@ -458,6 +462,8 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
         "Crossbar": {
             "crossbar_mask": Knob(ROUTED, 1 << 11, HEIGHT, FALLS),
             "crossbar_target": Knob(EXCITED, 1, HEIGHT, FALLS),
+            "crossbar_enable_drop_counter": Knob(COUNTED, 0, DROPPED, FALLS),
+            "crossbar_enable_event_counter": Knob(COUNTED, 0, PASSED, FALLS),
         },
         "Background sources": {
             "background_enable": Knob(GENERATING, 0, LOOPED, FALLS),
@@ -584,6 +590,8 @@ def observed(setup: Setup, name: str | None = None, code: Any = None) -> Recordi
         parts["snippets"] = (Snippet(first), Snippet(rest, config=whole(**{name: code})))
     if "syn_i_bias_store" in setup.codes:
         parts["reads"] = [TimedRead(name="correlation", at="after", field="correlation_causal", index=(0, 0, 1))]
+    if setup is COUNTED:
+        parts["reads"] = [TimedRead(name=kind, at="after", field=f"crossbar_{kind}_counter") for kind in ("event", "drop")]
     probe = Probe(("v", "w"), (0,), round(INTERVAL_US * TICKS_PER_US))
     record = Record(
         spikes=(0,),

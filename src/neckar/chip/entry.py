@@ -61,8 +61,8 @@ from neckar.dynamics import (
     shared_charge,
 )
 from neckar.errors import UnsupportedFeatureError
-from neckar.facts import registers
 from neckar.facts import cost_brainscales2 as timing
+from neckar.facts import registers
 from neckar.program import TICK_S, Program, Record, TimedRead, TimedWrite, ticks
 
 if TYPE_CHECKING:

@@ -174,9 +174,9 @@ class Chip:
             raise UnsupportedFeatureError(f"the program is for {program.machine!r}; this machine is a BrainScaleS-2 chip. Run it on a machine of its kind.")
         if program.duration > facts.RUN_TICKS_MAX:
             raise ConfigurationError(
-                f"each trial of the program takes {program.duration} ticks of 2 ns, {program.duration * TICK_S:.9f} s, in {len(program.snippets)} snippets; allowed "
-                f"are {facts.RUN_TICKS_MAX} ticks, {facts.RUN_TICKS_MAX * TICK_S:.9f} s, as many as the time stamps of the FPGA count. Shorten the snippets, "
-                "or divide them into several programs; sequential programs go on from each other."
+                f"each trial of the program takes {program.duration} ticks of 2 ns, {program.duration * TICK_S:.9f} s, in {len(program.snippets)} snippets; "
+                f"allowed are {facts.RUN_TICKS_MAX} ticks, {facts.RUN_TICKS_MAX * TICK_S:.9f} s, as many as the time stamps of the FPGA count. Shorten the "
+                "snippets, or divide them into several programs; sequential programs go on from each other."
             )
         check_plasticity(program)
         if self.instruments == "silicon":

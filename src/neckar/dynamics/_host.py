@@ -73,7 +73,8 @@ class Tally(NamedTuple):
 
 def new_tally(n_servers: int, n_sources: int) -> Tally:
     """Return a tally of nothing."""
-    return Tally(*np.zeros((4, n_servers), np.int64), np.zeros(n_sources, np.int64))
+    sent, lost, delivered, events = np.zeros((4, n_servers), np.int64)
+    return Tally(sent, lost, delivered, events, np.zeros(n_sources, np.int64))
 
 
 class Link(NamedTuple):

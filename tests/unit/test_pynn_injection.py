@@ -65,6 +65,32 @@ def test_crossbar_counters_count_events_to_the_bus_and_spikes_to_the_host() -> N
     assert counts == {output: N if output in (0, 8) else 0 for output in range(12)}
 
 
+def test_drop_counters_count_what_a_volley_of_one_event_output_loses_on_its_way_to_the_host() -> None:
+    """64 relays fire at once at 20 events; their event output sends one spike per 4 ns, its way to the host takes one per 8 ns and lets 16 wait."""
+    inputs = set(halco.iter_all(halco.CrossbarInputOnDLS))
+    with neckar.Lab(effects="default"):
+        for counts in (True, False):
+            configuration = pynn.InjectedConfiguration()
+            if not counts:
+                node = halco.CrossbarNodeOnDLS(halco.CrossbarOutputOnDLS(8), halco.CrossbarInputOnDLS(0))
+                configuration.pre_realtime = {node: hal.CrossbarNode()}  # open, and as in a new container without its counter
+            readout = pynn.InjectedReadout(pre_realtime=set(inputs), post_realtime=set(inputs))
+            circuits = [*range(32), *range(256, 288)]
+            pynn.setup(enable_neuron_bypass=True, injected_config=configuration, injected_readout=readout, neuronPermutation=circuits)
+            neurons = pynn.Population(64, pynn.cells.HXNeuron())
+            neurons.record("spikes")
+            source = pynn.Population(1, pynn.cells.SpikeSourceArray(spike_times=TIMES))
+            pynn.Projection(source, neurons, pynn.AllToAllConnector(), pynn.synapses.StaticSynapse(weight=63))
+            pynn.run(RUNTIME)
+            before, after = pynn.get_pre_realtime_read(), pynn.get_post_realtime_read()
+            losses = pynn.get_execution_health_info().execution_instances[0]
+            lost = losses.lost["fifo_overflow", "crossbar.8"]
+            assert lost == losses.sent["crossbar.8"] - losses.delivered["crossbar.8"] >= 15 * (N - 1)
+            assert {int(each): int(after[each].value) for each in inputs} == {each: lost if counts and each == 0 else 0 for each in range(20)}
+            assert not any(int(before[each].value) for each in inputs)
+            pynn.end()
+
+
 def test_the_synapse_matrix_of_half_a_chip_reads_back_as_the_network_says() -> None:
     readout = pynn.InjectedReadout(post_realtime={halco.SynramOnDLS(0), halco.SynramOnDLS(1)})
     _, projection = relay(readout=readout, weight=42)

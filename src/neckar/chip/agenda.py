@@ -92,6 +92,7 @@ class Trial:
         self.sensors, self.driver_samplers = sensors, driver_samplers
         self._ahead: tuple[int, Carried | None] = (LONG_AGO, None)
         self.relays_ready = np.full((len(counted) // COLUMNS, COLUMNS), -(2**62), np.int64)
+        self.states_high = np.full(len(counted), -(2**62), np.int64)  # until when the refractory states of circuits are high that fire others
         self.carrier: Carrier | None = None
         self.segments: Sequence[Segment] = ()
         self.analog: Callable[[Trial, int, int], NDArray[np.uint8]] | None = None  # what the converter reads of a hemisphere's neurons at a tick

@@ -23,6 +23,7 @@ from neckar.chip.config import ChipConfig
 from neckar.chip.coordinates import COLUMNS
 from neckar.chip.cost import FixedCost
 from neckar.chip.fabric import CIRCUITS, COUNTERS, Counts, Fabric, Stretch, answering, circulation, reached_rows
+from neckar.chip.fire_logic import followed
 from neckar.chip.madc import STAMP_TICKS, Sequencer, burst_grids, channel_grids, sample_rate
 from neckar.chip.plasticity import Observables, Plasticity
 from neckar.chip.probe import OpenProbe, n_samples
@@ -43,6 +44,7 @@ from neckar.dynamics import (
     CircuitParameters,
     Coupling,
     Drivers,
+    Followers,
     Lane,
     LaneGroup,
     Membranes,
@@ -53,6 +55,7 @@ from neckar.dynamics import (
     SensorState,
     Synapses,
     driver_voltages,
+    gather_followers,
     gather_relays,
     joined,
     new_drivers,
@@ -120,6 +123,7 @@ class Plan:
         switches = {name: self._switched(name) for name in SWITCHES}
         neurons = Wiring.of(switches).neurons
         self.connected = any(on.any() for on in switches.values())  # membranes, at any time
+        self.follows = bool(self._ever(SLAVE).any() and self._ever(MASTER).any())  # circuits fire with others, at any time
         self.active = _whole_neurons(np.flatnonzero(self._is_active(limited_links, watched)), neurons)
         self.is_active = np.zeros(CIRCUITS, bool)
         self.is_active[self.active] = True
@@ -176,7 +180,7 @@ class Plan:
     @property
     def prepared(self) -> bool:
         """Whether a :class:`neckar.chip.substrate.Ready` holds for the trial."""
-        return not (self.rewrites or self.program.sequential or self.connected) and self.program.n_entries == 1
+        return not (self.rewrites or self.program.sequential or self.connected or self.follows) and self.program.n_entries == 1
 
     @property
     def extent(self) -> int:
@@ -217,7 +221,7 @@ class Plan:
         program = self.program
         if program.sequential:  # the next entry, and perhaps the next program, goes on from the state of all circuits
             return np.ones(CIRCUITS, bool)
-        fires = self._ever("threshold_enable")
+        fires = self._ever("threshold_enable") | self._ever(SLAVE)
         wanted = self.recorded | watched | self.senses | self._heard()
         counted = any(read.field in COUNTERS for read in program.reads)
         if counted or (limited_links and wanted.any()):
@@ -230,6 +234,8 @@ class Plan:
         for task in program.plasticity:
             if "get_analog_readouts" in task.kernel:
                 active[[COLUMNS * view.hemisphere + column for view in task.neurons for column in view.columns]] = True
+        if (active & self._ever(SLAVE)).any():
+            active |= fires & self._ever(MASTER)
         return active
 
     def _ever(self, name: str) -> NDArray[np.bool_]:
@@ -266,6 +272,8 @@ class Plan:
                 heard |= _heard_under(config)
         return heard
 
+
+SLAVE, MASTER = "bayesian_enable_slave", "bayesian_enable_master"
 
 _SWITCHES = ("threshold_enable", "excitatory_input_enable", "inhibitory_input_enable", "exponential_enable", "adaptation_enable")
 """Without these, a circuit has no influence on the engine's step."""
@@ -492,8 +500,8 @@ class EntryRun:
             for h, lane in carrier.lanes.items():
                 lane.load(state[:, COLUMNS * h : COLUMNS * (h + 1)])
             if trial.sensors is not None:
-                refractory = np.round(np.minimum(parameters.t_reset + parameters.t_holdoff, 1e6) / TICK_S).astype(np.int64)
-                trial.sensors.reconfigure(self.substrate.sensors(config, self.cells), config, self.substrate.sensor_outputs(config, self.cells), refractory, a)
+                outputs = self.substrate.sensor_outputs(config, self.cells)
+                trial.sensors.reconfigure(self.substrate.sensors(config, self.cells), config, outputs, refractory_ticks(parameters), a)
                 if RESET in plan.deltas.get(a, ()):
                     trial.sensors.reset(config[RESET].astype(bool), a)
             features = parameters.features if ready is None else ready.features
@@ -623,7 +631,8 @@ class EntryRun:
         carried = [_heard_on(config, h, events) for h, events in enumerate(carried)]
         relayed = stretch.relayed
         sends = (stretch.reaches_bus if self.plan.counts_buses else stretch.reaches_rows) & self.plan.is_active
-        if not relayed.any() and not sends.any() and not len(membranes):
+        followers = self._followers(trial, parameters)
+        if not relayed.any() and not sends.any() and not len(membranes) and followers is None:
             events = [_joined(*pair) for pair in zip(carried, fabric.row_events(stretch, config), strict=True)]
             for h, half in enumerate(events):
                 now = half.between(-(2**62), end)
@@ -634,7 +643,14 @@ class EntryRun:
         lanes = [self._lane(trial, h, rows[h]) for h in range(HEMISPHERES)]
         relays = [self._relays(trial, h, lanes[h], relayed) for h in range(HEMISPHERES)]
         coupling = Coupling(membranes, parameters) if len(membranes) else None
-        return Together(LaneGroup(lanes, relays, stretch.tables, fabric.free, carried, coupling, stretch.hits), fabric.outside(stretch))
+        return Together(LaneGroup(lanes, relays, stretch.tables, fabric.free, carried, coupling, stretch.hits, followers), fabric.outside(stretch))
+
+    def _followers(self, trial: Trial, parameters: CircuitParameters) -> Followers | None:
+        """Return the integrated circuits that fire with others."""
+        if not self.plan.follows:
+            return None
+        columns, observed = ([chosen[chosen // COLUMNS == h] % COLUMNS for h in range(HEMISPHERES)] for chosen in (self.plan.active, self.plan.observed))
+        return gather_followers(followed(trial.config), refractory_ticks(parameters), trial.states_high, columns, observed)
 
     def _relays(self, trial: Trial, h: int, lane: Lane, relayed: NDArray[np.bool_]) -> Relays:
         """Return the circuits of a hemisphere that fire past their membrane."""
@@ -688,6 +704,11 @@ class EntryRun:
         result.events = fabric.counts
         result.probes = [probe.values for probe in probes]
         result.codes = result.cadc.codes((self.substrate.specimen.seed, *self.key))
+
+
+def refractory_ticks(parameters: CircuitParameters) -> Ticks:
+    """Return how long each circuit is refractory after a spike, in ticks."""
+    return np.round(np.minimum(parameters.t_reset + parameters.t_holdoff, 1e6) / TICK_S).astype(np.int64)
 
 
 def _voltages(drivers: Sequence[Drivers], tick: int) -> NDArray[np.float64]:

@@ -40,6 +40,38 @@ Bools = NDArray[np.bool_]
 NOTHING = np.empty(0, np.int64)
 
 
+def _wires(config: ChipConfig) -> tuple[Bools, Bools]:
+    """Return in which columns the two fire lines are tied, shape (column,), and which lines the left neighbour drives, shape (row, column)."""
+    inner = np.arange(CIRCUITS) % COLUMNS_PER_BACKEND < COLUMNS_PER_BACKEND - 1
+    driven = np.zeros(CIRCUITS, np.bool_)
+    driven[1:] = (config.bayesian_connect_fire_to_right.astype(np.bool_) & inner)[:-1]
+    tied = config.bayesian_connect_fire_vertical.astype(np.bool_).reshape(2, COLUMNS).any(axis=0)
+    return np.asarray(tied), driven.reshape(2, COLUMNS)
+
+
+def _spread(line: Bools, columns: Ints, tied: Bools, driven: Bools) -> None:
+    """Let what masters put on their lines, shape (..., row, column), spread over some columns, ascending."""
+    for column in columns:  # ascending, so a left neighbour is known
+        over = driven[:, column]
+        if over.any() and tied[column]:
+            line[..., column] = line[..., over, column - 1].any(axis=-1, keepdims=True)
+        else:
+            line[..., over, column] = line[..., over, column - 1]
+            if tied[column]:
+                line[..., column] = line[..., column].any(axis=-1, keepdims=True)
+
+
+def followed(config: ChipConfig) -> tuple[Ints, Ints]:
+    """Return masters, and the circuits that fire with them: those with ``enable_slave`` whose line carries the master's state. Shape (pair,) each."""
+    slaves, masters = (np.flatnonzero(config[f"bayesian_enable_{kind}"]) for kind in ("slave", "master"))
+    if not len(slaves) or not len(masters):
+        return NOTHING, NOTHING
+    line = (np.arange(CIRCUITS) == masters[:, None]).reshape(-1, 2, COLUMNS)
+    _spread(line, np.arange(COLUMNS), *_wires(config))
+    pair = np.nonzero(line.reshape(-1, CIRCUITS)[:, slaves])
+    return masters[pair[0]], slaves[pair[1]]
+
+
 class FireLogic:
     """Turns spikes into post pulses. Without any logic in use it passes them on.
 
@@ -66,11 +98,7 @@ class FireLogic:
         self._plain = self._direct & (operation == LOCAL)
         self._operation, self._refractory = operation, refractory_ticks
         self._master = config.bayesian_enable_master.astype(np.bool_)
-        inner = np.arange(CIRCUITS) % COLUMNS_PER_BACKEND < COLUMNS_PER_BACKEND - 1
-        driven = np.zeros(CIRCUITS, np.bool_)
-        driven[1:] = (config.bayesian_connect_fire_to_right.astype(np.bool_) & inner)[:-1]
-        self._tied = np.asarray(config.bayesian_connect_fire_vertical.astype(np.bool_).reshape(2, COLUMNS).any(axis=0))
-        self._driven = driven.reshape(2, COLUMNS)
+        self._tied, self._driven = _wires(config)
         self._nodes = self._involved() if not self._plain.all() else NOTHING
         self._before = self._levels(self._ends > self._now) if len(self._nodes) else (np.zeros(0, np.bool_),) * 2
 
@@ -110,14 +138,7 @@ class FireLogic:
         """Return refractory state and line of the nodes; `high` (circuit,) are all states."""
         state = high.reshape(2, COLUMNS)
         line = state & self._master.reshape(2, COLUMNS)
-        for column in self._nodes[: len(self._nodes) // 2]:  # ascending, so a left neighbour is known
-            driven = self._driven[:, column]
-            if driven.any() and self._tied[column]:
-                line[:, column] = line[driven, column - 1].any()
-            else:
-                line[driven, column] = line[driven, column - 1]
-                if self._tied[column]:
-                    line[:, column] = line[:, column].any()
+        _spread(line, self._nodes[: len(self._nodes) // 2], self._tied, self._driven)
         return high[self._nodes], line.reshape(-1)[self._nodes]
 
     def _work_off(self, tick: Ints, circuit: Ints, until: int) -> tuple[Ints, Ints]:

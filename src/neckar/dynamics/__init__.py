@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from neckar.dynamics._dense_nodes import Neuron
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, follow_kernel, forked, new_drivers, reconfigured
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Hits, Relays, Tables, idle, serve_all
+    from neckar.dynamics._following import Followers, gather_followers
     from neckar.dynamics._group import NO_OUTSIDE, NO_RELAYS, Firing, LaneGroup, OutsideEvents, gather_relays
     from neckar.dynamics._host import UNKNOWN, Exits, Link, Tally, exit_kernel, new_tally, record_kernel, survivors
     from neckar.dynamics._lane import NO_EVENTS, Lane, Prepared, RowEvents, Segment, Synapses, Trace
@@ -43,6 +44,7 @@ __all__ = [
     "Drivers",
     "Exits",
     "Firing",
+    "Followers",
     "Hits",
     "Lane",
     "LaneGroup",
@@ -66,6 +68,7 @@ __all__ = [
     "exit_kernel",
     "follow_kernel",
     "forked",
+    "gather_followers",
     "gather_relays",
     "idle",
     "joined",
@@ -89,8 +92,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from neckar.dynamics import _correlation, _coupling, _dense_nodes, _drivers, _exchange, _group, _host, _lane
+        from neckar.dynamics import _correlation, _coupling, _dense_nodes, _drivers, _exchange, _following, _group, _host, _lane
 
-        modules = _lane, _group, _exchange, _host, _drivers, _correlation, _coupling, _dense_nodes
+        modules = _lane, _group, _exchange, _following, _host, _drivers, _correlation, _coupling, _dense_nodes
         return next(getattr(module, name) for module in modules if hasattr(module, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

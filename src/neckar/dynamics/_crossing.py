@@ -29,8 +29,8 @@ GROUPS = 4  # of 64 circuits in a lane
 @cache
 def crossing(features: Features) -> Kernel:
     """Return the kernel part for circuits with these features."""
-    saturating, exponential, _, conductance = features[:4]
-    fire = _fire(saturating or exponential, exponential)
+    exponential, conductance = features.exponential, features.conductance
+    fire = firing(features)
 
     @kernel_part
     def cross(B, j, h):  # type: ignore[no-untyped-def]
@@ -52,19 +52,21 @@ def crossing(features: Features) -> Kernel:
         part = min(max(chord + bow * (chord - chord * chord), ZERO), ONE)
         t_c = max(h - d * (ONE - part), B[L.REFRACTORY * STRIDE + j] + h)
         if t_c < h:
-            fire(B, j, h, t_c)
+            fire(B, j, h, t_c, theta)
         return t_c
 
     return cross
 
 
 @cache
-def _fire(bending: bool, adapting: bool) -> Kernel:
-    """Return what happens to a circuit that fires: with a guess of its non-linear part to drop, with an adaptation that jumps."""
+def firing(features: Features) -> Kernel:
+    """Return what happens to a circuit that fires: its guess of the non-linear part is dropped, its adaptation jumps."""
+    bending, adapting = features.saturating or features.exponential, features.exponential
+
     @kernel_part
-    def fire(B, j, h, t_c):  # type: ignore[no-untyped-def]
-        """Stop circuit `j` at the threshold, `t_c` us after the start of the step, and start its refractory period."""
-        B[L.V * STRIDE + j], B[L.LAG * STRIDE + j], B[L.ARMED * STRIDE + j] = B[L.V_THRESHOLD * STRIDE + j], h - t_c, ZERO
+    def fire(B, j, h, t_c, v):  # type: ignore[no-untyped-def]
+        """Stop circuit `j` at the potential `v`, `t_c` us after the start of the step, and start its refractory period."""
+        B[L.V * STRIDE + j], B[L.LAG * STRIDE + j], B[L.ARMED * STRIDE + j] = v, h - t_c, ZERO
         B[L.REFRACTORY * STRIDE + j] = B[L.T_REFRACTORY * STRIDE + j] + t_c - h
         if bending:
             B[L.BENT * STRIDE + j] = ZERO
@@ -106,7 +108,7 @@ def first_meeting(high, slope, bend, late, start, r, at, jump, n, h):  # type: i
 def fine_crossing(features: Features) -> Kernel:
     """Return the same for fine steps, which looks at the events of the step one by one."""
     exponential, conductance = features.exponential, features.conductance
-    fire = _fire(features.saturating or exponential, exponential)
+    fire = firing(features)
 
     @kernel_part
     def cross(B, j, h, inv_h, at, jump, n):  # type: ignore[no-untyped-def]
@@ -137,7 +139,7 @@ def fine_crossing(features: Features) -> Kernel:
         r = r if B[L.ARMED * STRIDE + j] > ZERO else h
         t_c = first_meeting(v_e - theta, slope, bend, end, end - d, r, at, jump, n if lag == ZERO else 0, h)
         if t_c < h:
-            fire(B, j, h, t_c)
+            fire(B, j, h, t_c, theta)
         elif theta < INFINITY:
             B[L.V * STRIDE + j] += missed * inv_h
         return t_c

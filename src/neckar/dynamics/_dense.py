@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
-from neckar.dynamics._crossing import crossing
+from neckar.dynamics._crossing import crossing, firing
 from neckar.dynamics._elementary import approach32
 from neckar.dynamics._jit import kernel, kernel_part
 from neckar.dynamics._parameters import Features
@@ -23,16 +23,23 @@ from neckar.dynamics._step import EDGE, circuit_step
 F = np.float32
 STRIDE = L.STRIDE
 ZERO, ONE = F(0), F(1)
+FIRE = 2  # in a log of kicks: another circuit fires this one, instead of a line
 N_SIGNALS = 5  # v, w, s_exc, s_inh, refractory
 
 
 @kernel_part
-def read_out(B, out, row):  # type: ignore[no-untyped-def]
-    """Write the signals of the circuit in column 0 at its grid time; the lag of the membrane is made up for."""
+def membrane_now(B):  # type: ignore[no-untyped-def]
+    """Return the membrane of the circuit in column 0 at its grid time; its lag is made up for."""
     free = B[L.REFRACTORY * STRIDE] - B[L.T_HOLDOFF * STRIDE] + B[L.LAG * STRIDE] <= EDGE
     k = B[L.K_LEAK * STRIDE] if free else B[L.K_RESET * STRIDE]
     e = B[L.E_LEAK * STRIDE] if free else B[L.E_RESET * STRIDE]
-    out[row, 0] = B[L.V * STRIDE] + approach32(k * B[L.LAG * STRIDE]) * (e - B[L.V * STRIDE])
+    return B[L.V * STRIDE] + approach32(k * B[L.LAG * STRIDE]) * (e - B[L.V * STRIDE])
+
+
+@kernel_part
+def read_out(B, out, row):  # type: ignore[no-untyped-def]
+    """Write the signals of the circuit in column 0 at its grid time."""
+    out[row, 0] = membrane_now(B)
     out[row, 1] = B[L.W * STRIDE]
     out[row, 2] = B[L.S_EXC * STRIDE]
     out[row, 3] = B[L.S_INH * STRIDE]
@@ -65,7 +72,7 @@ def dense_kernel(features: Features) -> Callable[..., Any]:
 
 @cache
 def _dense_kernel(features: Features) -> Callable[..., Any]:
-    step, cross = circuit_step(features), crossing(features)
+    step, cross, fire = circuit_step(features), crossing(features), firing(features)
 
     @kernel_part
     def move(B, flags, dt, rates, constants, noise_key):  # type: ignore[no-untyped-def]
@@ -103,7 +110,10 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
                 move(B, flags, F(until - now) * us, rates, constants, noise_key)
                 now = until
                 while q < kick_tick.size and kick_tick[q] == now and now < end:
-                    B[(L.S_EXC + kick_line[q]) * STRIDE] += kick[q]
+                    if kick_line[q] == FIRE:
+                        fire(B, 0, ZERO, ZERO, membrane_now(B))
+                    else:
+                        B[(L.S_EXC + kick_line[q]) * STRIDE] += kick[q]
                     q += 1
                 while s < ticks.size and ticks[s] == now and now < end:
                     read_out(B, out, s)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from neckar.dynamics import _coupling as K
 from neckar.dynamics import _layout as L
 from neckar.dynamics._conductance import gain_of
-from neckar.dynamics._dense import N_SIGNALS
+from neckar.dynamics._dense import FIRE, N_SIGNALS
 from neckar.dynamics._elementary import approach32
 from neckar.dynamics._jit import kernel, kernel_part
 from neckar.dynamics._membranes import Membranes, relaxation_rates
@@ -114,7 +114,15 @@ def _dense_nodes_kernel(features: Features) -> Callable[..., Any]:
                 move(N, F(until - now) * us, rates, modes, root)
                 now = until
                 while q < kick_tick.size and kick_tick[q] == now and now < end:
-                    N.s[K.S_EXC + kick_line[q], kick_member[q]] += kick[q]
+                    m = kick_member[q]
+                    if kick_line[q] == FIRE:
+                        N.s[K.REFRACTORY, m], N.s[K.ARMED, m] = N.p[K.T_REFRACTORY, m], ZERO
+                        N.s[K.W, m] += N.p[K.B_ADAPT, m]
+                        j = node_of[m]
+                        v = membrane_now(N, j)
+                        N.block[L.V * STRIDE + j], N.block[L.LAG * STRIDE + j], N.block[L.BENT * STRIDE + j] = v, ZERO, ZERO
+                    else:
+                        N.s[K.S_EXC + kick_line[q], m] += kick[q]
                     q += 1
                 while s < ticks.size and ticks[s] == now and now < end:
                     for i in range(wanted.size):

@@ -225,8 +225,8 @@ def admit_outside(tables, queue, tick, origin, end, widest):  # type: ignore[no-
 
 
 @kernel_part
-def send_spikes(tables, queue, tick, circuit, leaves, first, n):  # type: ignore[no-untyped-def]
-    """Sort the spikes `first` to `n` of one step by tick and circuit and send them on; `leaves` gets when they leave their first server (1/1024 tick)."""
+def sort_spikes(tick, circuit, first, n):  # type: ignore[no-untyped-def]
+    """Sort the spikes `first` to `n` of one step by tick and circuit."""
     for i in range(first + 1, n):
         t, c = tick[i], circuit[i]
         j = i
@@ -234,6 +234,12 @@ def send_spikes(tables, queue, tick, circuit, leaves, first, n):  # type: ignore
             tick[j], circuit[j] = tick[j - 1], circuit[j - 1]
             j -= 1
         tick[j], circuit[j] = t, c
+
+
+@kernel_part
+def send_spikes(tables, queue, tick, circuit, leaves, first, n):  # type: ignore[no-untyped-def]
+    """Sort the spikes `first` to `n` of one step by tick and circuit and send them on; `leaves` gets when they leave their first server (1/1024 tick)."""
+    sort_spikes(tick, circuit, first, n)
     for i in range(first, n):
         leaves[i] = send_spike(tables, queue, tick[i], np.int64(circuit[i]))
 

@@ -15,6 +15,7 @@ from neckar.dynamics._coupling import Coupling
 from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._exchange import HEAD, OUTSIDE, TAIL, Hits, Queue, Relays, Tables, new_queue
+from neckar.dynamics._following import Followers
 from neckar.dynamics._jit import kernel
 from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
 from neckar.dynamics._layout import STRIDE
@@ -75,6 +76,8 @@ class LaneGroup:
         Membranes that circuits share, and conductances between them.
     known : list, optional
         What groups with the same tables, labels and columns have found: where their lanes had weights, and which synapses answer. A new finding is added.
+    followers : Followers, optional
+        Circuits that fire with others; the group goes on with these arrays.
     """
 
     def __init__(
@@ -86,9 +89,10 @@ class LaneGroup:
         carried: Sequence[RowEvents] = (),
         coupling: Coupling | None = None,
         known: Known | None = None,
+        followers: Followers | None = None,
     ) -> None:
         self.lanes, self.relays = tuple(lanes), tuple(relays)
-        self._coupling = coupling
+        self._coupling, self._followers = coupling, followers
         self.tables = _with_rows(tables, carried)
         n_ways, n_carried = len(tables.way_server), sum(len(events.tick) for events in carried)
         self.queue = new_queue(len(tables.service), n_ways + n_carried, max(4096, 2 * n_carried))
@@ -163,6 +167,7 @@ class LaneGroup:
         twin.hits = self.hits._replace(dense=self.hits.dense.copy(), sparse=self.hits.sparse.copy())
         twin.queue = Queue(*(part.copy() for part in self.queue))
         twin._coupling = self._coupling.fork() if self._coupling else None
+        twin._followers = self._followers and self._followers._replace(high=self._followers.high.copy())
         return twin
 
     def advance(self, segments: Sequence[Segment], events: OutsideEvents, t0: int, t1: int) -> tuple[Firing, list[list[Trace]]]:
@@ -183,6 +188,8 @@ class LaneGroup:
                 lane.configure(segment, h_ticks)
             if self._coupling:
                 self._coupling.configure(segments[0].features, h_ticks, self.lanes)
+                if self._followers is not None:
+                    _find_nodes(self._followers, self._coupling, self.lanes)
             done = 0
             while done != DONE:
                 firing, new, done = self._call(segments[0], events, origin, first, count, h_ticks, until, resumed)
@@ -208,14 +215,14 @@ class LaneGroup:
         out = np.empty(self._room, np.int64), np.empty(self._room, np.int64), np.empty(self._room, np.int64)
         arrivals = np.empty(self._room * segment.features.sensed, np.int64), np.empty(self._room * segment.features.sensed, np.int64)
         n_arrived = np.zeros(1, np.int64)
-        coupling = self._coupling
-        n_spikes, done = together_kernel(segment.features, coupling is not None)(
+        coupling, followers = self._coupling, self._followers
+        n_spikes, done = together_kernel(segment.features, coupling is not None, followers is not None)(
             *_each(lanes, "block", "flags"), tuple(lane.n for lane in lanes), np.float32(h_ticks * 2e-3), h_ticks, origin, first, count, until, resumed,
             lanes[0].constants, *_each(lanes, "weights", "labels", "uniform", "receptor"), lanes[0].share, lanes[0].late,
             *_each(lanes, "drivers", "heard", "keys"), lanes[0].seed, *_each(lanes, "observed"), states, *log, n_log, *_each(lanes, "column_of"), self.relays,
             self.tables, self.queue, self.hits, events.time, events.origin, self._widest, self._spread,
             coupling.nodes if coupling else (), *out, np.empty(self._room, np.int16),
-            scratch(), np.full(len(lanes), BOTH, np.uint8), *arrivals, n_arrived,
+            scratch(), np.full(len(lanes), BOTH, np.uint8), *arrivals, n_arrived, () if followers is None else followers,
         )  # fmt: skip
         steps = count if done == DONE else done
         traces: list[tuple[int, Trace]] = []
@@ -240,6 +247,13 @@ class LaneGroup:
         wider = new_queue(queue.free.shape[1], len(queue.arrived), n)
         wider.tick[: n // 2], wider.way[: n // 2] = queue.tick, queue.way
         self.queue = queue._replace(tick=wider.tick, way=wider.way)
+
+
+def _find_nodes(followers: Followers, coupling: Coupling, lanes: Sequence[Lane]) -> None:
+    """Note which circuits share or connect their membranes, and where."""
+    for k, nodes in enumerate(coupling.nodes):
+        circuit = np.array([256 * h + int(lanes[h].columns[i]) for h, i in zip(nodes.lane.tolist(), nodes.place.tolist(), strict=True)])
+        followers.group[circuit], followers.member[circuit] = k, np.arange(len(circuit))
 
 
 Known = list[tuple[tuple[NDArray[np.bool_], ...], Hits]]

@@ -20,6 +20,7 @@ from neckar.dynamics._crossing import collection
 from neckar.dynamics._drivers import pulse_length
 from neckar.dynamics._elementary import multiply_add, select
 from neckar.dynamics._exchange import FINE, HEAD, OUTSIDE, TAIL, admit_outside, room_left, send_spike, send_spikes
+from neckar.dynamics._following import following, room_to_follow
 from neckar.dynamics._heard import note_event
 from neckar.dynamics._jit import inline, kernel, kernel_part
 from neckar.dynamics._noise import mix
@@ -173,10 +174,11 @@ def next_event(tables, queue, outside_tick):  # type: ignore[no-untyped-def]
 
 
 @cache
-def together_kernel(features: Features, coupled: bool = False) -> Callable[..., Any]:
-    """Return the compiled kernel for these features; `coupled` if membranes are shared or connected."""
+def together_kernel(features: Features, coupled: bool = False, followed: bool = False) -> Callable[..., Any]:
+    """Return the compiled kernel for these features; `coupled` if membranes are shared or connected, `followed` if circuits fire with others."""
     step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
     sensed, carry, collect = features.sensed, carry_nodes(features.of_circuits._replace(fine=False)), collection(features.of_circuits)
+    follow_relays, follow = following(features.of_circuits, coupled)
     fine, row_event, listed_synapses, few_synapses = features.fine, row_delivery(features.fine), listed_delivery(features.fine), sparse_delivery(features.fine)
 
     @kernel_part
@@ -194,7 +196,7 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
         blocks, flags, sizes, h, h_ticks, origin_tick, first_step, n_steps, until, resumed, constants, weights, labels, uniform, receptor, share, late,
         drivers, heard, noise_key, noise_seed, observed, trace, log_slot, log_line, log_tick, log_kick, n_log, column_of, relays, tables, queue, hits,
         outside_tick, outside_origin, widest, spread, nodes, out_tick, out_circuit, leaves, columns, found, kicked,
-        arrival_tick, arrival_way, n_arrived,
+        arrival_tick, arrival_way, n_arrived, followers,
     ):  # fmt: skip
         """Take `n_steps` whole steps, then deliver the events before tick `until` to the step that follows. Lanes are the first axis of tuples.
 
@@ -209,6 +211,10 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
         n_relays = 0
         for lane in range(n_lanes):
             n_relays += relays[lane].column.size
+        most = total
+        if followed:
+            most += followers.follower.size
+            n_relays += followers.follower.size
         ticks_per_us = F(h_ticks) / h
         inv_h = F(1) / h
         salt = U(0)
@@ -228,6 +234,8 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                 full = out_tick.size - n_out < n_relays or room_left(queue) < widest * n_relays
                 for lane in range(n_lanes):
                     full |= log_tick[lane].size - n_log[lane] < 2 * spread * observed[lane].size
+                if followed:
+                    full |= not room_to_follow(followers, log_tick, n_log, observed, 2 * spread)
                 if sensed:
                     full |= n_arrived[0] == arrival_tick.size
                 if full:
@@ -264,7 +272,13 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                     if fine and tick >= begin:
                         note_event(heard[lane], tick - begin, row, label, pulse)
                     if pulse > F(0):
+                        past = n_out
                         n_out = fire_relays(B, lane, relays[lane], row, label, tick, begin, R, tables, queue, out_tick, out_circuit, leaves, n_out)
+                        if followed:
+                            n_out = follow_relays(
+                                followers, blocks, nodes, out_tick, out_circuit, leaves, past, n_out, begin, tables, queue,
+                                log_slot, log_line, log_tick, log_kick, n_log,
+                            )  # fmt: skip
                     if seen.size:
                         before = n_log[lane]
                         n_log[lane] = log_kicks(
@@ -274,7 +288,9 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
                             log_kick[lane][q_log] *= late[log_line[lane][q_log], 0, min(begin - tick, late.shape[2] - 1)]
             if k == n_steps:
                 return n_out, DONE
-            if out_tick.size - n_out < total or room_left(queue) < widest * total:
+            if out_tick.size - n_out < most or room_left(queue) < widest * most:
+                return n_out, k
+            if followed and not room_to_follow(followers, log_tick, n_log, observed, 0):
                 return n_out, k
             if noisy:
                 clock = np.uint64(begin) ^ noise_seed
@@ -297,9 +313,13 @@ def together_kernel(features: Features, coupled: bool = False) -> Callable[..., 
             if coupled:
                 for q in range(len(nodes)):
                     n_out = give_back(nodes[q], blocks, column_of, begin, ticks_per_us, out_tick, out_circuit, n_out)
+            if followed:
+                n_out = follow(
+                    followers, blocks, nodes, out_tick, out_circuit, first, n_out, begin, h_ticks, h, log_slot, log_line, log_tick, log_kick, n_log
+                )
             send_spikes(tables, queue, out_tick, out_circuit, leaves, first, n_out)
             k += 1
             if total == 0:
                 k = max(k, min(n_steps, (next_event(tables, queue, outside_tick) - origin_tick) // h_ticks - first_step))
 
-    return kernel(advance_together, f"{features}-{coupled}")
+    return kernel(advance_together, f"{features}-{coupled}-{followed}")

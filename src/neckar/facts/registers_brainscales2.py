@@ -169,7 +169,7 @@ _BAYESIAN = (
     _LOLA.switch("bayesian_connect_fire_to_right", "Drives the fire line of the next column."),
     *_passive(_LOLA.switch("bayesian_connect_fire_from_right", "Takes the fire line of the next column (without function on silicon).")),
     _LOLA.switch("bayesian_enable_master", "Puts the neuron's refractory state on the fire line."),
-    *_refused("a neuron that fires with another one", _LOLA.switch("bayesian_enable_slave", "Takes the refractory state from the fire line.")),
+    _LOLA.switch("bayesian_enable_slave", "Fires the neuron at each rise of its fire line, too."),
 )
 
 _READOUT = (

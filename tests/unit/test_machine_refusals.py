@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from chip_programs import FIRING, TABLE, N, chip, program, run, whole
+from chip_programs import FIRING, N, chip, program, run, whole
 
 from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
@@ -20,24 +20,18 @@ def test_a_program_for_the_wafer_is_refused():
         chip().run(Program(machine="brainscales1", snippets=(Snippet(50),)))
 
 
-def test_a_circuit_without_model_is_refused_by_field_and_circuit():
-    slave = np.arange(N) == 17
-    with pytest.raises(UnsupportedFeatureError, match="bayesian_enable_slave of circuit 17"):
-        run({**FIRING, "bayesian_enable_slave": slave})
-
-
-REFUSED = "bayesian_enable_slave"
+CELL = "leak_i_bias"
 
 
 @pytest.mark.parametrize(
     ("parts", "where"),
     [
-        ({"snippets": (Snippet(50), Snippet(50, whole(**{REFUSED: True})))}, r"snippets\[1\]: .* of circuit 0 is 1"),
+        ({"snippets": (Snippet(50), Snippet(50, whole(**{CELL: 1023})))}, r"snippets\[1\]: .* of circuit 0 is 1023"),
         (
-            {"writes": (TimedWrite(at=7, field="leak_v_leak", value=5), TimedWrite(at=49, field=REFUSED, index=(17,), value=1))},
+            {"writes": (TimedWrite(at=7, field="leak_v_leak", value=5), TimedWrite(at=49, field=CELL, index=(17,), value=1023))},
             r"writes\[1\]: .* of circuit 17",
         ),
-        ({"writes": (TimedWrite(at="after", field=REFUSED, index=((3, 5),), value=True),)}, r"writes\[0\]: .* of circuit 3"),
+        ({"writes": (TimedWrite(at="after", field=CELL, index=((3, 5),), value=1023),)}, r"writes\[0\]: .* of circuit 3"),
         ({"snippets": (Snippet(50), Snippet(50, whole(syn_i_bias_dac=[600, 1023, 600, 600])))}, r"snippets\[1\]: syn_i_bias_dac of quadrant 1 is 1023"),
     ],
 )
@@ -47,16 +41,27 @@ def test_a_change_without_model_is_refused_before_anything_runs(parts, where, mo
         run(FIRING, 0.1, **parts)
 
 
-def test_changes_to_default_codes_are_not_refused():
-    writes = (TimedWrite(at=100, field=REFUSED, value=False), TimedWrite(at=100, field="synapse_weight", index=(0, 3), value=7))
+def test_changes_to_codes_with_a_model_are_not_refused():
+    writes = (TimedWrite(at=100, field=CELL, value=0), TimedWrite(at=100, field="synapse_weight", index=(0, 3), value=7))
     _, state = chip().run(program(FIRING, 1, writes=writes))
-    assert not state.registers[REFUSED].any()
+    assert not state.registers[CELL].any()
     assert (state.registers["synapse_weight"][0, 3] == 7).all()
 
 
-def test_no_field_is_passive_and_refused():
-    """That every other field moves something is shown in test_no_dead_knob.py."""
-    assert not any(register.passive and register.refused for register in TABLE.values())
+BOTH = {**FIRING, "bayesian_enable_master": True, "bayesian_enable_slave": np.arange(N) == 17}
+
+
+@pytest.mark.parametrize(
+    ("fields", "parts"),
+    [
+        ({**BOTH, "event_routing_enable_bypass_inhibitory": True}, {}),
+        (BOTH, {"writes": (TimedWrite(at=7, field="event_routing_enable_bypass_excitatory", index=(17,), value=True),)}),
+    ],
+)
+def test_a_follower_that_fires_past_its_membrane_is_refused_with_its_remedy(fields, parts, monkeypatch):
+    monkeypatch.setattr(Chip, "_execute", lambda *_: pytest.fail("the run has started"))
+    with pytest.raises(UnsupportedFeatureError, match=r"circuit 17 fires past its membrane .* and with a master .* allowed is one of the two\. Switch one"):
+        run(fields, 0.1, **parts)
 
 
 @pytest.mark.parametrize("step_us", [0.001, 0.0501, 0.0, -0.5, math.nan, math.inf])

@@ -6,8 +6,8 @@ The table :data:`KNOBS` is grouped as the register table is. A new field needs o
 
 which reads: in the set-up RESTING, the code 800 instead of the set-up's own makes the level rise, by more than the observable's resolution. A field that
 no circuit reads is marked passive in the register table and gets a line in :data:`PASSIVE`; a field that tells a playback program what its instruments see
-is marked so and gets a line in :data:`SELECTING`; a field that only selects a feature without a model is refused there and needs none. Everything runs on
-the reference chip without noise, and without link loss unless the set-up is about it, so nothing but the change can move an observable.
+is marked so and gets a line in :data:`SELECTING`. Everything runs on the reference chip without noise, and without link loss unless the set-up is about it, so
+nothing but the change can move an observable.
 """
 
 from __future__ import annotations
@@ -112,6 +112,14 @@ CLAMPED = Setup(
 def only(*circuits: int) -> tuple[bool, ...]:
     """Return a switch that is on for some circuits, as the code of a whole field."""
     return tuple(np.isin(np.arange(512), circuits))
+
+
+LED = FIRING.but(
+    "a neuron without threshold, whose fire line carries the state of one that fires",
+    threshold_enable=only(256),
+    bayesian_enable_master=only(256),
+    bayesian_connect_fire_vertical=only(0),
+)
 
 
 _CONDUCTANCE = {"multicompartment_enable_conductance": only(0), "multicompartment_i_bias_nmda": 60}
@@ -405,6 +413,7 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = MappingProxyType(
             "bayesian_connect_fire_vertical": Knob(GATED_BY_OTHER_ROW, only(1), CORRELATION, FALLS),
             "bayesian_connect_fire_to_right": Knob(GATED_BY_LEFT, only(0), CORRELATION, FALLS),
             "bayesian_enable_master": Knob(GATED, 1, CORRELATION, FALLS),
+            "bayesian_enable_slave": Knob(LED, 1, SPIKES, RISES),
         },
         "Shared CapMem cells": {
             "syn_i_bias_dac": Knob(EXCITED, 1000, HEIGHT, RISES),
@@ -577,7 +586,7 @@ PASSIVE: Mapping[str, str] = MappingProxyType(
 """Fields without an effect on any observable, and why."""
 
 _KNOB = {name: knob for group in KNOBS.values() for name, knob in group.items()}
-_ACTIVE = [name for name, register in TABLE.items() if not (register.passive or register.selects or register.refused or register.counter)]
+_ACTIVE = [name for name, register in TABLE.items() if not (register.passive or register.selects or register.counter)]
 
 
 @cache

@@ -146,16 +146,11 @@ def test_committed_page_equals_the_table():
     assert PAGE.read_text(encoding="utf-8") == markdown("brainscales2"), "run: python -m neckar.facts.documentation brainscales2 docs/reference/registers.md"
 
 
-def test_the_page_tells_fields_without_effect_from_those_that_raise():
+def test_the_page_marks_fields_without_effect():
     page = markdown("brainscales2")
-    assert "- a neuron that fires with another one: `bayesian_enable_slave`" in page
-    assert "| `bayesian_enable_slave` **HX** *refused* |" in page
+    assert "| `bayesian_enable_slave` **HX** |" in page
     assert "| `backend_clock_scale_post_pulse` *passive* |" in page
     assert "saturating at 255" not in page
-    groups = {"bayesian_": 1}
-    refused = [name for name, register in TABLE.items() if register.refused]
-    assert {part: sum(part in name for name in refused) for part in groups} == groups
-    assert len(refused) == sum(groups.values())
 
 
 def test_page_of_a_machine_without_registers():

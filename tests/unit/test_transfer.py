@@ -11,7 +11,6 @@ from neckar.chip.specimen import Specimen, keyed_normals
 from neckar.chip.transfer import MadcTransfer, kick_volts, madc_to_volt, physical, potentials, volt_to_madc
 from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from neckar.facts import brainscales2 as facts
-from neckar.facts import registers
 
 REFERENCE = Specimen.reference()
 EQUAL = Effects.parse("-mismatch")
@@ -93,15 +92,6 @@ def test_all_time_constants_of_an_aged_chip_are_longer_by_what_its_temperature_m
         np.testing.assert_allclose(now, then * longer, rtol=1e-12)
     np.testing.assert_array_equal(old.gm_exc, new.gm_exc)
     np.testing.assert_array_equal(physical(aged, Effects.parse("-drift"), config).tau_exc, new.tau_exc)
-
-
-@pytest.mark.parametrize("field", [register for register in registers("brainscales2").values() if register.refused], ids=lambda register: register.name)
-def test_what_has_no_model_is_refused_by_name(config, field):
-    code = 1 - int(field.default)
-    config[field.name, 9] = code
-    with pytest.raises(UnsupportedFeatureError, match=f"{field.name} of circuit 9 is {code}: .* executes {field.refused}"):
-        physical(REFERENCE, Effects(), config)
-    assert len(physical(REFERENCE, Effects(), config, [8, 10])) == 2
 
 
 def test_a_cell_without_refresh_is_refused(config):

@@ -62,6 +62,7 @@ from neckar.dynamics import (
     reconfigured,
     record_kernel,
     shared_charge,
+    undivided_step,
 )
 from neckar.errors import UnsupportedFeatureError
 from neckar.facts import cost_brainscales2 as timing
@@ -124,6 +125,7 @@ class Plan:
         neurons = Wiring.of(switches).neurons
         self.connected = any(on.any() for on in switches.values())  # membranes, at any time
         self.follows = bool(self._ever(SLAVE).any() and self._ever(MASTER).any())  # circuits fire with others, at any time
+        self._refuse_followers_past_membranes()
         self.active = _whole_neurons(np.flatnonzero(self._is_active(limited_links, watched)), neurons)
         self.is_active = np.zeros(CIRCUITS, bool)
         self.is_active[self.active] = True
@@ -238,6 +240,14 @@ class Plan:
             active |= fires & self._ever(MASTER)
         return active
 
+    def _refuse_followers_past_membranes(self) -> None:
+        both = self._switched(SLAVE) & (self._switched(BYPASS[0]) | self._switched(BYPASS[1])) & self.follows
+        if both.any():
+            raise UnsupportedFeatureError(
+                f"circuit {np.flatnonzero(both)[0]} fires past its membrane ({BYPASS[0]} or its inhibitory twin) and with a master ({SLAVE}), in one "
+                "program; allowed is one of the two. Switch one of them off for this circuit, or let its master fire past the membrane."
+            )
+
     def _ever(self, name: str) -> NDArray[np.bool_]:
         """Return for which circuits a switch is on at any time."""
         on = np.array(self.base[name], bool)
@@ -274,6 +284,7 @@ class Plan:
 
 
 SLAVE, MASTER = "bayesian_enable_slave", "bayesian_enable_master"
+BYPASS = "event_routing_enable_bypass_excitatory", "event_routing_enable_bypass_inhibitory"
 
 _SWITCHES = ("threshold_enable", "excitatory_input_enable", "inhibitory_input_enable", "exponential_enable", "adaptation_enable")
 """Without these, a circuit has no influence on the engine's step."""
@@ -490,6 +501,8 @@ class EntryRun:
             state[V] = shared_charge(parameters, membranes, state[V])
             ready = self.ready
             step, tau = self.substrate.step(joined(parameters, membranes)) if ready is None else (ready.step, ready.tau)
+            if plan.follows and len(membranes):
+                step = undivided_step(membranes, parameters, np.flatnonzero(config[SLAVE]), step)
             result.steps.append(step)
             self._configure(config, a, result)
             stretch = fabric.stretch(config, a, b)

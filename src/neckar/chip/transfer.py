@@ -69,7 +69,7 @@ Values = NDArray[np.float64]
 Config = ChipConfig | Mapping[str, NDArray[Any]]
 
 _TABLE = registers("brainscales2")
-_CHECKED = {name: row for name, row in _TABLE.items() if row.refused or (row.kind.startswith("capmem") and not row.passive)}
+_CHECKED = {name: row for name, row in _TABLE.items() if row.kind.startswith("capmem") and not row.passive}
 """Fields of circuits and quadrants of which some codes have no model."""
 
 _DEFAULTS: Mapping[str, NDArray[Any]] = {}
@@ -114,7 +114,7 @@ class _Codes:
 
 
 def refuse_unsupported(config: Config, circuits: ArrayLike | None = None, where: str = "") -> None:
-    """Refuse what has no model: a refused field that has left its default, a CapMem cell without refresh, a switch that leads nowhere.
+    """Refuse what has no model: a CapMem cell without refresh, a switch that leads nowhere.
 
     Parameters
     ----------
@@ -137,15 +137,14 @@ def refuse_unsupported(config: Config, circuits: ArrayLike | None = None, where:
         if name not in config:
             continue
         codes = np.asarray(config[name])
-        bad = codes != register.default if register.refused else codes == CAPMEM_REFRESH_DISABLED
+        bad = codes == CAPMEM_REFRESH_DISABLED
         if not bad.any():
             continue
         places = np.flatnonzero(bad)
         if circuits is not None and register.axes == ("circuit",):
             places = np.intersect1d(places, circuits)
         if len(places):
-            why = f": no machine of this version executes {register.refused}. Leave the field at its default." if register.refused else _NO_REFRESH
-            raise UnsupportedFeatureError(f"{where}{name} of {register.axes[0]} {places[0]} is {int(codes[places[0]])}{why}")
+            raise UnsupportedFeatureError(f"{where}{name} of {register.axes[0]} {places[0]} is {int(codes[places[0]])}{_NO_REFRESH}")
 
 
 def _field(config: Config, name: str) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from neckar.dynamics._propagators import kick_shares_of, lane_rows, largest_step
 
 if TYPE_CHECKING:
     from neckar.dynamics._correlation import SensorParameters, Sensors, SensorState
-    from neckar.dynamics._coupling import Coupling
+    from neckar.dynamics._coupling import Coupling, undivided_step
     from neckar.dynamics._dense_nodes import Neuron
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, follow_kernel, forked, new_drivers, reconfigured
     from neckar.dynamics._exchange import FINE, LOST, SILENT, Hits, Relays, Tables, idle, serve_all
@@ -87,6 +87,7 @@ __all__ = [
     "settled",
     "shared_charge",
     "survivors",
+    "undivided_step",
 ]
 
 

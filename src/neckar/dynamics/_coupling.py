@@ -472,7 +472,7 @@ class Coupling:
         capacitance = m.capacitance(p)[order]
         h = h_ticks * TICK_US
         coupled = [g for g in group if len(g) > 1]
-        steps = self._steps(coupled, h) if coupled else 1
+        steps = self.steps(coupled, h, np.isfinite(p.v_threshold)) if coupled else 1
         matrices = [self._matrices(g, h / steps) for g in coupled]
         member, node = _numbers(p, self._together, circuit, ptr, h_ticks / steps)
         nodes = Nodes(
@@ -503,14 +503,14 @@ class Coupling:
         rows[L.NOISE_STEP, :n] = first.noise / capacitance * 1e-3 * np.sqrt(-np.expm1(-2.0 * k * h / steps) / (2.0 * k))
         return nodes
 
-    def _steps(self, coupled: list[NDArray[np.int64]], h: float) -> int:
-        """Return how many steps the nodes of some clusters take in a step of `h` us."""
+    def steps(self, coupled: Sequence[NDArray[np.int64]], h: float, fires: NDArray[np.bool_]) -> int:
+        """Return how many steps the nodes of some clusters take in a step of `h` us if some circuits may fire."""
         m, p, fastest = self.membranes, self._together, 0.0
         for cluster in coupled:
             rates, _ = relaxation_rates(m.laplacian(cluster), m.capacitance(self.parameters)[cluster])
             members = np.concatenate([m.circuit[m.ptr[node] : m.ptr[node + 1]] for node in cluster])
-            fires = members[np.isfinite(p.v_threshold[members])]
-            fastest = max([fastest, rates.max(), *(2.0 * p.g_reset[fires] / (p.capacitance[fires] * US))])
+            resets = members[fires[members]]
+            fastest = max([fastest, rates.max(), *(2.0 * p.g_reset[resets] / (p.capacitance[resets] * US))])
         return int(np.clip(np.ceil(h * fastest / FRACTION), 1, FINEST))
 
     def _matrices(self, cluster: NDArray[np.int64], h: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -520,6 +520,14 @@ class Coupling:
         pull = -g / (capacitance * US)[:, None]
         np.fill_diagonal(pull, 0.0)
         return pull, mean_propagator(*relaxation_rates(g, capacitance), capacitance, h)
+
+
+def undivided_step(membranes: Membranes, parameters: CircuitParameters, followers: NDArray[np.int64], step_ticks: int) -> int:
+    """Return a step, at most `step_ticks`, that nodes take as a whole: they can be taken back within one step only, where `followers` are fired in it."""
+    coupled = [cluster for cluster in membranes.clusters if len(cluster) > 1]
+    fires = np.isfinite(parameters.v_threshold)
+    fires[followers] = True
+    return max(step_ticks // Coupling(membranes, parameters).steps(coupled, step_ticks * TICK_US, fires), 1)
 
 
 def _start(nodes: Nodes, lanes: Sequence[Place], before: Nodes | None) -> None:

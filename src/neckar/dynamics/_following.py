@@ -110,7 +110,10 @@ def rises(S, follower, master, t):  # type: ignore[no-untyped-def]
 
 @kernel_part
 def log_fire(S, s, tick, log_slot, log_line, log_tick, log_kick, n_log):  # type: ignore[no-untyped-def]
-    """Note for the dense output that an observed circuit has been fired; the log stays in the order of time."""
+    """Note for the dense output that an observed circuit has been fired; the log stays in the order of time.
+
+    `tick` must not lie before the master's own crossing, which its dense output finds again.
+    """
     lane = s // WIDTH
     if S.slot[s] < 0:
         return
@@ -175,7 +178,7 @@ def following(features: Features, coupled: bool) -> tuple[Callable[..., Any], Ca
                     B[L.LAG * STRIDE + j], B[L.BENT * STRIDE + j] = ZERO, ZERO
                 if exponential:
                     B[L.W * STRIDE + j] += jump
-                log_fire(S, s, max(t, begin), log_slot, log_line, log_tick, log_kick, n_log)
+                log_fire(S, s, begin, log_slot, log_line, log_tick, log_kick, n_log)
                 tick[n], circuit[n] = t, s
                 leaves[n] = send_spike(tables, queue, t, s)
                 n += 1
@@ -224,7 +227,7 @@ def following(features: Features, coupled: bool) -> tuple[Callable[..., Any], Ca
                 if not fired and blocks[s // WIDTH][L.REFRACTORY * STRIDE + S.place[s]] + h > at + HALF_TICK:
                     continue
                 stop(S, s, blocks, nodes, at, h, fired)
-                log_fire(S, s, min(max(t, begin), begin + h_ticks - 1), log_slot, log_line, log_tick, log_kick, n_log)
+                log_fire(S, s, min(max(t, begin) + 1, begin + h_ticks - 1), log_slot, log_line, log_tick, log_kick, n_log)
                 if not fired:
                     n += 1
                 for k in range(own if fired else n - 1, i + 1, -1):

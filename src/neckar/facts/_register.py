@@ -77,8 +77,6 @@ class Register:
         No model reads the field; it is stored and returned only, without effect.
     selects : bool
         The field tells a playback program what an instrument sees, as on the chip; a Program says that in its record, and no model reads the field.
-    refused : str
-        The feature that the field controls, if that has no model: machines refuse every code but the default. Empty for all others.
     counter : bool
         Written by the machine, readable by the user, not part of a configuration.
     hxneuron : bool
@@ -99,7 +97,6 @@ class Register:
     source: str
     passive: bool = False
     selects: bool = False
-    refused: str = ""
     counter: bool = False
     hxneuron: bool = False
     choices: tuple[str, ...] | None = None

@@ -6,8 +6,6 @@ Write the page with ``python -m neckar.facts.documentation brainscales2 docs/ref
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +21,7 @@ Generated from the register table in `neckar.facts`; to change this page, change
 Every field is one array of digital codes. *Default* is the code after a reset. Fields marked **HX** are parameters of PyNN's cell type
 `HXNeuron` under the same name. *Passive* fields are stored and returned, and no model reads them: changing
 one has no effect. *Selecting* fields tell a playback program what its instruments see, as on the chip; in a Program the record says it, and nothing
-reads them. *Refused* fields control something that has no model yet: changing one raises `UnsupportedFeatureError`. Counters can be read, not
-written.
+reads them. Counters can be read, not written.
 """
 
 
@@ -50,25 +47,14 @@ def markdown(machine: str) -> str:
         lines += [_line(register) for register in rows]
         lines.append("")
     passive = [f"`{register.name}`" for register in table.values() if register.passive]
-    lines += ["## Passive fields", "", ", ".join(passive) + "." if passive else "None.", ""]
-    lines += ["## Refused fields", "", *(_refused(table.values()) or ["None."])]
+    lines += ["## Passive fields", "", ", ".join(passive) + "." if passive else "None."]
     return "\n".join(lines) + "\n"
-
-
-def _refused(table: Iterable[Register]) -> list[str]:
-    """Return a list item per feature without a model, with its fields."""
-    fields: defaultdict[str, list[str]] = defaultdict(list)
-    for register in table:
-        if register.refused:
-            fields[register.refused].append(f"`{register.name}`")
-    return [f"- {feature}: {', '.join(names)}" for feature, names in fields.items()]
 
 
 def _line(register: Register) -> str:
     """Return one row of a table."""
     default = "see meaning" if isinstance(register.default, np.ndarray) else str(int(register.default))
-    states = {"**HX**": register.hxneuron, "*passive*": register.passive, "*selecting*": register.selects}
-    states |= {"*refused*": bool(register.refused), "*counter*": register.counter}
+    states = {"**HX**": register.hxneuron, "*passive*": register.passive, "*selecting*": register.selects, "*counter*": register.counter}
     marks = "".join(f" {mark}" for mark, holds in states.items() if holds)
     cells = [
         f"`{register.name}`{marks}",

@@ -54,18 +54,13 @@ class _At:
 
 
 def _passive(*rows: Register) -> tuple[Register, ...]:
-    """Mark fields without effect; those that belong to a refused feature act on it only."""
+    """Mark fields without effect."""
     return tuple(replace(row, passive=True) for row in rows)
 
 
 def _selects(*rows: Register) -> tuple[Register, ...]:
     """Mark fields from which a playback program takes what its instruments see."""
     return tuple(replace(row, selects=True) for row in rows)
-
-
-def _refused(feature: str, *rows: Register) -> tuple[Register, ...]:
-    """Mark fields that must keep their default, because the feature has no model."""
-    return tuple(replace(row, refused=feature) for row in rows)
 
 
 _LOLA = _At(("circuit",), "lola vx/v3/neuron.h", hx=True)

@@ -1,0 +1,324 @@
+"""Neurons that fire with others: what a rise of the fire line does to a follower, against closed forms and a slow obvious model of the lines."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neckar.chip import ChipConfig
+from neckar.chip.effects import Effects
+from neckar.chip.fire_logic import followed
+from neckar.chip.machine import Chip
+from neckar.chip.specimen import Specimen
+from neckar.chip.transfer import physical
+from neckar.facts import registers
+from neckar.program import Events, Probe, Program, Record, Recording, Snippet, TimedRead
+
+N, WALL, TICK = 512, 128, 2e-9
+TABLE = registers("brainscales2")
+Fields = dict[str, Any]
+
+
+def only(*circuits: int) -> np.ndarray:
+    return np.isin(np.arange(N), circuits)
+
+
+FIRES = {
+    "membrane_capacitance_capacitance": 63,
+    "refractory_period_refractory_time": 255,
+    "leak_v_leak": np.where(only(0), 1000, 700),
+    "leak_i_bias": 150,
+    "threshold_enable": only(0),
+    "threshold_v_threshold": 300,
+    "reset_v_reset": 400,
+    "reset_i_bias": 1022,
+    "reset_enable_multiplication": True,
+    "bayesian_enable_master": only(0),
+}
+LINKED = {**FIRES, "bayesian_enable_slave": only(1), "bayesian_connect_fire_to_right": only(0)}
+"""Circuit 0 fires by itself; circuit 1, at rest and without a comparator, hears its fire line."""
+
+
+@cache
+def chip(effects: str, threads: int = 1) -> Chip:
+    return Chip(Specimen.reference(), Effects.parse(effects), threads=threads)
+
+
+def program(fields: Fields, us: float = 40, **parts: Any) -> Program:
+    config = {name: np.broadcast_to(np.asarray(value, TABLE[name].dtype), TABLE[name].shape) for name, value in fields.items()}
+    return Program(machine="brainscales2", config=config, snippets=(Snippet(round(us * 500)),), **parts)
+
+
+def run(fields: Fields, us: float = 40, effects: str = "-noise,-event_loss", **parts: Any) -> Recording:
+    return chip(effects).run(program(fields, us, **parts))[0]
+
+
+def seen(*circuits: int, interval: int = 2, spikes: Any = "all") -> Record:
+    return Record(spikes=spikes, probe=(Probe(("v",), circuits, interval),))
+
+
+def fired(recording: Recording) -> list[tuple[int, int]]:
+    """Return spikes as ticks at the host and circuits."""
+    return list(zip(recording.spikes.tick.tolist(), recording.spikes.circuit.tolist(), strict=True))
+
+
+def spikes_of(recording: Recording, circuit: int) -> np.ndarray:
+    return recording.spikes.tick[recording.spikes.circuit == circuit]
+
+
+def membranes(recording: Recording) -> np.ndarray:
+    """Return the membranes, V, shape (sample, circuit)."""
+    return recording.probe[0].value[0, 0]
+
+
+# ---- The membrane
+
+
+def relaxing(v: np.ndarray, towards: np.ndarray, rate: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Return ``dv/dt = rate @ (towards - v)`` from `v` at times `t`, shape (time, compartment); `rate` is a symmetric matrix."""
+    values, modes = np.linalg.eigh(rate)
+    return towards + np.exp(-values * t[:, None]) * (modes.T @ (v - towards)) @ modes.T
+
+
+def falls(v: np.ndarray) -> int:
+    """Return the sample before the first one at which a membrane falls fast."""
+    return int(np.argmax(np.diff(v) < -2e-3))
+
+
+@pytest.mark.parametrize("threshold", [300, 317, 333])
+def test_a_follower_is_reset_with_its_master_and_released_by_its_own_counter(threshold):
+    """Closed form without imperfections: from rest the follower takes the exponential of its reset for its own time, then that of its leak."""
+    fields = {**LINKED, "threshold_v_threshold": threshold, "refractory_period_refractory_time": np.where(only(1), 100, 255)}
+    v = membranes(run(fields, 20, "ideal", record=seen(0, 1)))
+    p = physical(Specimen.reference(), Effects.parse("ideal"), ChipConfig(fields))
+    k, k_r, e, e_r = p.g_leak[1] / p.capacitance[1], p.g_reset[1] / p.capacitance[1], p.e_leak[1], p.e_reset[1]
+    start = falls(v[:, 0])
+    np.testing.assert_allclose(v[:start, 1], e, atol=1e-5)
+    t = np.arange(1200) * 2 * TICK
+    lag = np.linspace(0, 2 * TICK, 41)  # the spike lies between two samples
+    path = v[start + 1 :][: len(t), 1]
+
+    def expected(o: float) -> np.ndarray:
+        reset = e_r + (e - e_r) * np.exp(-k_r * np.minimum(t + o, p.t_reset[1]))
+        return np.asarray(e + (reset - e) * np.exp(-k * np.maximum(t + o - p.t_reset[1], 0.0)))
+
+    assert min(np.abs(expected(o) - path).max() for o in lag) < 4e-4
+    assert p.t_reset[1] < 0.5 * p.t_reset[0]
+
+
+@pytest.mark.parametrize("conducting", [False, True])
+def test_a_follower_pulls_a_membrane_that_it_shares_or_is_connected_with(conducting):
+    """Closed form without imperfections, with both reset amplifiers at work; without the follower it is another one."""
+    wires = (
+        {"multicompartment_connect_soma": only(0), "multicompartment_connect_soma_right": only(0), "multicompartment_enable_conductance": only(1)}
+        if conducting
+        else {"multicompartment_connect_right": only(0)}
+    )
+    fields = {**LINKED, **wires, "leak_v_leak": 1000, "multicompartment_i_bias_nmda": 300}
+    p = physical(Specimen.reference(), Effects.parse("ideal"), ChipConfig(fields))
+    errors = []
+    for codes in (fields, {**fields, "bayesian_enable_slave": False}):
+        v = membranes(run(codes, 12, "ideal", record=seen(0, 1)))
+        start = falls(v[:, 0])
+        t, c = np.arange(250) * 2 * TICK, p.capacitance[0]
+        link = (3e-9 * 300 if conducting else 1.0) / c * np.array([[1.0, -1.0], [-1.0, 1.0]])
+        rate = np.diag([p.g_reset[0], p.g_reset[1]]) / c + link
+        np.testing.assert_allclose(p.capacitance[1], c)
+        towards = np.full(2, p.e_reset[0])
+        expected = relaxing(v[start + 1], towards, rate, t)
+        errors.append(np.abs(v[start + 1 :][: len(t)] - expected).max())
+    assert errors[0] < 4e-3
+    assert errors[1] > 0.05
+
+
+def test_nothing_happens_without_a_master_or_a_line():
+    plain = run(FIRES, record=seen(0, 1))
+    assert len(spikes_of(plain, 0)) > 3
+    for change in (
+        {"bayesian_enable_master": False},
+        {"bayesian_connect_fire_to_right": False},
+        {"bayesian_connect_fire_to_right": False, "bayesian_connect_fire_from_right": True},
+        {"bayesian_connect_fire_to_right": False, "bayesian_connect_fire_vertical": True},
+    ):
+        recording = run({**LINKED, **change}, record=seen(0, 1))
+        assert fired(recording) == fired(plain)
+        np.testing.assert_array_equal(membranes(recording), membranes(plain))
+
+
+def test_the_master_does_not_notice_its_followers():
+    alone = run(FIRES, record=seen(0, spikes=(0,)))
+    led = run(LINKED, record=seen(0, spikes=(0,)))
+    np.testing.assert_array_equal(led.spikes.tick, alone.spikes.tick)
+    np.testing.assert_array_equal(membranes(led), membranes(alone))
+
+
+# ---- Events
+
+
+def test_the_line_reaches_right_and_up_and_every_rise_is_a_spike():
+    wires = {"bayesian_connect_fire_to_right": only(0, 1), "bayesian_connect_fire_vertical": only(0, 2)}
+    fields = {**LINKED, **wires, "bayesian_enable_slave": only(1, 2, 256, 258)}
+    recording = run(fields, reads=(TimedRead(name="counts", at="after", field="spike_counter"),))
+    n = len(spikes_of(recording, 0))
+    assert n > 3
+    assert [len(spikes_of(recording, c)) for c in (1, 2, 256, 258)] == [n] * 4
+    assert recording.reads["counts"][0, [0, 1, 2, 256, 258]].tolist() == [n] * 5
+    for c in (1, 2, 256, 258):  # in one tick on the chip; those that wait in an event output come some time stamps later
+        assert (np.abs(spikes_of(recording, c) - spikes_of(recording, 0)) <= 16).all()
+
+
+def test_a_follower_without_events_is_reset_and_counted_all_the_same():
+    recording = run(
+        {**LINKED, "event_routing_enable_digital": ~only(1)}, record=seen(1), reads=(TimedRead(name="counts", at="after", field="spike_counter"),)
+    )
+    assert not len(spikes_of(recording, 1))
+    assert recording.reads["counts"][0, 1] == len(spikes_of(recording, 0)) > 3
+    np.testing.assert_array_equal(membranes(recording), membranes(run(LINKED, record=seen(1))))
+
+
+def test_a_comparator_that_comes_later_in_the_same_step_is_overtaken():
+    """Two circuits without mismatch, the follower's threshold three codes above the master's: it would cross it a little later, and never does."""
+    fields = {**LINKED, "leak_v_leak": 1000, "threshold_enable": only(0, 1), "threshold_v_threshold": np.where(only(1), 303, 300)}
+    recording = run(fields, effects="ideal", record=seen(0, 1))
+    later = run({**fields, "bayesian_enable_slave": False}, effects="ideal", record=seen(0, 1))
+    assert 8 < spikes_of(later, 1)[0] - spikes_of(later, 0)[0] < 120
+    assert len(spikes_of(recording, 1)) == len(spikes_of(recording, 0)) > 3
+    assert (np.abs(spikes_of(recording, 1) - spikes_of(recording, 0)) <= 4).all()
+    v = membranes(recording)
+    np.testing.assert_allclose(v[1000:, 1], v[1000:, 0], atol=1.5e-3)
+
+
+def test_a_follower_still_fires_by_itself_and_is_deaf_while_it_is_refractory():
+    """It fires first each time: the master's rise finds it refractory."""
+    fields = {**LINKED, "leak_v_leak": 1000, "threshold_enable": only(0, 1), "threshold_v_threshold": np.where(only(1), 280, 300)}
+    recording, alone = run(fields, effects="ideal"), run({**fields, "bayesian_enable_master": False}, effects="ideal")
+    first = spikes_of(recording, 0)[0]
+    assert spikes_of(recording, 1)[0] == spikes_of(alone, 1)[0] < first
+    assert not ((spikes_of(recording, 1) >= first) & (spikes_of(recording, 1) < first + 100)).any()
+
+
+@pytest.mark.parametrize("integrated", [False, True])
+def test_a_master_that_fires_past_its_membrane_takes_its_followers_with_it(integrated):
+    fields = {
+        **LINKED,
+        "threshold_enable": False,
+        "excitatory_input_enable": True,
+        "event_routing_enable_bypass_excitatory": only(0),
+        "synapse_row_mode": np.tile([1, 0], (2, 128)),
+        "synapse_weight": np.where(only(0), 40, 0).reshape(2, 1, 256),
+        "driver_enable_receiver": True,
+    }
+    events = Events.from_lists([[(2000 + 2011 * k, 0) for k in range(8)]])
+    recording = run(fields, entries=events, record=seen(*((0, 1) if integrated else (1,))))
+    master = spikes_of(recording, 0)
+    assert len(master) == 8
+    np.testing.assert_allclose(spikes_of(recording, 1), master, atol=8)
+    v = membranes(recording)[:, -1]
+    reset = physical(Specimen.reference(), Effects.parse("-noise"), ChipConfig(fields)).e_reset[1]
+    for tick in spikes_of(recording, 1):  # from the start of the engine's step on, at most 250 ticks before
+        assert v[(tick - 260) // 2] > v[0] - 0.02
+        assert abs(v[(tick + 900) // 2] - reset) < 5e-3
+
+
+def random_lines(rng: np.random.Generator) -> Fields:
+    """Return masters that fire by themselves and followers without comparators, on random lines, all with refractory periods of their own."""
+    columns = np.isin(np.arange(N) % 256, [0, 1, 2, 3, 126, 127, 128, 129])
+    driver = rng.random(N) < 0.5
+    master = columns & (driver | (rng.random(N) < 0.3))
+    return {
+        **FIRES,
+        "leak_v_leak": np.where(driver, 1000, 700),
+        "threshold_enable": columns & driver,
+        "threshold_v_threshold": rng.integers(250, 330, N),
+        "refractory_period_refractory_time": rng.integers(40, 256, N),
+        "bayesian_enable_master": master,
+        "bayesian_enable_slave": columns & ~driver & (rng.random(N) < 0.8),
+        "bayesian_connect_fire_vertical": columns & (rng.random(N) < 0.3),
+        "bayesian_connect_fire_to_right": columns & (rng.random(N) < 0.5),
+    }
+
+
+def lines(c: ChipConfig, state: np.ndarray) -> np.ndarray:
+    """Return the fire lines of all circuits, one after the other."""
+    line = np.zeros(N, bool)
+    for column in range(256):
+        net = []
+        for row in (0, 1):
+            i, left = row * 256 + column, row * 256 + column - 1
+            from_left = column % WALL > 0 and c.bayesian_connect_fire_to_right[left]
+            net.append((from_left, line[left] if from_left else c.bayesian_enable_master[i] and state[i]))
+        tied = c.bayesian_connect_fire_vertical[column] or c.bayesian_connect_fire_vertical[256 + column]
+        overwritten = net[0][0] or net[1][0]
+        for row in (0, 1):
+            line[row * 256 + column] = any(value for driven, value in net if driven or not overwritten) if tied else net[row][1]
+    return line
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_followers_fire_at_the_rises_of_their_lines_spike_by_spike(seed):
+    """A slow model of states and lines, given the spikes of the comparators, finds every spike of the followers."""
+    fields = random_lines(np.random.default_rng(seed))
+    config = ChipConfig(fields)
+    record = Record(spikes="all")
+    found = chip("-noise,-event_loss").run(program(fields, 30, record=record, neuron_reset=True))[0]
+    p = physical(Specimen.reference(), Effects.parse("-noise"), config)
+    refractory = np.round((p.t_reset + p.t_holdoff) / TICK).astype(int)
+    slave = config.bayesian_enable_slave.astype(bool)
+    known = found.spikes.circuit[~slave[found.spikes.circuit]]
+    assert len(known) > 30
+    ends, expected = np.full(N, -1), np.zeros(N, int)
+    at_chip = found.spikes.tick  # the same latency for all, but for what waits in an event output
+    for tick, circuit in sorted(zip(at_chip[~slave[found.spikes.circuit]].tolist(), known.tolist(), strict=True)):
+        firing = [circuit]
+        while firing:
+            i = firing.pop(0)
+            before = lines(config, ends > tick)
+            ends[i] = tick + refractory[i]
+            rising = np.flatnonzero(lines(config, ends > tick) & ~before & slave)
+            for j in rising[ends[rising] <= tick].tolist():
+                expected[j] += 1
+                firing.append(j)
+    counted = np.bincount(found.spikes.circuit, minlength=N)
+    assert expected.sum() > 20
+    np.testing.assert_array_equal(counted[slave], expected[slave])
+
+
+def test_who_follows_whom_is_what_the_lines_carry():
+    for seed in range(20):
+        config = ChipConfig(random_lines(np.random.default_rng(seed)))
+        pairs = {(m, int(s)) for m in range(N) for s in np.flatnonzero(lines(config, only(m)) & config.bayesian_enable_slave)}
+        assert set(zip(*(part.tolist() for part in followed(config)), strict=True)) == pairs
+
+
+# ---- What must not matter
+
+
+def test_neither_recording_nor_cuts_nor_threads_change_a_spike():
+    fields = {**LINKED, "bayesian_enable_slave": only(1, 257), "bayesian_connect_fire_vertical": only(1)}
+    whole = run(fields, effects="default", record=seen(0, 1, 257))
+    blind = run(fields, effects="default")
+    assert fired(blind) == fired(whole)
+    slave = run(fields, effects="default", record=Record(spikes=(257,)))
+    np.testing.assert_array_equal(slave.spikes.tick, spikes_of(whole, 257))
+    reads = tuple(TimedRead(name=f"read {k}", at=701 + 613 * k, field="spike_counter", index=(1,)) for k in range(30))
+    cut = run(fields, effects="default", record=seen(0, 1, 257), reads=reads)
+    assert fired(cut) == fired(whole)
+    np.testing.assert_array_equal(membranes(cut), membranes(whole))
+    counts = [int(cut.reads[f"read {k}"][0]) for k in range(30)]
+    assert counts == sorted(counts)
+    assert counts[-1] > 2
+    many = program(fields, entries=Events.empty(4))
+    one, two = (chip("default", threads).run(many)[0] for threads in (1, 2))
+    assert fired(one) == fired(two)
+
+
+def test_lines_may_change_in_the_middle_of_a_run():
+    config = {name: np.broadcast_to(np.asarray(value, TABLE[name].dtype), (N,)) for name, value in LINKED.items()}
+    snippets = (Snippet(10000), Snippet(10000, {"bayesian_enable_slave": np.zeros(N, bool)}), Snippet(10000, {"bayesian_enable_slave": only(1)}))
+    found = chip("-noise,-event_loss").run(Program(machine="brainscales2", config=config, snippets=snippets))[0]
+    master, slave = spikes_of(found, 0), spikes_of(found, 1)
+    assert len(slave) == (master < 10000).sum() + (master >= 20000).sum() > 2
+    assert not ((slave > 10100) & (slave < 19900)).any()

@@ -1,4 +1,4 @@
-"""The logic between neurons: which post pulses reach the correlation sensors of each column.
+"""The logic between neurons: who fires with whom, and which post pulses reach the correlation sensors of each column.
 
 Every neuron has a refractory state, high from its spike to the end of its refractory period, and a fire line. A line carries
 
@@ -16,8 +16,13 @@ and nothing otherwise. From state and line the neuron's logic makes pulses::
 With ``to_post_pulse`` these are the post pulses of the neuron's column; without, each rise of its line is one. With ``post_overwrite`` none reach it.
 Edges at the same tick act together. Sources: haldls ``neuron.h`` (NeuronBackendConfig), lola ``v3/neuron.h`` (Bayesian).
 
-Not modelled: ``enable_slave`` (refused), delays of lines and gates, the length of pulses. The neuron's own events and its spike counter stay those of its own
-spikes; upstream's text says that the operation "affects the spike output" too, but not how. ``connect_fire_from_right`` has no function on silicon.
+A neuron with ``enable_slave`` follows the masters on its line: each rise of it is a fire input of the neuron's backend, beside its own comparator and however
+strong its analog output is. It fires at the tick of the rise, for its own reset and refractory period, and all that a spike does happens: adaptation pulse,
+count, event, state, post pulse. A rise while it is refractory does nothing, then or later. Followers do not make chains: a follower's own state reaches a line
+only where its masters' do, too, or where nothing else does, so it can lengthen a line's high state and never make it rise.
+
+Not modelled: delays of lines and gates, the length of pulses. Events and spike counter do not depend on the operation; upstream's text says that it "affects
+the spike output" too, but not how. ``connect_fire_from_right`` has no function on silicon.
 """
 
 from __future__ import annotations

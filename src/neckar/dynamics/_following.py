@@ -91,12 +91,14 @@ def gather_followers(pairs: tuple[Ints, Ints], refractory: Ints, high: Ints, col
     master, follower = pairs[0][known], pairs[1][known]
     if not len(master):
         return None
-    lists = []
-    for one, other in ((master, follower), (follower, master)):
-        order = np.lexsort((other, one))
-        lists += [np.searchsorted(one[order], np.arange(n + 1)).astype(np.int64), other[order]]
     nobody = np.full(n, NOBODY, np.int64)
-    return Followers(*lists, np.maximum(refractory, 1), high, place, slot, nobody, nobody.copy())
+    return Followers(*_grouped(master, follower, n), *_grouped(follower, master, n), np.maximum(refractory, 1), high, place, slot, nobody, nobody.copy())
+
+
+def _grouped(key: Ints, value: Ints, n: int) -> tuple[Ints, Ints]:
+    """Return the values of each key from 0 to `n` as a CSR list."""
+    order = np.lexsort((value, key))
+    return np.searchsorted(key[order], np.arange(n + 1)).astype(np.int64), value[order]
 
 
 @kernel_part

@@ -67,6 +67,27 @@ def test_the_noise_of_joined_membranes_adds_in_squares():
     assert np.abs(np.corrcoef(two)[np.triu_indices(n // 2, 1)]).max() < 0.35
 
 
+@pytest.mark.parametrize("siemens", [2e-7, 2e-6])
+def test_noise_within_a_step_relaxes_in_the_modes_of_the_network(siemens):
+    """Two equal compartments: the differences over a lag of sum and difference of the membranes have the variance of their own time constants.
+
+    Network: 10 us, and 4.3 or 0.55 us. 4096 steps, eight places: 3 % (one sigma) at most; limit 16 %. False alarms: below 1e-5 for fresh keys.
+    """
+    tau, sigma, steps, step = 10.0, 2e-3, 4096, 250
+    p = circuits(2, noise=sigma * C * np.sqrt(2 / (tau * MICRO)))
+    places, lags = np.arange(0, step, 33), np.array([10, 60, 125])
+    grid = 100 * US + np.arange(steps) * step
+    ticks = np.unique(grid[:, None, None] + places[:, None] + np.concatenate([[0], lags]))
+    run = engine(p, joined([0], [1], links=[(0, 1, siemens)]), int(grid[-1]) + 3 * step, ticks)
+    assert run.step == step
+    for sign, rate in ((1, 1 / tau), (-1, 1 / tau + 2 * siemens / (C / MICRO))):
+        v = (run.membranes[0] + sign * run.membranes[1]) / np.sqrt(2)
+        for lag in lags:
+            law = 2 * sigma**2 / (rate * tau) * -np.expm1(-lag / US * rate)
+            seen = [np.mean((v[np.searchsorted(ticks, grid + x + lag)] - v[np.searchsorted(ticks, grid + x)]) ** 2) / law for x in places]
+            np.testing.assert_allclose(seen, 1.0, atol=0.16, err_msg=f"lag {lag}, sign {sign}")
+
+
 def test_a_spike_of_one_circuit_resets_the_membrane_of_all():
     p = circuits(4, e_leak=0.9, v_threshold=[0.6, np.inf, np.inf, np.inf], t_reset=4 * MICRO)
     samples = np.arange(0, 60 * US, 5)

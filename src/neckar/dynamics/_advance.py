@@ -20,7 +20,7 @@ from neckar.dynamics._drivers import pulse_length
 from neckar.dynamics._elementary import multiply_add, select
 from neckar.dynamics._heard import note_event
 from neckar.dynamics._jit import inline, kernel, kernel_part
-from neckar.dynamics._noise import mix
+from neckar.dynamics._noise import salt_of
 from neckar.dynamics._parameters import Features
 from neckar.dynamics._step import circuit_step
 
@@ -188,8 +188,7 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
             if k == n_steps:
                 break
             if noisy:
-                clock = np.uint64(begin) ^ noise_seed
-                salt = mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
+                salt = salt_of(begin, noise_seed)
             step(B, flags, n, h, inv_h, constants, noise_key, salt, F(0) if heard.number[0] else F(np.inf))
             settle(B, lines if k > 0 or not resumed else BOTH, n)
             n_out = collect(B, flags, found, h, inv_h, heard, weights, labels, receptor, begin, ticks_per_us, column_of, out_tick, out_column, n_out)

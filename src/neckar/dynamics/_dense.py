@@ -2,11 +2,13 @@
 
 The engine stores, for observed circuits only, the state at the start of each step and the kicks with their own times. Between these, the same step as
 in the engine is taken from sample to sample (and from kick to kick), so a recorded trace shows synaptic events, the threshold crossing and the reset
-where they happened. What noise added during a step is spread over it linearly.
+where they happened. The noise between the two ends of a step is a bridge (:mod:`neckar.dynamics._bridge`). Without noise, what is missed by taking short
+steps instead of one, some microvolts, is spread over the step linearly. A step in which a circuit changes its mode has neither.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -14,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from neckar.dynamics import _layout as L
+from neckar.dynamics._bridge import bridge, prepare_bridge
 from neckar.dynamics._crossing import crossing, firing
 from neckar.dynamics._elementary import approach32
 from neckar.dynamics._jit import kernel, kernel_part
 from neckar.dynamics._parameters import Features
+from neckar.dynamics._propagators import TICK_US
 from neckar.dynamics._step import EDGE, circuit_step
 
 F = np.float32
@@ -28,9 +32,22 @@ N_SIGNALS = 5  # v, w, s_exc, s_inh, refractory
 
 
 @kernel_part
+def is_free(B):  # type: ignore[no-untyped-def]
+    """Return whether the circuit in column 0 is not in its reset phase."""
+    return B[L.REFRACTORY * STRIDE] - B[L.T_HOLDOFF * STRIDE] + B[L.LAG * STRIDE] <= EDGE
+
+
+@kernel_part
+def noise_strength(B):  # type: ignore[no-untyped-def]
+    """Return the strength of the membrane's noise of the circuit in column 0, whose parameters are those for steps of one tick, V per root of a us."""
+    twice = F(2) * B[L.K_LEAK * STRIDE]
+    return B[L.NOISE_STEP * STRIDE] * F(math.sqrt(twice / -math.expm1(-twice * TICK_US)))
+
+
+@kernel_part
 def membrane_now(B):  # type: ignore[no-untyped-def]
     """Return the membrane of the circuit in column 0 at its grid time; its lag is made up for."""
-    free = B[L.REFRACTORY * STRIDE] - B[L.T_HOLDOFF * STRIDE] + B[L.LAG * STRIDE] <= EDGE
+    free = is_free(B)
     k = B[L.K_LEAK * STRIDE] if free else B[L.K_RESET * STRIDE]
     e = B[L.E_LEAK * STRIDE] if free else B[L.E_RESET * STRIDE]
     return B[L.V * STRIDE] + approach32(k * B[L.LAG * STRIDE]) * (e - B[L.V * STRIDE])
@@ -66,7 +83,7 @@ def sort_kernel() -> Callable[..., Any]:
 
 
 def dense_kernel(features: Features) -> Callable[..., Any]:
-    """Return the compiled dense output for these features; it takes the noise from the states."""
+    """Return the compiled dense output for these features; its steps are without noise."""
     return _dense_kernel(features.of_circuits._replace(noisy=False, fine=False))
 
 
@@ -84,11 +101,16 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
             if flags[0]:
                 cross(B, 0, dt)
 
+    saturating = features.saturating
+
     @kernel_part
-    def trail(B, flags, rates, constants, noise_key, trace, slot, origin_tick, h_ticks, kick_tick, kick_line, kick, ticks, out):  # type: ignore[no-untyped-def]
+    def trail(  # type: ignore[no-untyped-def]
+        B, flags, rates, constants, noise_key, noise_seed, halves, trace, slot, origin_tick, h_ticks, kick_tick, kick_line, kick, ticks, out
+    ):
         """Fill `out` (sample, signal) with one observed circuit at the ascending `ticks`; its parameters stand in column 0."""
         us = F(2e-3)
         s, q = 0, 0
+        strength, prepared = noise_strength(B), ZERO
         for k in range(trace.shape[0] - 1):
             begin = origin_tick + k * h_ticks
             end = begin + h_ticks
@@ -100,6 +122,7 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
                 q += 1
             for field in range(L.N_STATE):
                 B[field * STRIDE] = trace[k, field, slot]
+            rate = B[L.K_LEAK * STRIDE] if is_free(B) else B[L.K_RESET * STRIDE]
             now, first = begin, s
             while now < end:
                 until = end
@@ -120,14 +143,25 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
                     s += 1
             if trace[k, L.LAG, slot] == ZERO and trace[k + 1, L.LAG, slot] == ZERO and B[L.LAG * STRIDE] == ZERO:
                 missed = trace[k + 1, L.V, slot] - B[L.V * STRIDE]
+                if strength > ZERO and rate != prepared:
+                    prepare_bridge(rate, strength, h_ticks, halves)
+                    prepared = rate
                 for i in range(first, s):
-                    out[i, 0] += missed * F(ticks[i] - begin) / F(h_ticks)
+                    if strength > ZERO:
+                        out[i, 0] += bridge(ticks[i], begin, h_ticks, missed, halves, noise_key[0], noise_seed)
+                        if saturating:
+                            out[i, 0] = min(max(out[i, 0], ZERO), constants[2])
+                    else:
+                        out[i, 0] += missed * F(ticks[i] - begin) / F(h_ticks)
 
-    def dense(B, flags, rows, rates, constants, noise_key, trace, slots, origin_tick, h_ticks, kicks_of, kick_tick, kick_line, kick, ticks, out):  # type: ignore[no-untyped-def]
+    def dense(  # type: ignore[no-untyped-def]
+        B, flags, rows, rates, constants, noise_keys, noise_seed, halves, trace, slots, origin_tick, h_ticks, kicks_of, kick_tick, kick_line, kick, ticks, out,
+    ):  # fmt: skip
         """Fill `out` (slot, sample, signal) at the ascending `ticks`.
 
-        `trace` (step, field, slot) holds the states at the steps' starts and at the end, `rows` (row, slot) the parameters from `E_LEAK` on, `rates` (slot, 3)
-        those of synaptic lines and adaptation. The kicks of slot `i` are those from `kicks_of[i]` to `kicks_of[i + 1]`, ascending in time.
+        `trace` (step, field, slot) holds the states at the steps' starts and at the end, `rows` (row, slot) the parameters from `E_LEAK` on for steps of one
+        tick, `rates` (slot, 3) those of synaptic lines and adaptation, `noise_keys` (slot) the keys; `halves` is scratch for the bridges. The kicks of slot `i`
+        are those from `kicks_of[i]` to `kicks_of[i + 1]`, ascending in time.
         """
         for i in range(slots.size):
             slot = slots[i]
@@ -135,7 +169,8 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
                 B[(L.E_LEAK + row) * STRIDE] = rows[row, slot]
             a, b = kicks_of[slot], kicks_of[slot + 1]
             trail(
-                B, flags, rates[slot], constants, noise_key, trace, slot, origin_tick, h_ticks, kick_tick[a:b], kick_line[a:b], kick[a:b], ticks, out[i],
+                B, flags, rates[slot], constants, noise_keys[slot:], noise_seed, halves, trace, slot, origin_tick, h_ticks, kick_tick[a:b], kick_line[a:b],
+                kick[a:b], ticks, out[i],
             )  # fmt: skip
 
     return kernel(dense, str(features))

@@ -1,6 +1,8 @@
 """Dense output of shared and connected membranes: all circuits of a neuron go again from the stored states, from sample to sample and kick to kick.
 
-What :mod:`neckar.dynamics._dense` does with one circuit, with the steps of :mod:`neckar.dynamics._coupling`.
+What :mod:`neckar.dynamics._dense` does with one circuit, with the steps of :mod:`neckar.dynamics._coupling`. The noise of a network within a step is one
+bridge for each of its modes of relaxation, leaks included. That is exact if noise and capacitance grow alike, as they do for circuits of equal capacitance;
+otherwise correlations between modes are left out. While a circuit of the network is reset, noise is spread over the step linearly.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.dynamics import _coupling as K
 from neckar.dynamics import _layout as L
+from neckar.dynamics._bridge import bridge, halvings, prepare_bridge
 from neckar.dynamics._conductance import gain_of
 from neckar.dynamics._dense import FIRE, N_SIGNALS
 from neckar.dynamics._elementary import approach32
 from neckar.dynamics._jit import kernel, kernel_part
 from neckar.dynamics._membranes import Membranes, relaxation_rates
 from neckar.dynamics._parameters import CircuitParameters, Features
+from neckar.dynamics._propagators import SLOWEST
 from neckar.errors import ConfigurationError
 
 F = np.float32
@@ -58,9 +62,68 @@ def membrane_now(N, j):  # type: ignore[no-untyped-def]
     return v + approach32(k * lag) * (ke / k - v) if k > ZERO else v
 
 
+class Noise(NamedTuple):
+    """The noise of a network in its modes of relaxation.
+
+    Attributes
+    ----------
+    rate, strength : ndarray of float32, shape (mode,)
+        1/us, and V per root of a us times `root`.
+    modes : ndarray of float32, shape (node, mode)
+        Of potentials times `root`.
+    root : ndarray of float32, shape (node,)
+        Root of the capacitance, of a pF.
+    keys : ndarray of uint32, shape (mode,)
+    seed : uint64
+    halves : ndarray of float32, shape (mode, 2 * level, 3)
+        How intervals of each mode are halved (:mod:`neckar.dynamics._bridge`).
+    value : ndarray of float32, shape (2, mode)
+        Scratch: at the end of a step, and at a tick.
+    """
+
+    rate: NDArray[np.float32]
+    strength: NDArray[np.float32]
+    modes: NDArray[np.float32]
+    root: NDArray[np.float32]
+    keys: NDArray[np.uint32]
+    seed: np.uint64
+    halves: NDArray[np.float32]
+    value: NDArray[np.float32]
+
+
+@kernel_part
+def is_quiet(N, states, k):  # type: ignore[no-untyped-def]
+    """Return whether no circuit lags or is reset in step `k`, at the end of which the nodes are."""
+    quiet = True
+    for j in range(N.ptr.size - 1):
+        quiet &= N.block[L.LAG * STRIDE + j] == ZERO
+        for m in range(N.ptr[j], N.ptr[j + 1]):
+            quiet &= states[k, L.LAG, m] == ZERO and states[k + 1, L.LAG, m] == ZERO and states[k, L.REFRACTORY, m] - N.p[K.T_HOLDOFF, m] <= K.EDGE
+    return quiet
+
+
+@kernel_part
+def add_bridges(N, noise, states, k, begin, h_ticks, ticks, first, end, wanted, node_of, saturating, out):  # type: ignore[no-untyped-def]
+    """Add the noise within step `k` to the samples from `first` to `end`."""
+    n = noise.rate.size
+    for r in range(n):
+        noise.value[0, r] = ZERO
+        for j in range(n):
+            noise.value[0, r] += noise.modes[j, r] * noise.root[j] * (states[k + 1, L.V, N.ptr[j]] - N.block[L.V * STRIDE + j])
+    for x in range(first, end):
+        for r in range(n):
+            noise.value[1, r] = bridge(ticks[x], begin, h_ticks, noise.value[0, r], noise.halves[r], noise.keys[r], noise.seed)
+        for i in range(wanted.size):
+            j, added = node_of[wanted[i]], ZERO
+            for r in range(n):
+                added += noise.modes[j, r] * noise.value[1, r]
+            v = out[i, x, 0] + added / noise.root[j]
+            out[i, x, 0] = min(max(v, ZERO), N.constants[2]) if saturating else v
+
+
 @cache
 def dense_nodes_kernel(features: Features) -> Callable[..., Any]:
-    """Return the compiled dense output; it takes the noise from the states."""
+    """Return the compiled dense output; its steps are without noise."""
     return _dense_nodes_kernel(features.of_circuits._replace(noisy=False, fine=False))
 
 
@@ -90,9 +153,15 @@ def _dense_nodes_kernel(features: Features) -> Callable[..., Any]:
         for _ in range(count):
             substep(N, h, ZERO, np.uint32(0))
 
-    def dense(N, states, rates, modes, root, origin_tick, h_ticks, kick_tick, kick_member, kick_line, kick, ticks, wanted, node_of, out):  # type: ignore[no-untyped-def]
+    saturating = features.saturating
+
+    def dense(  # type: ignore[no-untyped-def]
+        N, noise, noisy, states, rates, modes, origin_tick, h_ticks, kick_tick, kick_member, kick_line, kick, ticks, wanted, node_of, out
+    ):
         """Fill `out` (wanted member, sample, signal) at the ascending `ticks`; `states` (step, field, member) at the steps' starts and at the end."""
         us = F(2e-3)
+        for r in range(noise.rate.size if noisy else 0):
+            prepare_bridge(noise.rate[r], noise.strength[r], h_ticks, noise.halves[r])
         s, q = 0, 0
         for k in range(states.shape[0] - 1):
             begin = origin_tick + k * h_ticks
@@ -111,7 +180,7 @@ def _dense_nodes_kernel(features: Features) -> Callable[..., Any]:
                     until = ticks[s]
                 if q < kick_tick.size and kick_tick[q] < until:
                     until = kick_tick[q]
-                move(N, F(until - now) * us, rates, modes, root)
+                move(N, F(until - now) * us, rates, modes, noise.root)
                 now = until
                 while q < kick_tick.size and kick_tick[q] == now and now < end:
                     m = kick_member[q]
@@ -130,6 +199,9 @@ def _dense_nodes_kernel(features: Features) -> Callable[..., Any]:
                         out[i, s, 0], out[i, s, 1] = membrane_now(N, node_of[m]), N.s[K.W, m]
                         out[i, s, 2], out[i, s, 3], out[i, s, 4] = N.s[K.S_EXC, m], N.s[K.S_INH, m], max(N.s[K.REFRACTORY, m], ZERO)
                     s += 1
+            if noisy and is_quiet(N, states, k):
+                add_bridges(N, noise, states, k, begin, h_ticks, ticks, first, s, wanted, node_of, saturating, out)
+                continue
             for i in range(wanted.size):
                 m, j = wanted[i], node_of[wanted[i]]
                 if states[k, L.LAG, m] == ZERO and states[k + 1, L.LAG, m] == ZERO and N.block[L.LAG * STRIDE + j] == ZERO:
@@ -190,12 +262,18 @@ class SharedTraces:
     traces : mapping of int to Trace
     observed : mapping of int to ndarray
         Observed columns of each of these lanes, ascending.
+    keys : mapping of int to ndarray
+        Their noise keys.
+    seed : uint64
+        Of the noise.
     """
 
     coupling: K.Coupling
     features: Features
     traces: Mapping[int, Any]
     observed: Mapping[int, NDArray[np.int64]]
+    keys: Mapping[int, NDArray[np.uint32]]
+    seed: np.uint64
 
     def fill(self, lane: int, columns: ArrayLike, ticks: NDArray[np.int64], out: NDArray[np.float32]) -> None:
         """Write the signals of those columns of a lane that share or connect their membranes into `out`, shape (column, sample, signal)."""
@@ -226,10 +304,13 @@ class SharedTraces:
         coupling.configure(self.features, trace.h_ticks, [place])
         capacitance = alone.capacitance(p)
         rates, modes = relaxation_rates(alone.laplacian(np.arange(len(alone))), capacitance)
+        first = alone.ptr[:-1]
+        keys = np.array([self.keys[int(k)][s] for k, s in zip(lane[first], slot[first], strict=True)], np.uint32)
         out = np.zeros((len(wanted), len(ticks), N_SIGNALS), np.float32)
         dense_nodes_kernel(self.features)(
-            coupling.nodes[0], np.ascontiguousarray(states), rates.astype(np.float32), np.ascontiguousarray(modes, np.float32),
-            np.sqrt(capacitance * 1e12).astype(np.float32), trace.start, trace.h_ticks, *kicks, np.asarray(ticks, np.int64), wanted, alone.of_member, out,
+            coupling.nodes[0], _noise(alone, p, keys, self.seed, trace.h_ticks), bool((p.noise > 0).any()), np.ascontiguousarray(states),
+            rates.astype(np.float32), np.ascontiguousarray(modes, np.float32), trace.start, trace.h_ticks, *kicks, np.asarray(ticks, np.int64), wanted,
+            alone.of_member, out,
         )  # fmt: skip
         return out
 
@@ -253,3 +334,14 @@ class SharedTraces:
         tick, member_of, line, kick = (np.concatenate(parts) for parts in zip(*found, strict=True))
         order = np.argsort(tick, kind="stable")
         return tick[order], member_of[order].astype(np.int64), line[order].astype(np.int64), kick[order].astype(np.float32)
+
+
+def _noise(alone: Membranes, p: CircuitParameters, keys: NDArray[np.uint32], seed: np.uint64, h_ticks: int) -> Noise:
+    """Return the noise of a network; `p` has its circuits."""
+    capacitance = alone.capacitance(p)
+    rate, modes = relaxation_rates(alone.laplacian(np.arange(len(alone))) + np.diag(alone.total(p.g_leak)), capacitance)
+    root = np.sqrt(capacitance * 1e12)
+    strength = root * np.sqrt(alone.total(p.noise**2)) / capacitance * 1e-3
+    values = np.maximum(rate, SLOWEST), np.sqrt(modes.T**2 @ strength**2), np.ascontiguousarray(modes), root
+    halves = np.stack([halvings(h_ticks)] * len(alone))
+    return Noise(*(value.astype(np.float32) for value in values), keys, seed, halves, np.zeros((2, len(alone)), np.float32))

@@ -232,7 +232,8 @@ class LaneGroup:
                 traces.append((k, lane.finish_trace(origin, first, steps, h_ticks, resumed, states[k][: steps + 1], kicks)))
         if coupling:
             seen = {k: lane.columns[lane.observed] for k, lane in enumerate(lanes)}
-            together = SharedTraces(coupling, segment.features, dict(traces), seen)
+            keys = {k: lane.keys[lane.observed] for k, lane in enumerate(lanes)}
+            together = SharedTraces(coupling, segment.features, dict(traces), seen, keys, lanes[0].seed)
             for k, trace in traces:
                 trace.shared = k, together
         if done != DONE:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import MIXED, lane_kernel
+from neckar.dynamics._bridge import halvings
 from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense import N_SIGNALS, dense_kernel, sort_kernel
 from neckar.dynamics._dense_nodes import SharedTraces
@@ -427,8 +428,8 @@ class Lane:
         slots = np.searchsorted(self.columns[self.observed], columns)
         out = np.zeros((len(slots), len(ticks), N_SIGNALS), np.float32)
         dense_kernel(segment.features)(
-            L.aligned(L.N_ROWS * L.STRIDE), np.zeros(8, np.uint8), self._seen, self._rates, self.constants, np.zeros(1, np.uint32), trace.states, slots,
-            trace.start, trace.h_ticks, *trace.kicks, np.asarray(ticks, np.int64), out,
+            L.aligned(L.N_ROWS * L.STRIDE), np.zeros(8, np.uint8), self._seen, self._rates, self.constants, self.keys[self.observed], self.seed,
+            halvings(trace.h_ticks), trace.states, slots, trace.start, trace.h_ticks, *trace.kicks, np.asarray(ticks, np.int64), out,
         )  # fmt: skip
         if trace.shared is not None:
             lane, traces = trace.shared

@@ -1,4 +1,4 @@
-"""Random numbers of the compiled engine: a pure function of (key, step), never a stream, so that results do not depend on threads or cuts."""
+"""Random numbers of the compiled engine: a pure function of (key, tick), never a stream, so that results do not depend on threads or cuts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,15 @@ def mix(x):  # type: ignore[no-untyped-def]
 
 
 @inline
+def salt_of(tick, seed):  # type: ignore[no-untyped-def]
+    """Hash a tick and the 64-bit seed of a trial to 32 bits."""
+    clock = np.uint64(tick) ^ seed
+    return mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
+
+
+@inline
 def scramble(key, salt):  # type: ignore[no-untyped-def]
-    """Combine a circuit's key and a step's salt, both already well mixed, to 32 random bits."""
+    """Combine a circuit's key and a tick's salt, both already well mixed, to 32 random bits."""
     x = U(U(key ^ salt) * U(0x7FEB352D))
     x = U(U(x ^ U(x >> U(15))) * U(0x846CA68B))
     return U(x ^ U(x >> U(16)))

@@ -23,7 +23,7 @@ from neckar.dynamics._exchange import FINE, HEAD, OUTSIDE, TAIL, admit_outside, 
 from neckar.dynamics._following import following, room_to_follow
 from neckar.dynamics._heard import note_event
 from neckar.dynamics._jit import inline, kernel, kernel_part
-from neckar.dynamics._noise import mix
+from neckar.dynamics._noise import salt_of
 from neckar.dynamics._parameters import Features
 from neckar.dynamics._step import circuit_step
 
@@ -293,8 +293,7 @@ def together_kernel(features: Features, coupled: bool = False, followed: bool = 
             if followed and not room_to_follow(followers, log_tick, n_log, observed, 0):
                 return n_out, k
             if noisy:
-                clock = np.uint64(begin) ^ noise_seed
-                salt = mix(U(clock) ^ mix(U(clock >> np.uint64(32))))
+                salt = salt_of(begin, noise_seed)
             first = n_out
             if coupled:
                 for q in range(len(nodes)):

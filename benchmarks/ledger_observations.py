@@ -88,8 +88,7 @@ DIFFERENT = {
     "  stated, its own levels (V10, V15) give 2.93 and its default chip 3.0; above, the calibrated channel's own slope adds to the spread",
     "V32": "the delivered calibration leaves half of the spread of membrane time constants that upstream's test accepts (3.2, not 6.3 %), so the answers\n"
     "  to a constant current differ less",
-    "V36": "the twin's noise has no spread between chips but that of the capacitance, and at the default step samples between two steps carry no\n"
-    "  membrane noise of their own; at a step of 0.05 us the median is 1.62",
+    "V36": "the twin's noise has no spread between chips but that of capacitance and leak; the published value is its median",
     "V44": "the specification takes the figure's 78 LSB for the median chip. The areas of its curves show that its chip (0.77 LSB per weight unit, as in\n"
     "  V11 and V12) and above all this compartment (0.63) get less charge than the median of 0.85; areas depend on charge and leak alone. Here\n"
     "  the row is a prediction from the charge of V11, V12 and V31, and its chips scaled to a charge of 0.63 give 68 / 78 / 89",

@@ -36,7 +36,7 @@ from neckar.dynamics._conductance import gain_of
 from neckar.dynamics._crossing import crossing
 from neckar.dynamics._jit import Kernel, kernel_part
 from neckar.dynamics._membranes import Membranes, joined, mean_propagator, relaxation_rates
-from neckar.dynamics._noise import mix
+from neckar.dynamics._noise import mix, normal, scramble
 from neckar.dynamics._parameters import CircuitParameters, Features
 from neckar.dynamics._propagators import TICK_US, US, constants, lane_rows
 from neckar.dynamics._step import EDGE, SATURATING, circuit_arrival, circuit_prediction
@@ -180,6 +180,14 @@ def couple(N):  # type: ignore[no-untyped-def]
             for i in range(n):
                 into += N.rate[N.start[c] + j * n + i] * (B[L.V * STRIDE + a + i] - v)
             N.q[COUPLED, a + j] = into
+
+
+@kernel_part
+def shake(N, salt):  # type: ignore[no-untyped-def]
+    """Add the noise of a step to each node. It is a part of its move, so that the network damps it."""
+    B = N.block
+    for j in range(N.ptr.size - 1):
+        B[L.V * STRIDE + j] += normal(scramble(N.keys[j], salt)) * B[L.NOISE_STEP * STRIDE + j]
 
 
 @kernel_part
@@ -339,8 +347,8 @@ def _scatter(features: Features) -> Kernel:
 @cache
 def node_step(features: Features) -> Kernel:
     """Return one step of all nodes."""
-    gather, scatter = _gather(features), _scatter(features)
-    predict, arrive, cross = circuit_prediction(features), circuit_arrival(features), crossing(features)
+    gather, scatter, noisy = _gather(features), _scatter(features), features.noisy
+    predict, arrive, cross = circuit_prediction(features), circuit_arrival(features._replace(noisy=False)), crossing(features)
 
     @kernel_part
     def substep(N, h, since, salt):  # type: ignore[no-untyped-def]
@@ -350,6 +358,8 @@ def node_step(features: Features) -> Kernel:
         for j in range(n):
             gather(N, j, h)
         predict(N.block, n, h, ONE / h, N.constants)
+        if noisy:
+            shake(N, salt)
         spread_moves(N)
         arrive(N.block, N.flags, n, h, N.constants, N.keys, salt, ZERO)
         for j in range(n):

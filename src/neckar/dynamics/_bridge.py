@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neckar.dynamics._jit import kernel_part
 from neckar.dynamics._noise import normal, salt_of, scramble
@@ -19,7 +20,7 @@ from neckar.dynamics._propagators import TICK_US
 F = np.float32
 
 
-def halvings(h_ticks: int) -> np.ndarray:
+def halvings(h_ticks: int) -> NDArray[np.float32]:
     """Return room for what :func:`prepare_bridge` finds for steps of `h_ticks`, shape (2 * level, 3), float32."""
     return np.zeros((2 * int(h_ticks).bit_length(), 3), np.float32)
 

@@ -342,6 +342,7 @@ def _noise(alone: Membranes, p: CircuitParameters, keys: NDArray[np.uint32], see
     rate, modes = relaxation_rates(alone.laplacian(np.arange(len(alone))) + np.diag(alone.total(p.g_leak)), capacitance)
     root = np.sqrt(capacitance * 1e12)
     strength = root * np.sqrt(alone.total(p.noise**2)) / capacitance * 1e-3
-    values = np.maximum(rate, SLOWEST), np.sqrt(modes.T**2 @ strength**2), np.ascontiguousarray(modes), root
+    of_modes = np.sqrt(modes.T**2 @ strength**2)
+    values = [np.ascontiguousarray(x, np.float32) for x in (np.maximum(rate, SLOWEST), of_modes, modes, root)]
     halves = np.stack([halvings(h_ticks)] * len(alone))
-    return Noise(*(value.astype(np.float32) for value in values), keys, seed, halves, np.zeros((2, len(alone)), np.float32))
+    return Noise(values[0], values[1], values[2], values[3], keys, seed, halves, np.zeros((2, len(alone)), np.float32))

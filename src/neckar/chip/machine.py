@@ -63,7 +63,7 @@ from neckar.program._time import whole_ticks
 if TYPE_CHECKING:
     from neckar.ppu import Tracer
 
-MODEL_VERSION = "2026.22"
+MODEL_VERSION = "2026.23"
 DEFAULT_STEP_TICKS = 250
 
 

@@ -468,16 +468,20 @@ def test_the_twin_of_an_unknown_chip_predicts_what_was_not_fitted(seed, folder):
 
 @pytest.mark.slow
 def test_the_fit_finds_the_chips_own_deviations_within_its_errors(folder):
-    """Standard deviation over 512 circuits at most half above what the posterior says of the median circuit: some are read less well than most."""
+    """Standard deviation over 512 circuits, each error in units of what the posterior says of that circuit.
+
+    The posterior is too sure by a quarter, and by a half of leak time and offset current (a row of the ledger).
+    """
     seed = UNKNOWN_CHIPS[1]
     found = passport_of(seed, folder).posterior
     truth, sigma = true_state(found.unknowns, Specimen.from_seed(seed)), found.sigma()
     own, _ = split(found.unknowns)
     judged = [k for k, u in enumerate(own) if u.name in found.seen and sigma[u.name][1] < 0.5 * u.sigma]
     assert len(judged) >= 8
+    spread = found.circuit_covariance + found.coupling @ found.whole_covariance @ found.coupling.transpose(0, 2, 1)
+    errors = (found.state.circuits - truth.circuits).T / np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
     for k in judged:
-        error = found.state.circuits[k] - truth.circuits[k]
-        assert np.std(error) < 1.5 * sigma[own[k].name][1], own[k].name
+        assert np.std(errors[:, k]) < (1.6 if own[k].name in ("leak_time", "offset_current") else 1.35), own[k].name
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import h5py
@@ -87,13 +88,13 @@ def configs(draw: st.DrawFn) -> dict[str, np.ndarray]:
 some_rows = st.lists(st.integers(0, 255), max_size=3, unique=True)
 driver_probes = st.builds(
     DriverProbe,
-    st.lists(st.sampled_from(DRIVER_SIGNALS), unique=True),
+    st.lists(st.sampled_from(DRIVER_SIGNALS), min_size=1, unique=True),
     st.integers(0, 1),
     st.lists(st.integers(0, 127), max_size=3, unique=True),
     st.integers(1, 2**40),
 )
 sensor_probes = st.builds(
-    SensorProbe, st.lists(st.sampled_from(SENSOR_SIGNALS), unique=True), st.integers(0, 1), some_rows, some_rows, st.integers(1, 2**40)
+    SensorProbe, st.lists(st.sampled_from(SENSOR_SIGNALS), min_size=1, unique=True), st.integers(0, 1), some_rows, some_rows, st.integers(1, 2**40)
 )  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def records(draw: st.DrawFn) -> Record:
     memory = st.sampled_from(["sram", "dram"])
     cadc = st.builds(CadcRecord, circuits, source, st.integers(1, 99), memory=memory)
     cadc |= st.builds(lambda c, s, t: CadcRecord(c, s, ticks=t), circuits, source, ticks)
-    probe = st.builds(Probe, st.lists(st.sampled_from(PROBE_SIGNALS), unique=True), circuits, st.integers(1, 99))
+    probe = st.builds(Probe, st.lists(st.sampled_from(PROBE_SIGNALS), min_size=1, unique=True), circuits, st.integers(1, 99))
     return Record(
         spikes=draw(circuits | st.just("all")),
         madc=draw(st.lists(st.builds(MadcChannel, st.integers(0, 511), source), max_size=2, unique=True)),
@@ -302,6 +303,11 @@ def test_stock_hdf5_tools_read_the_file(program: Program, tmp_path: Path) -> Non
         assert np.array_equal(weights[()], program.config["synapse_weight"])
         assert file["program/entries/tick"].compression is None
         assert file["program/snippets/0"].attrs["duration"] == DURATION
+
+
+def test_the_page_of_the_data_model_names_the_version_of_the_schema() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "data-model.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\*\*Schema version: (\d+)\*\*$", page, re.MULTILINE) == [str(SCHEMA_VERSION)]
 
 
 # damage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,9 @@ from neckar.chip.config import ChipConfig
 from neckar.errors import ConfigurationError, ParameterRangeError, ProgramError, UnknownNameError
 from neckar.facts import registers
 from neckar.program import (
+    DRIVER_SIGNALS,
+    PROBE_SIGNALS,
+    SENSOR_SIGNALS,
     CadcRecord,
     DriverProbe,
     Events,
@@ -152,7 +156,7 @@ CASES: list[tuple[Callable[[], object], type[ConfigurationError], list[str]]] = 
     (lambda: DriverProbe("u", -1, (0,), 1), ParameterRangeError, ["DriverProbe.hemisphere", "-1", "at least 0", "Choose"]),
     (lambda: DriverProbe("u", 0, (0, 0), 1), ProgramError, ["DriverProbe.drivers", "0 more than once", "Remove"]),
     (lambda: DriverProbe("u", 0, (0,), 0), ParameterRangeError, ["DriverProbe.interval", "is 0", "at least 1 ticks", "Choose"]),
-    (lambda: looks(DriverProbe("u", 2, (0,), 9)), ParameterRangeError, ["record.driver_probe[0].hemisphere[0]", "2", "0 to 1", "Choose"]),
+    (lambda: looks(DriverProbe("u", 2, (0,), 9)), ParameterRangeError, ["record.driver_probe[0].hemisphere is hemisphere 2", "0 to 1", "Choose"]),
     (lambda: looks(DriverProbe("u", 0, (1, 128), 9)), ParameterRangeError, ["record.driver_probe[0].drivers[1]", "128", "0 to 127", "Choose a driver"]),
     (lambda: SensorProbe(("causal", "caus"), 0, (0,), (0,), 1), UnknownNameError, ["SensorProbe.signals[1]", "'caus'", "did you mean causal", "Choose"]),
     (lambda: SensorProbe(("causal", "causal"), 0, (0,), (0,), 1), ProgramError, ["SensorProbe.signals", "may occur once", "Remove"]),
@@ -181,7 +185,7 @@ CASES: list[tuple[Callable[[], object], type[ConfigurationError], list[str]]] = 
         ["snippets[1].record.spikes", "allowed are bursts alone"],
     ),
     # plasticity
-    (lambda: view(2, (0,), (0,)), ParameterRangeError, ["'rule': views[0].hemisphere[0]", "2", "0 to 1", "Choose"]),
+    (lambda: view(2, (0,), (0,)), ParameterRangeError, ["'rule': views[0].hemisphere is hemisphere 2", "0 to 1", "Choose"]),
     (lambda: view(0, (0, 256), (0,)), ParameterRangeError, ["views[0].rows[1]", "256", "0 to 255", "Choose a row"]),
     (lambda: view(0, (0,), (300,)), ParameterRangeError, ["views[0].columns[0]", "300", "0 to 255", "Choose a column"]),
     (lambda: program(plasticity=(task(neurons=(NeuronView(0, (256,)),)),)), ParameterRangeError, ["'rule': neurons[0].columns", "256", "0 to 255", "Choose"]),
@@ -204,6 +208,36 @@ def test_a_contradiction_is_refused_with_place_question_range_and_remedy(ask: Ca
     for fragment in fragments:
         assert fragment in text
     assert text.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("probe", "known"),
+    [
+        (lambda signals: Probe(signals, (0,), 1), PROBE_SIGNALS),
+        (lambda signals: DriverProbe(signals, 0, (0,), 1), DRIVER_SIGNALS),
+        (lambda signals: SensorProbe(signals, 0, (0,), (0,), 1), SENSOR_SIGNALS),
+    ],
+)
+def test_every_probe_samples_at_least_one_named_signal(probe: Callable[[object], Probe], known: tuple[str, ...]) -> None:
+    where, allowed = f"{type(probe(known)).__name__}.signals", f"; allowed is at least one of {', '.join(known)}."
+    for nothing in ((), [], iter(())):
+        with pytest.raises(ProgramError, match=re.escape(f"{where} is empty{allowed} Name the signals to sample.")):
+            probe(nothing)
+    for nameless in (5, None, np.array(known[0])):
+        with pytest.raises(ProgramError, match=rf"{re.escape(where)} is .*{re.escape(allowed)} Write for instance \('{known[0]}',\)\.$"):
+            probe(nameless)
+    assert probe(known[0]) == probe([known[0]]) == probe(iter(known[:1]))
+
+
+def test_the_two_numbers_of_a_run_seed_have_an_order() -> None:
+    for accepted in ((3, 1), [3, 1], np.array([3, 1]), np.array([3, 1], np.uint64)):
+        assert program(run_seed=accepted).run_seed == (3, 1)
+    for refused in ({3, 1}, frozenset({3, 1}), {3: 0, 1: 0}, b"ab", "ab", iter((3, 1)), np.array(3)):
+        with pytest.raises(ProgramError, match=r"^Program\.run_seed is .*; allowed is \(lab_seed, run_number\) or None\. Give two integers\.$"):
+            program(run_seed=refused)
+    for refused in ((3.0, 1), np.array([3.0, 1.0]), np.array([[3], [1]]), ("3", "1")):
+        with pytest.raises(ProgramError, match=r"^run_seed is .*; allowed is a whole number"):
+            program(run_seed=refused)
 
 
 def test_errors_are_also_built_in_types() -> None:

@@ -69,6 +69,13 @@ class Plain:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
+    def _set_places(self, *axes: str) -> None:
+        """Check and freeze the fields that say where on the machine: the hemisphere, if there is one, and the numbers along each of `axes`."""
+        name = type(self).__name__
+        if hasattr(self, "hemisphere"):
+            self._set(hemisphere=integer(self.hemisphere, f"{name}.hemisphere", low=0))
+        self._set(**{axis: int_tuple(getattr(self, axis), f"{name}.{axis}") for axis in axes})
+
 
 def _fields(plain: Any) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(plain)

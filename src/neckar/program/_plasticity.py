@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.program._plain import FrozenDict, Plain, int_tuple, integer, integers, mapping_of, string, tuple_of
+from neckar.program._plain import FrozenDict, Plain, integer, integers, mapping_of, string, tuple_of
 from neckar.program._record import check_name
 
 Language = Literal["cpp", "python"]
@@ -35,11 +35,7 @@ class PlasticityView(Plain):
     columns: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        self._set(
-            hemisphere=integer(self.hemisphere, "PlasticityView.hemisphere", low=0),
-            rows=int_tuple(self.rows, "PlasticityView.rows"),
-            columns=int_tuple(self.columns, "PlasticityView.columns"),
-        )
+        self._set_places("rows", "columns")
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,7 +53,7 @@ class NeuronView(Plain):
     columns: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        self._set(hemisphere=integer(self.hemisphere, "NeuronView.hemisphere", low=0), columns=int_tuple(self.columns, "NeuronView.columns"))
+        self._set_places("columns")
 
 
 @dataclass(frozen=True, repr=False)

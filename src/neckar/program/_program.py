@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from neckar.errors import ProgramError
@@ -245,9 +246,9 @@ class Program(Plain):
 
 
 def _run_seed(seed: object) -> tuple[int, ...]:
-    """Return a run seed after checking that it is a pair of whole numbers."""
-    pair = tuple(seed) if isinstance(seed, Iterable) and not isinstance(seed, str) else ()
-    if len(pair) != 2:
+    """Return a run seed after checking that it is a pair of whole numbers, in this order."""
+    pair = seed.tolist() if isinstance(seed, np.ndarray) else seed
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise ProgramError(f"Program.run_seed is {summary(seed)}; allowed is (lab_seed, run_number) or None. Give two integers.")
     return tuple(integer(number, "run_seed", low=0, high=2**64 - 1) for number in pair)
 

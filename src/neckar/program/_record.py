@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neckar.errors import ProgramError, UnknownNameError, nearest
-from neckar.program._plain import Plain, check_distinct, check_range, int_tuple, integer, integers, string, tuple_of
+from neckar.program._plain import Plain, check_distinct, check_range, int_tuple, integer, integers, string, summary, tuple_of
 
 Source = Literal["membrane", "exc_synin", "inh_synin", "adaptation"]
 SOURCES: tuple[str, ...] = get_args(Source)
@@ -167,14 +167,28 @@ class CadcRecord(Plain):
             self._set(ticks=ticks)
 
 
+class _OpenProbe(Plain):
+    """What the open probes have in common; a subclass says where they look."""
+
+    signals: tuple[Any, ...]
+    interval: int
+
+    def _check(self, known: tuple[str, ...], *axes: str) -> None:
+        """Check and freeze all fields; `axes` are those along which the places lie."""
+        name = type(self).__name__
+        self._set(signals=_signals(self.signals, known, f"{name}.signals"))
+        self._set_places(*axes)
+        self._set(interval=integer(self.interval, f"{name}.interval", low=1, unit="ticks"))
+
+
 @dataclass(frozen=True, repr=False)
-class Probe(Plain):
-    """The open instrument: signals of circuits in SI units, without noise or quantisation.
+class Probe(_OpenProbe):
+    """The open instrument: signals of circuits in SI units, without a converter's noise and quantisation; the membrane's own noise is in them.
 
     Parameters
     ----------
     signals : sequence of str
-        From `PROBE_SIGNALS`.
+        From `PROBE_SIGNALS`, at least one.
     circuits : sequence of int
         Atomic neuron circuits.
     interval : int
@@ -182,6 +196,8 @@ class Probe(Plain):
 
     Raises
     ------
+    ProgramError
+        If there is no signal, or a signal or a place is named twice.
     UnknownNameError
         If a signal does not exist.
     ParameterRangeError
@@ -193,22 +209,18 @@ class Probe(Plain):
     interval: int
 
     def __post_init__(self) -> None:
-        self._set(
-            signals=_signals(self.signals, PROBE_SIGNALS, "Probe"),
-            circuits=int_tuple(self.circuits, "Probe.circuits"),
-            interval=integer(self.interval, "Probe.interval", low=1, unit="ticks"),
-        )
+        self._check(PROBE_SIGNALS, "circuits")
 
 
 @dataclass(frozen=True, repr=False)
-class DriverProbe(Plain):
+class DriverProbe(_OpenProbe):
     """The open instrument at synapse drivers: what short-term plasticity holds, without noise or quantisation.
 
     Parameters
     ----------
     signals : sequence of str
-        From `DRIVER_SIGNALS`: the voltage ``"u"``, V, and ``"pulse"``, the length of the pulse that a ramp compared with this voltage gives, relative to the
-        pulse of a driver without plasticity.
+        From `DRIVER_SIGNALS`, at least one: the voltage ``"u"``, V, and ``"pulse"``, the length of the pulse that a ramp compared with this voltage gives,
+        relative to the pulse of a driver without plasticity.
     hemisphere : int
     drivers : sequence of int
         Of that hemisphere.
@@ -217,6 +229,8 @@ class DriverProbe(Plain):
 
     Raises
     ------
+    ProgramError
+        If there is no signal, or a signal or a place is named twice.
     UnknownNameError
         If a signal does not exist.
     ParameterRangeError
@@ -229,23 +243,18 @@ class DriverProbe(Plain):
     interval: int
 
     def __post_init__(self) -> None:
-        self._set(
-            signals=_signals(self.signals, DRIVER_SIGNALS, "DriverProbe"),
-            hemisphere=integer(self.hemisphere, "DriverProbe.hemisphere", low=0),
-            drivers=int_tuple(self.drivers, "DriverProbe.drivers"),
-            interval=integer(self.interval, "DriverProbe.interval", low=1, unit="ticks"),
-        )
+        self._check(DRIVER_SIGNALS, "drivers")
 
 
 @dataclass(frozen=True, repr=False)
-class SensorProbe(Plain):
+class SensorProbe(_OpenProbe):
     """The open instrument at correlation sensors: a rectangle of synapses, without the converter's noise, offsets and quantisation.
 
     Parameters
     ----------
     signals : sequence of str
-        From `SENSOR_SIGNALS`: the charges ``"causal"`` and ``"acausal"``, in LSB of the CADC, and ``"v_causal"`` and ``"v_acausal"``, the voltages in front of
-        its channels, V.
+        From `SENSOR_SIGNALS`, at least one: the charges ``"causal"`` and ``"acausal"``, in LSB of the CADC, and ``"v_causal"`` and ``"v_acausal"``, the
+        voltages in front of its channels, V.
     hemisphere : int
     rows, columns : sequence of int
         Physical rows and columns; every synapse where they cross is read.
@@ -254,6 +263,8 @@ class SensorProbe(Plain):
 
     Raises
     ------
+    ProgramError
+        If there is no signal, or a signal or a place is named twice.
     UnknownNameError
         If a signal does not exist.
     ParameterRangeError
@@ -267,20 +278,20 @@ class SensorProbe(Plain):
     interval: int
 
     def __post_init__(self) -> None:
-        self._set(
-            signals=_signals(self.signals, SENSOR_SIGNALS, "SensorProbe"),
-            hemisphere=integer(self.hemisphere, "SensorProbe.hemisphere", low=0),
-            rows=int_tuple(self.rows, "SensorProbe.rows"),
-            columns=int_tuple(self.columns, "SensorProbe.columns"),
-            interval=integer(self.interval, "SensorProbe.interval", low=1, unit="ticks"),
-        )
+        self._check(SENSOR_SIGNALS, "rows", "columns")
 
 
-def _signals(names: str | Iterable[str], known: tuple[str, ...], probe: str) -> tuple[str, ...]:
-    """Return the signals of a probe as a tuple of known, distinct names."""
-    names = (names,) if isinstance(names, str) else tuple(names)
-    signals = tuple(check_name(name, known, f"{probe}.signals[{i}]", "signal") for i, name in enumerate(names))
-    check_distinct(signals, f"{probe}.signals")
+def _signals(names: str | Iterable[str], known: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """Return the signals of a probe as a tuple of known, distinct names, at least one."""
+    allowed = f"allowed is at least one of {', '.join(known)}"
+    try:
+        signals = (names,) if isinstance(names, str) else tuple(names)
+    except TypeError:
+        raise ProgramError(f"{where} is {summary(names)}; {allowed}. Write for instance ({known[0]!r},).") from None
+    if not signals:
+        raise ProgramError(f"{where} is empty; {allowed}. Name the signals to sample.")
+    signals = tuple(check_name(name, known, f"{where}[{i}]", "signal") for i, name in enumerate(signals))
+    check_distinct(signals, where)
     return signals
 
 

@@ -173,9 +173,10 @@ class _OpenSamples(Plain):
     tick: NDArray[np.int64]
     value: NDArray[np.float32]
 
-    def _check(self, known: tuple[str, ...], *places: int) -> None:
-        """Check and freeze the common fields; `places` are the sizes of the axes behind that of the samples."""
+    def _check(self, known: tuple[str, ...], *axes: str) -> None:
+        """Check and freeze all fields; `axes` are those of the values behind that of the samples."""
         name = type(self).__name__
+        self._set_places(*axes)
         self._set(
             signals=tuple(check_name(signal, known, f"{name}.signals[{i}]", "signal") for i, signal in enumerate(self.signals)),
             units=tuple(string(unit, f"{name}.units[{i}]") for i, unit in enumerate(self.units)),
@@ -187,7 +188,7 @@ class _OpenSamples(Plain):
         if self.value.dtype != np.float32:
             raise ProgramError(f"{name}.value has dtype {self.value.dtype}; allowed is float32. Convert it with .astype('float32').")
         _check_shape(f"{name}.tick", self.tick, (self.tick.size,))
-        _check_shape(f"{name}.value", self.value, (*self.value.shape[:1], len(self.signals), len(self.tick), *places))
+        _check_shape(f"{name}.value", self.value, (*self.value.shape[:1], len(self.signals), len(self.tick), *(len(getattr(self, axis)) for axis in axes)))
 
     @property
     def n_entries(self) -> int:
@@ -221,8 +222,7 @@ class ProbeSamples(_OpenSamples):
     value: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        self._set(circuits=int_tuple(self.circuits, "ProbeSamples.circuits"))
-        self._check(PROBE_SIGNALS, len(self.circuits))
+        self._check(PROBE_SIGNALS, "circuits")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -253,9 +253,7 @@ class DriverProbeSamples(_OpenSamples):
     value: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        hemisphere = integer(self.hemisphere, "DriverProbeSamples.hemisphere", low=0)
-        self._set(hemisphere=hemisphere, drivers=int_tuple(self.drivers, "DriverProbeSamples.drivers"))
-        self._check(DRIVER_SIGNALS, len(self.drivers))
+        self._check(DRIVER_SIGNALS, "drivers")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -287,12 +285,7 @@ class SensorProbeSamples(_OpenSamples):
     value: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        self._set(
-            hemisphere=integer(self.hemisphere, "SensorProbeSamples.hemisphere", low=0),
-            rows=int_tuple(self.rows, "SensorProbeSamples.rows"),
-            columns=int_tuple(self.columns, "SensorProbeSamples.columns"),
-        )
-        self._check(SENSOR_SIGNALS, len(self.rows), len(self.columns))
+        self._check(SENSOR_SIGNALS, "rows", "columns")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -114,37 +114,41 @@ def _check_codes(where: str, register: Register, codes: NDArray[Any]) -> None:
         raise ParameterRangeError(f"{where}: {error}") from None
 
 
-def _check_circuits(where: str, numbers: Iterable[int], axes: Mapping[str, int], axis: str = "circuit") -> None:
-    """Check coordinates along one axis of the machine."""
-    numbers, size = tuple(numbers), axes.get(axis)
-    if size is not None and numbers and max(numbers) >= size:
-        i, bad = next((i, n) for i, n in enumerate(numbers) if n >= size)
-        raise ParameterRangeError(f"{where}[{i}] is {axis} {bad}; allowed is 0 to {size - 1}. Choose a {axis} that the machine has.")
+_AXIS_OF = {"circuits": "circuit", "drivers": "driver", "rows": "row", "columns": "column"}  # the axis that the numbers of a field count
+
+
+def _check_numbers(where: str, numbers: int | Iterable[int], axis: str, axes: Mapping[str, int]) -> None:
+    """Check a coordinate, or several, along one axis of the machine."""
+    listed, size = (numbers,) if isinstance(numbers, int) else tuple(numbers), axes.get(axis)
+    if size is not None and listed and max(listed) >= size:
+        i, bad = next((i, n) for i, n in enumerate(listed) if n >= size)
+        place = where if isinstance(numbers, int) else f"{where}[{i}]"
+        raise ParameterRangeError(f"{place} is {axis} {bad}; allowed is 0 to {size - 1}. Choose a {axis} that the machine has.")
+
+
+def _check_places(where: str, part: object, axes: Mapping[str, int]) -> None:
+    """Check that the places of a part lie inside the machine: its hemisphere, if it has one, and its numbers along each axis."""
+    if hasattr(part, "hemisphere"):
+        _check_numbers(f"{where}.hemisphere", part.hemisphere, "hemisphere", axes)
+    for name, axis in _AXIS_OF.items():
+        if hasattr(part, name):
+            _check_numbers(f"{where}.{name}", getattr(part, name), axis, axes)
 
 
 def _check_record(where: str, record: Record, axes: Mapping[str, int], duration: int) -> None:
-    """Check the circuits and ticks of a record."""
+    """Check the places and ticks of a record."""
     if record.spikes != "all":
-        _check_circuits(f"{where}.spikes", record.spikes, axes)
-    _check_circuits(f"{where}.madc", (channel.circuit for channel in record.madc), axes)
+        _check_numbers(f"{where}.spikes", record.spikes, "circuit", axes)
+    _check_numbers(f"{where}.madc", (channel.circuit for channel in record.madc), "circuit", axes)
+    for kind in ("cadc", "bursts", "probe", "driver_probe", "sensor_probe"):
+        for i, part in enumerate(getattr(record, kind)):
+            _check_places(f"{where}.{kind}[{i}]", part, axes)
     for i, cadc in enumerate(record.cadc):
-        _check_circuits(f"{where}.cadc[{i}].circuits", cadc.circuits, axes)
         if cadc.ticks is not None and len(cadc.ticks) and cadc.ticks[-1] >= duration:
             raise ProgramError(
                 f"{where}.cadc[{i}].ticks ends at tick {cadc.ticks[-1]}, beyond the end of the run; allowed is 0 to {duration - 1}. "
                 "Lengthen a snippet or drop the samples."
             )
-    for i, bursts in enumerate(record.bursts):
-        _check_circuits(f"{where}.bursts[{i}].circuits", bursts.circuits, axes)
-    for i, probe in enumerate(record.probe):
-        _check_circuits(f"{where}.probe[{i}].circuits", probe.circuits, axes)
-    for i, drivers in enumerate(record.driver_probe):
-        _check_circuits(f"{where}.driver_probe[{i}].hemisphere", (drivers.hemisphere,), axes, "hemisphere")
-        _check_circuits(f"{where}.driver_probe[{i}].drivers", drivers.drivers, axes, "driver")
-    for i, sensors in enumerate(record.sensor_probe):
-        _check_circuits(f"{where}.sensor_probe[{i}].hemisphere", (sensors.hemisphere,), axes, "hemisphere")
-        _check_circuits(f"{where}.sensor_probe[{i}].rows", sensors.rows, axes, "row")
-        _check_circuits(f"{where}.sensor_probe[{i}].columns", sensors.columns, axes, "column")
 
 
 def _check_bursts(program: Program) -> None:
@@ -225,11 +229,6 @@ def _check_read(where: str, read: TimedRead, table: Table, duration: int) -> Non
 
 def _check_task(task: PlasticityTask, axes: Mapping[str, int]) -> None:
     """Check that a task's views and neurons lie inside the machine."""
-    where = f"plasticity task {task.name!r}: "
-    for i, neurons in enumerate(task.neurons):
-        _check_circuits(f"{where}neurons[{i}].hemisphere", (neurons.hemisphere,), axes, "hemisphere")
-        _check_circuits(f"{where}neurons[{i}].columns", neurons.columns, axes, "column")
-    for i, view in enumerate(task.views):
-        _check_circuits(f"{where}views[{i}].hemisphere", (view.hemisphere,), axes, "hemisphere")
-        _check_circuits(f"{where}views[{i}].rows", view.rows, axes, "row")
-        _check_circuits(f"{where}views[{i}].columns", view.columns, axes, "column")
+    for kind in ("neurons", "views"):
+        for i, part in enumerate(getattr(task, kind)):
+            _check_places(f"plasticity task {task.name!r}: {kind}[{i}]", part, axes)

@@ -26,21 +26,20 @@ _CIRCUITS_PER_PPU = AXES["circuit"] // AXES["hemisphere"]
 
 
 def estimate(
-    program: Program,
+    fixed: FixedCost,
     *,
     n_spikes_in: int,
     n_spikes_out: int,
     n_madc_samples: int,
     n_cadc_rows: int,
     synaptic_events: int,
-    n_resets: int,
-    fixed: FixedCost | None = None,
 ) -> Cost:
     """Return time and energy that a program takes on silicon.
 
     Parameters
     ----------
-    program : Program
+    fixed : FixedCost
+        What is alike in all runs of the program.
     n_spikes_in, n_spikes_out : int
         Events sent to the chip, and spikes that leave it, summed over the entries.
     n_madc_samples : int
@@ -49,10 +48,6 @@ def estimate(
         Rows of the CADC that reach the host, summed over records, hemispheres and entries.
     synaptic_events : int
         Events that reached a synapse with a matching label, summed over synapses and entries.
-    n_resets : int
-        Neuron resets: none, or one before each entry, or before the first of a sequential program.
-    fixed : FixedCost, optional
-        Of this program with as many resets.
 
     Returns
     -------
@@ -63,7 +58,6 @@ def estimate(
     -----
     Not modelled: the host and its network, packing of several events or codes into one instruction, overlap of transfer and real-time section.
     """
-    fixed = FixedCost(program, n_resets) if fixed is None else fixed
     transfer = [
         _item("transfer: events to the chip", n_spikes_in, facts.FPGA_TO_CHIP_EVENT),
         _item("transfer: spikes from the chip", n_spikes_out, facts.CHIP_TO_FPGA_EVENT),
@@ -85,7 +79,7 @@ class FixedCost:
     ----------
     program : Program
     n_resets : int
-        As in :func:`estimate`.
+        Neuron resets: none, or one before each entry, or before the first of a sequential program.
 
     Attributes
     ----------

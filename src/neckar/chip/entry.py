@@ -34,7 +34,7 @@ from neckar.chip.sampling import BurstSamplers, LineSampler, ProbeSampler
 from neckar.chip.sensing import SensorBank
 from neckar.chip.specimen import PIECE, keyed_reads, keyed_uniforms
 from neckar.chip.substrate import Ready, Substrate
-from neckar.chip.synapse_probes import DriverSampler, SensorSampler
+from neckar.chip.synapse_probes import DriverSampler
 from neckar.chip.transfer import Config, idle_deviations, refuse_unsupported, relay_dead_time
 from neckar.dynamics import (
     CONSTANT,
@@ -250,10 +250,7 @@ class Plan:
 
     def _ever(self, name: str) -> NDArray[np.bool_]:
         """Return for which circuits a switch is on at any time."""
-        on = np.array(self.base[name], bool)
-        for delta in self.deltas.values():
-            on |= np.asarray(delta.get(name, False), bool)
-        return on | any(write.field == name for write in self.program.writes)
+        return self._switched(name) | any(write.field == name for write in self.program.writes)
 
     def _senses(self) -> bool:
         """Return whether correlation sensors take charge at any time."""
@@ -349,14 +346,14 @@ class EntryResult:
     unrecorded: int
     madc: list[LineSampler]
     cadc: CadcRecorder
-    probes: list[NDArray[np.float32]]
-    driver_probes: list[DriverSampler]
-    sensor_probes: list[SensorSampler]
     bursts: BurstSamplers
     reads: dict[str, NDArray]
     steps: list[int]
     synaptic_events: int = 0
     codes: list[NDArray[np.uint8]] = field(default_factory=list)  # of each target of the parallel converter
+    probes: list[NDArray[np.float32]] = field(default_factory=list)  # (signal, sample, circuit) of each
+    driver_probes: list[NDArray[np.float32]] = field(default_factory=list)  # (signal, sample, driver) of each
+    sensor_probes: list[NDArray[np.float32]] = field(default_factory=list)  # (signal, sample, row, column) of each
     events: Counts = field(default_factory=Counts)
     sensors: tuple[SensorState, ...] | None = None
     observables: Observables = field(default_factory=dict)
@@ -458,9 +455,7 @@ class EntryRun:
         nothing = np.zeros(CIRCUITS, np.int64), (np.empty(0, np.int64),) * 2, 0
         of_drivers = [DriverSampler(p, grid, at_rest[p.hemisphere]) for p, grid in plan.driver_probes]
         of_sensors = [] if bank is None else [bank.watch(p, grid) for p, grid in plan.sensor_probes]
-        result = EntryResult(
-            config, self.cells, state, at_rest, program.duration, *nothing, samplers, cadc, [], of_drivers, of_sensors, bursts, reads, []
-        )  # fmt: skip
+        result = EntryResult(config, self.cells, state, at_rest, program.duration, *nothing, samplers, cadc, bursts, reads, [])
         fabric.send(*program.entries.entry(self.entry), config)
         timed = [(n, w) for n, w in self.writes if not isinstance(w.at, str)]
         playback = _Playback([w for _, w in timed if w.field in (*PLANES, RESET)], [r for r in program.reads if not isinstance(r.at, str)], reads)
@@ -469,12 +464,15 @@ class EntryRun:
         actors: list[Actor] = [playback, *plasticity.actors, *self.actors]
         try:
             self._stretches(trial, fabric, state, start, [(n, w) for n, w in timed if w.field not in (*PLANES, RESET)], actors, result)
-            self._finish(trial, fabric, result, probes)
+            self._finish(trial, fabric, result)
             plasticity.finish()
             result.observables = plasticity.observables()
         finally:
             plasticity.close()
         plasticity.count(result.events)
+        result.probes = [sampler.values for sampler in probes]
+        result.driver_probes = [sampler.values for sampler in of_drivers]
+        result.sensor_probes = [sampler.values for sampler in of_sensors]
         return result
 
     def _stretches(
@@ -695,7 +693,7 @@ class EntryRun:
             kicks = self.substrate.kick_volts(config, self.cells, h, rows.astype(np.int64), lane.columns)
         return lane.sibling(rows, kicks, self.substrate.seed("membrane", *self.key), trial.drivers[h])
 
-    def _finish(self, trial: Trial, fabric: Fabric, result: EntryResult, probes: Sequence[ProbeSampler]) -> None:
+    def _finish(self, trial: Trial, fabric: Fabric, result: EntryResult) -> None:
         config, program = trial.config, self.plan.program
         tick, circuit, leaves = trial.spikes()
         result.counted[:] = trial.counted(program.duration)
@@ -715,7 +713,6 @@ class EntryRun:
         result.unrecorded = len(spike) - recorded
         result.spikes = at_host[:recorded], spike[:recorded]
         result.events = fabric.counts
-        result.probes = [probe.values for probe in probes]
         result.codes = result.cadc.codes((self.substrate.specimen.seed, *self.key))
 
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from neckar.chip.fabric import CIRCUITS, Counts
 from neckar.chip.instruments import checked_instruments
 from neckar.chip.madc import STAMP_TICKS, check_channels, conversion_ticks, convert, external_potential
 from neckar.chip.plasticity import check_plasticity
-from neckar.chip.probe import UNITS, check_memory
+from neckar.chip.probe import UNITS, OpenProbe, check_memory
 from neckar.chip.specimen import Specimen, keyed_normals, keyed_normals_of
 from neckar.chip.substrate import Ready, Substrate, starts
 from neckar.chip.synapse_probes import DRIVER_UNITS, SENSOR_UNITS
@@ -62,6 +62,8 @@ from neckar.program._time import whole_ticks
 
 if TYPE_CHECKING:
     from neckar.ppu import Tracer
+
+OpenSamples = TypeVar("OpenSamples", ProbeSamples, DriverProbeSamples, SensorProbeSamples)
 
 MODEL_VERSION = "2026.23"
 DEFAULT_STEP_TICKS = 250
@@ -225,24 +227,18 @@ class Chip:
         ptr = np.cumsum([0, *(len(tick) for tick, _ in spikes)])
         madc = tuple(self._samples(plan, seed, k, results) for k in range(len(plan.channels)))
         cadc = tuple(self._cadc_samples(plan, k, results) for k in range(len(plan.cadc)))
-        probe = tuple(
-            ProbeSamples(p.signals, tuple(UNITS[name] for name in p.signals), p.circuits, ticks, np.stack([r.probes[k] for r in results]))
-            for k, (p, ticks) in enumerate(plan.probes)
-        )
         bursts = tuple(self._burst_samples(plan, seed, k, results) for k in range(len(plan.bursts)))
         reads = {read.name: np.stack([r.reads[read.name] for r in results]) for read in program.reads}
         repetitions = n_repetitions(program)
         losses = self._losses(results, sum(s.value.size for s in madc) + sum(s.value.size for s in bursts), sum(len(s.tick) for s in cadc), repetitions)
         losses.check()
         cost = estimate(
-            program,
+            plan.cost(resets * repetitions),
             n_spikes_in=losses.sent["fpga_to_chip"],
             n_spikes_out=losses.sent["chip_to_fpga"],
             n_madc_samples=losses.sent["madc"],
             n_cadc_rows=losses.delivered["cadc"],
             synaptic_events=sum(r.synaptic_events for r in results) * repetitions,
-            n_resets=resets * repetitions,
-            fixed=plan.cost(resets * repetitions),
         )
         return Recording(
             machine=program.machine,
@@ -250,9 +246,9 @@ class Chip:
             spikes=Spikes(ptr, np.concatenate([tick for tick, _ in spikes]), np.concatenate([circuit for _, circuit in spikes]).astype(np.int16)),
             madc=madc,
             cadc=cadc,
-            probe=probe,
-            driver_probe=_driver_samples(plan, results),
-            sensor_probe=_sensor_samples(plan, results),
+            probe=_open_samples(ProbeSamples, UNITS, plan.probes, [r.probes for r in results]),
+            driver_probe=_open_samples(DriverProbeSamples, DRIVER_UNITS, plan.driver_probes, [r.driver_probes for r in results]),
+            sensor_probe=_open_samples(SensorProbeSamples, SENSOR_UNITS, plan.sensor_probes, [r.sensor_probes for r in results]),
             bursts=bursts,
             loopback=_loopback(results),
             reads=reads,
@@ -395,22 +391,18 @@ def _loopback(results: Sequence[EntryResult]) -> Events:
     return Events(ptr, tick // STAMP_TICKS * STAMP_TICKS, label.astype(np.uint16))
 
 
-def _driver_samples(plan: Plan, results: Sequence[EntryResult]) -> tuple[DriverProbeSamples, ...]:
-    """Return what the probes of drivers saw."""
-    found = []
-    for k, (p, ticks) in enumerate(plan.driver_probes):
-        value = np.stack([r.driver_probes[k].values for r in results])
-        found.append(DriverProbeSamples(p.signals, tuple(DRIVER_UNITS[name] for name in p.signals), p.hemisphere, p.drivers, ticks, value))
-    return tuple(found)
-
-
-def _sensor_samples(plan: Plan, results: Sequence[EntryResult]) -> tuple[SensorProbeSamples, ...]:
-    """Return what the probes of correlation sensors saw."""
-    found = []
-    for k, (p, ticks) in enumerate(plan.sensor_probes):
-        value = np.stack([r.sensor_probes[k].values for r in results])
-        found.append(SensorProbeSamples(p.signals, tuple(SENSOR_UNITS[name] for name in p.signals), p.hemisphere, p.rows, p.columns, ticks, value))
-    return tuple(found)
+def _open_samples(
+    kind: type[OpenSamples],
+    units: Mapping[str, str],
+    probes: Sequence[tuple[OpenProbe, NDArray[np.int64]]],
+    found: Sequence[Sequence[NDArray[np.float32]]],
+) -> tuple[OpenSamples, ...]:
+    """Return what the open probes of one kind saw, from the values that each entry found for each probe."""
+    samples = []
+    for k, (probe, ticks) in enumerate(probes):
+        fields = {name: value for name, value in vars(probe).items() if name != "interval"}  # signals and places
+        samples.append(kind(**fields, units=tuple(units[name] for name in probe.signals), tick=ticks, value=np.stack([values[k] for values in found])))
+    return tuple(samples)
 
 
 def _as_arrays(sensors: Sequence[SensorState] | None) -> dict[str, NDArray[Any]]:

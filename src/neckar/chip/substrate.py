@@ -23,6 +23,7 @@ from neckar.chip.transfer import Config, compartment_siemens, kick_volts_of, phy
 from neckar.dynamics import (
     CircuitParameters,
     DriverParameters,
+    Features,
     Membranes,
     Prepared,
     SensorParameters,
@@ -33,7 +34,6 @@ from neckar.dynamics import (
     reference_taus,
     survivors,
 )
-from neckar.dynamics._parameters import Features
 from neckar.facts import AXES
 from neckar.facts import brainscales2 as facts
 from neckar.program import MachineState

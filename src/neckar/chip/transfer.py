@@ -497,7 +497,7 @@ class _KeptSynapses:
         return self._values[pieces]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)  # 0.5 MB each
 def _kept_synapses(specimen: Specimen) -> _KeptSynapses:
     return _KeptSynapses(specimen)
 

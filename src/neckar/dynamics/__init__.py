@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from neckar.dynamics._layout import N_DYNAMIC, STATE_NAMES, aligned
 from neckar.dynamics._membranes import Membranes, joined, settled, shared_charge
-from neckar.dynamics._parameters import CONSTANT, MODULATED, PLASTIC, CircuitParameters, DriverParameters
+from neckar.dynamics._parameters import CONSTANT, MODULATED, PLASTIC, CircuitParameters, DriverParameters, Features
 from neckar.dynamics._propagators import kick_shares_of, lane_rows, largest_step, largest_steps, late_shares_of, reference_tau, reference_taus
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ __all__ = [
     "DriverParameters",
     "Drivers",
     "Exits",
+    "Features",
     "Firing",
     "Followers",
     "Hits",

@@ -1,4 +1,4 @@
-"""The open instrument: any signal of any circuit, without noise, quantisation or influence.
+"""The open instrument: any signal of any circuit, without a converter's noise and quantisation, and without influence. The membrane's own noise is in it.
 
 It does not exist on silicon. Voltages come from the engine's dense output, currents from the same equations on the same parameters
 (:mod:`neckar.equations`). SI units.

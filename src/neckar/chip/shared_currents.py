@@ -6,6 +6,8 @@ way::
 
     C dv/dt  =  sum of own currents + i_icc
     i_icc    =  (C / sum of C) (sum of all currents of the membrane + sum of g (v' - v)) - sum of own currents
+
+Not among the currents: noise, rails, and the charge that flows when a switch closes.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Both follow the trial with a copy of the state that they look at. It gets the same events, pulses and changes in the same order as the original,
 and is stopped at each sample. So they see the bits of a read at that tick, and the run has the bits of one without them.
+
+Not modelled: anything of a real instrument, since silicon has no such one. A converter's noise, offsets and rounding do not act, and a sample takes no time.
 """
 
 from __future__ import annotations

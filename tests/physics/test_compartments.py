@@ -88,6 +88,17 @@ def test_noise_within_a_step_relaxes_in_the_modes_of_the_network(siemens):
             np.testing.assert_allclose(seen, 1.0, atol=0.16, err_msg=f"lag {lag}, sign {sign}")
 
 
+@pytest.mark.parametrize(("e_leak", "rail"), [(0.05, 0.0), (1.15, 1.2)])
+def test_the_noise_of_connected_membranes_stays_between_the_rails(e_leak, rail):
+    p = circuits(2, noise=5e-11, e_leak=e_leak, saturating=True)
+    v = engine(p, joined([0], [1], links=[(0, 1, 2e-7)]), 100 * US, np.arange(100 * US)).membranes
+    assert v.min() >= 0
+    assert v.max() <= np.float32(1.2)
+    at_rail = (v == np.float32(rail)).mean(axis=1)
+    assert (at_rail > 0).all()
+    assert (at_rail < 0.5).all()
+
+
 def test_a_spike_of_one_circuit_resets_the_membrane_of_all():
     p = circuits(4, e_leak=0.9, v_threshold=[0.6, np.inf, np.inf, np.inf], t_reset=4 * MICRO)
     samples = np.arange(0, 60 * US, 5)

@@ -610,10 +610,12 @@ def test_a_tick_has_one_value_whatever_other_ticks_are_looked_at(step):
     assert np.abs(np.diff(every[:, 0], 2)).max() > 1e-5  # there is noise at every tick
 
 
-def test_the_noise_of_a_trace_stays_between_the_rails():
-    v = trace(circuits(noise=5e-11, e_leak=0.05, saturating=True), 100 * US, np.arange(100 * US))[:, 0]
-    assert v.min() == 0
-    assert (v == 0).mean() < 0.5
+@pytest.mark.parametrize(("e_leak", "rail"), [(0.05, 0.0), (1.15, 1.2)])
+def test_the_noise_of_a_trace_stays_between_the_rails(e_leak, rail):
+    v = trace(circuits(noise=5e-11, e_leak=e_leak, saturating=True), 100 * US, np.arange(100 * US))[:, 0]
+    assert v.min() >= 0
+    assert v.max() <= np.float32(1.2)
+    assert 0 < (v == np.float32(rail)).mean() < 0.5
 
 
 def test_noise_is_a_pure_function_of_its_seed():

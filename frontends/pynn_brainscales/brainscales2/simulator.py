@@ -274,7 +274,7 @@ class State(pyNN.common.control.BaseState):
         limit = MAX_FPGA_CYCLES / FPGA_CYCLES_PER_MS
         if not isinstance(runtime, int | float | np.number) or not math.isfinite(runtime):
             raise ConfigurationError(
-                f"runtime is {runtime!r} ms; allowed is {1 / FPGA_CYCLES_PER_MS} to {limit:.0f} ms, 1 to 2**32 - 1 cycles of the FPGA. Give a finite number."
+                f"runtime is {runtime!r} ms; allowed is {1 / FPGA_CYCLES_PER_MS} to {limit} ms, 1 to 2**32 - 1 cycles of the FPGA. Give a finite number."
             )
         cycles = int(runtime * FPGA_CYCLES_PER_MS)
         begin, end = self.t, self.t + runtime
@@ -284,7 +284,7 @@ class State(pyNN.common.control.BaseState):
             )
         if int(end * FPGA_CYCLES_PER_MS) > MAX_FPGA_CYCLES:
             raise ConfigurationError(
-                f"the total runtime is {end} ms; allowed is {limit:.0f} ms, 2**32 - 1 cycles of the FPGA. Divide the experiment by reset()."
+                f"the total runtime is {end} ms; allowed is {limit} ms, 2**32 - 1 cycles of the FPGA. Divide the experiment by reset()."
             )
         duration = cycles * TICKS_PER_FPGA_CYCLE
         layout = self._map(begin, end, duration)

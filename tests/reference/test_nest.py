@@ -62,8 +62,8 @@ def test_lif_total_count_equals_nests(lif, lif_in_nest, step_ticks, bound):
 
 
 @pytest.mark.parametrize(("step_ticks", "mean", "worst"), [(FINE_STEP, 1e-3, 5e-3), (DEFAULT_STEP, 5e-3, 1e-2)])
-def test_the_rate_of_every_adex_circuit_is_within_1_percent_of_nests(adex, adex_in_nest, step_ticks, mean, worst):
-    """Of all 512: on average 0.06 % too slow at 0.1 us, at most 0.37 %; at 0.5 us 0.38 % and at most 0.95 %, because the upstroke comes late."""
+def test_the_rate_of_every_eighth_adex_circuit_is_within_1_percent_of_nests(adex, adex_in_nest, step_ticks, mean, worst):
+    """Measured once over all 512: at 0.1 us 0.06 % too slow on average, at most 0.37 %; at 0.5 us 0.38 %, at most 0.95 %, because the upstroke comes late."""
     error = counts(adex, step_ticks)[::EVERY] / adex_in_nest - 1.0
     assert len(error) == 2 * 256 // EVERY
     assert np.abs(error).max() < worst

@@ -170,7 +170,7 @@ def test_a_source_without_targets_sends_nothing_and_takes_no_rows() -> None:
     ],
 )
 def test_networks_up_to_the_rows_of_the_chip_fit(n_sources: int, n_neurons: int, projections: list[Projection]) -> None:
-    check(mapped([sources(n_sources), NeuronPopulation("n", n_neurons)], *projections))
+    assert_realised(mapped([sources(n_sources), NeuronPopulation("n", n_neurons)], *projections))
 
 
 def test_a_weight_that_no_bus_holds_is_sent_several_times() -> None:
@@ -203,7 +203,7 @@ def test_neurons_of_the_whole_chip_connect_to_each_other() -> None:
 def test_every_circuit_takes_256_synapses_from_the_256_neurons_of_a_row() -> None:
     top, bottom = NeuronPopulation("top", 256), NeuronPopulation("bottom", 256)
     result = mapped([top, bottom], dense(0, 0, 256, 256, 7), dense(0, 1, 256, 256, 9))
-    check(result)
+    assert_realised(result)
     assert (result.fields["synapse_weight"][0] == 7).all()
     assert (result.fields["synapse_weight"][1] == 9).all()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -180,6 +181,26 @@ def test_negative_and_infinite_spike_times_are_never_played(lab: FakeLab, neuron
     with pytest.warns(UserWarning, match="1 of 3 spike times are negative and are never played"):
         pynn.run(0.1)
     assert lab.sessions[0].programs[0].entries.tick.tolist() == [10_000]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda stimulus: pynn.run(0.1),
+        lambda stimulus: pynn.run_until(0.1),
+        lambda stimulus: pynn.run(0.1, APPEND),
+        lambda stimulus: stimulus.initialize(v=0.4),
+        lambda stimulus: stimulus[:1].initialize(v=0.4),
+        lambda stimulus: (stimulus + stimulus[:1]).initialize(v=0.4),
+        lambda stimulus: pynn.Population(1, pynn.cells.HXNeuron(), initial_values={"v": 0.4}),
+    ],
+)
+def test_a_warning_points_at_the_line_of_the_script(lab: FakeLab, neuron: pynn.Population, call: Callable[[pynn.Population], object]) -> None:
+    stimulus = source(neuron, [-0.05, 0.02])
+    with pytest.warns(UserWarning) as caught:
+        call(stimulus)
+    line = call.__code__.co_firstlineno
+    assert [(one.filename, one.lineno) for one in caught] == [(__file__, line)] * len(caught)
 
 
 def test_new_spike_times_are_played(lab: FakeLab, neuron: pynn.Population) -> None:

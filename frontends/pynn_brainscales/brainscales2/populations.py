@@ -8,7 +8,6 @@ import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from warnings import warn
 
 import neo
 import numpy as np
@@ -22,6 +21,7 @@ from neckar.errors import ConfigurationError, UnsupportedFeatureError
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._checks import checked_count, checked_index, checked_names, checked_selector, checked_size, explained, shown
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, ObservableTypeError, RunStateError, UncalibratedError, UnknownObservableError
+from pynn_brainscales.brainscales2._warnings import warn_user
 from pynn_brainscales.brainscales2.plasticity_rules import ObservablePerNeuron, PlasticityRuleHandle
 from pynn_brainscales.brainscales2.recording import Recorder, check_format, write_whole
 from pynn_brainscales.brainscales2.standardmodels.cells import SpikeSourcePoissonOnChip
@@ -133,7 +133,7 @@ class _Cells:
     def initialize(self: Any, **initial_values: Any) -> None:
         """Say that initial values have no effect: a run starts from the state that the chip is in."""
         for variable in initial_values:
-            warn(f"the initial value of {variable!r} has no effect: a run starts from the state that the chip is in. Leave it out.", UserWarning, stacklevel=3)
+            warn_user(f"the initial value of {variable!r} has no effect: a run starts from the state that the chip is in. Leave it out.")
 
     def mean_spike_count(self: Any, gather: bool = True) -> float:
         """Return the mean number of spikes per recorded cell, 0 if none is recorded."""

@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from warnings import warn
 
 import neo
 import numpy as np
@@ -27,6 +26,7 @@ from pynn_brainscales.brainscales2._checks import checked_names
 from pynn_brainscales.brainscales2._errors import LocationError, NoDataError, UnknownVariableError
 from pynn_brainscales.brainscales2._execution import SectionReadout, merged_origin
 from pynn_brainscales.brainscales2._layout import Layout
+from pynn_brainscales.brainscales2._warnings import warn_user
 from pynn_brainscales.brainscales2.recording_data import READOUT_SOURCES, RecordingConfiguration, RecordingSite, SnippetData
 
 _CONVERTERS = ("madc", "cadc")
@@ -224,7 +224,7 @@ class Recorder(pyNN.recording.Recorder):
         t_start, t_stop = snippet.begin * pq.ms, snippet.end * pq.ms
         for site, times in sorted(snippet.spikes.items(), key=lambda item: item[0]):
             if times.size and times[-1] > snippet.end:
-                warn("Recorded at least one spike after t_stop", stacklevel=2)
+                warn_user("Recorded at least one spike after t_stop")
                 times = times[times <= snippet.end]
             yield neo.SpikeTrain(
                 pq.Quantity(times, pq.ms),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from warnings import warn
 
 import numpy as np
 import pyNN.standardmodels.cells
@@ -17,6 +16,7 @@ from neckar.facts import brainscales2 as facts
 from neckar.network import BackgroundPopulation, SourcePopulation, background_codes
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._errors import PoissonRateError
+from pynn_brainscales.brainscales2._warnings import warn_user
 from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, StandardCellType, one_per_cell
 
 _MOST_SPIKES = 10**8  # expected in one Poisson train; a gigabyte of spike times
@@ -220,7 +220,7 @@ def played(label: str, trains: list[NDArray[np.float64]], begin: float, end: flo
     early, n = sum(int(np.count_nonzero(times < 0)) for times in trains), sum(map(len, trains))
     if early and begin == 0 < end:
         text = f"population {label!r}: {early} of {n} spike times are negative and are never played; an experiment begins at 0. Shift them."
-        warn(text, stacklevel=2)
+        warn_user(text)
     ticks = []
     for times in trains:
         ms = times[(times >= begin) & (times < end)] - begin

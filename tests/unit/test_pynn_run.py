@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import weakref
 from collections.abc import Callable
 
@@ -52,16 +53,16 @@ def test_nothing_to_append_or_execute_is_a_value_error(neuron: pynn.Population) 
 @pytest.mark.parametrize("runtime", [float("inf"), float("-inf"), float("nan")])
 def test_a_runtime_that_is_not_finite_is_refused(neuron: pynn.Population, runtime: float) -> None:
     for command in (APPEND, EXECUTE):
-        with pytest.raises(ValueError, match=f"runtime is {runtime} ms; allowed is 8e-06 to 34359.73836 ms"):
+        with pytest.raises(ValueError, match=re.escape(f"runtime is {runtime} ms; allowed is 8e-06 to 34359.73836 ms")):
             pynn.run(runtime, command)
     assert pynn.simulator.state.realtime_snippet_count == 0
 
 
 def test_an_experiment_is_at_most_2_to_the_32_fpga_cycles_long(neuron: pynn.Population) -> None:
-    with pytest.raises(ValueError, match="total runtime is 34359.9 ms; allowed is 34359.73836 ms"):
+    with pytest.raises(ValueError, match=re.escape("total runtime is 34359.9 ms; allowed is 34359.73836 ms")):
         pynn.run(34359.9, APPEND)
     pynn.run(30_000, APPEND)
-    with pytest.raises(ValueError, match="total runtime is 35000 ms; allowed is 34359.73836 ms"):
+    with pytest.raises(ValueError, match=re.escape("total runtime is 35000 ms; allowed is 34359.73836 ms")):
         pynn.run(5_000, APPEND)
     assert pynn.get_current_time() == 30_000
     pynn.reset()
@@ -197,7 +198,7 @@ def test_negative_and_infinite_spike_times_are_never_played(lab: FakeLab, neuron
 )
 def test_a_warning_points_at_the_line_of_the_script(lab: FakeLab, neuron: pynn.Population, call: Callable[[pynn.Population], object]) -> None:
     stimulus = source(neuron, [-0.05, 0.02])
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="never played|no effect") as caught:
         call(stimulus)
     line = call.__code__.co_firstlineno
     assert [(one.filename, one.lineno) for one in caught] == [(__file__, line)] * len(caught)

@@ -58,10 +58,10 @@ class Morphology:
         taken = sorted(int(circuit) for circuit in given if int(circuit) in used)
         if not given or taken or len(set(given)) < len(given):
             fault = f"circuits {taken} belong to another compartment already" if taken else "each circuit is named once, and there must be one"
-            raise CompartmentError(f"compartment of circuits {[int(circuit) for circuit in given]}: {fault}.")
+            raise CompartmentError(f"compartment of circuits {[int(circuit) for circuit in given]}: {fault}. Name others.")
         numbers = {int(circuit) for circuit in given}
         if not _touch(numbers):
-            raise CompartmentError(f"compartment of circuits {sorted(numbers)} is not contiguous; its circuits must touch each other.")
+            raise CompartmentError(f"compartment of circuits {sorted(numbers)} is not contiguous; its circuits must touch each other. Choose neighbours.")
         for circuit in given:
             self._at(circuit).connect_right = _right_of(int(circuit)) in numbers
             self._at(circuit).connect_vertical = _opposite(int(circuit)) in numbers
@@ -79,7 +79,7 @@ class Morphology:
 
     def _connect(self, circuit: Circuit, way: str, other: str) -> None:
         if getattr(self._at(circuit), other):
-            raise CompartmentError(f"circuit {int(circuit)} is connected to the somatic line by a switch or by a conductance, not by both.")
+            raise CompartmentError(f"circuit {int(circuit)} is connected to the somatic line by a switch or by a conductance, not by both. Choose one of them.")
         setattr(self._at(circuit), way, True)
 
     def connect_soma_line(self, start: NeuronColumnOnLogicalNeuron, end: NeuronColumnOnLogicalNeuron, row: NeuronRowOnLogicalNeuron) -> None:

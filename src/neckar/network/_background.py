@@ -70,7 +70,9 @@ def background_codes(rate_hz: float) -> tuple[int, int]:
     clock, draws = facts.EVENT_CLOCK.value, _TABLE["background_rate"].high + 1
     slowest = clock / draws / (_TABLE["background_period"].high + 1)
     if not slowest <= rate_hz <= clock:
-        raise ParameterRangeError(f"a background generator with {rate_hz} Hz was asked for; allowed are {slowest:.3g} to {clock:.3g} Hz.")
+        raise ParameterRangeError(
+            f"a background generator with {rate_hz} Hz was asked for; allowed are {slowest:.3g} to {clock:.3g} Hz. Choose a rate between them."
+        )
     rate = round((draws - 1) * rate_hz / clock)
     return round(clock / rate_hz * (rate + 1) / draws) - 1, rate
 

@@ -161,7 +161,7 @@ def lane_kernel(features: Features) -> Callable[..., Any]:
 
         Stops early when the buffer of spikes could overflow. Returns the numbers of spikes and of logged kicks, and of whole steps, or -1 if all is done.
         """
-        n_out, n_log, e = 0, 0, 0
+        n_out, n_log, e = np.int64(0), 0, np.int64(0)  # not literals, for which the parts would be compiled once more
         limit = out_tick.size - n
         ticks_per_us = F(h_ticks) / h
         inv_h = F(1) / h

@@ -150,7 +150,8 @@ def fine_crossing(features: Features) -> Kernel:
 @cache
 def collection(features: Features) -> Kernel:
     """Return the kernel part that collects the spikes of circuits with these features."""
-    cross, cross_finely, fine = crossing(features), fine_crossing(features), features.fine
+    of_paths = features._replace(noisy=False)
+    cross, cross_finely, fine = crossing(of_paths), fine_crossing(of_paths), features.fine
 
     @kernel_part
     def collect(B, flags, found, h, inv_h, heard, weights, labels, receptor, begin, ticks_per_us, column_of, out_tick, out_column, n_out):  # type: ignore[no-untyped-def]

@@ -27,6 +27,7 @@ from neckar.dynamics._step import EDGE, circuit_step
 F = np.float32
 STRIDE = L.STRIDE
 ZERO, ONE = F(0), F(1)
+FIRST = np.int64(0)  # the column; not a literal, for which the parts of the step would be compiled once more
 FIRE = 2  # in a log of kicks: another circuit fires this one, instead of a line
 N_SIGNALS = 5  # v, w, s_exc, s_inh, refractory
 
@@ -97,9 +98,9 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
         if dt > F(1e-6):
             B[L.Q_EXC * STRIDE], B[L.Q_INH * STRIDE] = approach32(dt * rates[0]), approach32(dt * rates[1])
             B[L.P_ADAPT * STRIDE] = ONE - approach32(dt * rates[2])
-            step(B, flags, 1, dt, ONE / dt, constants, noise_key, np.uint32(0), ZERO)
+            step(B, flags, FIRST + 1, dt, ONE / dt, constants, noise_key, np.uint32(0), ZERO)
             if flags[0]:
-                cross(B, 0, dt)
+                cross(B, FIRST, dt)
 
     saturating = features.saturating
 
@@ -134,7 +135,7 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
                 now = until
                 while q < kick_tick.size and kick_tick[q] == now and now < end:
                     if kick_line[q] == FIRE:
-                        fire(B, 0, ZERO, ZERO, membrane_now(B))
+                        fire(B, FIRST, ZERO, ZERO, membrane_now(B))
                     else:
                         B[(L.S_EXC + kick_line[q]) * STRIDE] += kick[q]
                     q += 1

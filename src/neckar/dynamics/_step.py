@@ -242,7 +242,7 @@ def circuit_arrival(features: Features) -> Kernel:
 @cache
 def circuit_step(features: Features) -> Kernel:
     """Return the compiled step for circuits with these features; noise is that of the membrane. Crossings are placed behind it (:mod:`._crossing`)."""
-    predict, arrive = circuit_prediction(features), circuit_arrival(features)
+    predict, arrive = circuit_prediction(features._replace(noisy=False)), circuit_arrival(features)
 
     @kernel_part
     def step(B, flags, n, h, inv_h, constants, noise_key, salt, quiet):  # type: ignore[no-untyped-def]

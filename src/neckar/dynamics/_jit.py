@@ -26,7 +26,10 @@ FAST = {"contract", "arcp", "nsz"}  # fused multiply-add and reciprocal of loop 
 
 _setting = threading.Lock()  # numba's directory is one for all threads; two at once would leave kernels in the working directory
 
-BARE: Any = {"_nrt": False, "no_cfunc_wrapper": True}  # kernels borrow their arrays: no counting of references, which would cost more than a row event
+BARE: Any = {"_nrt": False, "no_cfunc_wrapper": True}
+"""Kernels borrow their arrays: no counting of references, which would cost more than a row event. And no C calls them."""
+PART: Any = {**BARE, "no_cpython_wrapper": True}
+"""Parts are called by kernels alone, not by Python."""
 
 
 @cache
@@ -44,12 +47,12 @@ cache_directory()  # a file that changes later belongs to another process
 
 def inline(function: Callable[..., Any]) -> Any:
     """Compile a scalar helper that is inlined into the kernels that call it."""
-    return numba.njit(fastmath=FAST, inline="always", error_model="numpy", no_cpython_wrapper=True, **BARE)(function)
+    return numba.njit(fastmath=FAST, inline="always", error_model="numpy", **PART)(function)
 
 
 def kernel_part(function: Callable[..., Any]) -> Any:
     """Compile one vectorisable loop of a kernel as a function of its own; it is compiled into the kernel that calls it."""
-    return numba.njit(fastmath=FAST, error_model="numpy", forceinline=True, no_cpython_wrapper=True, **BARE)(function)
+    return numba.njit(fastmath=FAST, error_model="numpy", forceinline=True, **PART)(function)
 
 
 class _KernelCache(FunctionCache):

@@ -29,6 +29,7 @@ from neckar.chip.transfer import physical
 from neckar.cli import app
 from neckar.cli._characterise_script import CHECKS, SETTINGS, Chip, codes_of
 from neckar.errors import ConfigurationError, CorruptFileError, FileFormatError, ParameterRangeError, SchemaVersionError, UnsupportedFeatureError
+from neckar.facts import brainscales2 as facts
 from neckar.lab import Lab
 
 UNKNOWN_CHIPS = (7, 101)  # a third one is that of examples/fit_a_twin_to_an_unknown_chip.py
@@ -89,6 +90,26 @@ def test_a_trace_is_the_machines(name):
         rest = wrong[circuits] - shift * late[circuits]
         assert np.abs(np.nanmean(rest, axis=1)).max() < 0.35
         assert np.nanstd(rest) < 0.6  # 0.29 of rounding, and the curvature that a shift along the slope leaves
+
+
+def test_the_noise_of_a_resting_trace_wanders_as_a_fit_expects():
+    """Half the mean square between samples k apart: that of the converter, and of an Ornstein-Uhlenbeck process what it forgets in that time.
+
+    Within 5 % of the whole. 512 circuits of 90 samples, of which some ten are independent, give a standard error of 1 % or less; two in a million are beyond 5.
+    """
+    asked = setting("step 80, little capacitance")
+    rest = replace(asked, sections=((asked.duration_us, asked.sections[0][1]),))
+    chip = Specimen.from_seed(5)
+    (seen,) = replay(chip, [rest], SOURCES)
+    covariance = Model(chip).wander(rest.codes, seen.time_us)
+    there = np.isfinite(seen.time_us) & (seen.value > 3) & (seen.value < 252)
+    for apart in (1, 4, 16):
+        both = there[:, apart:] & there[:, :-apart]
+        found = np.mean((seen.value[:, apart:] - seen.value[:, :-apart])[both] ** 2) / 2
+        first = np.arange(covariance.shape[1] - apart)
+        forgotten = (covariance[:, first, first] - covariance[:, first, first + apart])[both].mean()
+        assert found == pytest.approx(facts.CADC_NOISE.value**2 + forgotten, rel=0.05)
+    assert forgotten > facts.CADC_NOISE.value**2
 
 
 @pytest.mark.parametrize("name", ["firing, threshold 330", "firing, slow reset", "rate at a current"])
@@ -468,20 +489,23 @@ def test_the_twin_of_an_unknown_chip_predicts_what_was_not_fitted(seed, folder):
 
 @pytest.mark.slow
 def test_the_fit_finds_the_chips_own_deviations_within_its_errors(folder):
-    """Standard deviation over 512 circuits, each error in units of what the posterior says of that circuit.
+    """Standard deviation over 512 circuits, each error in units of what the posterior says of that circuit: one within a fifth.
 
-    The posterior is too sure by a quarter, and by a half of leak time and offset current (a row of the ledger).
+    512 independent errors would leave the band in 1 of 10^9 tests; those of one chip are not quite independent, and 0.8 to 1.1 was found. Judged is what a
+    fit knows twice as well as the prior, and the capacitance, which it knows a little better. Errors of other offsets are mostly one that all circuits share.
     """
     seed = UNKNOWN_CHIPS[1]
     found = passport_of(seed, folder).posterior
-    truth, sigma = true_state(found.unknowns, Specimen.from_seed(seed)), found.sigma()
+    truth = true_state(found.unknowns, Specimen.from_seed(seed))
     own, _ = split(found.unknowns)
-    judged = [k for k, u in enumerate(own) if u.name in found.seen and sigma[u.name][1] < 0.5 * u.sigma]
-    assert len(judged) >= 8
     spread = found.circuit_covariance + found.coupling @ found.whole_covariance @ found.coupling.transpose(0, 2, 1)
-    errors = (found.state.circuits - truth.circuits).T / np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
+    sigma = np.sqrt(np.diagonal(spread, axis1=1, axis2=2)).T
+    judged = [k for k, u in enumerate(own) if u.name == "intrinsic_capacitance" or (u.name in found.seen and np.median(sigma[k]) < 0.5 * u.sigma)]
+    assert len(judged) >= 9
     for k in judged:
-        assert np.std(errors[:, k]) < (1.6 if own[k].name in ("leak_time", "offset_current") else 1.35), own[k].name
+        error = (found.state.circuits[k] - truth.circuits[k]) / sigma[k]
+        assert 0.75 < np.std(error) < 1.2, own[k].name
+        assert np.std(error * sigma[k]) < own[k].sigma, own[k].name
 
 
 @pytest.fixture

@@ -128,6 +128,31 @@ class Model:
             begin = end
         return _interpolated(np.array(nodes), np.array(values), np.array(slopes), np.nan_to_num(time_us))
 
+    def wander(self, codes: Codes, time_us: Values) -> Values:
+        """Return the covariance of what the membranes' noise adds to readings of the parallel converter.
+
+        White current noise on a capacitor with a leak wanders with the membrane's time constant (an Ornstein-Uhlenbeck process).
+
+        Parameters
+        ----------
+        codes : mapping of str to ndarray
+            Registers; the leak is that of small deviations from rest, whatever is switched later.
+        time_us : ndarray, shape (circuit, sample)
+            NaN where there is no sample; what stands there has no meaning.
+
+        Returns
+        -------
+        ndarray, shape (circuit, sample, same)
+            LSB squared.
+        """
+        p, small = self.physics(codes), 1e-3
+        rest = _rest(p)
+        lsb_per_volt = (self.on_cadc(rest + small, codes) - self.on_cadc(rest, codes)) / small
+        variance = (lsb_per_volt * facts.MEMBRANE_NOISE.value) ** 2 / (2 * p.capacitance * p.g_leak)
+        rate = _US * p.g_leak / p.capacitance
+        time = np.nan_to_num(time_us)
+        return np.asarray(variance[:, None, None] * np.exp(-np.abs(time[:, :, None] - time[:, None, :]) * rate[:, None, None]))
+
     def interval(self, codes: Codes) -> Values:
         """Return the time between two spikes of each circuit, shape (circuit,), s."""
         p = self.physics(codes)

@@ -101,6 +101,8 @@ class Observation:
         Takes the model of a chip and codes, returns what `value` would be without errors.
     model : ndarray, shape (error, circuit, number)
         Errors of the model that the numbers of a circuit share, one standard deviation each.
+    wander : callable, optional
+        As `predict`; returns the covariance of noise that the numbers of a circuit share in part, shape (circuit, number, same).
     repeats : int
         Runs that were averaged; each wrote the cells anew.
     has_clock : bool
@@ -120,6 +122,7 @@ class Observation:
     variance: Values
     predict: Callable[[Model, Codes], Values]
     model: Values
+    wander: Callable[[Model, Codes], Values] | None = None
     repeats: int = 1
     has_clock: bool = False
     stage: int = POTENTIALS
@@ -172,7 +175,7 @@ def _averaged(parts: Sequence[Observation]) -> Observation:
     weights = 1 / variances
     value = (values * weights).sum(axis=0) / weights.sum(axis=0)
     first = parts[0]
-    return Observation(first.name, first.codes, value, 1 / weights.sum(axis=0), first.predict, first.model, len(parts), stage=first.stage)
+    return Observation(first.name, first.codes, value, 1 / weights.sum(axis=0), first.predict, first.model, repeats=len(parts), stage=first.stage)
 
 
 def _level(run: Run) -> Observation:
@@ -209,12 +212,16 @@ def _trace(run: Run, synapses: Mapping[str, Synapses]) -> Observation:
     def predict(model: Model, codes: Codes) -> Values:
         return model.on_cadc(model.trace(setting, codes, receptor, readings.time_us), codes)
 
+    def wander(model: Model, codes: Codes) -> Values:
+        return model.wander(codes, readings.time_us)
+
     start = np.where(np.isfinite(readings.time_us) & (readings.time_us < min([*setting.events_us, setting.sections[0][0]])), readings.value, np.nan)
     rest = np.nan_to_num(np.nanmean(start, axis=1))
-    noise = max(float(np.nanmedian(np.nanvar(start, axis=1, ddof=1))), facts.CADC_NOISE.value**2)  # of the membrane as well, which differs between settings
+    seen = float(np.nanmedian(np.nanmean(np.diff(start, axis=1) ** 2, axis=1))) / 2  # of the converter: from one sample to the next, membranes wander little
+    noise = max(seen, facts.CADC_NOISE.value**2)
     swing = readings.value - rest[:, None]
     errors = np.stack([np.full_like(swing, _LEVEL_ERROR["cadc"]), _SWING_ERROR * swing])
-    return Observation(setting.name, setting.codes, readings.value, np.where(used, noise, MISSING), predict, errors, has_clock=True, stage=TIME_COURSES)
+    return Observation(setting.name, setting.codes, readings.value, np.where(used, noise, MISSING), predict, errors, wander, has_clock=True, stage=TIME_COURSES)
 
 
 def answers(setting: Setting) -> list[tuple[float, float]]:

@@ -228,26 +228,24 @@ def _whitened(
     is_last: bool,
     blind: set[tuple[str, str]],
 ) -> _Rows:
-    """Divide by a root of the errors' covariance: noise of samples, of writes, of the model."""
+    """Divide by a root of the errors' covariance: noise of samples, of membranes, of writes, of the model."""
     missing = o.is_missing
-    shared = [np.where(missing, 0.0, doubt * error) for error in o.model]
+    shared = [doubt * error for error in o.model]
     for cell in o.cells if doubt <= _WRITES_COUNT else ():
         if (cell, o.name) not in blind:
             moved = o.predict(here, {**o.codes, cell: o.codes[cell] + facts.CAPMEM_JITTER.value}) - o.predict(here, o.codes)
-            shared.append(np.where(missing, 0.0, moved) / np.sqrt(o.repeats))
+            shared.append(moved / np.sqrt(o.repeats))
             if np.abs(moved).max() < 1e-6:
                 blind.add((cell, o.name))
-    root = np.sqrt(o.variance)[:, :, None]
-    u = np.stack(shared, axis=-1) / root  # errors that are shared, in units of the noise: the covariance is 1 + u u^T
-    values, vectors = np.linalg.eigh(u.transpose(0, 2, 1) @ u)
-    values = values.clip(0.0)
-    damping = np.where(values > 1e-12, (1 - 1 / np.sqrt(1 + values)) / np.maximum(values, 1e-12), 0.5)
-    back = u @ (vectors * damping[:, None, :])
-    forth = vectors.transpose(0, 2, 1) @ u.transpose(0, 2, 1)
+    per_error = np.where(missing, 0.0, 1 / np.sqrt(o.variance))
+    u = np.stack(shared, axis=-1) * per_error[:, :, None]
+    covariance = np.eye(o.value.shape[1]) + u @ u.transpose(0, 2, 1)
+    if o.wander is not None:
+        covariance += o.wander(here, o.codes) * per_error[:, :, None] * per_error[:, None, :]
+    into_errors = np.linalg.inv(np.linalg.cholesky(covariance)) * per_error[:, None, :]
 
     def white(columns: Values) -> Values:
-        scaled = np.where(missing[:, :, None], 0.0, columns) / root
-        return np.asarray(scaled - back @ (forth @ scaled))
+        return np.asarray(into_errors @ columns)
 
     plain = white((o.value - predicted)[:, :, None])[:, :, 0]
     weight = np.minimum(1.0, _STRANGE / np.maximum(np.abs(plain), 1e-9)) if is_last else np.ones_like(plain)

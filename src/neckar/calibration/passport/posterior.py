@@ -126,7 +126,7 @@ def infer(all_unknowns: Sequence[Unknown], observed: Sequence[Observation], seed
     Returns
     -------
     Posterior
-        About 10 s for 500 numbers per circuit.
+        About 15 s for 700 numbers per circuit.
     """
     own, whole = split(all_unknowns)
     state = State(np.zeros((len(own), _N)), np.zeros(len(whole)))

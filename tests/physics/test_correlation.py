@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 import pytest
-from chip_programs import FIRING, LATENCY, STIMULATED, N, chip, program, run
+from chip_programs import BYPASSED, FIRING, POST, PRE, SENSING, SIDE, STIMULATED, N, chip, program, pulses, run
 
 from neckar.chip.agenda import Port
 from neckar.chip.correlation import sensor_parameters
@@ -17,10 +17,8 @@ from neckar.dynamics._elementary import exp32
 from neckar.dynamics._jit import FAST
 from neckar.program import TICKS_PER_US, Events, Probe, Record, Recording, Snippet, TimedRead, TimedWrite
 
-SIDE = 256
 MASK = np.full(128, 63, np.uint8)
 NOBODY = np.empty(0, np.int64)
-ON = {"syn_i_bias_store": 70, "syn_i_bias_ramp": 80}
 BASELINE, ETA, TAU_TICKS = 190, 0.5, 5 * TICKS_PER_US
 
 
@@ -134,25 +132,6 @@ def reads(at: int | str = "after", row: int = 0) -> list[TimedRead]:
     return [TimedRead(name=kind, at=at, field=f"correlation_{kind}", index=(0, row)) for kind in ("causal", "acausal")]
 
 
-BYPASSED = {  # circuit c fires at every event with the label 1 on row 2, driver 1; rows of driver 0 see label 0
-    **STIMULATED,
-    **ON,
-    "synapse_row_mode": np.tile([1, 0], (2, 128)),
-    "synapse_label": np.repeat(np.arange(SIDE)[None, :, None] // 2 % 2, 2, 0) * np.ones((1, 1, SIDE), int),
-    "synapse_weight": np.repeat(np.arange(SIDE)[None, :, None] // 2 == 1, 2, 0) * np.full((1, 1, SIDE), 10),
-    "event_routing_enable_bypass_excitatory": np.arange(N) < SIDE,
-    "driver_row_address_compare_mask": 31,
-    "driver_enable_receiver": np.arange(128) < 5,
-    "refractory_period_refractory_time": 20,
-    "refractory_period_reset_holdoff": 15,
-}
-PRE, POST = 0, 1 << 14 | 1  # labels: driver 0 on bus 0; driver 1 on bus 1, label 1
-
-
-def pulses(*at: tuple[int, int]) -> Events:
-    return Events.from_lists([[(tick - LATENCY, label) for tick, label in sorted(at)]])
-
-
 @pytest.mark.parametrize("delay_us", [0.5, 2, 5, 12])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_pair_lowers_its_reading_by_the_closed_form(delay_us, sign):
@@ -231,7 +210,7 @@ def busy(seed: int = 5) -> tuple[dict[str, object], Events]:
     fields = {
         **STIMULATED,
         **{name: code for name, code in FIRING.items() if name != "leak_v_leak"},
-        **ON,
+        **SENSING,
         "leak_v_leak": rng.integers(600, 850, N),
         "synapse_row_mode": np.tile([1, 2], (2, 128)),
         "synapse_label": np.where(np.arange(SIDE) == 255, 63, rng.integers(0, 4, (2, SIDE, SIDE))),
@@ -266,7 +245,7 @@ def test_cuts_lanes_and_looks_change_no_bit_of_the_sensors():
 def test_sensors_change_no_spike():
     fields, entries = busy()
     record = Record(probe=(Probe(("v",), (7,), 50),))
-    off, on = (run({**fields, **cells}, 100, entries=entries, record=record) for cells in ({"syn_i_bias_store": 0, "syn_i_bias_ramp": 0}, ON))
+    off, on = (run({**fields, **cells}, 100, entries=entries, record=record) for cells in ({"syn_i_bias_store": 0, "syn_i_bias_ramp": 0}, SENSING))
     assert off.spikes == on.spikes
     np.testing.assert_array_equal(off.probe[0].value, on.probe[0].value)
 
@@ -310,7 +289,7 @@ def test_an_actor_reads_and_resets_rows():
 
 def test_most_sensors_lie_within_a_factor_of_two_of_their_target():
     """Row A26: the 30th to 70th percentile, on ten chips, at the codes with which calix begins."""
-    codes = {name: np.full(4, code, np.uint16) for name, code in ON.items()}
+    codes = {name: np.full(4, code, np.uint16) for name, code in SENSING.items()}
     for seed in range(10):
         for half in sensor_parameters(Specimen.from_seed(seed), Effects.parse("ideal,+mismatch"), codes):
             for values, target in ((half.amplitude[0], ETA), (half.amplitude[1], ETA), (1 / half.rate, TAU_TICKS)):
@@ -320,7 +299,7 @@ def test_most_sensors_lie_within_a_factor_of_two_of_their_target():
 
 
 def test_cells_and_calibration_bits_act_in_the_stated_direction():
-    nominal = {name: np.full(4, code, np.uint16) for name, code in ON.items()}
+    nominal = {name: np.full(4, code, np.uint16) for name, code in SENSING.items()}
 
     def one(**fields: object) -> tuple[float, float]:
         p = sensor_parameters(Specimen.reference(), Effects.ideal(), {**nominal, **fields})[0]
@@ -338,7 +317,7 @@ def test_cells_and_calibration_bits_act_in_the_stated_direction():
 def test_a_recurrent_network_with_plastic_drivers_has_the_same_sensors_however_it_is_cut():
     from test_exchange import recurrent  # neurons that send each other events, also within a step
 
-    fields = {**recurrent(), **ON, "driver_enable_stp": True, "driver_enable_recovery": True, "driver_utilization": 8, "stp_recovery_clock_speed": 3}
+    fields = {**recurrent(), **SENSING, "driver_enable_stp": True, "driver_enable_recovery": True, "driver_utilization": 8, "stp_recovery_clock_speed": 3}
     entries = Events.empty(2)
 
     def ran(threads: int, reads: tuple[TimedRead, ...] = ()) -> tuple[Recording, np.ndarray, np.ndarray]:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from chip_programs import STIMULATED, N, arriving, chip, program, run
+from chip_programs import PLASTIC, STIMULATED, N, arriving, chip, program, run, volts
 
 from neckar.chip.drivers import driver_parameters
 from neckar.chip.effects import Effects
 from neckar.chip.specimen import Specimen
-from neckar.facts import brainscales2 as facts
 from neckar.program import TICKS_PER_US, Events, Probe, Record, Recording, Snippet, TimedRead, TimedWrite
 
-PLASTIC = {**STIMULATED, "driver_enable_stp": True, "driver_enable_recovery": True, "driver_utilization": 8, "stp_recovery_clock_speed": 4}
 FACILITATING, DEPRESSING = 0, 1
 INTERVAL = 20 * TICKS_PER_US
 TRAIN = INTERVAL * np.arange(1, 9)
 TAU_TICKS = 16 * TICKS_PER_US  # 1 us 2**4
-
-
-def volts(lsb: float) -> float:
-    return float(facts.CAPMEM_VOLTAGE.slope.value * lsb + facts.CAPMEM_VOLTAGE.intercept.value)
 
 
 def jumps(fields: dict[str, object], arrivals: np.ndarray, effects: str = "ideal") -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from chip_programs import FIRING, LATENCY, STIMULATED, N, arriving, chip, program, run
+from chip_programs import BYPASSED, FIRING, LATENCY, PLASTIC, POST, PRE, SENSING, SIDE, STIMULATED, N, arriving, chip, program, pulses, run, volts
 
 from neckar.chip.agenda import Port
 from neckar.chip.config import ChipConfig
@@ -26,16 +26,9 @@ from neckar.program import (
     TimedWrite,
 )
 
-SIDE = 256
-PLASTIC = {**STIMULATED, "driver_enable_stp": True, "driver_enable_recovery": True, "driver_utilization": 8, "stp_recovery_clock_speed": 4}
 TAU_TICKS = 16 * TICKS_PER_US  # of the drivers' recovery, 1 us 2**4
-ON = {"syn_i_bias_store": 70, "syn_i_bias_ramp": 80}
 BASELINE, ETA, SENSOR_TICKS = 190, 0.5, 5 * TICKS_PER_US
 TOGETHER = {"event_routing_enable_bypass_inhibitory": np.arange(N) == 511}  # carries both hemispheres step by step; circuit 511 hears nothing
-
-
-def volts(lsb: float) -> float:
-    return float(facts.CAPMEM_VOLTAGE.slope.value * lsb + facts.CAPMEM_VOLTAGE.intercept.value)
 
 
 def busy(seed: int = 5) -> tuple[dict[str, object], Events]:
@@ -44,7 +37,7 @@ def busy(seed: int = 5) -> tuple[dict[str, object], Events]:
     fields = {
         **PLASTIC,
         **{name: code for name, code in FIRING.items() if name != "leak_v_leak"},
-        **ON,
+        **SENSING,
         "leak_v_leak": rng.integers(600, 850, N),
         "synapse_row_mode": np.tile([1, 2], (2, 128)),
         "synapse_label": np.where(np.arange(SIDE) == 255, 63, rng.integers(0, 4, (2, SIDE, SIDE))),
@@ -98,24 +91,6 @@ def test_a_change_of_the_recovery_voltage_acts_from_its_tick_on():
 
 
 # ---- Sensors
-
-BYPASSED = {  # circuit c fires at every event with the label 1 on row 2, driver 1; rows of driver 0 see label 0
-    **STIMULATED,
-    **ON,
-    "synapse_row_mode": np.tile([1, 0], (2, 128)),
-    "synapse_label": np.repeat(np.arange(SIDE)[None, :, None] // 2 % 2, 2, 0) * np.ones((1, 1, SIDE), int),
-    "synapse_weight": np.repeat(np.arange(SIDE)[None, :, None] // 2 == 1, 2, 0) * np.full((1, 1, SIDE), 10),
-    "event_routing_enable_bypass_excitatory": np.arange(N) < SIDE,
-    "driver_row_address_compare_mask": 31,
-    "driver_enable_receiver": np.arange(128) < 5,
-    "refractory_period_refractory_time": 20,
-    "refractory_period_reset_holdoff": 15,
-}
-PRE, POST = 0, 1 << 14 | 1  # labels: driver 0 on bus 0; driver 1 on bus 1, label 1
-
-
-def pulses(*at: tuple[int, int]) -> Events:
-    return Events.from_lists([[(tick - LATENCY, label) for tick, label in sorted(at)]])
 
 
 def test_a_pair_charges_its_sensor_at_the_second_pulse_by_the_closed_form():

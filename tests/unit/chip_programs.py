@@ -25,7 +25,7 @@ from neckar.program import (
 
 TABLE = registers("brainscales2")
 LATENCY = int(ticks(facts.INPUT_LATENCY.value))
-N = 512
+N, SIDE = 512, 256
 
 FIRING = {
     "membrane_capacitance_capacitance": 63,
@@ -62,6 +62,21 @@ ADAPTIVE = {
     "adaptation_i_bias_a": 10,
     "adaptation_i_bias_b": 200,
 }
+PLASTIC = {**STIMULATED, "driver_enable_stp": True, "driver_enable_recovery": True, "driver_utilization": 8, "stp_recovery_clock_speed": 4}
+SENSING = {"syn_i_bias_store": 70, "syn_i_bias_ramp": 80}  # correlation sensors take charge
+BYPASSED = {  # circuit c fires at every event with the label 1 on row 2, driver 1; rows of driver 0 see label 0
+    **STIMULATED,
+    **SENSING,
+    "synapse_row_mode": np.tile([1, 0], (2, 128)),
+    "synapse_label": np.repeat(np.arange(SIDE)[None, :, None] // 2 % 2, 2, 0) * np.ones((1, 1, SIDE), int),
+    "synapse_weight": np.repeat(np.arange(SIDE)[None, :, None] // 2 == 1, 2, 0) * np.full((1, 1, SIDE), 10),
+    "event_routing_enable_bypass_excitatory": np.arange(N) < SIDE,
+    "driver_row_address_compare_mask": 31,
+    "driver_enable_receiver": np.arange(128) < 5,
+    "refractory_period_refractory_time": 20,
+    "refractory_period_reset_holdoff": 15,
+}
+PRE, POST = 0, 1 << 14 | 1  # labels: driver 0 on bus 0; driver 1 on bus 1, label 1
 
 
 def whole(**fields: Any) -> dict[str, np.ndarray]:
@@ -93,6 +108,16 @@ def trace(recording: Recording, entry: int = 0) -> np.ndarray:
     return recording.probe[0].value[entry, 0, :, 0]
 
 
+def volts(lsb: float) -> float:
+    """Return the nominal voltage of a CapMem code."""
+    return float(facts.CAPMEM_VOLTAGE.slope.value * lsb + facts.CAPMEM_VOLTAGE.intercept.value)
+
+
 def arriving(*arrival: int) -> Events:
     """Return events that reach the chip at these ticks."""
     return Events.from_lists([[(tick - LATENCY, 0) for tick in arrival]])
+
+
+def pulses(*at: tuple[int, int]) -> Events:
+    """Return events that reach the chip at these ticks with these labels."""
+    return Events.from_lists([[(tick - LATENCY, label) for tick, label in sorted(at)]])

@@ -1,7 +1,8 @@
 """Whatever users call in whatever order: a result or an error with a type, never a traceback out of numpy, numba or the inside of PyNN.
 
 A state machine calls the public functions with legal and illegal arguments. An error counts as typed if it is a :class:`NeckarError`, one of
-``pyNN.errors``, or raised by a ``raise`` statement of PyNN or of the libraries of its data; a bare ``Exception`` or an assertion does not.
+``pyNN.errors``, or raised by a ``raise`` statement of PyNN or of the libraries of its data; a bare ``Exception`` or an assertion does not. The calls that
+later ones build on also have to give results, not errors alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import linecache
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,16 +42,23 @@ def is_typed(error: Exception) -> bool:
     return explicit and inside and type(error) not in (Exception, AssertionError)
 
 
-def attempt(call: Callable[[], Any]) -> Any:
-    """Return the result of a call, or None after a typed error."""
+RESULTS: Counter[str] = Counter()
+"""How many calls of a kind gave a result."""
+
+
+def attempt(call: Callable[[], Any], kind: str | None = None) -> Any:
+    """Return the result of a call, or None after a typed error; results of a named kind are counted."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return call()
+            result = call()
         except Exception as error:
             if not is_typed(error):
                 raise
-    return None
+            return None
+    if kind is not None:
+        RESULTS[kind] += 1
+    return result
 
 
 numbers = st.one_of(
@@ -175,10 +184,10 @@ class Session(RuleBasedStateMachine):
         if not proper:
             given[name] = value
         if old:
-            population = attempt(lambda: pynn.Population(size, CELLS[kind], given, label=label))
+            population = attempt(lambda: pynn.Population(size, CELLS[kind], given, label=label), "create")
         else:
             cell = attempt(lambda: _cell(CELLS[kind], given))
-            population = None if cell is None else attempt(lambda: pynn.Population(size, cell, label=label))
+            population = None if cell is None else attempt(lambda: pynn.Population(size, cell, label=label), "create")
         return multiple() if population is None else population
 
     @rule(target=cells, of=cells, selector=selectors, explicit=st.booleans())
@@ -206,9 +215,12 @@ class Session(RuleBasedStateMachine):
         device=devices,
         locations=st.sampled_from([None, None, ["soma"], ["none"], "soma", 3, []]),
         interval=st.sampled_from([None, None, 0.1]),
+        proper=st.booleans(),
     )
-    def record(self, of: Any, what: Any, device: Any, locations: Any, interval: Any) -> None:
-        attempt(lambda: of.record(what, locations=locations, sampling_interval=interval, device=device))
+    def record(self, of: Any, what: Any, device: Any, locations: Any, interval: Any, proper: bool) -> None:
+        if proper:
+            what, device, locations, interval = "spikes", "madc", None, None
+        attempt(lambda: of.record(what, locations=locations, sampling_interval=interval, device=device), "record")
 
     @rule(of=cells, what=variables, clear=st.booleans(), locations=st.sampled_from([None, None, ["soma"], ["none"], 3]))
     def get_data(self, of: Any, what: Any, clear: bool, locations: Any) -> None:
@@ -229,12 +241,16 @@ class Session(RuleBasedStateMachine):
         delay=st.sampled_from([0, 0, 0, None, 1, "x"]),
         receptor=receptors,
         kind=st.sampled_from(["static", "static", "plastic", "recording", "none"]),
+        proper=st.booleans(),
     )
-    def connect(self, pre: Any, post: Any, connector: str, number: Any, label: Any, weight: Any, delay: Any, receptor: Any, kind: str) -> Any:
+    def connect(self, pre: Any, post: Any, connector: str, number: Any, label: Any, weight: Any, delay: Any, receptor: Any, kind: str, proper: bool) -> Any:
+        if proper:
+            connector, label, weight, delay, receptor = "all to all", None, 20, 0, "excitatory"
         made = attempt(
             lambda: pynn.Projection(
                 pre, post, CONNECTORS[connector](number, label), synapse_type=_synapse(kind, _weight(weight), delay), receptor_type=receptor
-            )
+            ),
+            "connect",
         )
         return multiple() if made is None else made
 
@@ -261,7 +277,7 @@ class Session(RuleBasedStateMachine):
 
     @rule(runtime=times, command=st.sampled_from([*pynn.RunCommand, *pynn.RunCommand, pynn.RunCommand.EXECUTE, None, "EXECUTE", 1]))
     def run(self, runtime: Any, command: Any) -> None:
-        attempt(lambda: pynn.run(runtime, command))
+        attempt(lambda: pynn.run(runtime, command), "run")
 
     @rule()
     def reset_and_run(self) -> None:
@@ -303,8 +319,21 @@ class Session(RuleBasedStateMachine):
         attempt(lambda: of.inject(value))
         attempt(lambda: of.sample(value))
 
-    @rule(target=cells, positions=places, other=places, line=places, label=labels, parameter=parameters, value=values, single=st.booleans())
-    def create_with_compartments(self, positions: Any, other: Any, line: Any, label: Any, parameter: str, value: Any, single: bool) -> Any:
+    @rule(
+        target=cells,
+        positions=places,
+        other=places,
+        line=places,
+        label=labels,
+        parameter=parameters,
+        value=values,
+        single=st.booleans(),
+        proper=st.booleans(),
+    )
+    def create_with_compartments(self, positions: Any, other: Any, line: Any, label: Any, parameter: str, value: Any, single: bool, proper: bool) -> Any:
+        if proper:
+            positions, other, line, label, parameter, value, single = [0, 1], [3], [0], None, "leak_v_leak", 300, True
+
         def make() -> Any:
             first = morphology.Compartment(positions=positions, label="soma", connect_shared_line=line)
             conductances = [(position, 5) for position in other[:1]] if isinstance(other, list) else other
@@ -317,7 +346,7 @@ class Session(RuleBasedStateMachine):
             return morphology.create_mc_neuron("Any", [first, second], [morphology.SharedLineConnection(0, 3, 0)], single)
 
         kind = attempt(make)
-        population = None if kind is None else attempt(lambda: pynn.Population(2, kind()))
+        population = None if kind is None else attempt(lambda: pynn.Population(2, kind()), "create with compartments")
         return multiple() if population is None else population
 
     @rule(of=cells, value=values)
@@ -372,11 +401,14 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def check(examples: int, steps: int) -> None:
-    """Let as many users do as many steps each."""
+    """Let as many users do as many steps each; calls of every kind give results."""
     options = settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
     )
+    RESULTS.clear()
     run_state_machine_as_test(Session, settings=options)
+    for kind in ("create", "create with compartments", "connect", "record", "run"):
+        assert RESULTS[kind] >= 5, f"{kind}: {RESULTS[kind]} results"
 
 
 def test_any_sequence_of_calls_ends_in_results_or_typed_errors(lab: FakeLab) -> None:

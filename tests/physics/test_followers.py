@@ -318,6 +318,34 @@ def test_neither_recording_nor_cuts_nor_threads_change_a_spike():
     assert fired(one) == fired(two)
 
 
+RELAY = {
+    **LINKED,
+    "threshold_enable": False,
+    "excitatory_input_enable": True,
+    "excitatory_input_i_bias_gm": 300,
+    "excitatory_input_i_bias_tau": 15,
+    "event_routing_enable_bypass_excitatory": only(0),
+    "synapse_row_mode": np.tile([1, 0], (2, 128)),
+    "synapse_weight": np.where(only(0, 1), 40, 0).reshape(2, 1, 256),
+    "synapse_label": np.where(only(0), 1, 0).reshape(2, 1, 256),
+    "driver_enable_receiver": True,
+}
+"""Circuit 0 fires past its membrane at events of label 1, and circuit 1, which hears events of label 0, fires with it."""
+
+
+@pytest.mark.parametrize("offset", [200, 240, 280])
+def test_a_cut_between_two_events_of_a_step_does_not_change_the_membrane_of_a_relays_follower(offset):
+    """A kick comes before the cut and the relay fires after it, within one step: in the order of time the reset comes first, at the step's start."""
+    times = [2000 + 2011 * k for k in range(8)]
+    events = Events.from_lists([sorted([(t, 0) for t in times] + [(t + 100, 1) for t in times])])
+    reads = tuple(TimedRead(name=f"read {k}", at=t + offset, field="spike_counter", index=(1,)) for k, t in enumerate(times))
+    whole = run(RELAY, entries=events, record=seen(1))
+    cut = run(RELAY, entries=events, record=seen(1), reads=reads)
+    assert len(spikes_of(whole, 1)) == 8
+    assert fired(cut) == fired(whole)
+    np.testing.assert_array_equal(membranes(cut), membranes(whole))
+
+
 def test_lines_may_change_in_the_middle_of_a_run():
     config = {name: np.broadcast_to(np.asarray(value, TABLE[name].dtype), (N,)) for name, value in LINKED.items()}
     snippets = (Snippet(10000), Snippet(10000, {"bayesian_enable_slave": np.zeros(N, bool)}), Snippet(10000, {"bayesian_enable_slave": only(1)}))

@@ -397,6 +397,8 @@ class Lane:
         """Make the trace of a call of the kernel from the states at the starts of its steps; what belongs to the step under way is kept for the next."""
         if resumed:
             kicks = [np.concatenate(pair) for pair in zip(self._open_kicks, kicks, strict=True)]
+            order = np.argsort(kicks[2], kind="stable")  # what fires a circuit is noted at the step's start, perhaps before kicks that are kept from it
+            kicks = [part[order] for part in kicks]
         self._open = states[-1].copy()
         self._open_kicks = [part[kicks[2] >= origin + (first + count) * h_ticks] for part in kicks]
         slot, line, tick, kick = kicks

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from chip_programs import STIMULATED, N, run, whole
+from chip_programs import FIRING, STIMULATED, N, run, whole
 
 from neckar.chip.background import Generators
+from neckar.chip.carrier import Apart, Together
 from neckar.chip.config import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.fabric import FPGA, FPGA_CHANNEL, HOST, NEURON_OUTPUT, Fabric, service_times
@@ -292,6 +293,74 @@ def test_a_run_that_loses_rows_without_counting_is_reported(monkeypatch):
     monkeypatch.setattr(Fabric, "_count_buses", forgetful)
     with pytest.raises(ConservationError, match=r"'crossbar.0' 3 events were sent, 2 delivered .* 1 events vanished"):
         run(STIMULATED, 10, "-event_loss", entries=Events.from_lists([[(100 * k, 0) for k in range(3)]]))
+
+
+BUSY = {
+    **FIRING,
+    "membrane_capacitance_capacitance": 10,
+    "leak_i_bias": 1022,
+    "threshold_v_threshold": 400 + np.arange(N) * 37 % 100,
+    "event_routing_enable_digital": np.arange(N) % 2 == 0,
+}
+"""A neuron fires every microsecond or so."""
+
+
+def spied(monkeypatch) -> list[tuple[int, int, np.ndarray]]:
+    """Return a list that gets start and end of the stretch, and the ticks of the spikes that each call yields."""
+    found = []
+    for kind in (Apart, Together):
+
+        def advance(self, segments, t0, t1, advance=kind.advance):
+            carried = advance(self, segments, t0, t1)
+            found.append((segments[0].start, segments[0].end, carried.tick))
+            return carried
+
+        monkeypatch.setattr(kind, "advance", advance)
+    return found
+
+
+SHARED = {"multicompartment_connect_right": np.arange(N) % 4 == 0, "refractory_period_refractory_time": 60, "refractory_period_reset_holdoff": 0}
+
+
+@pytest.mark.parametrize("more", [{}, {"event_routing_enable_bypass_inhibitory": np.arange(N) == N - 1}, SHARED], ids=["apart", "together", "shared"])
+def test_a_spike_leaves_by_the_ways_of_the_stretch_that_fired_it(more, monkeypatch):
+    """The outputs of half of the neurons open and close while all fire; some cross their thresholds in the first or the last nanosecond of a stretch."""
+    found = spied(monkeypatch)
+    fields = {**BUSY, "refractory_period_refractory_time": 5, **more}
+    snippets = tuple(Snippet(977 + 13 * k, whole(event_routing_enable_digital=(np.arange(N) % 2 == 0) | bool(k % 2))) for k in range(20))
+    recording = run(fields, snippets=snippets)
+    recording.losses.check()
+    assert sum(len(tick) for _, _, tick in found) > 10000
+    assert all(((tick >= start) & (tick < end)).all() for start, end, tick in found)
+
+
+@pytest.mark.parametrize("more", [{}, SHARED], ids=["apart", "shared"])
+def test_a_read_at_a_border_or_within_a_step_moves_no_spike_and_counts_those_before_it(more, monkeypatch):
+    """A cut by a read is no border: spikes of the nanosecond around it keep their ticks."""
+    fields = {**BUSY, "refractory_period_refractory_time": 5, **more}
+    snippets = tuple(Snippet(977 + 13 * k, whole(leak_v_leak=1000 - k % 2)) for k in range(8))
+    borders = np.cumsum([s.duration for s in snippets])
+    ticks = sorted({int(border) + shift for border in borders[:-1] for shift in (-1, 0, 1)} | set(range(500, int(borders[-1]), 211)))
+    found = spied(monkeypatch)
+    plain = run(fields, snippets=snippets)
+    fired = np.concatenate([tick[tick >= 0] for _, _, tick in found])
+    cut = run(fields, snippets=snippets, reads=tuple(TimedRead(name=f"{t}", at=t, field="spike_counter") for t in ticks))
+    np.testing.assert_array_equal(cut.spikes.tick, plain.spikes.tick)
+    np.testing.assert_array_equal(cut.spikes.circuit, plain.spikes.circuit)
+    if not more:  # a shared membrane that lags reports a spike with the step after it
+        assert [int(cut.reads[f"{t}"].astype(int).sum()) for t in ticks] == [int((fired < t).sum()) for t in ticks]
+
+
+def test_every_spike_of_a_sequential_program_belongs_to_an_entry(monkeypatch):
+    found = spied(monkeypatch)
+    reads = (TimedRead(name="count", at="after", field="spike_counter"),)
+    recording = run(
+        {**BUSY, "refractory_period_refractory_time": 255, "event_routing_enable_digital": True}, effects="-event_loss",
+        snippets=(Snippet(977),), entries=Events.empty(60), sequential=True, reads=reads,
+    )  # fmt: skip
+    fired = sum(int((tick >= 0).sum()) for _, _, tick in found)
+    assert fired > 10000
+    assert recording.reads["count"].astype(int)[-1].sum() == fired == len(recording.spikes)
 
 
 def test_the_drop_counters_count_while_they_are_on():

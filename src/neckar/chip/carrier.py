@@ -25,6 +25,7 @@ class Carried:
     Attributes
     ----------
     tick, circuit : ndarray of int64, shape (spike,)
+        Ticks lie within the stretch.
     leaves : ndarray of int64, shape (spike,)
         When each spike leaves its event output, 1/1024 tick, `LOST` or `SILENT`; `UNKNOWN` if that is still to be found out.
     traces : list of (hemisphere, Lane, list of Trace)
@@ -37,6 +38,15 @@ class Carried:
     leaves: Ints
     traces: list[tuple[int, Lane, list[Trace]]]
     events: tuple[RowEvents, ...] = ()
+
+
+def _within(segment: Segment, tick: Ints) -> Ints:
+    """Return the ticks of spikes that the circuits have fired within a stretch.
+
+    The tick nearest to a crossing may be the end of the stretch, and a shared membrane that lags may cross its threshold just before the start. Other
+    registers hold there, and no entry after the last stretch. The borders are those of the stretch and not of a call, so cuts change nothing.
+    """
+    return np.clip(tick, segment.start, segment.end - 1)
 
 
 class Carrier(Protocol):
@@ -78,7 +88,7 @@ class Apart:
             ticks.append(tick)
             circuits.append(column.astype(np.int64) + COLUMNS * h)
             traces.append((h, lane, new))
-        tick = np.concatenate(ticks)
+        tick = _within(segments[0], np.concatenate(ticks))
         return Carried(tick, np.concatenate(circuits), np.full(len(tick), UNKNOWN), traces, tuple(half.between(t0, t1) for half in self._events))
 
     def fork(self) -> Apart:
@@ -110,7 +120,7 @@ class Together:
         """Carry all circuits from tick `t0` to `t1`."""
         firing, traces = self.group.advance(segments, self._events, t0, t1)
         events = self.group.at_rows(firing.arrival_tick, firing.arrival_way) if segments[0].features.sensed else ()
-        return Carried(firing.tick, firing.circuit, firing.leaves, [(h, lane, traces[h]) for h, lane in self.lanes.items()], events)
+        return Carried(_within(segments[0], firing.tick), firing.circuit, firing.leaves, [(h, lane, traces[h]) for h, lane in self.lanes.items()], events)
 
     def fork(self) -> Together:
         """Return a copy of this moment without events to come from outside, to be carried on its own."""

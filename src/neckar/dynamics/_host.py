@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.dynamics._exchange import FINE, LOST, serve
+from neckar.dynamics._exchange import FINE, LOST, SILENT, serve
 from neckar.dynamics._jit import inline, kernel, kernel_part
 
 UNKNOWN = -3  # a spike that the engine has not sent through its first server
@@ -161,6 +161,8 @@ def leave(tick, circuit, leaves, duration, exits, link, tally, time, event, firs
             continue
         if left == UNKNOWN:
             left = serve(link.unvisited, server, tick[s] << FINE, link.service, link.depth)
+        elif left != LOST and left != SILENT:
+            left = max(left, tick[s] << FINE)  # a spike just before the stretch that fired it counts at its start
         tally.sent[server] += 1
         tally.lost[server] += left == LOST
         if left >= 0:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from connected import MICRO, US, C, at, circuits, engine, joined, reference
 
-from neckar.dynamics import STATE_NAMES, CircuitParameters, Membranes
+from neckar.dynamics import STATE_NAMES, CircuitParameters, Coupling, Lane, Membranes, Segment, Synapses, reference_tau, undivided_step
+from neckar.dynamics import joined as whole_neurons
 
 V = STATE_NAMES.index("v")
 ALONE = joined([0])
@@ -367,6 +368,27 @@ def test_a_run_cut_at_any_ticks_gives_the_bits_of_the_uncut_run(seed):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(whole.state, cut.state)
     np.testing.assert_array_equal(whole.signals, cut.signals)
+
+
+def steps_within(step: int, p: CircuitParameters, membranes: Membranes) -> int:
+    """Return how many steps nodes take in one of the lanes of so many ticks."""
+    whole = p.take(np.minimum(np.arange(256), len(p) - 1))
+    columns = np.arange(len(p))
+    lane = Lane(columns, columns, Synapses(np.zeros((1, 256), np.float32), np.zeros((1, 256), np.uint8), np.ones(1, np.uint8)), np.zeros(256, np.uint32), 1)
+    lane.configure(Segment(whole, 0, 1000, step, reference_tau(whole)), step)
+    coupling = Coupling(membranes, whole)
+    coupling.configure(whole.features, step, [lane])
+    return int(coupling.nodes[0].steps[0])
+
+
+@pytest.mark.parametrize("tau_reset", [4.0, 0.5, 0.1, 0.05, 0.02])
+def test_nodes_take_an_undivided_step_as_a_whole_and_no_longer_one(tau_reset):
+    p = circuits(2, g_reset=C / (tau_reset * MICRO), v_threshold=0.6)
+    membranes = joined([0], [1], links=[(0, 1, 1e-7)])
+    h = undivided_step(membranes, p, whole_neurons(p, membranes), np.array([1]), 250)
+    assert steps_within(h, p, membranes) == 1
+    assert h == 250 or steps_within(h + 1, p, membranes) > 1
+    assert (h == 250) == (tau_reset > 1)
 
 
 def test_circuits_beside_connected_ones_keep_their_bits():

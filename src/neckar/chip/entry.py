@@ -498,9 +498,13 @@ class EntryRun:
             membranes = self.substrate.membranes(config, self.cells) if plan.connected else NO_MEMBRANES
             state[V] = shared_charge(parameters, membranes, state[V])
             ready = self.ready
-            step, tau = self.substrate.step(joined(parameters, membranes)) if ready is None else (ready.step, ready.tau)
-            if plan.follows and len(membranes):
-                step = undivided_step(membranes, parameters, np.flatnonzero(config[SLAVE]), step)
+            if ready is None:
+                together, followers = joined(parameters, membranes), followed(config)[1] if plan.follows else np.empty(0, np.int64)
+                step, tau = self.substrate.step(together)
+                if len(followers) and len(membranes):
+                    step = undivided_step(membranes, parameters, together, followers, step)
+            else:
+                step, tau = ready.step, ready.tau
             result.steps.append(step)
             self._configure(config, a, result)
             stretch = fabric.stretch(config, a, b)

@@ -482,7 +482,8 @@ class Coupling:
         capacitance = m.capacitance(p)[order]
         h = h_ticks * TICK_US
         coupled = [g for g in group if len(g) > 1]
-        steps = self.steps(coupled, h, np.isfinite(p.v_threshold)) if coupled else 1
+        fastest = fastest_rate(m, p, self._together, coupled, np.isfinite(p.v_threshold))
+        steps = int(np.clip(np.ceil(h * fastest / FRACTION), 1, FINEST))
         matrices = [self._matrices(g, h / steps) for g in coupled]
         member, node = _numbers(p, self._together, circuit, ptr, h_ticks / steps)
         nodes = Nodes(
@@ -513,16 +514,6 @@ class Coupling:
         rows[L.NOISE_STEP, :n] = first.noise / capacitance * 1e-3 * np.sqrt(-np.expm1(-2.0 * k * h / steps) / (2.0 * k))
         return nodes
 
-    def steps(self, coupled: Sequence[NDArray[np.int64]], h: float, fires: NDArray[np.bool_]) -> int:
-        """Return how many steps the nodes of some clusters take in a step of `h` us if some circuits may fire."""
-        m, p, fastest = self.membranes, self._together, 0.0
-        for cluster in coupled:
-            rates, _ = relaxation_rates(m.laplacian(cluster), m.capacitance(self.parameters)[cluster])
-            members = np.concatenate([m.circuit[m.ptr[node] : m.ptr[node + 1]] for node in cluster])
-            resets = members[fires[members]]
-            fastest = max([fastest, rates.max(), *(2.0 * p.g_reset[resets] / (p.capacitance[resets] * US))])
-        return int(np.clip(np.ceil(h * fastest / FRACTION), 1, FINEST))
-
     def _matrices(self, cluster: NDArray[np.int64], h: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return how fast nodes pull each other (1/us, zero on the diagonal), and the mean propagator over `h` us."""
         capacitance = self.membranes.capacitance(self.parameters)[cluster]
@@ -532,12 +523,34 @@ class Coupling:
         return pull, mean_propagator(*relaxation_rates(g, capacitance), capacitance, h)
 
 
-def undivided_step(membranes: Membranes, parameters: CircuitParameters, followers: NDArray[np.int64], step_ticks: int) -> int:
-    """Return a step, at most `step_ticks`, that nodes take as a whole: they can be taken back within one step only, where `followers` are fired in it."""
-    coupled = [cluster for cluster in membranes.clusters if len(cluster) > 1]
+def fastest_rate(
+    membranes: Membranes, parameters: CircuitParameters, together: CircuitParameters, coupled: Sequence[NDArray[np.int64]], fires: NDArray[np.bool_]
+) -> float:
+    """Return the rate (1/us) that bounds the steps of nodes: of the relaxation of some clusters, and twice that of resets of circuits that may fire.
+
+    `together` are the parameters of circuits whose membranes are joined (:func:`joined`).
+    """
+    fastest, capacitance = 0.0, membranes.capacitance(parameters)
+    for cluster in coupled:
+        rates, _ = relaxation_rates(membranes.laplacian(cluster), capacitance[cluster])
+        members = np.concatenate([membranes.circuit[membranes.ptr[node] : membranes.ptr[node + 1]] for node in cluster])
+        resets = members[fires[members]]
+        fastest = max([fastest, float(rates.max()), *(2.0 * together.g_reset[resets] / (together.capacitance[resets] * US))])
+    return fastest
+
+
+def undivided_step(
+    membranes: Membranes, parameters: CircuitParameters, together: CircuitParameters, followers: NDArray[np.int64], step_ticks: int
+) -> int:
+    """Return a step, at most `step_ticks` and at least a tick, that nodes take as a whole: they can be taken back within one step only.
+
+    `together` as in :func:`fastest_rate`; `followers` are circuits that others fire.
+    """
     fires = np.isfinite(parameters.v_threshold)
     fires[followers] = True
-    return max(step_ticks // Coupling(membranes, parameters).steps(coupled, step_ticks * TICK_US, fires), 1)
+    coupled = [cluster for cluster in membranes.clusters if len(cluster) > 1]
+    parts = step_ticks * TICK_US * fastest_rate(membranes, parameters, together, coupled, fires) / FRACTION
+    return step_ticks if parts <= 1.0 else max(int(step_ticks / parts * (1.0 - 1e-9)), 1)
 
 
 def _start(nodes: Nodes, lanes: Sequence[Place], before: Nodes | None) -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from neckar.chip import ChipConfig
 from neckar.chip.effects import Effects
-from neckar.chip.fire_logic import followed
+from neckar.chip.fire_logic import FireLogic, followed
 from neckar.chip.machine import Chip
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import physical
+from neckar.dynamics import gather_followers
+from neckar.dynamics._following import rises
 from neckar.facts import registers
 from neckar.program import Events, Probe, Program, Record, Recording, Snippet, TimedRead
 
@@ -278,7 +280,7 @@ def test_followers_fire_at_the_rises_of_their_lines_spike_by_spike(seed):
         firing = [circuit]
         while firing:
             i = firing.pop(0)
-            before = lines(config, ends > tick)
+            before = lines(config, (ends >= tick) & ~only(i))  # edges at the same tick act together, but a state that ends and begins is a new one
             ends[i] = tick + refractory[i]
             rising = np.flatnonzero(lines(config, ends > tick) & ~before & slave)
             for j in rising[ends[rising] <= tick].tolist():
@@ -287,6 +289,30 @@ def test_followers_fire_at_the_rises_of_their_lines_spike_by_spike(seed):
     counted = np.bincount(found.spikes.circuit, minlength=N)
     assert expected.sum() > 10
     np.testing.assert_array_equal(counted[slave], expected[slave])
+
+
+def test_a_line_that_goes_from_one_master_to_another_at_a_tick_stays_high():
+    """Circuits 0 and 256 are tied; the second fires when the state of the first ends. Neither the follower nor the correlation logic finds a rise."""
+    config = ChipConfig(
+        {
+            "bayesian_enable_master": only(0, 256),
+            "bayesian_enable_slave": only(1),
+            "bayesian_connect_fire_vertical": only(0),
+            "bayesian_connect_fire_to_right": only(0),
+            "bayesian_to_post_pulse": ~only(1),
+        }
+    )
+    refractory = np.full(N, 100)
+    for gap, edges in ((-1, 1), (0, 1), (1, 2)):
+        second = 1100 + gap
+        logic = FireLogic()
+        logic.configure(config, refractory)
+        ticks, circuits = logic.pulses(np.array([1000, second]), np.array([0, 256]), 2000)
+        assert (circuits == 1).sum() == edges
+        high = np.full(N, -(1 << 62))
+        high[0] = 1100
+        line = gather_followers(followed(config), refractory, high, [np.arange(256)] * 2, [np.arange(0)] * 2)
+        assert rises.py_func(line, 1, 256, second) == (edges == 2)
 
 
 def test_who_follows_whom_is_what_the_lines_carry():

@@ -1,6 +1,7 @@
 """Circuits that fire with others: a follower's backend takes a fire input when the line that it hears rises.
 
-A circuit's *state* is high from its spike to the end of its refractory period; a line is high while that of any of its masters is. At a rise each follower
+A circuit's *state* is high from its spike to the end of its refractory period; a line is high while that of any of its masters is, and stays high if one
+master fires at the tick at which another's state ends. A master that fires at the very end of its own state is a new rise. At a rise each follower
 that is not refractory fires as if its own comparator had: at the master's tick, with its own reset, refractory clock and adaptation pulse. A fire input to
 a refractory circuit is lost. A comparator that would have fired the follower later in the same step no longer does.
 
@@ -103,10 +104,10 @@ def _grouped(key: Ints, value: Ints, n: int) -> tuple[Ints, Ints]:
 
 @kernel_part
 def rises(S, follower, master, t):  # type: ignore[no-untyped-def]
-    """Return whether the follower's line rises when a master fires at tick `t`."""
+    """Return whether the follower's line rises when a master fires at tick `t`; edges at the same tick act together."""
     high = False
     for q in range(S.master_ptr[follower], S.master_ptr[follower + 1]):
-        high |= S.master[q] != master and S.high[S.master[q]] > t
+        high |= S.master[q] != master and S.high[S.master[q]] >= t
     return not high
 
 

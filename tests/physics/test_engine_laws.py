@@ -676,6 +676,12 @@ def test_the_largest_step_is_a_fifth_of_the_shortest_time_constant_in_use_and_ha
     assert largest_step(circuits(**changes), STEP) == pytest.approx(ticks, abs=1)
 
 
+def test_the_reset_of_a_circuit_that_others_fire_counts_without_a_comparator():
+    p = circuits(t_reset=0.6 * MICRO)
+    assert largest_step(p, STEP) == STEP == 250
+    assert largest_step(p, STEP, np.array([0])) == pytest.approx(150, abs=1)
+
+
 @pytest.mark.parametrize("step", [STEP, FINE])
 def test_a_row_of_one_label_acts_as_a_row_of_mixed_ones(step):
     """Rows of one label are added without looking at labels. The last circuit's synapses have no weight, so its label makes a row mixed and nothing else."""

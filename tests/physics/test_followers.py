@@ -114,6 +114,16 @@ def test_a_follower_is_reset_with_its_master_and_released_by_its_own_counter(thr
     assert p.t_reset[1] < 0.5 * p.t_reset[0]
 
 
+def test_a_short_reset_without_a_comparator_limits_the_step():
+    """The follower's reset phase is shorter than 0.5 us; its membrane is that of steps of 0.02 us all the same."""
+    fields = {**LINKED, "refractory_period_refractory_time": np.where(only(1), 20, 255), "refractory_period_reset_holdoff": 15}
+    fine, default = (
+        membranes(Chip(Specimen.reference(), Effects.parse("ideal"), step_us=step).run(program(fields, 20, record=seen(0, 1)))[0])[:, 1] for step in (0.02, 0.5)
+    )
+    assert np.ptp(fine) > 0.1
+    np.testing.assert_allclose(default, fine, atol=5e-3)  # a tick of the reset
+
+
 @pytest.mark.parametrize("conducting", [False, True])
 def test_a_follower_pulls_a_membrane_that_it_shares_or_is_connected_with(conducting):
     """Closed form without imperfections, with both reset amplifiers at work; without the follower it is another one."""

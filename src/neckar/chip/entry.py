@@ -500,7 +500,7 @@ class EntryRun:
             ready = self.ready
             if ready is None:
                 together, followers = joined(parameters, membranes), followed(config)[1] if plan.follows else np.empty(0, np.int64)
-                step, tau = self.substrate.step(together)
+                step, tau = self.substrate.step(together, followers)
                 if len(followers) and len(membranes):
                     step = undivided_step(membranes, parameters, together, followers, step)
             else:

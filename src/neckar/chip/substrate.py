@@ -29,8 +29,10 @@ from neckar.dynamics import (
     SensorParameters,
     kick_shares_of,
     lane_rows,
+    largest_step,
     largest_steps,
     late_shares_of,
+    reference_tau,
     reference_taus,
     survivors,
 )
@@ -135,12 +137,12 @@ class Substrate:
         stream = (self.specimen.seed, *key) if self.effects.noise else None
         return debug_readings(self.cadc(config, cells), cells.values(config), stream)
 
-    def step(self, parameters: CircuitParameters) -> tuple[int, tuple[float, float, float]]:
-        """Return the step in ticks for these circuits, and the reference time constants (s) of synaptic lines and membranes."""
-        return self.steps(parameters, 1)[0]
+    def step(self, parameters: CircuitParameters, followers: NDArray[np.int64]) -> tuple[int, tuple[float, float, float]]:
+        """Return the step in ticks for these circuits, of which others fire the `followers`; and reference time constants (s) of lines and membranes."""
+        return largest_step(parameters, self._step_ticks, followers), reference_tau(parameters)
 
     def steps(self, parameters: CircuitParameters, chips: int) -> list[tuple[int, tuple[float, float, float]]]:
-        """Return :meth:`step` of each of several chips, whose circuits follow each other."""
+        """Return :meth:`step` of each of several chips, whose circuits follow each other; without followers."""
         return list(zip(largest_steps(parameters, self._step_ticks, chips), reference_taus(parameters, chips), strict=True))
 
     def seed(self, *key: str | int) -> int:

@@ -153,7 +153,7 @@ def _dense_nodes_kernel(features: Features) -> Callable[..., Any]:
         for _ in range(count):
             substep(N, h, ZERO, np.uint32(0))
 
-    saturating = features.saturating
+    saturating, exponential = features.saturating, features.exponential
 
     def dense(  # type: ignore[no-untyped-def]
         N, noise, noisy, states, rates, modes, origin_tick, h_ticks, kick_tick, kick_member, kick_line, kick, ticks, wanted, node_of, out
@@ -186,7 +186,8 @@ def _dense_nodes_kernel(features: Features) -> Callable[..., Any]:
                     m = kick_member[q]
                     if kick_line[q] == FIRE:
                         N.s[K.REFRACTORY, m], N.s[K.ARMED, m] = N.p[K.T_REFRACTORY, m], ZERO
-                        N.s[K.W, m] += N.p[K.B_ADAPT, m]
+                        if exponential:
+                            N.s[K.W, m] += N.p[K.B_ADAPT, m]
                         j = node_of[m]
                         v = membrane_now(N, j)
                         N.block[L.V * STRIDE + j], N.block[L.LAG * STRIDE + j], N.block[L.BENT * STRIDE + j] = v, ZERO, ZERO

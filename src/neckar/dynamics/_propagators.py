@@ -188,20 +188,24 @@ def reference_taus(parameters: CircuitParameters, chips: int) -> list[tuple[floa
     return list(zip(medians(p.tau_exc, exc).tolist(), medians(p.tau_inh, inh).tolist(), behind.tolist(), strict=True))
 
 
-def largest_step(parameters: CircuitParameters, step_ticks: int) -> int:
+NOBODY = np.empty(0, np.int64)
+
+
+def largest_step(parameters: CircuitParameters, step_ticks: int, followers: NDArray[np.int64] = NOBODY) -> int:
     """Return the step in ticks that these circuits allow, at most `step_ticks`.
 
     A fifth of the shortest time constant that is integrated numerically (synaptic lines and adaptation in use, the membrane of circuits with an exponential
     term, and the growth of that term at the reset potential, down to 0.1 us), half of the shortest reset phase, and one membrane time constant of circuits
-    that can fire or saturate under inputs. Reset and leak are exact and do not count.
+    that can fire or saturate under inputs. Reset and leak are exact and do not count. `followers` are circuits that others fire, with a comparator or without.
     """
-    return largest_steps(parameters, step_ticks, 1)[0]
+    return largest_steps(parameters, step_ticks, 1, followers)[0]
 
 
-def largest_steps(parameters: CircuitParameters, step_ticks: int, chips: int) -> list[int]:
+def largest_steps(parameters: CircuitParameters, step_ticks: int, chips: int, followers: NDArray[np.int64] = NOBODY) -> list[int]:
     """Return :func:`largest_step` of each of several chips, whose circuits follow each other."""
     p = parameters
     fires = np.isfinite(p.v_threshold)
+    fires[followers] = True
     tau_membrane = p.capacitance / np.maximum(p.g_leak, 1e-30)
     growth = np.exp(np.clip((p.e_reset - p.v_exp) / p.delta_exp, -50.0, 50.0)) * p.i_exp / (p.capacitance * p.delta_exp)
     driven = ((p.gm_exc > 0) | (p.gm_inh > 0)) & p.saturating

@@ -33,7 +33,7 @@ US = 500  # ticks
 MICRO = 1e-6
 C = 2.3e-12
 NONE = np.zeros(0, np.int64)
-NOBODY = Relays(NONE, NONE, np.zeros((2, 0), np.bool_), np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.bool_), NONE, NONE)
+NOBODY = Relays(NONE, NONE, NONE, np.zeros((2, 0), np.bool_), np.zeros((0, 0), np.uint8), np.zeros((0, 0), np.bool_), NONE, NONE)
 SCALARS = {"v_sat", "v_width", "v_supply", "saturating"}
 
 

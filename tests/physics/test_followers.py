@@ -317,7 +317,7 @@ def test_a_line_that_goes_from_one_master_to_another_at_a_tick_stays_high():
         second = 1100 + gap
         logic = FireLogic()
         logic.configure(config, refractory)
-        ticks, circuits = logic.pulses(np.array([1000, second]), np.array([0, 256]), 2000)
+        _, circuits = logic.pulses(np.array([1000, second]), np.array([0, 256]), 2000)
         assert (circuits == 1).sum() == edges
         high = np.full(N, -(1 << 62))
         high[0] = 1100

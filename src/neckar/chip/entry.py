@@ -675,7 +675,8 @@ class EntryRun:
         columns = np.flatnonzero(relayed[mine])
         lines = np.stack([config[f"event_routing_enable_bypass_{kind}"][mine][columns] for kind in ("excitatory", "inhibitory")]).astype(bool)
         refractory = np.round(relay_dead_time(config)[mine][columns] / TICK_S).astype(np.int64)
-        return gather_relays(columns, lane.columns, lines, config.synapse_label[h], config.synapse_weight[h], refractory, trial.relays_ready[h])
+        observed = lane.columns[lane.observed]
+        return gather_relays(columns, lane.columns, observed, lines, config.synapse_label[h], config.synapse_weight[h], refractory, trial.relays_ready[h])
 
     def _write(self, at: int | str, config: ChipConfig, writes: Sequence[tuple[int, TimedWrite]]) -> None:
         """Do the writes of a tick or phase."""

@@ -29,7 +29,7 @@ from neckar.chip.coordinates import ROWS_PER_DRIVER, event_output_of
 from neckar.chip.drivers import label_masks
 from neckar.chip.routing import BUSES, HEMISPHERES, OUTPUTS, Ways, neuron_labels, ways_of
 from neckar.chip.substrate import Substrate
-from neckar.dynamics import FINE, LOST, SILENT, Exits, Hits, LaneGroup, Link, OutsideEvents, RowEvents, Tables, exit_kernel, idle, new_tally, serve_all
+from neckar.dynamics import FINE, LOST, SILENT, Exits, Hits, LaneGroup, Link, OutsideEvents, RowEvents, Tables, exit_kernel, expand, idle, new_tally, serve_all
 from neckar.facts import AXES, CROSSBAR_COUNTER_STATES, CROSSBAR_DROP_COUNTER_STATES
 from neckar.facts import brainscales2 as facts
 from neckar.facts.labels import CROSSBAR_BACKGROUND_INPUT, CROSSBAR_FPGA_INPUT, LABEL_CHANNEL_SHIFT, LABEL_CROSSBAR_MASK
@@ -338,7 +338,7 @@ class Fabric:
     def _note_loops(self, stretch: Stretch, label: Ints) -> None:
         """Note the outside events that pass to the host; labels of the outside origins."""
         if (~stretch.to_bus)[stretch.ways.ptr[CIRCUITS] :].any():
-            event, way = _expand(stretch.ways.ptr, stretch.origin)
+            event, way = expand(stretch.ways.ptr, stretch.origin)
             to_host = ~stretch.to_bus[way] & (stretch.time[event] >= 0)  # as spikes, those of the lead-in are not counted
             time, origin = stretch.time[event[to_host]], stretch.origin[event[to_host]]
             self._loops.append((time, stretch.ways.output[way[to_host]], label[origin - CIRCUITS], stretch.source[origin]))
@@ -346,7 +346,7 @@ class Fabric:
     def row_events(self, stretch: Stretch, config: ChipConfig) -> tuple[RowEvents, ...]:
         """Let the outside events pass the buses, if no circuit sends any there; return the events of each hemisphere's rows, ascending."""
         ways = stretch.ways
-        event, way = _expand(ways.ptr, stretch.origin)
+        event, way = expand(ways.ptr, stretch.origin)
         kept = stretch.to_bus[way]
         event, way = event[kept], way[kept]
         bus = ways.output[way]
@@ -354,7 +354,7 @@ class Fabric:
         passes = left != LOST
         sent, dropped = np.bincount(bus, minlength=BUSES), (stretch.source[stretch.origin[event[~passes]]], bus[~passes])
         way, arrival = way[passes], arrival_ticks(left[passes]) + _BUS_LATENCY
-        k, entry = _expand(ways.row_ptr, way)
+        k, entry = expand(ways.row_ptr, way)
         delivered = np.bincount(ways.output[way[~ways.answered[way]]], minlength=BUSES)  # that no row hears; the others count at their first row
         hemisphere, tick = ways.output[way[k]] // (BUSES // HEMISPHERES), arrival[k]
         halves = []
@@ -425,9 +425,9 @@ class Fabric:
     def _services(self, config: ChipConfig) -> tuple[Ints, Ints]:
         return service_times(config, self._madc_rate_hz) if self._inside is None else (self._inside.service, self._inside.depth)
 
-    def _serve(self, time: Ints, server: Ints, service: Ints, depth: Ints, free: Ints | None = None) -> Ints:
+    def _serve(self, time: Ints, server: Ints, service: Ints, depth: Ints) -> Ints:
         """Return when events, ascending in time, leave their servers, `LOST` if they find the queue full."""
-        return serve_all(time, server, self.free if free is None else free, service, depth) if self._limited else time
+        return serve_all(time, server, self.free, service, depth) if self._limited else time
 
 
 def _exits(starts: Sequence[int], stretches: Sequence[Stretch]) -> Exits:
@@ -445,10 +445,3 @@ def _merge(*streams: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints, Ints]:
     time, source, label = (np.concatenate(parts) for parts in zip(*streams, strict=True))
     order = np.lexsort((source, time))
     return time[order], source[order], label[order]
-
-
-def _expand(ptr: Ints, index: Ints) -> tuple[Ints, Ints]:
-    """Return, for each element of each chosen range of a CSR pointer, the position of its choice and its own position."""
-    start, count = ptr[index], ptr[index + 1] - ptr[index]
-    owner = np.repeat(np.arange(len(index)), count)
-    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count) + start[owner]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from neckar.dynamics._coupling import Coupling, undivided_step
     from neckar.dynamics._dense_nodes import Neuron
     from neckar.dynamics._drivers import NO_DRIVERS, Drivers, driver_voltages, follow_kernel, forked, new_drivers, reconfigured
-    from neckar.dynamics._exchange import FINE, LOST, SILENT, Hits, Relays, Tables, idle, serve_all
+    from neckar.dynamics._exchange import FINE, LOST, SILENT, Hits, Relays, Tables, expand, idle, serve_all
     from neckar.dynamics._following import Followers, gather_followers
     from neckar.dynamics._group import NO_OUTSIDE, NO_RELAYS, Firing, LaneGroup, OutsideEvents, gather_relays
     from neckar.dynamics._host import UNKNOWN, Exits, Link, Tally, exit_kernel, new_tally, record_kernel, survivors
@@ -67,6 +67,7 @@ __all__ = [
     "aligned",
     "driver_voltages",
     "exit_kernel",
+    "expand",
     "follow_kernel",
     "forked",
     "gather_followers",

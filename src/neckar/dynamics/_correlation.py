@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from neckar.dynamics._elementary import EXP_2, EXP_3, EXP_4, EXP_5, exp32, select
 from neckar.dynamics._jit import inline, kernel, kernel_part
-from neckar.dynamics._lane import NO_EVENTS, WIDTH, RowEvents
-from neckar.dynamics._layout import aligned
+from neckar.dynamics._lane import NO_EVENTS, RowEvents
+from neckar.dynamics._layout import WIDTH, aligned
 
 F, INT = np.float32, np.int32
 UNIT = 1 << 16  # of the sums: a pair without delay

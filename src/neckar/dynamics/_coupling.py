@@ -45,7 +45,6 @@ F = np.float32
 U = np.uint32
 STRIDE = L.STRIDE
 ZERO, HALF, ONE = F(0), F(0.5), F(1)
-WIDTH = 256
 FINEST = 16  # steps of nodes within one of the lanes, at most
 FRACTION = 0.5  # of the shortest time constant of a network, and half that of a reset in it, is the longest step of its nodes
 FLOATING = F(1e-6)  # 1/us
@@ -399,7 +398,7 @@ def give_back(N, blocks, column_of, begin, ticks_per_us, out_tick, out_circuit, 
             A[L.W * STRIDE + i], A[L.REFRACTORY * STRIDE + i], A[L.ARMED * STRIDE + i] = N.s[W, m], N.s[REFRACTORY, m], N.s[ARMED, m]
             if N.s[FIRED, m] > NOT_FIRED:
                 out_tick[n_out] = begin + np.int64(np.floor(N.s[FIRED, m] * ticks_per_us + HALF))
-                out_circuit[n_out] = WIDTH * N.lane[m] + column_of[N.lane[m]][i]
+                out_circuit[n_out] = L.WIDTH * N.lane[m] + column_of[N.lane[m]][i]
                 n_out += 1
     return n_out
 
@@ -464,8 +463,8 @@ class Coupling:
 
     def _silence(self, lane: int, place: Place, h_ticks: int) -> None:
         """Give the members in a lane the membrane of their node and no say in it."""
-        mine = np.flatnonzero(np.isin(place.columns + WIDTH * lane, self.membranes.circuit))
-        rows = lane_rows(self._together.take(place.columns[mine] + WIDTH * lane), h_ticks)
+        mine = np.flatnonzero(np.isin(place.columns + L.WIDTH * lane, self.membranes.circuit))
+        rows = lane_rows(self._together.take(place.columns[mine] + L.WIDTH * lane), h_ticks)
         for row, value in ((L.V_THRESHOLD, np.inf), (L.I_EXP, 0.0), (L.K_ADAPT, 0.0)):
             rows[row - L.E_LEAK] = value
         place.rows[L.E_LEAK :, mine] = rows
@@ -477,7 +476,7 @@ class Coupling:
         sizes = np.diff(m.ptr)[order]
         circuit = np.concatenate([m.circuit[m.ptr[node] : m.ptr[node + 1]] for node in order])
         ptr = np.concatenate([[0], np.cumsum(sizes)])
-        lane, column = np.divmod(circuit, WIDTH)
+        lane, column = np.divmod(circuit, L.WIDTH)
         place = np.array([np.searchsorted(lanes[k].columns, c) for k, c in zip(lane, column, strict=True)], np.int64)
         capacitance = m.capacitance(p)[order]
         h = h_ticks * TICK_US
@@ -582,7 +581,7 @@ def _groups(membranes: Membranes) -> list[list[NDArray[np.int64]]]:
     for cluster in sorted(membranes.clusters, key=lambda c: len(c) == 1):
         if len(cluster) > room:
             groups.append([])
-            room = WIDTH
+            room = L.WIDTH
         groups[-1].append(cluster)
         room -= len(cluster)
     return [sorted(group, key=lambda c: len(c) == 1) for group in groups]

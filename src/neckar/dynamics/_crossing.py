@@ -76,6 +76,23 @@ def firing(features: Features) -> Kernel:
     return fire
 
 
+@cache
+def firing_ahead(features: Features) -> Kernel:
+    """Return what happens to a circuit that an event fires before the step in which it comes has been taken."""
+    adapting = features.exponential
+
+    @kernel_part
+    def fire_ahead(B, j, now, alone):  # type: ignore[no-untyped-def]
+        """Reset circuit `j` from the start of the step on; its refractory clock begins `now` us later. A membrane that is not `alone` goes with its node."""
+        B[L.REFRACTORY * STRIDE + j], B[L.ARMED * STRIDE + j] = B[L.T_REFRACTORY * STRIDE + j] + now, ZERO
+        if alone:
+            B[L.LAG * STRIDE + j], B[L.BENT * STRIDE + j] = ZERO, ZERO
+        if adapting:
+            B[L.W * STRIDE + j] += B[L.B_ADAPT * STRIDE + j]
+
+    return fire_ahead
+
+
 @kernel_part
 def first_meeting(high, slope, bend, late, start, r, at, jump, n, h):  # type: ignore[no-untyped-def]
     """Return when a path first is above zero from time `r` on, `h` if it is not.

@@ -28,7 +28,7 @@ F = np.float32
 STRIDE = L.STRIDE
 ZERO, ONE = F(0), F(1)
 FIRST = np.int64(0)  # the column; not a literal, for which the parts of the step would be compiled once more
-FIRE = 2  # in a log of kicks: another circuit fires this one, instead of a line
+FIRE = 2  # in a log of kicks: something else than its comparator fires the circuit, instead of a line
 N_SIGNALS = 5  # v, w, s_exc, s_inh, refractory
 
 
@@ -62,6 +62,23 @@ def read_out(B, out, row):  # type: ignore[no-untyped-def]
     out[row, 2] = B[L.S_EXC * STRIDE]
     out[row, 3] = B[L.S_INH * STRIDE]
     out[row, 4] = max(B[L.REFRACTORY * STRIDE], ZERO)
+
+
+@kernel_part
+def log_fire(slot, lane, tick, log_slot, log_line, log_tick, log_kick, n_log):  # type: ignore[no-untyped-def]
+    """Note that an observed circuit of a lane has been fired, none if `slot` is negative; the log stays in the order of time.
+
+    `tick` must not lie before the crossing of a master that fires it, which its dense output finds again.
+    """
+    if slot < 0:
+        return
+    j = n_log[lane]
+    slots, lines, ticks, kicks = log_slot[lane], log_line[lane], log_tick[lane], log_kick[lane]
+    while j > 0 and ticks[j - 1] > tick:
+        slots[j], lines[j], ticks[j], kicks[j] = slots[j - 1], lines[j - 1], ticks[j - 1], kicks[j - 1]
+        j -= 1
+    slots[j], lines[j], ticks[j], kicks[j] = slot, FIRE, tick, ONE
+    n_log[lane] += 1
 
 
 @cache
@@ -136,6 +153,8 @@ def _dense_kernel(features: Features) -> Callable[..., Any]:
                 while q < kick_tick.size and kick_tick[q] == now and now < end:
                     if kick_line[q] == FIRE:
                         fire(B, FIRST, ZERO, ZERO, membrane_now(B))
+                        if now == begin and not is_free(B):
+                            rate = B[L.K_RESET * STRIDE]
                     else:
                         B[(L.S_EXC + kick_line[q]) * STRIDE] += kick[q]
                     q += 1

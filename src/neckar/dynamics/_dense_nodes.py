@@ -98,7 +98,9 @@ def is_quiet(N, states, k):  # type: ignore[no-untyped-def]
     for j in range(N.ptr.size - 1):
         quiet &= N.block[L.LAG * STRIDE + j] == ZERO
         for m in range(N.ptr[j], N.ptr[j + 1]):
-            quiet &= states[k, L.LAG, m] == ZERO and states[k + 1, L.LAG, m] == ZERO and states[k, L.REFRACTORY, m] - N.p[K.T_HOLDOFF, m] <= K.EDGE
+            quiet &= states[k, L.LAG, m] == ZERO and states[k + 1, L.LAG, m] == ZERO
+            for e in range(2):  # a circuit that an event fires is reset from the start of the step on
+                quiet &= states[k + e, L.REFRACTORY, m] - N.p[K.T_HOLDOFF, m] <= K.EDGE
     return quiet
 
 
@@ -283,7 +285,7 @@ class SharedTraces:
 
     def neurons(self, lane: int, columns: ArrayLike) -> Iterator[Neuron]:
         """Yield the neurons to which some columns of a lane belong; columns that neither share nor connect their membranes belong to none."""
-        wanted = np.asarray(columns, np.int64) + K.WIDTH * lane
+        wanted = np.asarray(columns, np.int64) + L.WIDTH * lane
         m = self.coupling.membranes
         for cluster in m.clusters:
             circuits = np.concatenate([m.circuit[m.ptr[node] : m.ptr[node + 1]] for node in cluster])
@@ -295,7 +297,7 @@ class SharedTraces:
     def dense(self, neuron: Neuron, wanted: NDArray[np.int64], ticks: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the dense output of some members of a neuron, shape (member, sample, signal)."""
         circuits, alone, p = neuron.circuits, neuron.membranes, neuron.parameters
-        lane, column = np.divmod(circuits, K.WIDTH)
+        lane, column = np.divmod(circuits, L.WIDTH)
         slot = np.array([self._slot(int(k), int(c)) for k, c in zip(lane, column, strict=True)])
         trace = next(iter(self.traces.values()))
         states = np.stack([self.traces[int(k)].states[:, :, s] for k, s in zip(lane, slot, strict=True)], axis=2)
@@ -320,7 +322,7 @@ class SharedTraces:
         slot = int(np.searchsorted(observed, column))
         if slot >= len(observed) or observed[slot] != column:
             raise ConfigurationError(
-                f"circuit {K.WIDTH * lane + column} is not observed, but one that shares or connects its membrane is; the dense output needs all "
+                f"circuit {L.WIDTH * lane + column} is not observed, but one that shares or connects its membrane is; the dense output needs all "
                 "circuits of a neuron. Observe them all."
             )
         return slot

@@ -137,6 +137,13 @@ def new_queue(n_servers: int, n_ways: int, room: int = 4096) -> Queue:
     return Queue(idle(n_servers), zeros(3), zeros(room), zeros(room), zeros(n_servers), zeros(n_servers), zeros(n_ways), zeros(n_ways))
 
 
+def expand(ptr: Ints, index: Ints) -> tuple[Ints, Ints]:
+    """Return, for each element of each chosen range of a CSR pointer, the position of its choice and its own position."""
+    start, count = ptr[index], ptr[index + 1] - ptr[index]
+    owner = np.repeat(np.arange(len(index)), count)
+    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count) + start[owner]
+
+
 @inline
 def serve(free, server, time, service, depth):  # type: ignore[no-untyped-def]
     """Let an event enter a server at `time`; return when it leaves, or LOST if the queue is full. (One is in service while `depth` wait.)"""
@@ -265,8 +272,8 @@ class Relays(NamedTuple):
     Attributes
     ----------
     column : ndarray of int64, shape (relay,)
-    place : ndarray of int64, shape (relay,)
-        Position among the integrated circuits of the lane, -1 if it is not integrated.
+    place, slot : ndarray of int64, shape (relay,)
+        Position among the integrated and among the observed circuits of the lane, -1 if it is not one of them.
     lines : ndarray of bool, shape (line, relay)
         Whether events on the excitatory, inhibitory line fire the circuit.
     label : ndarray of uint8, shape (row, relay)
@@ -280,6 +287,7 @@ class Relays(NamedTuple):
 
     column: Ints
     place: Ints
+    slot: Ints
     lines: NDArray[np.bool_]
     label: NDArray[np.uint8]
     on: NDArray[np.bool_]

@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neckar.dynamics import _coupling as K
 from neckar.dynamics import _layout as L
-from neckar.dynamics._crossing import firing
-from neckar.dynamics._dense import FIRE
+from neckar.dynamics._crossing import firing, firing_ahead
+from neckar.dynamics._dense import log_fire
 from neckar.dynamics._exchange import send_spike, sort_spikes
 from neckar.dynamics._jit import kernel_part
 from neckar.dynamics._parameters import Features
@@ -30,10 +29,8 @@ from neckar.dynamics._parameters import Features
 F = np.float32
 STRIDE = L.STRIDE
 ZERO, ONE = F(0), F(1)
-WIDTH = 256
 HALF_TICK = F(1e-3)  # us
 NOBODY = -1
-LONG_AGO = -(1 << 62)
 
 Ints = NDArray[np.int64]
 
@@ -87,7 +84,7 @@ def gather_followers(pairs: tuple[Ints, Ints], refractory: Ints, high: Ints, col
     place, slot = (np.full(n, NOBODY, np.int64) for _ in range(2))
     for where, chosen in ((place, columns), (slot, observed)):
         for lane, mine in enumerate(chosen):
-            where[WIDTH * lane + mine] = np.arange(len(mine))
+            where[L.WIDTH * lane + mine] = np.arange(len(mine))
     known = place[pairs[1]] >= 0
     master, follower = pairs[0][known], pairs[1][known]
     if not len(master):
@@ -109,24 +106,6 @@ def rises(S, follower, master, t):  # type: ignore[no-untyped-def]
     for q in range(S.master_ptr[follower], S.master_ptr[follower + 1]):
         high |= S.master[q] != master and S.high[S.master[q]] >= t
     return not high
-
-
-@kernel_part
-def log_fire(S, s, tick, log_slot, log_line, log_tick, log_kick, n_log):  # type: ignore[no-untyped-def]
-    """Note for the dense output that an observed circuit has been fired; the log stays in the order of time.
-
-    `tick` must not lie before the master's own crossing, which its dense output finds again.
-    """
-    lane = s // WIDTH
-    if S.slot[s] < 0:
-        return
-    j = n_log[lane]
-    slots, lines, ticks, kicks = log_slot[lane], log_line[lane], log_tick[lane], log_kick[lane]
-    while j > 0 and ticks[j - 1] > tick:
-        slots[j], lines[j], ticks[j], kicks[j] = slots[j - 1], lines[j - 1], ticks[j - 1], kicks[j - 1]
-        j -= 1
-    slots[j], lines[j], ticks[j], kicks[j] = S.slot[s], FIRE, tick, ONE
-    n_log[lane] += 1
 
 
 @kernel_part
@@ -158,10 +137,10 @@ def stop_node(N, m, t, h, fired, blocks):  # type: ignore[no-untyped-def]
 @cache
 def following(features: Features, coupled: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Return the kernel parts that fire the followers of relays, and of the circuits that have fired in a step."""
-    fire, exponential = firing(features), features.exponential
+    fire, fire_ahead, exponential = firing(features), firing_ahead(features), features.exponential
 
     @kernel_part
-    def follow_relays(S, blocks, nodes, tick, circuit, leaves, first, n, begin, tables, queue, log_slot, log_line, log_tick, log_kick, n_log):  # type: ignore[no-untyped-def]
+    def follow_relays(S, blocks, tick, circuit, leaves, first, n, begin, tables, queue, log_slot, log_line, log_tick, log_kick, n_log):  # type: ignore[no-untyped-def]
         """Fire those that follow the relays that have fired as spikes `first` to `n`, before the step that begins at tick `begin`; returns the new `n`."""
         i = first
         while i < n:
@@ -169,19 +148,11 @@ def following(features: Features, coupled: bool) -> tuple[Callable[..., Any], Ca
             now = F(t - begin) * F(2e-3)
             for q in range(S.ptr[m], S.ptr[m + 1]):
                 s = S.follower[q]
-                B, j = blocks[s // WIDTH], S.place[s]
+                B, j = blocks[s // L.WIDTH], S.place[s]
                 if S.high[s] > t or B[L.REFRACTORY * STRIDE + j] > now + HALF_TICK or not rises(S, s, m, t):
                     continue
-                refractory, jump = B[L.T_REFRACTORY * STRIDE + j], B[L.B_ADAPT * STRIDE + j]
-                if coupled and S.group[s] >= 0:
-                    N = nodes[S.group[s]]
-                    refractory, jump = N.p[K.T_REFRACTORY, S.member[s]], N.p[K.B_ADAPT, S.member[s]]
-                B[L.REFRACTORY * STRIDE + j], B[L.ARMED * STRIDE + j] = refractory + now, ZERO
-                if not coupled or S.group[s] < 0:
-                    B[L.LAG * STRIDE + j], B[L.BENT * STRIDE + j] = ZERO, ZERO
-                if exponential:
-                    B[L.W * STRIDE + j] += jump
-                log_fire(S, s, begin, log_slot, log_line, log_tick, log_kick, n_log)
+                fire_ahead(B, j, now, not coupled or S.group[s] < 0)
+                log_fire(S.slot[s], s // L.WIDTH, begin, log_slot, log_line, log_tick, log_kick, n_log)
                 tick[n], circuit[n] = t, s
                 leaves[n] = send_spike(tables, queue, t, s)
                 n += 1
@@ -192,13 +163,13 @@ def following(features: Features, coupled: bool) -> tuple[Callable[..., Any], Ca
     @kernel_part
     def stop(S, s, blocks, nodes, t, h, fired):  # type: ignore[no-untyped-def]
         """Fire circuit `s` at `t` us after the start of the step that is over, in which its comparator has perhaps `fired` it later."""
-        B, j = blocks[s // WIDTH], S.place[s]
+        B, j = blocks[s // L.WIDTH], S.place[s]
         if coupled and S.group[s] >= 0:
             N, m = nodes[S.group[s]], S.member[s]
             stop_node(N, m, t, h, fired, blocks)
-            B[L.REFRACTORY * STRIDE + j], B[L.ARMED * STRIDE + j] = N.p[K.T_REFRACTORY, m] + t - h, ZERO
+            B[L.REFRACTORY * STRIDE + j], B[L.ARMED * STRIDE + j] = B[L.T_REFRACTORY * STRIDE + j] + t - h, ZERO
             if exponential and not fired:
-                B[L.W * STRIDE + j] += N.p[K.B_ADAPT, m]
+                B[L.W * STRIDE + j] += B[L.B_ADAPT * STRIDE + j]
             return
         v, d, end, w = B[L.V * STRIDE + j], B[L.X_LENGTH * STRIDE + j], h - B[L.LAG * STRIDE + j], B[L.W * STRIDE + j]
         start = h - d if fired else end - d
@@ -227,10 +198,10 @@ def following(features: Features, coupled: bool) -> tuple[Callable[..., Any], Ca
                 fired = own < n
                 if fired and tick[own] == t:
                     continue
-                if not fired and blocks[s // WIDTH][L.REFRACTORY * STRIDE + S.place[s]] + h > at + HALF_TICK:
+                if not fired and blocks[s // L.WIDTH][L.REFRACTORY * STRIDE + S.place[s]] + h > at + HALF_TICK:
                     continue
                 stop(S, s, blocks, nodes, at, h, fired)
-                log_fire(S, s, min(max(t, begin) + 1, begin + h_ticks - 1), log_slot, log_line, log_tick, log_kick, n_log)
+                log_fire(S.slot[s], s // L.WIDTH, min(max(t, begin) + 1, begin + h_ticks - 1), log_slot, log_line, log_tick, log_kick, n_log)
                 if not fired:
                     n += 1
                 for k in range(own if fired else n - 1, i + 1, -1):

@@ -14,11 +14,11 @@ from neckar.dynamics._advance import BOTH
 from neckar.dynamics._coupling import Coupling
 from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense_nodes import SharedTraces
-from neckar.dynamics._exchange import HEAD, OUTSIDE, TAIL, Hits, Queue, Relays, Tables, new_queue
+from neckar.dynamics._exchange import HEAD, OUTSIDE, TAIL, Hits, Queue, Relays, Tables, expand, new_queue
 from neckar.dynamics._following import Followers
 from neckar.dynamics._jit import kernel
 from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
-from neckar.dynamics._layout import STRIDE
+from neckar.dynamics._layout import STRIDE, WIDTH
 from neckar.dynamics._together import DONE, together_kernel
 
 Ticks = NDArray[np.int64]
@@ -253,7 +253,7 @@ class LaneGroup:
 def _find_nodes(followers: Followers, coupling: Coupling, lanes: Sequence[Lane]) -> None:
     """Note which circuits share or connect their membranes, and where."""
     for k, nodes in enumerate(coupling.nodes):
-        circuit = np.array([256 * h + int(lanes[h].columns[i]) for h, i in zip(nodes.lane.tolist(), nodes.place.tolist(), strict=True)])
+        circuit = np.array([WIDTH * h + int(lanes[h].columns[i]) for h, i in zip(nodes.lane.tolist(), nodes.place.tolist(), strict=True)])
         followers.group[circuit], followers.member[circuit] = k, np.arange(len(circuit))
 
 
@@ -289,14 +289,14 @@ def _hits(tables: Tables, lanes: Sequence[Lane]) -> Hits:
     way, hits = np.repeat(np.arange(n_ways), np.diff(tables.row_ptr)), np.diff(ptr)[pair]
     sparse = np.bincount(way, weights=hits, minlength=n_ways) <= LISTED_PER_ROW * np.diff(tables.row_ptr)
     entry = np.flatnonzero(sparse[way])
-    owner, listed = _expand(ptr, pair[entry])
+    owner, listed = expand(ptr, pair[entry])
     row, of = tables.row[entry][owner], way[entry][owner]
     receptor = np.stack([lane.receptor for lane in lanes])[tables.way_lane[of], row]
     chosen, column = np.nonzero(receptor[:, None] >> _LINES & 1)  # of a row on both lines the inhibitory one first, as whole rows
     line, of = _LINES[column], of[chosen]
     way_ptr = np.searchsorted(of, np.arange(n_ways + 1)).astype(np.int64)
     lines = np.bitwise_or.reduce([np.bincount(of[line == k], minlength=n_ways).astype(bool) << k for k in _LINES])
-    dense = np.zeros((len(lanes), 256), np.bool_)
+    dense = np.zeros((len(lanes), WIDTH), np.bool_)
     at = (synapse[listed][chosen] + line * STRIDE).astype(np.int32)
     return Hits(pair.astype(np.int64), ptr, synapse, dense, sparse, way_ptr, lines.astype(np.uint8), at, row[chosen], np.empty(0, np.float32))
 
@@ -333,13 +333,6 @@ def _longest(ptr: Ticks) -> int:
     return int((ptr[1:] - ptr[:-1]).max(initial=0))
 
 
-def _expand(ptr: Ticks, index: Ticks) -> tuple[Ticks, Ticks]:
-    """Return, for each element of each chosen range of a CSR pointer, the position of its choice and its own position."""
-    start, count = ptr[index], ptr[index + 1] - ptr[index]
-    owner = np.repeat(np.arange(len(index)), count)
-    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count) + start[owner]
-
-
 def _with_rows(tables: Tables, carried: Sequence[RowEvents]) -> Tables:
     """Append ways that consist of one row each, for events that are under way already."""
     counts = [len(events.tick) for events in carried]
@@ -362,6 +355,7 @@ def _each(lanes: Sequence[Lane], *names: str) -> list[tuple[Any, ...]]:
 def gather_relays(
     columns: Ticks,
     integrated: Ticks,
+    observed: Ticks,
     lines: NDArray[np.bool_],
     labels: NDArray[np.uint8],
     weights: NDArray[np.float32],
@@ -374,8 +368,8 @@ def gather_relays(
     ----------
     columns : ndarray of int64, shape (relay,)
         Ascending.
-    integrated : ndarray of int64
-        Columns of the lane's integrated circuits, ascending.
+    integrated, observed : ndarray of int64
+        Columns of the lane's integrated and of its observed circuits, ascending.
     lines : ndarray of bool, shape (line, relay)
     labels, weights : ndarray, shape (row, column)
         Of the whole hemisphere.
@@ -384,11 +378,10 @@ def gather_relays(
     ready : ndarray of int64, shape (column,)
         Tick from which each column of the hemisphere fires again; the relays go on with this array.
     """
-    place = np.searchsorted(integrated, columns)
-    found = np.isin(columns, integrated)
     return Relays(
         columns,
-        np.where(found, place, -1).astype(np.int64),
+        _place_among(integrated, columns),
+        _place_among(observed, columns),
         np.ascontiguousarray(lines),
         np.ascontiguousarray(labels[:, columns]),
         np.ascontiguousarray(weights[:, columns] > 0),
@@ -397,7 +390,13 @@ def gather_relays(
     )
 
 
+def _place_among(chosen: Ticks, columns: Ticks) -> Ticks:
+    """Return where columns are among some chosen ones, ascending; -1 if they are not."""
+    return np.where(np.isin(columns, chosen), np.searchsorted(chosen, columns), -1).astype(np.int64)
+
+
 NO_RELAYS = gather_relays(
+    np.empty(0, np.int64),
     np.empty(0, np.int64),
     np.empty(0, np.int64),
     np.empty((2, 0), np.bool_),

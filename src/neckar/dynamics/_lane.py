@@ -25,7 +25,6 @@ from neckar.dynamics._heard import copied, forget_row, nothing_heard
 from neckar.dynamics._parameters import CircuitParameters, Features
 from neckar.dynamics._propagators import constants, kick_shares, lane_rows, late_shares, own_rates
 
-WIDTH = 256
 VECTOR = 16
 CHUNK = 1 << 20  # steps per call of the kernel ...
 FINE_STEP = 50  # ticks; steps up to this length are fine, see Features. Fewer circuits stop in them, so there is time to look at those closely
@@ -241,7 +240,7 @@ class Lane:
         self.weights = self._gather(synapses.weights, np.float32)
         self.labels = self._gather(synapses.labels, np.uint8)
         self.uniform = uniform_labels(self.labels[:, : len(columns)])
-        self._owned = len(columns) < WIDTH
+        self._owned = len(columns) < L.WIDTH
         self._begin()
         self.chunk = max(16, TRACE_VALUES // (L.N_STATE * len(observed))) if len(observed) else CHUNK
         self.column_of = np.zeros(self.n, np.int16)
@@ -251,7 +250,7 @@ class Lane:
         """Take over nothing of any run."""
         self.block = L.aligned(L.N_ROWS * L.STRIDE)
         self.rows = self.block.reshape(L.N_ROWS, L.STRIDE)
-        self.flags, self.heard = L.aligned(WIDTH, np.uint8), nothing_heard()
+        self.flags, self.heard = L.aligned(L.WIDTH, np.uint8), nothing_heard()
         self.configured: tuple[Segment, int] | None = None
         self._open: NDArray[np.float32] | None = None  # observed states at the start of a step that is not complete yet, and its kicks so far
         self._open_kicks: list[NDArray[Any]] = []
@@ -277,7 +276,7 @@ class Lane:
         return twin
 
     def _gather(self, plane: NDArray[Any], dtype: Any) -> NDArray[Any]:
-        if len(self.columns) == WIDTH == plane.shape[1]:
+        if len(self.columns) == L.WIDTH == plane.shape[1]:
             return np.require(plane, dtype, ["C", "W"])  # of one type for all lanes of a kernel, which includes that it can be written
         out = L.aligned(plane.shape[0] * self.n, dtype).reshape(plane.shape[0], self.n)
         n, first = len(self.columns), int(self.columns[0]) if len(self.columns) else 0

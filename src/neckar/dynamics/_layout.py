@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+WIDTH = 256  # circuits of a lane, at most
 STRIDE = 272
 CACHE_LINE = 64
 

@@ -16,7 +16,8 @@ import numpy as np
 from neckar.dynamics import _layout as L
 from neckar.dynamics._advance import BOTH, FIRST_KICK, FIRST_LINE, LAST_LINE, OWN_RATE, ROW, P, line_delivery, log_kicks, settle
 from neckar.dynamics._coupling import carry_nodes, give_back
-from neckar.dynamics._crossing import collection
+from neckar.dynamics._crossing import collection, firing_ahead
+from neckar.dynamics._dense import log_fire
 from neckar.dynamics._drivers import pulse_length
 from neckar.dynamics._elementary import multiply_add, select
 from neckar.dynamics._exchange import FINE, HEAD, OUTSIDE, TAIL, admit_outside, room_left, send_spike, send_spikes
@@ -29,7 +30,6 @@ from neckar.dynamics._step import circuit_step
 
 F = np.float32
 STRIDE = L.STRIDE
-WIDTH = 256
 U = np.uint32
 DONE = -1
 FIRST_GM, REFRACTORY, HOLDOFF = (P(row * STRIDE) for row in (L.GM_EXC, L.REFRACTORY, L.T_HOLDOFF))
@@ -131,26 +131,35 @@ def sparse_delivery(fine: bool) -> Callable[..., Any]:
     return few_synapses
 
 
-@kernel_part
-def fire_relays(B, lane, relays, row, label, tick, begin, receptor, tables, queue, out_tick, out_circuit, leaves, n_out):  # type: ignore[no-untyped-def]
-    """Fire the circuits that an event on a row fires past their membrane. Returns the number of spikes."""
-    for r in range(relays.column.size):
-        hears = (receptor[row] & 1 and relays.lines[0, r]) or (receptor[row] & 2 and relays.lines[1, r])
-        if not hears or relays.label[row, r] != label or not relays.on[row, r] or tick < relays.ready[relays.column[r]]:
-            continue
-        place = relays.place[r]
-        if place >= 0:
-            now = F(tick - begin) * F(2e-3)
-            if B[L.REFRACTORY * STRIDE + place] > now:
+@cache
+def relaying(features: Features) -> Callable[..., Any]:
+    """Return the kernel part that fires circuits past their membrane."""
+    fire_ahead = firing_ahead(features)
+
+    @kernel_part
+    def fire_relays(  # type: ignore[no-untyped-def]
+        B, lane, relays, row, label, tick, begin, receptor, tables, queue, out_tick, out_circuit, leaves, n_out, log_slot, log_line, log_tick, log_kick, n_log
+    ):
+        """Fire the circuits that an event on a row fires past their membrane. Returns the number of spikes."""
+        for r in range(relays.column.size):
+            hears = (receptor[row] & 1 and relays.lines[0, r]) or (receptor[row] & 2 and relays.lines[1, r])
+            if not hears or relays.label[row, r] != label or not relays.on[row, r] or tick < relays.ready[relays.column[r]]:
                 continue
-            B[L.REFRACTORY * STRIDE + place] = B[L.T_REFRACTORY * STRIDE + place] + now
-            B[L.ARMED * STRIDE + place], B[L.LAG * STRIDE + place], B[L.BENT * STRIDE + place] = F(0), F(0), F(0)
-        relays.ready[relays.column[r]] = tick + relays.refractory[r]
-        circuit = WIDTH * lane + relays.column[r]
-        out_tick[n_out], out_circuit[n_out] = tick, circuit
-        leaves[n_out] = send_spike(tables, queue, tick, circuit)
-        n_out += 1
-    return n_out
+            place = relays.place[r]
+            if place >= 0:
+                now = F(tick - begin) * F(2e-3)
+                if B[L.REFRACTORY * STRIDE + place] > now:
+                    continue
+                fire_ahead(B, place, now, True)
+                log_fire(relays.slot[r], lane, begin, log_slot, log_line, log_tick, log_kick, n_log)
+            relays.ready[relays.column[r]] = tick + relays.refractory[r]
+            circuit = L.WIDTH * lane + relays.column[r]
+            out_tick[n_out], out_circuit[n_out] = tick, circuit
+            leaves[n_out] = send_spike(tables, queue, tick, circuit)
+            n_out += 1
+        return n_out
+
+    return fire_relays
 
 
 @inline
@@ -178,7 +187,7 @@ def together_kernel(features: Features, coupled: bool = False, followed: bool = 
     """Return the compiled kernel for these features; `coupled` if membranes are shared or connected, `followed` if circuits fire with others."""
     step, noisy, plastic = circuit_step(features.of_circuits), features.noisy, features.plastic
     sensed, carry, collect = features.sensed, carry_nodes(features.of_circuits._replace(fine=False)), collection(features.of_circuits)
-    follow_relays, follow = following(features.of_circuits, coupled)
+    fire_relays, (follow_relays, follow) = relaying(features.of_circuits), following(features.of_circuits, coupled)
     fine, row_event, listed_synapses, few_synapses = features.fine, row_delivery(features.fine), listed_delivery(features.fine), sparse_delivery(features.fine)
 
     @kernel_part
@@ -189,7 +198,7 @@ def together_kernel(features: Features, coupled: bool = False, followed: bool = 
         before = n_out
         n_out = collect(B, flags, found, h, inv_h, heard, weights, labels, receptor, begin, ticks_per_us, column_of, out_tick, columns, n_out)
         for i in range(before, n_out):
-            out_circuit[i] = WIDTH * lane + columns[i]
+            out_circuit[i] = L.WIDTH * lane + columns[i]
         return n_out
 
     def advance_together(  # type: ignore[no-untyped-def]
@@ -232,10 +241,11 @@ def together_kernel(features: Features, coupled: bool = False, followed: bool = 
                 return n_out, k
             while queue.cursor[HEAD] < queue.cursor[TAIL] and queue.tick[queue.cursor[HEAD]] < end:
                 full = out_tick.size - n_out < n_relays or room_left(queue) < widest * n_relays
-                for lane in range(n_lanes):
-                    full |= log_tick[lane].size - n_log[lane] < 2 * spread * observed[lane].size
                 if followed:
-                    full |= not room_to_follow(followers, log_tick, n_log, observed, 2 * spread)
+                    full |= not room_to_follow(followers, log_tick, n_log, observed, 3 * spread)
+                else:
+                    for lane in range(n_lanes):  # for kicks of both lines and a relay's spike at each row
+                        full |= log_tick[lane].size - n_log[lane] < 3 * spread * observed[lane].size
                 if sensed:
                     full |= n_arrived[0] == arrival_tick.size
                 if full:
@@ -273,10 +283,13 @@ def together_kernel(features: Features, coupled: bool = False, followed: bool = 
                         note_event(heard[lane], tick - begin, row, label, pulse)
                     if pulse > F(0):
                         past = n_out
-                        n_out = fire_relays(B, lane, relays[lane], row, label, tick, begin, R, tables, queue, out_tick, out_circuit, leaves, n_out)
+                        n_out = fire_relays(
+                            B, lane, relays[lane], row, label, tick, begin, R, tables, queue, out_tick, out_circuit, leaves, n_out,
+                            log_slot, log_line, log_tick, log_kick, n_log,
+                        )  # fmt: skip
                         if followed:
                             n_out = follow_relays(
-                                followers, blocks, nodes, out_tick, out_circuit, leaves, past, n_out, begin, tables, queue,
+                                followers, blocks, out_tick, out_circuit, leaves, past, n_out, begin, tables, queue,
                                 log_slot, log_line, log_tick, log_kick, n_log,
                             )  # fmt: skip
                     if seen.size:

@@ -24,6 +24,7 @@ from neckar.dynamics import (
     Segment,
     Synapses,
     Tables,
+    gather_relays,
     largest_step,
     reference_tau,
 )
@@ -78,9 +79,12 @@ class Run:
 
 def engine(
     p: CircuitParameters, membranes: Membranes, end: int, samples, events=NO_EVENTS, weights=None, receptor=None, v=0.5, step=250, cuts=(), lanes=1, seed=1,
-    observed=None,
+    observed=None, relays=(),
 ) -> Run:  # fmt: skip
-    """Run the engine from `v`. With two lanes circuits 256 and up belong to the second. `weights` (row, circuit); an event acts on its row of both lanes."""
+    """Run the engine from `v`. With two lanes circuits 256 and up belong to the second. `weights` (row, circuit); an event acts on its row of both lanes.
+
+    The circuits `relays` of the first lane fire at each event on an excitatory row with a weight.
+    """
     n = len(p)
     receptor = np.array([1, 2], np.uint8) if receptor is None else receptor
     weights = np.zeros((len(receptor), n)) if weights is None else weights
@@ -100,7 +104,10 @@ def engine(
         made.append(lane)
         halves.append(whole.take(np.arange(WIDTH * k, WIDTH * (k + 1))))
     h = largest_step(p, step)
-    group = LaneGroup(made, [NOBODY] * lanes, _nowhere(lanes), None, [events] * lanes, Coupling(membranes, whole))
+    mine = np.array(relays, np.int64)
+    lines, planes = np.array([[True], [False]]).repeat(len(mine), axis=1), (made[0].labels, made[0].weights)
+    fire = gather_relays(mine, made[0].columns, made[0].columns[made[0].observed], lines, *planes, np.full(len(mine), US), np.full(WIDTH, -(1 << 62)))
+    group = LaneGroup(made, [fire, *[NOBODY] * (lanes - 1)], _nowhere(lanes), None, [events] * lanes, Coupling(membranes, whole))
     segments = [Segment(half, 0, end, h, reference_tau(p), p.features) for half in halves]
     ticks, fired, signals = [], [], np.zeros((n, len(samples), 5), np.float32)
     for t0, t1 in pairwise([0, *cuts, end]):

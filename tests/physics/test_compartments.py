@@ -138,6 +138,19 @@ def test_adaptation_of_each_circuit_acts_on_the_joined_membrane():
     np.testing.assert_allclose(found, right, atol=5e-5)
 
 
+@pytest.mark.parametrize(("siemens", "jump"), [(1e-9, 0.05), (0.0, 0.0)])
+def test_a_circuit_that_fires_past_a_joined_membrane_has_an_adaptation_pulse_if_it_adapts(siemens, jump):
+    """The pulse comes with the reset, at the start of the step in which the event arrives, in the trace and in the state alike."""
+    p = circuits(2, b_adapt=[0.05, 0.03], g_adapt=siemens, w_rest=0.6, a_adapt=0.0, tau_adapt=1.0)
+    weights = np.array([[0.1, 0.0]])
+    run = engine(p, joined([0, 1]), 4 * US, np.arange(0, 4 * US, 10), at((2 * US + 100, 0)), weights, np.array([1], np.uint8), relays=(0,))
+    w = run.signals[:, :, 1]
+    assert run.spikes[0].tolist() == [2 * US + 100]
+    np.testing.assert_allclose(w[0], np.where(np.arange(0, 4 * US, 10) < 2 * US, 0.6, 0.6 + jump), atol=1e-5)
+    np.testing.assert_allclose(w[1], 0.6, atol=1e-5)
+    np.testing.assert_allclose(run.state[STATE_NAMES.index("w")], [0.6 + jump, 0.6], atol=1e-5)
+
+
 @pytest.mark.parametrize("sink", [0.0, 2e-8])
 @pytest.mark.parametrize("coba", [0.0, -1.5])
 def test_inhibition_of_joined_membranes_ends_at_the_floor_of_each_circuit(sink, coba):

@@ -43,7 +43,7 @@ def _adder(fine: bool, mixed: bool) -> Callable[..., Any]:
 
     @kernel_part
     def add_row(B, line, w, m, label, pulse, share, offset, n):  # type: ignore[no-untyped-def]
-        """Add the synapses of one row whose label matches to the kicks at the start and at the end of the step."""
+        """Add the synapses of one row, of mixed ones those whose label matches, to the kicks at the start and at the end of the step."""
         start, end, own = FIRST_LINE + line * ROW, FIRST_KICK + line * ROW, OWN_RATE + line * ROW
         at_start, at_end, more_start, more_end = (
             pulse * share[line, 0, offset], pulse * share[line, 1, offset], pulse * share[line, 2, offset], pulse * share[line, 3, offset]

@@ -3,7 +3,10 @@
 Between two states of the step grid the noise of a membrane is an Ornstein-Uhlenbeck process that is tied at both ends (the leak damps it). Its value in the
 middle of an interval depends on the interval's two ends alone: a mean between them, and a variate of known variance. So an interval is halved, one of its
 halves is halved again, down to the tick that is asked for. The variate at a tick is keyed by circuit and tick, as those of the steps are; the tree of halves
-is fixed by the step. A tick therefore has one value, whoever looks, and whatever other ticks are looked at.
+is fixed by the step. A tick therefore has one noise, whoever looks, and whatever other ticks are looked at. What a step's end misses, which the bridge is
+tied to, holds the error of the short steps between samples, too, so it depends on the samples by some microvolts.
+
+Comparators do not see the bridge: they see the ends of the steps.
 """
 
 from __future__ import annotations

@@ -7,7 +7,10 @@ a refractory circuit is lost. A comparator that would have fired the follower la
 
 The membrane of a follower is taken back to the master's tick, between the ends of the step as far as the circuit has come; one that shares its membrane
 goes with its node (:mod:`neckar.dynamics._coupling`) if no comparator has stopped that already. Followers of a master that fires past its membrane are
-reset with the step under way, as that master is; their refractory clocks begin at the tick.
+reset with the step under way, as that master is; their refractory clocks begin at the tick. So a step goes: events, with relays and those that follow them
+(`follow_relays`); the step itself; those that follow its spikes (`follow`).
+
+Not modelled: delays of lines and gates; states that outlast an entry, all are low when one begins.
 """
 
 from __future__ import annotations
@@ -162,7 +165,11 @@ def following(features: Features, coupled: bool) -> tuple[Callable[..., Any], Ca
 
     @kernel_part
     def stop(S, s, blocks, nodes, t, h, fired):  # type: ignore[no-untyped-def]
-        """Fire circuit `s` at `t` us after the start of the step that is over, in which its comparator has perhaps `fired` it later."""
+        """Fire circuit `s` at `t` us after the start of the step that is over, in which its comparator has perhaps `fired` it later.
+
+        The step's rows must be as it has left them. The path back is the chord of what the circuit has taken: all of the step if it has `fired`, for a circuit
+        that is released within a step does not fire in it; otherwise as far as it has come.
+        """
         B, j = blocks[s // L.WIDTH], S.place[s]
         if coupled and S.group[s] >= 0:
             N, m = nodes[S.group[s]], S.member[s]

@@ -1,6 +1,9 @@
 """Spikes that leave for a host: over servers (:mod:`neckar.dynamics._exchange`) and one link behind them all, into a record in the order of time.
 
 Events overtake only those that wait with them, so every list here is nearly in order as it grows, and is put in order by insertion.
+
+A `tick` is one of 2 ns, as are `start`, `duration`, `stamp` and times at the host; all other times (`leaves`, `time`, `loop_time`, of servers and the link)
+count 1/1024 tick.
 """
 
 from __future__ import annotations
@@ -104,7 +107,10 @@ class Link(NamedTuple):
 
 @inline
 def survives(tick, number, seed, loss):  # type: ignore[no-untyped-def]
-    """Return whether a link delivers an event, which depends on its tick, its number and the seed alone (splitmix64)."""
+    """Return whether a link delivers an event, which depends on its tick, its number and the seed alone (splitmix64).
+
+    So copies of one spike that leave by two outputs share one fate.
+    """
     x = (np.uint64(tick) << np.uint64(16)) ^ np.uint64(number) ^ seed
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -209,7 +215,7 @@ def exit_kernel() -> Callable[..., Any]:
     def exit_spikes(  # type: ignore[no-untyped-def]
         tick, circuit, leaves, duration, exits, loop_time, loop_server, loop_source, loop_number, link, tally, time, event, loop
     ):  # fmt: skip
-        """Fill `time` with the ticks of arrival and `event` with the spikes that arrive, and both rows of `loop` likewise.
+        """Fill `time` with the ticks of arrival and `event` with the spikes that arrive, and `loop` with ticks of arrival and numbers of the loops that do.
 
         Returns the numbers of spikes and loops, and of those that the link lost, and of loops that came too late.
         """

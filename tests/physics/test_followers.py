@@ -14,7 +14,7 @@ from neckar.chip.fire_logic import FireLogic, followed
 from neckar.chip.machine import Chip
 from neckar.chip.specimen import Specimen
 from neckar.chip.transfer import physical
-from neckar.dynamics import gather_followers
+from neckar.dynamics import LaneGroup, gather_followers
 from neckar.dynamics._following import rises
 from neckar.facts import brainscales2 as facts
 from neckar.facts import registers
@@ -408,6 +408,19 @@ def test_a_cut_between_two_events_of_a_step_does_not_change_the_membrane_of_a_re
     assert len(spikes_of(whole, 1)) == 8
     assert fired(cut) == fired(whole)
     np.testing.assert_array_equal(membranes(cut), membranes(whole))
+
+
+def test_a_copy_that_finishes_a_step_logs_no_fire_inputs(monkeypatch):
+    """Its lanes observe nothing and have no room for a log."""
+    copies, fork = [], LaneGroup.fork
+    monkeypatch.setattr(LaneGroup, "fork", lambda self: copies.append(fork(self)) or copies[-1])
+    reads = (TimedRead(name="read", at=2300, field="spike_counter", index=(1,)),)
+    recording = run(RELAY, 12, entries=Events.from_lists([[(2000, 1)]]), record=seen(0, 1), reads=reads)
+    assert len(spikes_of(recording, 1)) == 1
+    assert len(copies) == 1
+    assert all((relays.slot < 0).all() for relays in copies[0].relays)
+    assert (copies[0]._followers.slot < 0).all()
+    assert not any(len(lane.observed) for lane in copies[0].lanes)
 
 
 def test_lines_may_change_in_the_middle_of_a_run():

@@ -15,7 +15,7 @@ from neckar.dynamics._coupling import Coupling
 from neckar.dynamics._crossing import scratch
 from neckar.dynamics._dense_nodes import SharedTraces
 from neckar.dynamics._exchange import HEAD, OUTSIDE, TAIL, Hits, Queue, Relays, Tables, expand, new_queue
-from neckar.dynamics._following import Followers
+from neckar.dynamics._following import NOBODY, Followers
 from neckar.dynamics._jit import kernel
 from neckar.dynamics._lane import Lane, RowEvents, Segment, Trace, pieces
 from neckar.dynamics._layout import STRIDE, WIDTH
@@ -163,11 +163,12 @@ class LaneGroup:
         twin = object.__new__(LaneGroup)
         twin.__dict__.update(self.__dict__)
         twin.lanes = tuple(lane.fork() for lane in self.lanes)
-        twin.relays = tuple(relays._replace(ready=relays.ready.copy()) for relays in self.relays)
+        twin.relays = tuple(relays._replace(ready=relays.ready.copy(), slot=np.full_like(relays.slot, NOBODY)) for relays in self.relays)
         twin.hits = self.hits._replace(dense=self.hits.dense.copy(), sparse=self.hits.sparse.copy())
         twin.queue = Queue(*(part.copy() for part in self.queue))
         twin._coupling = self._coupling.fork() if self._coupling else None
-        twin._followers = self._followers and self._followers._replace(high=self._followers.high.copy())
+        followers = self._followers
+        twin._followers = followers and followers._replace(high=followers.high.copy(), slot=np.full_like(followers.slot, NOBODY))
         return twin
 
     def advance(self, segments: Sequence[Segment], events: OutsideEvents, t0: int, t1: int) -> tuple[Firing, list[list[Trace]]]:
@@ -392,7 +393,7 @@ def gather_relays(
 
 def _place_among(chosen: Ticks, columns: Ticks) -> Ticks:
     """Return where columns are among some chosen ones, ascending; -1 if they are not."""
-    return np.where(np.isin(columns, chosen), np.searchsorted(chosen, columns), -1).astype(np.int64)
+    return np.where(np.isin(columns, chosen), np.searchsorted(chosen, columns), NOBODY).astype(np.int64)
 
 
 NO_RELAYS = gather_relays(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from chip_programs import N, fire_lines
 
 from neckar.chip import ChipConfig
 from neckar.chip.effects import Effects
@@ -69,8 +70,6 @@ def test_the_jump_of_the_adaptation_is_proportional_to_the_length_of_its_pulse(s
 
 # ---- Fire lines and logic
 
-N, WALL = 512, 128
-
 
 class SlowLogic:
     """All neurons tick by tick: states, lines, gates and their memory."""
@@ -80,24 +79,6 @@ class SlowLogic:
         self.left = np.zeros(N, int)  # ticks until the state falls
         self.state, self.line, self.latch = np.zeros(N, bool), np.zeros(N, bool), np.zeros(N, bool)
 
-    def lines(self, state: np.ndarray) -> np.ndarray:
-        c, line = self.c, np.zeros(N, bool)
-        for column in range(256):
-            net = []
-            for row in (0, 1):
-                i, left = row * 256 + column, row * 256 + column - 1
-                from_left = column % WALL > 0 and c.bayesian_connect_fire_to_right[left]
-                net.append((from_left, line[left] if from_left else c.bayesian_enable_master[i] and state[i]))
-            tied = c.bayesian_connect_fire_vertical[column] or c.bayesian_connect_fire_vertical[256 + column]
-            for row in (0, 1):
-                if not tied:
-                    line[row * 256 + column] = net[row][1]
-                elif net[0][0] or net[1][0]:  # drivers from the left overwrite what stands on the net
-                    line[row * 256 + column] = any(value for driven, value in net if driven)
-                else:
-                    line[row * 256 + column] = net[0][1] or net[1][1]
-        return line
-
     def step(self, fires: set[int]) -> list[int]:
         """Go to the next tick, at which some neurons fire; return who makes a post pulse."""
         c = self.c
@@ -105,7 +86,7 @@ class SlowLogic:
         for i in fires:
             self.left[i] = self.refractory[i]
         state = self.left > 0
-        line = self.lines(state)
+        line = fire_lines(c, state)
         pulses = []
         for i in range(N):
             was, now = (self.state[i], self.line[i]), (state[i], line[i])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from neckar.chip import ChipConfig
 from neckar.chip.effects import Effects
 from neckar.chip.machine import Chip
 from neckar.chip.specimen import Specimen
@@ -25,7 +26,7 @@ from neckar.program import (
 
 TABLE = registers("brainscales2")
 LATENCY = int(ticks(facts.INPUT_LATENCY.value))
-N, SIDE = 512, 256
+N, SIDE, WALL = 512, 256, 128  # fire lines end at walls
 
 FIRING = {
     "membrane_capacitance_capacitance": 63,
@@ -121,3 +122,19 @@ def arriving(*arrival: int) -> Events:
 def pulses(*at: tuple[int, int]) -> Events:
     """Return events that reach the chip at these ticks with these labels."""
     return Events.from_lists([[(tick - LATENCY, label) for tick, label in sorted(at)]])
+
+
+def fire_lines(config: ChipConfig, state: np.ndarray) -> np.ndarray:
+    """Return the fire lines of all circuits for the states of their refractory counters, one column after the other: slow and obvious."""
+    line = np.zeros(N, bool)
+    for column in range(SIDE):
+        net = []  # of both rows: whether the left neighbour drives it, and its value
+        for row in (0, 1):
+            i, left = row * SIDE + column, row * SIDE + column - 1
+            from_left = column % WALL > 0 and config.bayesian_connect_fire_to_right[left]
+            net.append((from_left, line[left] if from_left else config.bayesian_enable_master[i] and state[i]))
+        tied = config.bayesian_connect_fire_vertical[column] or config.bayesian_connect_fire_vertical[SIDE + column]
+        overwritten = net[0][0] or net[1][0]  # drivers from the left overwrite what stands on the net
+        for row in (0, 1):
+            line[row * SIDE + column] = any(value for driven, value in net if driven or not overwritten) if tied else net[row][1]
+    return line

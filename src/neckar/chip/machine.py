@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 OpenSamples = TypeVar("OpenSamples", ProbeSamples, DriverProbeSamples, SensorProbeSamples)
 
-MODEL_VERSION = "2026.23"
+MODEL_VERSION = "2026.24"
 DEFAULT_STEP_TICKS = 250
 
 

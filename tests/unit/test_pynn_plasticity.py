@@ -17,6 +17,7 @@ from neckar.lab import Lab
 from neckar.ppu import FracSat8, Mod16, State, saturate_weight, where
 from neckar.program import PlasticityTask
 from pynn_brainscales.brainscales2 import _plasticity
+from pynn_brainscales.brainscales2._errors import RunStateError
 from pynn_brainscales.brainscales2._plasticity import schedule
 from pynn_brainscales.brainscales2.examples import plasticity_rule, static_recording_synapse
 
@@ -348,6 +349,22 @@ def test_a_rule_in_python_observes_and_keeps_its_state_over_snippets() -> None:
     counts = [[values[0] for neuron in sample.data for values in neuron.values()] for snippet in neurons.get_plasticity_data("n") for sample in snippet]
     assert [set(one) for one in counts] == [{1}, {0}, {2}, {1}, {0}]
     assert np.round(projection.get("weight", format="array")).astype(int).min() == 10  # what the network asked for
+
+
+@pytest.mark.usefixtures("relays")
+@pytest.mark.parametrize("after", [pynn.setup, pynn.end])
+def test_data_of_an_earlier_experiment_are_gone(after) -> None:
+    rule = InPython(timer(start=0.5, period=1, num_periods=1), dict(IN_PYTHON))
+    sources = pynn.Population(1, pynn.cells.SpikeSourceArray(spike_times=[0.2]))
+    neurons = pynn.Population(2, pynn.cells.HXNeuron(plasticity_rule=rule))
+    projection = pynn.Projection(sources, neurons, pynn.AllToAllConnector(), pynn.synapses.PlasticSynapse(weight=10, plasticity_rule=rule))
+    pynn.run(1)
+    assert len(projection.get_data("w")) == len(neurons.get_plasticity_data("n")) == 1
+    after()
+    for ask in (lambda: projection.get_data("w"), lambda: neurons.get_plasticity_data("n"), lambda: neurons[:1].get_plasticity_data("n")):
+        with pytest.raises(RunStateError, match="is not part of this experiment, and its data are gone"):
+            ask()
+    pynn.setup()
 
 
 def test_a_rule_that_takes_time_gives_the_weights_of_its_kernel() -> None:

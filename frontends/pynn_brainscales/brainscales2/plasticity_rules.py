@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import textwrap
 from enum import Enum, auto
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from neckar.errors import ConfigurationError, nearest
 from neckar.ppu import Recipe, kernel_text, write_down
@@ -337,3 +337,12 @@ def _experiment() -> simulator.State:
     if simulator.state is None:
         raise RunStateError("there is no experiment for plasticity rules; call setup() first.")
     return simulator.state
+
+
+def number_in_experiment(one: Any, kind: Literal["population", "projection"]) -> int:
+    """Return the position of a population or projection among those of the experiment in progress."""
+    known = [] if simulator.state is None else getattr(simulator.state, f"{kind}s")
+    for number, other in enumerate(known):
+        if other is one:
+            return number
+    raise RunStateError(f"{kind} {one.label!r} is not part of this experiment, and its data are gone. Ask for them before the next setup() or end().")

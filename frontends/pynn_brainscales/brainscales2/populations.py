@@ -22,7 +22,7 @@ from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._checks import checked_count, checked_index, checked_names, checked_selector, checked_size, explained, shown
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, ObservableTypeError, RunStateError, UncalibratedError, UnknownObservableError
 from pynn_brainscales.brainscales2._warnings import warn_user
-from pynn_brainscales.brainscales2.plasticity_rules import ObservablePerNeuron, PlasticityRuleHandle
+from pynn_brainscales.brainscales2.plasticity_rules import ObservablePerNeuron, PlasticityRuleHandle, number_in_experiment
 from pynn_brainscales.brainscales2.recording import Recorder, check_format, write_whole
 from pynn_brainscales.brainscales2.standardmodels.cells import SpikeSourcePoissonOnChip
 from pynn_brainscales.brainscales2.standardmodels.cells_base import ExternalNeuron, NeuronCellType, StandardCellType
@@ -201,7 +201,7 @@ class _Cells:
         ObservableTypeError
             If it is none per neuron.
         RunStateError
-            Before a run.
+            Before a run, or for a population of an earlier experiment.
         """
         if not isinstance(self.celltype, PlasticityRuleHandle):
             kind = type(self.celltype).__name__
@@ -214,7 +214,7 @@ class _Cells:
                 f"observable {observable!r} of population {self.label!r} was asked for; it is none per neuron. Ask its projection or its rule."
             )
         whole = self if isinstance(self, Population) else self.grandparent
-        number = [one is whole for one in self._simulator.state.populations].index(True)
+        number = number_in_experiment(whole, "population")
         samples = [recorded.population(number, observable) for recorded in rule.executed(observable)]
         if whole is not self:
             for sample in (sample for snippet in samples for sample in snippet):

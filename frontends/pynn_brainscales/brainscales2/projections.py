@@ -20,7 +20,7 @@ from neckar.facts import AXES
 from pynn_brainscales.brainscales2 import simulator
 from pynn_brainscales.brainscales2._checks import checked_names, explained, shown
 from pynn_brainscales.brainscales2._errors import ArgumentTypeError, CellIndexError, ObservableTypeError, RunStateError, UnknownObservableError, WeightSignError
-from pynn_brainscales.brainscales2.plasticity_rules import ObservablePerSynapse, PlasticityRuleHandle
+from pynn_brainscales.brainscales2.plasticity_rules import ObservablePerSynapse, PlasticityRuleHandle, number_in_experiment
 from pynn_brainscales.brainscales2.standardmodels.synapses import StaticSynapse
 
 __all__ = ["Connection", "Projection"]
@@ -207,7 +207,7 @@ class Projection(pyNN.common.Projection):
         ObservableTypeError
             If it is none per synapse.
         RunStateError
-            Before a run.
+            Before a run, or for a projection of an earlier experiment.
         """
         if not isinstance(self.synapse_type, PlasticityRuleHandle):
             raise UnknownObservableError(
@@ -219,7 +219,7 @@ class Projection(pyNN.common.Projection):
             raise ObservableTypeError(
                 f"observable {observable!r} of projection {self.label!r} was asked for; it is none per synapse. Ask its population or its rule."
             )
-        number = [one is self for one in self._simulator.state.projections].index(True)
+        number = number_in_experiment(self, "projection")
         return [recorded.projection(number, observable) for recorded in rule.executed(observable)]
 
     def to_network(self, numbers: Mapping[int, int]) -> neckar.network.Projection:
